@@ -1,0 +1,1 @@
+"""One module per command; arguments, exit codes and progress live here."""

@@ -1,0 +1,1 @@
+"""Renderers: they know findings and reports, never a format."""
