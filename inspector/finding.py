@@ -1,0 +1,123 @@
+"""What is wrong, where, why, and what can be saved: rules, causes, findings and their tally."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from inspector.span import Span
+
+
+class Severity(StrEnum):
+    """About data: lost or untrusted; the original program will choke; odd but legal."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+CauseName = Literal[
+    "bit-flip",
+    "multi-bit",
+    "zeroed-range",
+    "ones-range",
+    "torn-write",
+    "truncated",
+    "overwritten",
+    "shifted",
+    "appended-store",
+    "stale-page",
+    "swapped",
+    "software-rule-violation",
+    "newer-version",
+    "unreadable-medium",
+    "unknown",
+]
+Confidence = Literal["certain", "likely", "possible"]
+Salvage = Literal["kept", "corrected", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    name: CauseName
+    confidence: Confidence = "possible"
+    because: str = ""
+
+
+UNKNOWN_CAUSE = Cause("unknown", "possible", "nothing in these bytes tells")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A stable code (never reused) and everything `inspector explain CODE` prints."""
+
+    code: str
+    slug: str
+    severity: Severity
+    summary: str  # one line
+    explanation: str  # what it means
+    loader: str  # what the original program does when it meets this
+    advice: str  # what to do next
+    source: str = ""  # file and function of the original program
+
+
+Evidence = Mapping[str, int | str | float | bool | list[int] | list[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    rule: Rule
+    span: Span
+    message: str
+    evidence: Evidence = field(default_factory=dict)
+    cause: Cause = UNKNOWN_CAUSE
+    salvage: Salvage | None = None
+    severity: Severity | None = None  # only where this case differs from its rule
+    bytes_known: bool = True  # False: about something that has no bytes here (a missing file)
+
+    @property
+    def level(self) -> Severity:
+        return self.severity or self.rule.severity
+
+
+class Tally:
+    """Counts every finding exactly and keeps the first and last few of each rule and severity.
+
+    `add` takes the means to make a finding, not the finding: evidence is built only for those kept.
+    """
+
+    def __init__(self, keep: int = 100) -> None:
+        self._half = max(1, keep // 2)
+        self._first: dict[tuple[str, Severity], list[Finding]] = {}
+        self._last: dict[tuple[str, Severity], deque[Callable[[], Finding]]] = {}
+        self.counts: dict[tuple[str, Severity], int] = {}
+
+    def add(self, rule: Rule, make: Callable[[], Finding], severity: Severity | None = None) -> None:
+        """Count one finding of `rule`; `severity` must be what `make().level` will be."""
+        key = (rule.code, severity or rule.severity)
+        count = self.counts.get(key, 0)
+        self.counts[key] = count + 1
+        if count < self._half:
+            self._first.setdefault(key, []).append(make())
+        else:
+            self._last.setdefault(key, deque(maxlen=self._half)).append(make)
+
+    def put(self, finding: Finding) -> None:
+        """Count a finding that exists already."""
+        self.add(finding.rule, lambda: finding, finding.level)
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    def severity_count(self, severity: Severity) -> int:
+        return sum(n for (_, level), n in self.counts.items() if level == severity)
+
+    def findings(self) -> list[Finding]:
+        """The kept findings in the order of member and offset."""
+        kept = [f for group in self._first.values() for f in group]
+        kept += [make() for group in self._last.values() for make in group]
+        return sorted(kept, key=lambda f: (f.span.member, f.span.start, f.span.end, f.rule.code))

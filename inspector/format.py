@@ -1,0 +1,231 @@
+"""The contract: what a format gives (`Format`) and the plain values that pass between the steps.
+
+A format is a value made of functions. It never prints and never opens a file; it sees bytes through a `Source`.
+The order of one inspection: claim -> open -> walk -> check -> answer; `records`, `show`, `items`, `extents`
+and `plan` come on demand, after the same opening. A format that stands on another (`on`) has no `walk`:
+it checks what the lower one read.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from inspector.finding import Finding, Rule, Tally
+from inspector.layout import Field, Layout
+from inspector.source import Source
+from inspector.span import Span
+
+# roles of tiles, as small integers so that a stretch holds them in one array of bytes
+FRAME, UNIT, OPAQUE, FREE, GAP = range(5)
+ROLE_NAMES = ("frame", "unit", "opaque", "free", "gap")
+
+Proof = Literal["sealed", "derived", "placed", "none"]
+Action = Literal["kept", "corrected", "dropped", "lost", "added"]
+State = Any  # a format's own; nobody else looks inside, except a format that stands on it
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Tiles of one member in bulk: tile i is [starts[i], starts[i+1]), the last ends at `end`.
+
+    `roles` are the constants above, `kinds` keys of `Format.kinds`, `marks` 0 where the tile is sound and one of
+    `Format.damaged` where it is not. `columns` hold what the format's own `check` needs.
+    """
+
+    start: int
+    end: int
+    starts: array[int]
+    roles: array[int]
+    kinds: array[int]
+    marks: array[int]
+    member: str = ""
+    columns: Mapping[str, array[int]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def tile(start: int, end: int, role: int, kind: int = 0, mark: int = 0, member: str = "") -> Stretch:
+    """A stretch of a single tile."""
+    return Stretch(start, end, array("Q", [start]), array("B", [role]), array("H", [kind]), array("B", [mark]), member)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """How sure a format is that a source is its own: 0 not at all ... 100 proved by checksums; and why."""
+
+    strength: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for. A format names those it understands in `Format.wishes`; others are refused."""
+
+    release: str | None = None  # --for v24.11.1
+    at: int | None = None  # --at, unix seconds; nothing else may look at a clock
+    accept: frozenset[str] = frozenset()  # weaker proofs: unique, anchored, unsealed, name
+    compact: bool = False
+    to_version: int | None = None
+    touch: bool = False
+    lost: bool = False
+    archive: bool = False
+    checksums: bool = False
+    cluster_size: int | None = None
+    against: tuple[str, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    max_unit: int = 64 << 20  # a larger unit is checksummed in a stream and not decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one of the original programs does with this state."""
+
+    program: str  # gossipd, connectd, compactd, upstream spdk_tgt ...
+    release: str
+    outcome: str  # loads, refuses, renames, stops reading silently, aborts in a loop ...
+    message: str = ""  # what it prints
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The format's own words about the whole source."""
+
+    version: str
+    because: str
+    words: tuple[str, ...]  # plain words first: what happened, what was lost, what is at risk
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    loaders: tuple[Outcome, ...] = ()
+    next: tuple[str, ...] = ()  # commands to run now; "{path}" stands for the source
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of `inspector records`; `fields` are the owner's words, JSON-ready."""
+
+    span: Span
+    kind: str
+    state: str  # ok, bad checksum, gap ...
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Filters of `inspector records`. A format names those it understands in `Format.filters`."""
+
+    kinds: frozenset[str] = frozenset()
+    flags: frozenset[str] = frozenset()
+    damaged: bool = False
+    deleted: bool | None = None
+    start: int = 0
+    end: int | None = None
+    member: str | None = None
+    scid: str | None = None
+    node: str | None = None
+    text: bool = False
+    value_limit: int | None = None
+    dump: bool = False  # the original tool's own line format, in `fields["line"]`
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """What `inspector show` puts on the table: bytes with their fields, and what is known about them."""
+
+    title: str
+    span: Span
+    state: str
+    matched: str  # which convention made the asked offset mean this span
+    data: bytes = b""  # the first bytes of the span; at most a few KiB
+    fields: tuple[Field, ...] = ()
+    notes: tuple[str, ...] = ()
+    neighbours: tuple[Entry, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What the owner calls it: a channel, a volume, a block, a bootstrap."""
+
+    id: str
+    kind: str
+    parent: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A run of an item's content; origin None with proof "derived" is zeroes that are meant, "none" unknown."""
+
+    at: int
+    length: int
+    origin: Span | None
+    proof: Proof
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One step of a repair. Source bytes named by `origin` are accounted for exactly once over all edits.
+
+    kept: origin is copied (to `at`, or after what was written last). corrected: `data` stands for origin.
+    dropped, lost: origin is left out. added: `data` has no source. `units` counts records. With `whole` the edit
+    is an entire healthy member of a folder, which may be linked instead of copied.
+    """
+
+    action: Action
+    origin: Span | None = None
+    data: bytes | None = None
+    proof: Proof = "sealed"
+    why: str = ""
+    units: int = 0
+    out: str = ""  # member of the output
+    at: int | None = None
+    whole: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """A stream of edits, made while it is read; `estimate` bounds the output's size in bytes."""
+
+    edits: Iterable[Edit]
+    estimate: int
+    folder: bool = False
+    size: int | None = None  # the output is extended (sparse) to this many bytes
+    notes: list[str] = field(default_factory=list)
+    after: Callable[[str, str], tuple[str, ...]] = lambda source, output: ()  # how to put it in place
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format as a value. Functions take the state that `open` made; None means "has no such thing"."""
+
+    name: str
+    title: str
+    kinds: Mapping[int, str]
+    rules: tuple[Rule, ...]
+    layouts: tuple[Layout, ...]
+    claim: Callable[[Source, State | None], Claim]
+    open: Callable[[Source, State | None, Wishes], State]
+    check: Callable[[State, Iterable[Stretch], Tally], None]
+    answer: Callable[[State, Tally], Answer]
+    walk: Callable[[State], Iterator[Stretch]] | None = None
+    on: str | None = None
+    damaged: frozenset[int] = frozenset()  # marks of units whose bytes are wrong
+    records: Callable[[State, Query], Iterator[Entry]] | None = None
+    show: Callable[[State, str, int], Exhibit | None] | None = None  # member, offset
+    items: Callable[[State], Iterator[Item]] | None = None
+    extents: Callable[[State, str], Iterator[Extent]] | None = None  # item id
+    plan: Callable[[State, Wishes], Plan] | None = None
+    busy: Callable[[Source], str | None] | None = None  # the owner runs on it: why writing is refused
+    engine: Callable[[str], Mapping[str, Any]] | None = None  # the original engine opens a repaired copy
+    filters: frozenset[str] = frozenset()
+    wishes: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()  # glob patterns of files that are stores of this format inside a folder
+    compare: Callable[[list[tuple[str, int, int, State]]], tuple[str, ...]] | None = (
+        None  # label, size, mtime_ns, state
+    )
+    schema: Mapping[str, Any] = field(default_factory=dict)  # JSON Schema of Answer.summary

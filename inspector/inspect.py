@@ -1,0 +1,255 @@
+"""detect -> open -> walk -> check -> answer: one inspection, and the account of every byte."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from inspector.errors import Exit, InspectorError, UnknownFormatError
+from inspector.finding import Cause, Finding, Rule, Severity, Tally
+from inspector.format import FRAME, GAP, ROLE_NAMES, UNIT, Answer, Claim, Format, State, Stretch, Wishes
+from inspector.source import Source
+from inspector.span import Span
+
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+
+OUR_BUG = Rule(
+    "INS001",
+    "inspector-bug",
+    Severity.ERROR,
+    "inspector itself failed; what was found before is complete and true",
+    "A part of inspector raised an exception on these bytes. Wrong bytes must never do that: it is a bug of ours.",
+    "The original program is not involved.",
+    "Please report it with the traceback in the evidence; the findings above it still hold.",
+)
+UNREADABLE = Rule(
+    "INS002",
+    "unreadable",
+    Severity.ERROR,
+    "the medium could not deliver these bytes",
+    "The read failed with an input/output error, again for each 4096-byte piece. The bytes are unknown, not zero.",
+    "The original program gets the same error and usually stops.",
+    "Image the medium with ddrescue first and inspect the image; do not run repairs on a failing disk.",
+)
+CHANGED = Rule(
+    "INS003",
+    "changed-while-read",
+    Severity.NOTE,
+    "the source changed while it was read; findings near its end may be writes in flight",
+    "Size or modification time differ between the start and the end of the inspection.",
+    "The program that owns the store is probably running on it.",
+    "Stop the program or inspect a copy, then scan again.",
+)
+CORE_RULES = (OUR_BUG, UNREADABLE, CHANGED)
+
+
+@dataclass(slots=True)
+class Account:
+    """Bytes and units by role and kind, filled while stretches pass through."""
+
+    roles: list[int] = field(default_factory=lambda: [0] * len(ROLE_NAMES))
+    kinds: Counter[int] = field(default_factory=Counter)
+    units: int = 0
+    damaged: int = 0
+    done: int = 0
+    holes: list[str] = field(default_factory=list)  # where the tiling itself is broken: a bug of ours
+
+    def through(
+        self, stretches: Iterable[Stretch], source: Source, bad: frozenset[int], progress: Progress | None
+    ) -> Iterator[Stretch]:
+        """The same stretches, counted; notes every place where they do not tile the members in order."""
+        member, at = None, 0
+        total = source.size
+        for stretch in stretches:
+            if stretch.member != member:
+                self._close(source, member, at)
+                member, at = stretch.member, 0
+            if stretch.start != at or not stretch.starts or stretch.starts[0] != stretch.start:
+                self.holes.append(f"{member or source.label}: tiles jump from {at} to {stretch.start}")
+            self._count(stretch, bad)
+            at = stretch.end
+            self.done += stretch.end - stretch.start
+            if progress:
+                progress(self.done, total)
+            yield stretch
+        self._close(source, member, at)
+
+    def _count(self, stretch: Stretch, bad: frozenset[int]) -> None:
+        roles, count = stretch.roles.tobytes(), len(stretch)
+        units = roles.count(UNIT)
+        self.units += units
+        if units == count:
+            self.roles[UNIT] += stretch.end - stretch.start
+            self.kinds.update(stretch.kinds)
+        else:
+            ends = [*stretch.starts[1:], stretch.end]
+            for start, end, role, kind in zip(stretch.starts, ends, roles, stretch.kinds, strict=True):
+                self.roles[role] += end - start
+                if role == UNIT:
+                    self.kinds[kind] += 1
+        marks = stretch.marks.tobytes()
+        if marks.count(0) != count:
+            self.damaged += sum(r == UNIT and m in bad for r, m in zip(roles, marks, strict=True))
+
+    def _close(self, source: Source, member: str | None, at: int) -> None:
+        if member is not None and at != source.length(member) and not source.changed:
+            self.holes.append(f"{member or source.label}: tiles end at {at} of {source.length(member)}")
+
+
+@dataclass(slots=True)
+class Report:
+    """The result of an inspection; renderers need nothing else."""
+
+    source: Source
+    layers: tuple[Format, ...]  # most specific first
+    claim: Claim
+    state: State
+    account: Account
+    tally: Tally
+    answer: Answer
+    partial: str = ""
+
+    @property
+    def format(self) -> Format:
+        return self.layers[0]
+
+    @property
+    def bottom(self) -> Format:
+        return self.layers[-1]
+
+    @property
+    def damaged(self) -> bool:
+        return bool(self.tally.severity_count(Severity.ERROR) or self.tally.severity_count(Severity.WARNING))
+
+    def exit_code(self, fail_on: Severity = Severity.WARNING) -> Exit:
+        if any(code == OUR_BUG.code for code, _ in self.tally.counts):
+            return Exit.BUG
+        wrong = self.tally.severity_count(Severity.ERROR)
+        if fail_on is not Severity.ERROR:
+            wrong += self.tally.severity_count(Severity.WARNING)
+        if fail_on is Severity.NOTE:
+            wrong += self.tally.severity_count(Severity.NOTE)
+        if wrong:
+            return Exit.DAMAGED
+        return Exit.PARTIAL if self.partial else Exit.CLEAN
+
+
+def detect(source: Source, formats: tuple[Format, ...], forced: str | None = None) -> tuple[list[Format], Claim]:
+    """The bottom format that claims the source most strongly, and why; raises UnknownFormatError."""
+    bottoms = [f for f in formats if f.on is None]
+    if forced:
+        by_name = {f.name: f for f in formats}
+        if forced not in by_name:
+            raise UnknownFormatError(f"no format is named {forced}", "inspector formats lists them")
+        chain = [by_name[forced]]
+        while chain[-1].on:
+            chain.append(by_name[chain[-1].on])
+        return chain, Claim(1, "named on the command line")
+    claims = [(f, f.claim(source, None)) for f in bottoms]
+    best, claim = max(claims, key=lambda pair: pair[1].strength)
+    if claim.strength <= 0:
+        tried = tuple((f.name, c.because) for f, c in claims)
+        raise UnknownFormatError(
+            f"{source.label}: no known format", "inspector formats lists what is known; --format NAME forces one", tried
+        )
+    return [best], claim
+
+
+def inspect(
+    source: Source,
+    formats: tuple[Format, ...],
+    wishes: Wishes | None = None,
+    forced: str | None = None,
+    keep: int = 100,
+    progress: Progress | None = None,
+    tap: Callable[[State, Iterator[Stretch]], Iterator[Stretch]] | None = None,
+    deadline: float | None = None,
+) -> Report:
+    """Inspect a whole source. `tap` sees each stretch as it passes; bugs of ours end as finding INS001."""
+    wishes = wishes or Wishes()
+    chain, claim = detect(source, formats, forced)
+    bottom = chain[-1]
+    tally, account = Tally(keep), Account()
+    state: State = None
+    answer = Answer("", claim.because, ())
+    partial = ""
+    layers = [bottom]
+    try:
+        state = bottom.open(source, None, wishes)
+        assert bottom.walk is not None
+        stretches: Iterator[Stretch] = account.through(bottom.walk(state), source, bottom.damaged, progress)
+        if tap:
+            stretches = tap(state, stretches)
+        if deadline:
+            stretches = _until(stretches, deadline)
+        bottom.check(state, stretches, tally)
+        for _ in stretches:  # a check may stop early; the account must not
+            pass
+        answer = bottom.answer(state, tally)
+        for upper in _uppers(source, formats, chain, bottom, state):
+            state = upper.open(source, state, wishes)
+            upper.check(state, (), tally)
+            answer = upper.answer(state, tally)
+            layers.insert(0, upper)
+    except InspectorError:
+        raise
+    except TimeoutError:
+        partial = "the time limit was reached"
+    except RecursionError as error:
+        _our_bug(tally, source, account.done, error)
+    except Exception as error:  # noqa: BLE001  the one border: a bug of ours becomes a finding
+        _our_bug(tally, source, account.done, error)
+    for hole in account.holes:
+        _our_bug(tally, source, account.done, AssertionError(hole))
+    _medium(source, tally)
+    if not source.still_same():
+        partial = partial or source.changed
+        tally.put(Finding(CHANGED, Span(0, 0), source.changed, bytes_known=False))
+    return Report(source, tuple(layers), claim, state, account, tally, answer, partial)
+
+
+def _uppers(
+    source: Source, formats: tuple[Format, ...], chain: list[Format], bottom: Format, state: State
+) -> Iterator[Format]:
+    if len(chain) > 1:
+        yield from reversed(chain[:-1])
+        return
+    for upper in formats:
+        if upper.on == bottom.name and upper.claim(source, state).strength > 0:
+            yield upper
+            return
+
+
+def _until(stretches: Iterator[Stretch], deadline: float) -> Iterator[Stretch]:
+    for stretch in stretches:
+        yield stretch
+        if time.monotonic() > deadline:
+            raise TimeoutError
+
+
+def _our_bug(tally: Tally, source: Source, at: int, error: BaseException) -> None:
+    lines = traceback.format_exception(error)
+    at = min(at, source.size)
+    tally.put(
+        Finding(
+            OUR_BUG,
+            Span(at, at),
+            f"{type(error).__name__}: {error}",
+            {"traceback": "".join(lines)[-4000:]},
+            Cause("unknown", "certain", "a bug of inspector"),
+            bytes_known=False,
+        )
+    )
+
+
+def _medium(source: Source, tally: Tally) -> None:
+    for span in source.unreadable:
+        because = Cause("unreadable-medium", "certain", "the operating system reported an input/output error")
+        message = f"{span.length} bytes could not be read from the medium"
+        tally.put(Finding(UNREADABLE, span, message, {"length": span.length}, because, "lost"))
+
+
+__all__ = ["CORE_RULES", "FRAME", "GAP", "Account", "Report", "detect", "inspect"]

@@ -1,0 +1,155 @@
+"""Where bytes lie: one construct declaration per structure, and what is derived from it.
+
+From a Layout come the field table of the docs, the annotated hexdump, the writer and the `struct.Struct` of
+the fast path. A layout describes and never judges: any bytes long enough parse, and build back to the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import construct as c
+
+Privacy = Literal["public", "private", "secret"]
+MAX_FIELDS = 4096  # of one exhibit; a structure from a hostile file may repeat without end
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a field table; `at` and `size` are None where they depend on the bytes."""
+
+    name: str
+    at: int | None
+    size: int | None
+    type: str
+    meaning: str
+    privacy: Privacy
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field found in bytes: [start, end) in the member, its value, and how to show it."""
+
+    name: str
+    start: int
+    end: int
+    value: Any
+    text: str
+    meaning: str = ""
+    privacy: Privacy = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A named construct.Struct; every field carries its meaning and unit as docs (`* "..."`)."""
+
+    name: str
+    title: str
+    struct: Any
+    private: frozenset[str] = frozenset()
+    secret: frozenset[str] = frozenset()
+    show: Mapping[str, Any] = field(default_factory=dict)  # field name -> value -> text
+
+    def privacy(self, name: str) -> Privacy:
+        return "secret" if name in self.secret else "private" if name in self.private else "public"
+
+    def rows(self) -> Iterator[Row]:
+        at: int | None = 0
+        for sub in self.struct.subcons:
+            size = _size(sub)
+            yield Row(sub.name, at, size, _type(sub), sub.docs, self.privacy(sub.name))
+            at = None if at is None or size is None else at + size
+
+    def parse(self, data: bytes) -> dict[str, Any] | None:
+        """The values by name, or None when the bytes are too few."""
+        try:
+            return {k: v for k, v in self.struct.parse(data).items() if not k.startswith("_")}
+        except c.ConstructError:
+            return None
+
+    def build(self, values: Mapping[str, Any]) -> bytes:
+        return bytes(self.struct.build(dict(values)))
+
+    def fields(self, data: bytes, base: int = 0) -> list[Field]:
+        """Each field with its place, as far as the bytes go; what is left over is one field named `rest`."""
+        stream = io.BytesIO(data)
+        context = c.Container(_=None, _params=None, _root=None, _parsing=True, _building=False, _sizing=False)
+        context._io, context._index = stream, None
+        found: list[Field] = []
+        for sub in self.struct.subcons:
+            start = stream.tell()
+            if len(found) >= MAX_FIELDS:
+                break
+            try:
+                value = sub._parsereport(stream, context, sub.name or "")
+            except (c.ConstructError, OverflowError, MemoryError):
+                stream.seek(start)
+                break
+            if sub.name:
+                context[sub.name] = value
+                text = self.show[sub.name](value) if sub.name in self.show else _text(value)
+                found.append(
+                    Field(sub.name, base + start, base + stream.tell(), value, text, sub.docs, self.privacy(sub.name))
+                )
+        at = stream.tell()
+        if at < len(data):
+            rest = data[at:]
+            found.append(Field("rest", base + at, base + len(data), rest, _text(rest), "bytes that no field claims"))
+        return found
+
+    def fast(self) -> struct.Struct:
+        """The same fixed-size fields as a struct.Struct; raises ValueError for a layout that has none."""
+        codes, orders = "", set()
+        for sub in self.struct.subcons:
+            core = _core(sub)
+            if isinstance(core, c.FormatField):
+                orders.add(core.fmtstr[0])
+                codes += core.fmtstr[1:]
+            elif isinstance(core, c.Bytes) and isinstance(core.length, int):
+                codes += f"{core.length}s"
+            else:
+                raise ValueError(f"{self.name}.{sub.name} has no fixed place")
+        if len(orders) > 1:
+            raise ValueError(f"{self.name} mixes byte orders")
+        return struct.Struct((orders or {"<"}).pop() + codes)
+
+
+def _core(sub: Any) -> Any:
+    while isinstance(sub, c.Renamed | c.Enum):
+        sub = sub.subcon
+    return sub
+
+
+def _size(sub: Any) -> int | None:
+    try:
+        return int(sub.sizeof())
+    except c.ConstructError:
+        return None
+
+
+_ORDER = {">": "be", "<": "le", "=": ""}
+_WIDTH = {"B": "u8", "b": "i8", "H": "u16", "h": "i16", "L": "u32", "l": "i32", "Q": "u64", "q": "i64", "I": "u32"}
+
+
+def _type(sub: Any) -> str:
+    core = _core(sub)
+    if isinstance(core, c.FormatField):
+        order, code = core.fmtstr[0], core.fmtstr[1:]
+        width = _WIDTH.get(code, str(code))
+        return width if width.endswith("8") else f"{width}{_ORDER[order]}"
+    size = _size(sub)
+    return f"bytes[{size}]" if size is not None else "bytes"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value[:64].hex() + ("…" if len(value) > 64 else "")
+    if isinstance(value, c.Container):
+        return "{" + ", ".join(f"{k}={_text(v)}" for k, v in value.items() if not k.startswith("_")) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_text(v) for v in value[:16]) + (", …" if len(value) > 16 else "") + "]"
+    return str(value)

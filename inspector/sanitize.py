@@ -1,0 +1,39 @@
+"""Text from a file made safe to show: no control bytes, escapes, bidirectional overrides or markup tricks."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# C0, DEL, C1, and every format character that reorders or hides text (bidi controls, zero width, tags, BOM)
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_PLAIN = re.compile(r"[ -~]*\Z")
+
+
+def clean(text: str, limit: int = 200) -> str:
+    """`text` with each unsafe character written as \\xNN or \\u{N}, at most `limit` characters long."""
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if _PLAIN.match(text):
+        return text
+    return "".join(c if c == " " or unicodedata.category(c) not in _UNSAFE_CATEGORIES else _escape(c) for c in text)
+
+
+def clean_bytes(raw: bytes, limit: int = 200) -> str:
+    """Bytes shown as UTF-8 where they are UTF-8, with \\xNN for what is not."""
+    return clean(raw[: limit * 4].decode("utf-8", "backslashreplace"), limit)
+
+
+def csv_cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = clean(text, 100_000)
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?", text) is not None
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}"

@@ -1,0 +1,28 @@
+"""A half-open range of bytes of one member of a source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Bytes [start, end) of a member; a single file is the member named ""."""
+
+    start: int
+    end: int
+    member: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.end:
+            raise ValueError(f"not a span: [{self.start}, {self.end})")
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+    def overlaps(self, other: Span) -> bool:
+        return self.member == other.member and self.start < other.end and other.start < self.end
+
+    def __contains__(self, at: object) -> bool:
+        return isinstance(at, int) and self.start <= at < self.end
