@@ -42,7 +42,7 @@ class Stretch:
     kinds: array[int]
     marks: array[int]
     member: str = ""
-    columns: Mapping[str, array[int]] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -100,6 +100,7 @@ class Answer:
     summary: Mapping[str, Any] = field(default_factory=dict)
     loaders: tuple[Outcome, ...] = ()
     next: tuple[str, ...] = ()  # commands to run now; "{path}" stands for the source
+    ribbon: tuple[tuple[int, int, int, int], ...] = ()  # bytes live, deleted, damaged, lost of each equal slice
 
 
 @dataclass(frozen=True, slots=True)

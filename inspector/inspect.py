@@ -117,6 +117,10 @@ class Report:
         return self.layers[0]
 
     @property
+    def ribbon(self) -> tuple[tuple[int, int, int, int], ...]:
+        return self.answer.ribbon
+
+    @property
     def bottom(self) -> Format:
         return self.layers[-1]
 

@@ -212,7 +212,7 @@ def _give_name(place: Place, force: bool) -> None:
             _link(name, target)
             return
         partial = target.parent / f".{target.name}.{PARTIAL}"
-        os.link(name, partial, follow_symlinks=True)
+        _link_open_file(name, partial)
         place.partial = partial
     if force:
         place.partial.replace(target)
@@ -222,9 +222,18 @@ def _give_name(place: Place, force: bool) -> None:
 
 def _link(name: str, target: Path) -> None:
     try:
-        os.link(name, target, follow_symlinks=True)
+        _link_open_file(name, target)
     except FileExistsError as error:
         raise RefusedError(f"{target} exists", "it appeared while the output was made; name another file") from error
+
+
+def _link_open_file(name: str, target: Path) -> None:
+    # only with a folder descriptor does Python call linkat(AT_SYMLINK_FOLLOW), which /proc/self/fd needs
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.link(os.path.abspath(name), target.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)  # noqa: PTH100
+    finally:
+        os.close(folder)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from importlib import import_module
 from inspector.format import Format
 
 # module under inspector.formats -> its Format value is named FORMAT
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("gossip_store",)
 
 
 @cache

@@ -1,0 +1,51 @@
+"""Causes that a record's own bytes, or the rule it breaks, allow to be named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspector.finding import Cause
+from inspector.formats.gossip_store.evidence import is_uniform, longest_run
+from inspector.formats.gossip_store.walk import Store
+from inspector.span import Span
+
+Told = tuple[Cause, dict[str, Any]]
+
+
+def torn() -> Cause:
+    return Cause("torn-write", "likely", "an append that did not finish: disk full, power cut or a killed process")
+
+
+def run_cause(store: Store, span: Span) -> Told:
+    run = longest_run(store.source, span.start, span.end)
+    if run is None or run.end - run.start < 64:
+        if is_uniform(store.source, span.start, span.end):
+            return Cause("zeroed-range", "likely", f"all {span.length} bytes are zero"), {"length": span.length}
+        return Cause("unknown", "possible", "nothing in these bytes tells"), {"length": span.length}
+    return run.cause(), {"run_start": run.start, "run_end": run.end, "run_value": run.value, "length": span.length}
+
+
+def anchored() -> Told:
+    return Cause("unknown", "possible", "genuine if the damaged record's length is wrong, planted otherwise"), {}
+
+
+def writer() -> Told:
+    return Cause("software-rule-violation", "likely", "the checksum is right: it was written this way"), {}
+
+
+def unfinished() -> Told:
+    return Cause(
+        "software-rule-violation", "possible", "each record is whole; the writer stopped, or wrote it twice"
+    ), {}
+
+
+def flag_bits() -> Told:
+    return Cause("bit-flip", "possible", "flags are covered by no checksum"), {}
+
+
+def legal() -> Told:
+    return Cause("unknown", "certain", "legal"), {}
+
+
+def missing() -> Told:
+    return Cause("unknown", "possible", "it was overwritten, damaged or never written"), {}

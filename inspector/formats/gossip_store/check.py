@@ -1,0 +1,355 @@
+"""From tiles to findings: damaged records and stretches, records that trouble a reader, contradictions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import crc32c
+
+from inspector import kernels
+from inspector.finding import Cause, Finding, Severity, Tally
+from inspector.format import Stretch
+from inspector.formats.gossip_store import oddities as odd
+from inspector.formats.gossip_store import versions
+from inspector.formats.gossip_store.causes import (
+    anchored,
+    flag_bits,
+    legal,
+    run_cause,
+    torn,
+    unfinished,
+    writer,
+)
+from inspector.formats.gossip_store.events import EventLog
+from inspector.formats.gossip_store.evidence import body_cause, is_uniform, length_cause, longest_run
+from inspector.formats.gossip_store.layout import SEALED_HEADER, kind_name
+from inspector.formats.gossip_store.loader import Facts
+from inspector.formats.gossip_store.rules import BY_SLUG
+from inspector.formats.gossip_store.structure import needs
+from inspector.formats.gossip_store.walk import (
+    ANCHORED,
+    BAD_CHECKSUM,
+    BAD_LENGTH,
+    DISPLACED,
+    LOST,
+    OK,
+    SECOND_STORE,
+    TOO_SHORT,
+    TORN_BODY,
+    TORN_HEADER,
+    UNJUDGED,
+    Store,
+)
+from inspector.formats.gossip_store.whole import whole_file
+from inspector.span import Span
+
+_NOT_OK = re.compile(rb"[^\x00]")
+RULE = BY_SLUG
+
+# event code of kernels.GossipOwners -> rule, message, loader fact it sets
+_EVENTS: dict[int, tuple[str, str, str]] = {
+    1: ("duplicate-announcement", "the channel is announced already at {other}", "duplicate"),
+    2: ("announcement-without-amount", "no channel_amount follows", "no_amount"),
+    3: ("amount-without-announcement", "no channel_announcement stands before it", ""),
+    4: ("pair-flag-mismatch", "DELETED differs between this announcement and its amount at {other}", ""),
+    5: ("update-unknown-channel", "no live announcement of its channel stands before it", ""),
+    6: ("update-superseded", "another live update of the same direction stands at {other}", ""),
+    7: ("node-unknown", "no live channel of this node stands before it", ""),
+    8: ("duplicate-node", "another live announcement of the same node stands at {other}", ""),
+    9: ("closed-channel-live", "this tombstone closes the channel announced at {other}, which is still live", ""),
+}
+
+
+class Checker:
+    """Collects findings and loader facts while stretches pass; remembers only what the next stretch needs."""
+
+    def __init__(self, store: Store, tally: Tally) -> None:
+        self.store, self.tally = store, tally
+        self.facts = Facts(version=store.version, version_byte=store.version_byte, size=store.size)
+        self.owners = kernels.GossipOwners()
+        self.log = EventLog()
+        self.previous_mark = OK
+        self.live = self.deleted = self.dead_bytes = self.live_bytes = 0
+        self.lost_gaps = 0
+
+    def add(
+        self,
+        slug: str,
+        span: Span,
+        message: str | Callable[[], str],
+        cause: Callable[[], tuple[Cause, dict[str, Any]]] | None = None,
+        severity: Severity | None = None,
+        salvage: Any = None,
+        evidence: dict[str, Any] | None = None,
+    ) -> None:
+        rule = RULE[slug]
+
+        def make() -> Finding:
+            why, told = (
+                cause() if cause else (Cause("software-rule-violation", "likely", "the record's checksum is right"), {})
+            )
+            text = message() if callable(message) else message
+            return Finding(rule, span, text, {**(evidence or {}), **told}, why, salvage, severity)
+
+        self.tally.add(rule, make, severity)
+
+    def fact(self, name: str, at: int) -> None:
+        if name and getattr(self.facts, name) is None:
+            setattr(self.facts, name, at)
+
+    # -- one stretch ---------------------------------------------------------------------------
+
+    def stretch(self, stretch: Stretch) -> None:
+        marks = stretch.marks.tobytes()
+        if marks.count(0) != len(marks):
+            for match in _NOT_OK.finditer(marks):
+                i = match.start()
+                end = stretch.starts[i + 1] if i + 1 < len(marks) else stretch.end
+                self.damaged(stretch, i, Span(stretch.starts[i], end))
+        batch = stretch.columns.get("batch")
+        if batch is None:
+            return
+        bits = stretch.columns["odd"].tobytes()
+        if bits.count(0) != len(bits):
+            for match in _NOT_OK.finditer(bits):
+                i = match.start()
+                end = batch.starts[i + 1] if i + 1 < len(bits) else batch.end
+                self.strange(batch, i, Span(batch.starts[i], end), bits[i])
+        self.events(self.owners.feed(batch))
+
+    def damaged(self, stretch: Stretch, i: int, span: Span) -> None:
+        mark, kind = stretch.marks[i], stretch.kinds[i]
+        flags = stretch.columns["batch"].flags[i] if "batch" in stretch.columns else 0
+        if mark == UNJUDGED:
+            return
+        if mark == ANCHORED:
+            self.add(
+                "record-inside-damage", span, f"{kind_name(kind)} found inside a damaged record", anchored, None, None
+            )
+        elif mark == BAD_CHECKSUM:
+            self._bad_checksum(span, kind, flags)
+        elif mark in (BAD_LENGTH, TOO_SHORT):
+            self._bad_length(span, kind, flags, mark)
+        elif mark in (TORN_BODY, TORN_HEADER):
+            self._torn(span, kind, mark)
+        elif mark == SECOND_STORE:
+            self.fact("second", span.start)
+            self._second(span)
+        elif mark == DISPLACED:
+            self._displaced(span)
+        elif mark == LOST:
+            self._gap(span)
+
+    def _bad_checksum(self, span: Span, kind: int, flags: int) -> None:
+        dead = bool(flags & versions.DELETED)
+        self.fact("bad_dead" if dead else "bad_live", span.start)
+        clear = versions.has_completed(self.store.version) and not flags & versions.COMPLETED
+        what = (
+            f"{'deleted ' if dead else ''}{kind_name(kind)}: the checksum does not match its {span.length - 12} bytes"
+        )
+        self.add(
+            "record-checksum-mismatch",
+            span,
+            what,
+            lambda: body_cause(self.store.source, span.start, span.end, clear),
+            Severity.NOTE if dead else None,
+            "lost",
+            {"type": kind, "flags": flags, "length": span.length - 12},
+        )
+
+    def _bad_length(self, span: Span, kind: int, flags: int, mark: int) -> None:
+        self.fact("broken", span.start)
+        right = span.length - 12
+
+        def cause() -> tuple[Cause, dict[str, Any]]:
+            head = self.store.source.read(span.start, 12)
+            claimed, stored, timestamp = SEALED_HEADER.unpack(head)[1:]
+            verifies = crc32c.crc32c(self.store.source.read(span.start + 12, right), timestamp) == stored
+            return length_cause(claimed, right, verifies), {
+                "claimed": claimed,
+                "right": right,
+                "body_verifies": verifies,
+            }
+
+        if mark == TOO_SHORT:
+            self.add("record-too-short", span, "a record without even a type", cause, Severity.ERROR, "lost")
+        else:
+            claimed = int.from_bytes(self.store.source.read(span.start + 2, 2), "big")
+            text = f"{kind_name(kind)}: the length says {claimed}, the message ends after {right}"
+            if span.start + 12 + claimed > self.store.size:
+                self.fact("past_end", span.start)
+            self.add("record-length-wrong", span, text, cause, None, "lost", {"type": kind, "flags": flags})
+
+    def _torn(self, span: Span, kind: int, mark: int) -> None:
+        self.fact("torn", span.start)
+        if mark == TORN_HEADER:
+            text = f"{span.length} bytes are left where a 12-byte record header is due"
+            self.add("truncated-header", span, text, lambda: (torn(), {"left": span.length}), None, "lost")
+            return
+        head = self.store.source.read(span.start, 12)
+        size = versions.header_size(self.store.version)
+        claimed = int.from_bytes(head[2:4] if size == 12 else head[:4], "big")
+        left = span.length - size
+        text = f"{kind_name(kind)}: its body needs {claimed} bytes, {left} are left in the file"
+        told = {"needed": claimed, "left": left, "type": kind}
+        self.add("truncated-body", span, text, lambda: (torn(), told), None, "lost")
+
+    def _second(self, span: Span) -> None:
+        value = self.store.source.read(span.start, 1)[0]
+        why = Cause("appended-store", "certain", "a version byte here, and records that verify right behind it")
+        text = f"a second store (version {value}) begins here"
+        self.add("second-store", span, text, lambda: (why, {"version": value}), None, "kept")
+
+    def _displaced(self, span: Span) -> None:
+        self.facts.displaced = True
+        at = self.store.version_at
+        why = Cause("shifted", "certain", f"the version byte and all records stand {at} bytes too far on")
+        if at == 1 and self.store.source.read(0, 1) == b"\0":
+            why = Cause("software-rule-violation", "likely", "version at offset 1 and zero at 0, as before v0.10.0")
+        text = f"the version byte ({self.store.version}) stands at offset {at}, not 0"
+        self.add("version-byte-displaced", span, text, lambda: (why, {"version_at": at}), None, "kept")
+
+    def _gap(self, span: Span) -> None:
+        source, at_end = self.store.source, span.end == self.store.size
+        if is_uniform(source, span.start, span.end):
+            if at_end and self.previous_mark in (OK, ANCHORED):
+                self.fact("zero_tail", span.start)
+                why = Cause("zeroed-range", "certain", f"all {span.length} bytes are zero")
+                text = f"{span.length:,} zero bytes after the last record"
+                self.add("trailing-zeroes", span, text, lambda: (why, {"length": span.length}), None, "kept")
+                return
+            self.fact("broken", span.start)
+            self.lost_gaps += 1
+            self.add(
+                "zeroed-range", span, f"{span.length:,} zero bytes", lambda: run_cause(self.store, span), None, "lost"
+            )
+            return
+        self.fact("broken", span.start)
+        self.lost_gaps += 1
+        first = self.store.source.read(span.start, 14)
+        claimed = int.from_bytes(first[2:4], "big")
+        run = longest_run(source, span.start, span.end)
+        if self._overwritten_start(span):
+            return
+        if run and run.value == 0 and run.end - run.start >= 64:
+            text = f"{run.end - run.start:,} zero bytes at [{run.start}, {run.end}) cover the records here"
+            self.add("zeroed-range", span, text, lambda: run_cause(self.store, span), None, "lost")
+        elif len(first) == 14 and claimed >= 2 and span.start + 12 + claimed > self.store.size and not at_end:
+            self.fact("past_end", span.start)
+            kind = kind_name(first[12] << 8 | first[13])
+            text = f"{kind} claims {claimed} bytes, past the end of the file; records go on at {span.end}"
+            self.add(
+                "length-past-end", span, text, lambda: run_cause(self.store, span), None, "lost", {"claimed": claimed}
+            )
+        else:
+            ends = "the end of the file" if at_end else f"{span.end}, where the next record verifies"
+            text = f"no record can be read in {span.length:,} bytes, up to {ends}"
+            self.add("unreadable-stretch", span, text, lambda: run_cause(self.store, span), None, "lost")
+
+    def _overwritten_start(self, span: Span) -> bool:
+        """A gap right behind a first record that does not belong at offset 1."""
+        first = self.store.facts.get("first")
+        if not first or first[1] != span.start or first[0] != self.store.start or first[2] in (256, 4107, 4104, 3503):
+            return False
+        why = Cause(
+            "overwritten", "likely", f"a {kind_name(first[2])} stands at offset {first[0]}, over what was there"
+        )
+        text = f"{span.length:,} bytes behind the first record are the rest of what it was written over"
+        self.add(
+            "overwritten-start", Span(first[0], span.end), text, lambda: (why, {"record_end": span.start}), None, "lost"
+        )
+        return True
+
+    # -- records that verify -------------------------------------------------------------------
+
+    def strange(self, batch: Any, i: int, span: Span, bits: int) -> None:
+        kind, flags = batch.kinds[i], batch.flags[i]
+        live = not flags & versions.DELETED
+        if bits & odd.SHORT and live:
+            self._short(span, kind)
+        if bits & odd.UNKNOWN_TYPE and live:
+            self.fact("unknown", span.start)
+            self.add(
+                "unknown-type", span, f"type {kind}, {span.length - 12} bytes", writer, None, "lost", {"type": kind}
+            )
+        if bits & odd.UNKNOWN_FLAGS:
+            unknown = flags & versions.unknown_bits(self.store.version)
+            told = {"flags": flags, "unknown": unknown}
+            self.add(
+                "flag-bits-unknown",
+                span,
+                f"{kind_name(kind)}: flag bits 0x{unknown:04x}",
+                flag_bits,
+                None,
+                "kept",
+                told,
+            )
+        if bits & odd.INCOMPLETE:
+            self.fact("incomplete", span.start)
+            why = Cause("torn-write", "likely", "the body was written, the flag that completes it was not")
+            text = f"{kind_name(kind)}: whole, but COMPLETED is not set"
+            self.add("not-completed", span, text, lambda: (why, {"flags": flags}), None, "kept")
+        if bits & odd.BAD_ALIAS:
+            self.add("alias-not-utf8", span, "the alias is not UTF-8", legal, None, "kept")
+        if bits & odd.SPECIAL:
+            self._special(span, kind, live)
+
+    def _short(self, span: Span, kind: int) -> None:
+        body = self.store.source.read(span.start + 12, min(span.length - 12, 2048))
+        need = needs(kind, body, self.store.version)
+        if kind == 4106:
+            self.fact("short_dying", span.start)
+        elif kind in (257, 258) and span.start + 12 + need > self.store.size:
+            self.fact("short_at_end", span.start)
+        else:
+            self.fact("short", span.start)
+        text = f"{kind_name(kind)} has {span.length - 12} bytes and needs {need}"
+        told = {"length": span.length - 12, "needed": need}
+        self.add("record-too-short", span, text, writer, None, "lost", told)
+
+    def _special(self, span: Span, kind: int, live: bool) -> None:
+        if kind == 4105 and live:
+            self.fact("ended", span.start)
+            self.add("ended-in-place", span, "this store says that it was replaced", writer, None, "kept")
+        elif kind == 4107 and span.start != self.store.start:
+            self.add("uuid-not-first", span, "a uuid record in the middle", writer, None, "kept")
+
+    def events(self, found: Any, late: bool = False) -> None:
+        self.log.add(found, late)
+        for k in range(0, len(found), 3):
+            at, code, other = found[k], found[k + 1], found[k + 2]
+            slug, text, name = _EVENTS[code]
+            severity = None
+            if code == 4:
+                dead = bool(self.store.source.read(at, 1)[0] & 0x80)
+                name = "announcement_deleted" if dead else "amount_deleted"
+                severity = Severity.NOTE if dead else None
+            if code == 2 and self._at_end(at):
+                name = "no_amount_at_end"
+            self.fact(name, at)
+            head = self.store.source.read(at, 4)
+            span = Span(at, min(self.store.size, at + 12 + int.from_bytes(head[2:4], "big")))
+            told = {"other": other} if other else {}
+            self.add(slug, span, text.format(other=other), unfinished, severity, "kept", told)
+
+    def _at_end(self, at: int) -> bool:
+        return at + 12 + int.from_bytes(self.store.source.read(at + 2, 2), "big") >= self.store.size
+
+
+def check(store: Store, stretches: Iterable[Stretch], tally: Tally) -> None:
+    """Findings over the whole store; leaves the loader's facts and the counts in `store.facts`."""
+    checker = Checker(store, tally)
+    for stretch in stretches:
+        batch = stretch.columns.get("batch")
+        if "first" not in store.facts and stretch.start == store.start and len(stretch):
+            end = stretch.starts[1] if len(stretch) > 1 else stretch.end
+            store.facts["first"] = (stretch.start, end, stretch.kinds[0], stretch.marks[0])
+        checker.stretch(stretch)
+        if batch is not None:
+            checker.previous_mark = stretch.marks[-1]
+    checker.events(checker.owners.finish(), late=True)
+    whole_file(checker.add, store)
+    store.facts |= {"loader": checker.facts, "channels": checker.owners.channels, "nodes": checker.owners.nodes}
+    store.facts |= {"spilled": checker.owners.spilled, "events": checker.log}

@@ -1,0 +1,45 @@
+"""Contradictions between records, kept from the check for the repair plan in bounded memory."""
+
+from __future__ import annotations
+
+import heapq
+import tempfile
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+DUPLICATE_ANNOUNCEMENT, ANNOUNCEMENT_WITHOUT_AMOUNT, AMOUNT_WITHOUT_ANNOUNCEMENT, PAIR_FLAG_MISMATCH = 1, 2, 3, 4
+IN_MEMORY = 16 << 20  # bytes of events before they go to a temporary file
+_CHUNK = 3 * 8 * 4096
+
+
+class EventLog:
+    """(offset, code, other) of everything a repair acts on, read back in the order of offsets."""
+
+    def __init__(self) -> None:
+        # events met while walking are in order; those that only the end told are in order among themselves
+        self._parts = [tempfile.SpooledTemporaryFile(IN_MEMORY), tempfile.SpooledTemporaryFile(IN_MEMORY)]  # noqa: SIM115
+
+    def add(self, events: Any, late: bool = False) -> None:
+        wanted = array("Q")
+        for k in range(0, len(events), 3):
+            if events[k + 1] <= PAIR_FLAG_MISMATCH:
+                wanted.extend(events[k : k + 3])
+        if wanted:
+            self._parts[late].write(wanted.tobytes())
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        return heapq.merge(*(self._read(part) for part in self._parts))
+
+    @staticmethod
+    def _read(part: Any) -> Iterator[tuple[int, int, int]]:
+        at = 0
+        while True:
+            part.seek(at)
+            data = array("Q")
+            data.frombytes(part.read(_CHUNK))
+            if not data:
+                return
+            at += len(data) * 8
+            for k in range(0, len(data), 3):
+                yield data[k], data[k + 1], data[k + 2]

@@ -1,0 +1,152 @@
+"""What the bytes of a damaged record or stretch tell about the cause, and nothing more than they tell."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import crc32c
+
+from inspector.finding import UNKNOWN_CAUSE, Cause, CauseName, Confidence
+from inspector.formats.gossip_store.layout import SEALED_HEADER
+from inspector.source import Source
+
+LONG_RUN = 48  # bytes of one value that no healthy message has in a row outside of zero signatures
+_POLY = 0x82F63B78
+LOOK = 1 << 20  # at most this much of a gap's head and tail is looked at for runs
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of one byte value, [start, end) in the file."""
+
+    start: int
+    end: int
+    value: int
+
+    @property
+    def alignment(self) -> int | None:
+        """The largest of 4096, 512 that start or end falls on, None when neither does."""
+        for unit in (4096, 512):
+            if self.start % unit == 0 or self.end % unit == 0:
+                return unit
+        return None
+
+    def cause(self) -> Cause:
+        name: CauseName = "zeroed-range" if not self.value else "ones-range"
+        what = f"bytes [{self.start}, {self.end}) are all {self.value:02x}"
+        if self.alignment:
+            return Cause(name, "certain", f"{what}, and that falls on a {self.alignment}-byte boundary of the file")
+        return Cause(name, "likely", f"{what}, on no block boundary")
+
+
+def is_uniform(source: Source, start: int, end: int, value: int = 0) -> bool:
+    """Whether every byte of a stretch has this value; reads in windows."""
+    while start < end:
+        data = source.read(start, min(4 << 20, end - start))
+        if not data or data.count(value) != len(data):
+            return False
+        start += len(data)
+    return True
+
+
+def longest_run(source: Source, start: int, end: int) -> Run | None:
+    """The longest run of 00 or FF in a stretch (its first and last MiB), grown to the run's own ends."""
+    best: Run | None = None
+    for at in dict.fromkeys((start, max(start, end - LOOK))):
+        data = source.read(at, min(LOOK, end - at))
+        for match in re.finditer(rb"\x00{%d,}|\xff{%d,}" % (LONG_RUN, LONG_RUN), data):
+            run = Run(at + match.start(), at + match.end(), data[match.start()])
+            if best is None or run.end - run.start > best.end - best.start:
+                best = run
+    if best is None:
+        return None
+    grown = best
+    while grown.end < end and source.read(grown.end, 1) == bytes([grown.value]):
+        step = source.read(grown.end, min(LOOK, end - grown.end))
+        more = len(step) - len(step.lstrip(bytes([grown.value])))
+        grown = Run(grown.start, grown.end + more, grown.value)
+    return grown
+
+
+def flipped_bit(body: bytes, stored: int, computed: int) -> tuple[int, int] | None:
+    """The one bit (byte, bit) of a body whose flip explains the checksum; byte -1 is the stored checksum itself.
+
+    CRC is linear: a flip at distance d from the end changes it by a value that depends on d alone.
+    """
+    syndrome = stored ^ computed
+    if not syndrome:
+        return None
+    if syndrome & (syndrome - 1) == 0:
+        return -1, syndrome.bit_length() - 1
+    state = syndrome
+    for back in range(len(body) * 8):
+        # run the register backwards over one zero bit; a single 1 entering it is the flipped bit
+        state = ((state ^ _POLY) << 1 | 1) & 0xFFFFFFFF if state & 0x80000000 else state << 1
+        if back % 8 == 7 or state & (state - 1) == 0:
+            place = _as_single_bit(state, back, len(body))
+            if place is not None:
+                return place
+    return None
+
+
+def _as_single_bit(state: int, back: int, length: int) -> tuple[int, int] | None:
+    """Whether the register, run back `back`+1 bits, is one message bit entering at this byte."""
+    if (back + 1) % 8:
+        return None
+    byte = length - (back + 1) // 8
+    if state & (state - 1) == 0 and state <= 0x80:
+        return byte, state.bit_length() - 1
+    return None
+
+
+def flipped_seed_bit(body: bytes, timestamp: int, stored: int) -> int | None:
+    """The one bit of the header's timestamp, the checksum's seed, whose flip explains a checksum."""
+    for bit in range(32):
+        if crc32c.crc32c(body, timestamp ^ 1 << bit) == stored:
+            return bit
+    return None
+
+
+def body_cause(source: Source, start: int, end: int, completed_clear: bool) -> tuple[Cause, dict[str, int | str]]:
+    """Cause and evidence for a record [start, end) whose checksum fails and whose end is confirmed."""
+    _, _, stored, timestamp = SEALED_HEADER.unpack(source.read(start, 12))
+    body = source.read(start + 12, end - start - 12)
+    computed = crc32c.crc32c(body, timestamp)
+    evidence: dict[str, int | str] = {"stored": stored, "computed": computed}
+    run = longest_run(source, start, end)
+    if run and run.end - run.start >= 64:
+        evidence |= {"run_start": run.start, "run_end": run.end, "run_value": run.value}
+        return run.cause(), evidence
+    place = flipped_bit(body, stored, computed)
+    if place:
+        byte, bit = place
+        at = start + 12 + byte if byte >= 0 else start + 7 - bit // 8
+        evidence |= {"flip_at": at, "flip_bit": bit % 8}
+        where = "the body" if byte >= 0 else "the stored checksum"
+        return Cause(
+            "bit-flip", "certain", f"one flipped bit in {where}, bit {bit % 8} of byte {at}, explains it"
+        ), evidence
+    seed = flipped_seed_bit(body, timestamp, stored)
+    if seed is not None:
+        at = start + 11 - seed // 8
+        evidence |= {"flip_at": at, "flip_bit": seed % 8}
+        return Cause(
+            "bit-flip", "certain", f"one flipped bit in the header's timestamp, byte {at}, explains it"
+        ), evidence
+    if completed_clear:
+        return Cause("torn-write", "likely", "COMPLETED was never set, so the append did not finish"), evidence
+    return UNKNOWN_CAUSE, evidence
+
+
+def length_cause(claimed: int, right: int, verifies: bool) -> Cause:
+    """Why a length field is wrong when the right length is known."""
+    wrong = claimed ^ right
+    if wrong & (wrong - 1) == 0:
+        how: Confidence = "certain" if verifies else "likely"
+        return Cause(
+            "bit-flip", how, f"bit {wrong.bit_length() - 1} of the length is flipped: {claimed} stands for {right}"
+        )
+    if not claimed:
+        return Cause("zeroed-range", "likely", "the length is zero")
+    return Cause("overwritten" if verifies else "unknown", "possible", f"{claimed} stands for {right}")

@@ -1,0 +1,359 @@
+"""Repair: a store that lightningd loads, made of records that verify, in the order of the source.
+
+Structure is mended by flags alone wherever that is enough, so that bytes stay what they were: DELETED on the later
+of two announcements, COMPLETED on a record that is whole. Conversion follows gossip_store.c:94-190 (upgrade).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import crc32c
+
+from inspector.errors import RefusedError, UsageError
+from inspector.format import UNIT, Edit, Plan, Proof, Stretch, Wishes
+from inspector.formats.gossip_store import oddities as odd
+from inspector.formats.gossip_store import versions
+from inspector.formats.gossip_store.events import (
+    ANNOUNCEMENT_WITHOUT_AMOUNT,
+    DUPLICATE_ANNOUNCEMENT,
+    PAIR_FLAG_MISMATCH,
+    EventLog,
+)
+from inspector.formats.gossip_store.evidence import is_uniform
+from inspector.formats.gossip_store.layout import SEALED_HEADER, kind_name
+from inspector.formats.gossip_store.walk import (
+    ANCHORED,
+    DISPLACED,
+    LOST,
+    OK,
+    SECOND_STORE,
+    TORN_BODY,
+    TORN_HEADER,
+    Store,
+    walk,
+)
+from inspector.formats.gossip_store.words import LEAVE_ALONE, NO_FUNDS
+from inspector.span import Span
+
+TARGETS = (14, 15, 16)
+PRIVATE = frozenset({3503, 4102, 4104})
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What becomes of one tile that is not simply kept."""
+
+    action: str
+    why: str
+    units: int = 1
+    flags: int | None = None  # new flags, for action "corrected"
+    proof: Proof = "derived"
+
+
+@dataclass(slots=True)
+class Planner:
+    store: Store
+    wishes: Wishes
+    target: int
+    events: Iterator[tuple[int, int, int]]
+    pending: tuple[int, int, int] | None = None
+    notes: list[str] = field(default_factory=list)
+    ended: bool = False
+
+    @property
+    def converts(self) -> bool:
+        return self.target != self.store.version
+
+    def edits(self) -> Iterator[Edit]:
+        run: Edit | None = None
+        for edit in self._raw():
+            if run is not None and _joins(run, edit):
+                assert run.origin is not None
+                assert edit.origin is not None
+                whole = Span(run.origin.start, edit.origin.end)
+                run = Edit("kept", whole, proof=run.proof, units=run.units + edit.units)
+                continue
+            if run is not None:
+                yield run
+            run = edit
+        if run is not None:
+            yield run
+
+    def _raw(self) -> Iterator[Edit]:
+        store = self.store
+        if store.version_at:
+            yield Edit("dropped", Span(0, store.version_at), proof="none", why="bytes before the version byte")
+        yield self._version_byte()
+        first = store.facts.get("first")
+        if versions.needs_uuid(self.target) and (not first or first[2:] != (4107, OK)):
+            yield Edit(
+                "added", data=_uuid_record(store), proof="derived", why="uuid record, made from the source", units=1
+            )
+        for stretch in walk(store):
+            if stretch.start >= store.start:
+                yield from self._stretch(stretch)
+
+    def _version_byte(self) -> Edit:
+        span = Span(self.store.version_at, self.store.version_at + 1)
+        if self.store.source.read(span.start, 1) == bytes([self.target]):
+            return Edit("kept", span, why="version byte")
+        why = (
+            f"version byte: {self.target}"
+            if self.converts
+            else f"version byte: the records are of version {self.target}"
+        )
+        return Edit("corrected", span, bytes([self.target]), "derived", why)
+
+    def _stretch(self, stretch: Stretch) -> Iterator[Edit]:
+        verdicts = self._damage(stretch)
+        self._oddities(stretch, verdicts)
+        self._contradictions(stretch, verdicts)
+        if self.wishes.compact or self.converts:
+            self._dead(stretch, verdicts)
+        rewrite = self._flag_rewrite()
+        at = 0
+        for i in sorted(verdicts):
+            if i > at:
+                yield self._keep(stretch, at, i, rewrite)
+            yield from self._carry_out(stretch, i, verdicts[i], rewrite)
+            at = i + 1
+        if at < len(stretch):
+            yield self._keep(stretch, at, len(stretch), rewrite)
+
+    def _flag_rewrite(self) -> tuple[int, int] | None:
+        """(mask to keep, bits to set) when conversion crosses the version that brought COMPLETED."""
+        before, after = versions.has_completed(self.store.version), versions.has_completed(self.target)
+        if before == after:
+            return None
+        return (0xFFFF, versions.COMPLETED) if after else (0xFFFF & ~versions.COMPLETED, 0)
+
+    def _keep(self, stretch: Stretch, first: int, last: int, rewrite: tuple[int, int] | None) -> Edit:
+        span = Span(stretch.starts[first], _end(stretch, last - 1))
+        if rewrite is None:
+            return Edit("kept", span, units=last - first)
+        data = bytearray(self.store.source.read(span.start, span.length))
+        keep, put = rewrite
+        for i in range(first, last):
+            at = stretch.starts[i] - span.start
+            data[at] = (data[at] & (keep >> 8)) | (put >> 8)
+        why = f"flags converted to store version {self.target}"
+        return Edit("corrected", span, bytes(data), "derived", why, last - first)
+
+    def _carry_out(self, stretch: Stretch, i: int, verdict: Verdict, rewrite: tuple[int, int] | None) -> Iterator[Edit]:
+        span = Span(stretch.starts[i], _end(stretch, i))
+        if verdict.action == "corrected" and verdict.flags is not None:
+            flags = verdict.flags
+            if rewrite:
+                flags = flags & rewrite[0] | rewrite[1]
+            head = flags.to_bytes(2, "big") + self.store.source.read(span.start + 2, 10)
+            yield Edit("corrected", Span(span.start, span.start + 12), head, "derived", verdict.why, 1)
+            yield Edit("kept", Span(span.start + 12, span.end))
+        elif verdict.action == "kept":
+            yield Edit("kept", span, proof=verdict.proof, why=verdict.why, units=verdict.units)
+        elif verdict.action == "lost":
+            yield Edit("lost", span, proof="none", why=verdict.why, units=verdict.units)
+        else:
+            yield Edit("dropped", span, proof=verdict.proof, why=verdict.why, units=verdict.units)
+
+    def _damage(self, stretch: Stretch) -> dict[int, Verdict]:
+        verdicts: dict[int, Verdict] = {}
+        marks = stretch.marks.tobytes()
+        if marks.count(OK) == len(marks):
+            return verdicts
+        for i, mark in enumerate(marks):
+            if mark == OK:
+                continue
+            kind = kind_name(stretch.kinds[i])
+            if mark == SECOND_STORE:
+                verdicts[i] = Verdict("dropped", "version byte of a second store", 0)
+            elif mark == ANCHORED and "anchored" in self.wishes.accept:
+                verdicts[i] = Verdict("kept", f"{kind} found inside a damaged record, accepted", proof="none")
+            elif mark == ANCHORED:
+                verdicts[i] = Verdict("dropped", f"{kind} found inside a damaged record (--accept anchored keeps it)")
+            elif mark in (TORN_BODY, TORN_HEADER):
+                verdicts[i] = Verdict("lost", "cut off by the end of the file", 1)
+            elif mark == LOST and self._only_tail_zeroes(stretch, i):
+                verdicts[i] = Verdict("dropped", "zeroes after the last record", 0)
+            elif mark in (LOST, DISPLACED):
+                verdicts[i] = Verdict("lost", "no record can be read here", -1)
+            else:
+                dead = stretch.columns["batch"].flags[i] & versions.DELETED
+                verdicts[i] = Verdict("lost", f"{'deleted ' if dead else ''}{kind} does not verify")
+        return verdicts
+
+    def _only_tail_zeroes(self, stretch: Stretch, i: int) -> bool:
+        start, end = stretch.starts[i], _end(stretch, i)
+        sound = i == 0 or stretch.marks[i - 1] in (OK, ANCHORED)
+        return end == self.store.size and sound and is_uniform(self.store.source, start, end)
+
+    def _oddities(self, stretch: Stretch, verdicts: dict[int, Verdict]) -> None:
+        bits = stretch.columns["odd"].tobytes()
+        if bits.count(0) == len(bits):
+            return
+        batch = stretch.columns["batch"]
+        for i, bit in enumerate(bits):
+            if not bit or i in verdicts:
+                continue
+            kind, flags = batch.kinds[i], batch.flags[i]
+            live = not flags & versions.DELETED
+            if bit & odd.SHORT and live:
+                verdicts[i] = Verdict(
+                    "dropped", f"{kind_name(kind)} shorter than its type needs: readers run past its end"
+                )
+            elif bit & odd.UNKNOWN_TYPE and live:
+                verdicts[i] = Verdict("dropped", f"type {kind} is unknown: gossipd refuses the store for it")
+            elif kind == 4105:
+                verdicts[i] = Verdict("dropped", "says that this store was replaced: readers crash on it")
+            elif kind == 4107 and (stretch.starts[i] != self.store.start or not versions.needs_uuid(self.target)):
+                verdicts[i] = Verdict("dropped", "a uuid record is only legal as the first of version 16")
+            elif bit & odd.INCOMPLETE:
+                verdicts[i] = Verdict(
+                    "corrected", f"{kind_name(kind)} is whole: COMPLETED set", flags=flags | versions.COMPLETED
+                )
+
+    def _contradictions(self, stretch: Stretch, verdicts: dict[int, Verdict]) -> None:
+        while (event := self.pending or next(self.events, None)) is not None:
+            if event[0] >= stretch.end:
+                self.pending = event
+                return
+            self.pending = None
+            at, code, other = event
+            i = _index(stretch, at)
+            if code == DUPLICATE_ANNOUNCEMENT:
+                self._delete(stretch, verdicts, i, f"announced already at {other}: DELETED set")
+                if self._is_amount(stretch, i + 1):
+                    self._delete(stretch, verdicts, i + 1, "amount of a second announcement: DELETED set")
+            elif code == ANNOUNCEMENT_WITHOUT_AMOUNT:
+                self._delete(stretch, verdicts, i, "its channel_amount is missing: DELETED set")
+            elif code == PAIR_FLAG_MISMATCH:
+                flags = stretch.columns["batch"].flags
+                if flags[i] & versions.DELETED:
+                    self._delete(stretch, verdicts, i + 1, "its announcement is deleted: DELETED set")
+                elif i + 1 not in verdicts:
+                    why = "its announcement is live: DELETED cleared"
+                    verdicts[i + 1] = Verdict("corrected", why, flags=flags[i + 1] & ~versions.DELETED)
+            else:
+                self._delete(stretch, verdicts, i, "its channel_announcement is missing: DELETED set")
+
+    def _delete(self, stretch: Stretch, verdicts: dict[int, Verdict], i: int, why: str) -> None:
+        known = verdicts.get(i)
+        if known is not None and known.action != "corrected":
+            return
+        flags = known.flags if known is not None and known.flags is not None else stretch.columns["batch"].flags[i]
+        verdicts[i] = Verdict("corrected", why, flags=flags | versions.DELETED)
+
+    def _is_amount(self, stretch: Stretch, i: int) -> bool:
+        return i < len(stretch) and stretch.kinds[i] == 4101 and stretch.marks[i] in (OK, ANCHORED)
+
+    def _dead(self, stretch: Stretch, verdicts: dict[int, Verdict]) -> None:
+        """Drop what compaction, or CLN's own upgrade, leaves out."""
+        upward = self.target > self.store.version
+        for i, (flags, kind, role) in enumerate(
+            zip(stretch.columns["batch"].flags, stretch.kinds, stretch.roles, strict=True)
+        ):
+            known = verdicts.get(i)
+            if role != UNIT or (known is not None and known.action != "corrected"):
+                continue
+            now = known.flags if known is not None and known.flags is not None else flags
+            if now & versions.DELETED and (self.wishes.compact or upward):
+                verdicts[i] = Verdict("dropped", f"deleted {kind_name(kind)}", proof="sealed")
+            elif self.converts:
+                why = self._not_converted(kind, flags, stretch, i)
+                if why:
+                    verdicts[i] = Verdict("dropped", why, proof="sealed")
+
+    def _not_converted(self, kind: int, flags: int, stretch: Stretch, i: int) -> str:
+        version = self.store.version
+        if kind in PRIVATE and version <= 12 < self.target:
+            return f"{kind_name(kind)}: later versions keep private channels in the wallet's database"
+        if flags & versions.ZOMBIE and version in (12, 13):
+            return f"{kind_name(kind)} flagged ZOMBIE: an upgrade drops it"
+        if kind == 258 and version <= 10 and _end(stretch, i) - stretch.starts[i] == 142:
+            return "channel_update without htlc_maximum_msat: an upgrade drops it"
+        return ""
+
+
+def _joins(run: Edit, edit: Edit) -> bool:
+    """Two kept neighbours of one proof become one edit; a why of its own keeps an edit apart."""
+    if run.action != "kept" or edit.action != "kept" or run.why or edit.why or run.proof != edit.proof:
+        return False
+    return run.origin is not None and edit.origin is not None and run.origin.end == edit.origin.start
+
+
+def _end(stretch: Stretch, i: int) -> int:
+    return stretch.starts[i + 1] if i + 1 < len(stretch) else stretch.end
+
+
+def _index(stretch: Stretch, at: int) -> int:
+    low, high = 0, len(stretch)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if stretch.starts[middle] <= at else (low, middle)
+    return low
+
+
+def _uuid_record(store: Store) -> bytes:
+    """A uuid record derived from the source's size and first MiB, so that the same input gives the same output."""
+    digest = hashlib.sha256(b"store-inspector uuid\0" + store.size.to_bytes(8, "big"))
+    digest.update(store.source.read(0, 1 << 20))
+    body = (4107).to_bytes(2, "big") + digest.digest()
+    header: bytes = SEALED_HEADER.pack(versions.COMPLETED, len(body), crc32c.crc32c(body, 0), 0)
+    return header + body
+
+
+def target_version(store: Store, wishes: Wishes) -> int:
+    """The store version to write; raises UsageError or RefusedError for one that cannot be written."""
+    target = wishes.to_version
+    if target is None and wishes.release:
+        target = versions.store_version(versions.release(wishes.release))
+    if target is None or target == store.version:
+        return store.version
+    if target not in TARGETS:
+        raise UsageError(f"store version {target} cannot be written", "--to-version takes 14, 15 or 16")
+    if store.version < 9:
+        raise RefusedError(
+            f"CLN never upgraded store version {store.version} to {target}", "repair it in its own version instead"
+        )
+    return target
+
+
+def plan(store: Store, wishes: Wishes) -> Plan:
+    if store.version_byte is None:
+        raise RefusedError("the file is empty: there is nothing to save", "delete it; lightningd makes a new store")
+    if store.version < versions.OLDEST_JUDGED:
+        raise RefusedError(
+            f"store version {store.version}: its checksums cannot be judged, so nothing proves a record",
+            "inspector records lists them; lightningd makes a new store by itself",
+        )
+    unknown = wishes.accept - {"anchored", "unique"}
+    if unknown:
+        raise UsageError(f"--accept {', '.join(sorted(unknown))} means nothing here", "a gossip store takes: anchored")
+    events: EventLog = store.facts["events"]
+    planner = Planner(store, wishes, target_version(store, wishes), iter(events))
+    made = Plan(planner.edits(), store.size + 64, notes=planner.notes, after=_after)
+    live, dead = _bytes_by_life(store)
+    if dead > live and not wishes.compact:
+        made.notes.append(f"{dead:,} of {store.size:,} bytes are deleted records: --compact would save them")
+    return made
+
+
+def _bytes_by_life(store: Store) -> tuple[int, int]:
+    flat = store.ribbon
+    return sum(flat[0::4]), sum(flat[1::4])
+
+
+def _after(source: str, output: str) -> tuple[str, ...]:
+    return (
+        "To put it in place:",
+        "  1. stop lightningd (lightning-cli stop) and wait until it is gone",
+        f"  2. keep the damaged file: cp -p {source} {source}.kept   (a restart overwrites gossip_store.corrupt)",
+        f"  3. cp {output} LIGHTNING_DIR/NETWORK/gossip_store, with the owner and mode of the other files there",
+        '  4. start lightningd; the log must not say "Moving to gossip_store.corrupt", and',
+        "     lightning-cli listchannels must show channels at once",
+        "  To go back: stop lightningd, delete gossip_store, start it; peers send the gossip again.",
+        NO_FUNDS,
+        LEAVE_ALONE,
+    )

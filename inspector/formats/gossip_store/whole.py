@@ -1,0 +1,51 @@
+"""What only the whole file tells: its version byte, its first record, its size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from inspector.finding import Cause
+from inspector.formats.gossip_store import versions
+from inspector.formats.gossip_store.causes import legal, missing, writer
+from inspector.formats.gossip_store.walk import OK, Store
+from inspector.span import Span
+
+
+def whole_file(add: Callable[..., None], store: Store) -> None:
+    """Add the findings about the file as a whole; `add` is Checker.add."""
+    byte, at = store.version_byte, Span(0, min(1, store.size))
+    if byte is None:
+        why = Cause("truncated", "likely", "a store begins with a version byte; nothing is left of this one")
+        add("empty-file", Span(0, 0), "the file is empty", lambda: (why, {}), None, "lost")
+        return
+    if store.version < versions.OLDEST_JUDGED:
+        text = f"store version {store.version}: checksums are stored but cannot be judged; records are found by length"
+        add("checksum-not-judged", Span(0, store.size), text, legal, None, "kept")
+        return
+    if not store.version_at and (not 1 <= byte <= versions.NEWEST):
+        newer = versions.NEWEST < byte <= 0x1F
+        why = Cause("newer-version" if newer else "unknown", "possible", f"byte 0 is 0x{byte:02x}")
+        flipped = byte ^ store.version
+        if store.guessed and flipped & (flipped - 1) == 0:
+            why = Cause(
+                "bit-flip", "likely", f"the records are of version {store.version}: one bit away from 0x{byte:02x}"
+            )
+        text = (
+            f"version byte 0x{byte:02x} (major {byte >> 5}, minor {byte & 31}); the records fit version {store.version}"
+        )
+        add("version-unknown", at, text, lambda: (why, {"byte": byte, "fits": store.version}), None, "kept")
+    elif store.guessed and not store.version_at:
+        why = Cause("unknown", "possible", f"the records are of version {store.version}")
+        flipped = byte ^ store.version
+        if flipped & (flipped - 1) == 0:
+            why = Cause("bit-flip", "likely", f"one bit away from version {store.version}")
+        text = f"the version byte says {byte}, the records are of version {store.version}"
+        add("version-contradicted", at, text, lambda: (why, {"byte": byte, "fits": store.version}), None, "kept")
+    first = store.facts.get("first")
+    if versions.needs_uuid(store.version) and store.size > store.start and (not first or first[2:] != (4107, OK)):
+        span = Span(store.start, min(store.size, store.start + 46))
+        add("uuid-missing", span, "the first record is not a uuid record that verifies", missing, None, "kept")
+    by = versions.release(store.wishes.release) if store.wishes.release else versions.default_release(store.version)
+    if store.size > 1 << 32 and by < versions.release("v24.11"):
+        text = f"{store.size:,} bytes; {by} keeps offsets in 32 bits"
+        add("offset-wrap", Span(1 << 32, store.size), text, writer, None, "kept")

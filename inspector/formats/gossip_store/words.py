@@ -1,0 +1,166 @@
+"""What the store means to the operator of the node, in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspector.finding import Severity, Tally
+from inspector.format import Answer, Outcome
+from inspector.formats.gossip_store import loader, versions
+from inspector.formats.gossip_store.walk import Store
+
+NO_FUNDS = (
+    "This file holds no funds: it is a cache of public gossip, and the network sends it again. Deleting it is safe and "
+    "costs minutes to hours of poor routing; repairing it saves that."
+)
+LEAVE_ALONE = "Leave hsm_secret and lightningd.sqlite3 alone: they have nothing to do with this."
+LOSING = frozenset({"GSP003", "GSP004", "GSP005", "GSP006", "GSP007", "GSP008", "GSP012", "GSP033"})
+
+
+def answer(store: Store, tally: Tally) -> Answer:
+    by = versions.release(store.wishes.release) if store.wishes.release else versions.default_release(store.version)
+    facts: loader.Facts = store.facts.get("loader", loader.Facts())
+    outcomes = loader.outcomes(facts, by)
+    return Answer(
+        version=str(store.version),
+        because=_because(store),
+        words=tuple(_words(store, tally, outcomes)),
+        summary=_summary(store, tally),
+        loaders=outcomes,
+        next=tuple(_next(store, tally)),
+        ribbon=tuple(zip(*(store.ribbon[k::4] for k in range(4)), strict=True)),
+    )
+
+
+def _because(store: Store) -> str:
+    who = versions.written_by(store.version)
+    if store.guessed:
+        return f"the records are of version {store.version}, written by {who}; the version byte does not say so"
+    return f"version {store.version}, written by {who}"
+
+
+def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[str]:
+    channels, nodes = store.facts.get("channels", 0), store.facts.get("nodes", 0)
+    who = versions.written_by(store.version)
+    if store.version_byte is None:
+        return [
+            "This gossip store is empty: even its version byte is gone. Nothing can be saved from it.",
+            NO_FUNDS,
+            LEAVE_ALONE,
+        ]
+    if store.version < versions.OLDEST_JUDGED:
+        return [
+            f"This is a gossip store of version {store.version} ({who}).",
+            "Its checksums were not standard CRC-32C, so its records can be listed but not judged.",
+            "Current releases do not load this version; lightningd makes a new store by itself.",
+            NO_FUNDS,
+        ]
+    places = sum(n for (code, level), n in tally.counts.items() if code in LOSING and level is Severity.ERROR)
+    choking = tally.severity_count(Severity.WARNING)
+    whole = f"{channels:,} channel{'s' * (channels != 1)} and {nodes:,} node{'s' * (nodes != 1)} are whole"
+    lines = []
+    if not places and not choking:
+        lines.append(f"This gossip store is healthy (version {store.version}, {who}): {whole}.")
+        if store.size <= store.start:
+            lines[0] = f"This gossip store is healthy and empty (version {store.version}, {who})."
+        return lines
+    if places:
+        where = f"{places:,} place{'s' * (places != 1)}"
+        lines.append(f"This gossip store (version {store.version}, {who}) is damaged in {where}; {whole}.")
+    else:
+        lines.append(
+            f"Every record of this gossip store (version {store.version}, {who}) can be read, and {whole}, but:"
+        )
+    bad = [o for o in outcomes if o.outcome != loader.LOADS]
+    if bad:
+        said = f' ("{bad[0].message}")' if bad[0].message else ""
+        lines.append(f"What {bad[0].program} {bad[0].release} does with it: {bad[0].outcome}{said}.")
+        if bad[0].outcome == loader.CORRUPT:
+            lines.append(
+                "Copy the file away before lightningd is started again: there is one gossip_store.corrupt, and "
+                "the next start overwrites it."
+            )
+        elif bad[0].outcome == loader.ABORT:
+            lines.append("Stop the restart loop first; it ends only when this file is repaired or moved away.")
+    lines += _known_bug(store, tally)
+    lines += [NO_FUNDS, LEAVE_ALONE]
+    return lines
+
+
+def _known_bug(store: Store, tally: Tally) -> list[str]:
+    codes = {code for code, _ in tally.counts}
+    by = versions.release(store.wishes.release) if store.wishes.release else None
+    lines = []
+    if "GSP026" in codes and (by is None or by < versions.release("v0.7.2")):
+        lines.append("A second store inside is a known fault of releases before v0.7.1 (lightning#2758).")
+    if "GSP025" in codes and (by is None or by < versions.release("v0.10.0")):
+        lines.append(
+            "A version byte at offset 1 is a known fault of releases before v0.10.0 (lightning#4453): upgrade first."
+        )
+    if "GSP017" in codes and (by is None or by < versions.release("v25.02")):
+        lines.append(
+            "Duplicate announcements make releases before v25.02 append without end (lightning#8035): upgrade first."
+        )
+    if "GSP033" in codes and (by is None or by < versions.release("v25.02")):
+        lines.append("Writes to offset 1 were reported before v25.02 (lightning#8053): upgrade first.")
+    return lines
+
+
+def _summary(store: Store, tally: Tally) -> dict[str, Any]:
+    facts: loader.Facts = store.facts.get("loader", loader.Facts())
+    first = min(
+        (f.span.start for f in tally.findings() if f.level is not Severity.NOTE and f.rule.code.startswith("GSP")),
+        default=None,
+    )
+    return {
+        "store_version": store.version,
+        "version_byte": store.version_byte,
+        "written_by": versions.written_by(store.version),
+        "live_channels": store.facts.get("channels", 0),
+        "live_nodes": store.facts.get("nodes", 0),
+        "first_damage": first,
+        "torn_at": facts.torn,
+    }
+
+
+def _next(store: Store, tally: Tally) -> list[str]:
+    if store.version_byte is None or store.version < versions.OLDEST_JUDGED:
+        return []
+    if tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING):
+        first = next((f for f in tally.findings() if f.level is not Severity.NOTE), None)
+        show = [f"inspector show {{path}} {first.span.start}"] if first else []
+        return ["inspector repair {path} -o gossip_store.repaired", *show, "inspector records {path} --damaged"]
+    return ["inspector records {path}"]
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "store_version": {"type": "integer", "description": "as the records are read"},
+        "version_byte": {"type": ["integer", "null"], "description": "as it stands in the file"},
+        "written_by": {"type": "string"},
+        "live_channels": {"type": "integer"},
+        "live_nodes": {"type": "integer"},
+        "first_damage": {"type": ["integer", "null"], "description": "offset of the first error or warning"},
+        "torn_at": {"type": ["integer", "null"], "description": "offset of the record that is cut off at the end"},
+    },
+}
+
+
+def compare(stores: list[tuple[str, int, int, Store]]) -> tuple[str, ...]:
+    """Ages and sizes of the stores of one folder, and what the names mean."""
+    meaning = {
+        "gossip_store": "the store in use",
+        "gossip_store.corrupt": "what lightningd refused; the next refusal overwrites it",
+        "gossip_store.tmp": "a rewrite that did not finish: the good beginning, in the new version",
+        "gossip_store.compact": "a compaction that did not finish",
+    }
+    newest = max((mtime for _, _, mtime, _ in stores), default=0)
+    lines = []
+    for name, size, mtime, store in sorted(stores, key=lambda s: -s[2]):
+        age = (newest - mtime) // 1_000_000_000
+        when = "newest" if age <= 0 else f"{age:,} s older"
+        what = meaning.get(name.rsplit("/", 1)[-1], "a copy")
+        channels = store.facts.get("channels", 0) if store is not None else 0
+        lines.append(f"{name}: {size:,} bytes, {when}, {channels:,} live channels; {what}")
+    return tuple(lines)

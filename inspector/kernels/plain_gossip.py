@@ -1,0 +1,323 @@
+"""The walk over a gossip store in plain Python: the twin of `_gossip`, the same to the last value.
+
+Where a header does not verify, the first of these decides, and each is a function of the file's bytes alone (the
+windows in which they arrive change nothing):
+
+1. the body verifies at another length that its type allows: only the length field is damaged;
+2. the claimed end is confirmed: following claimed lengths from it meets a record that verifies. What is inside is
+   never searched, because strangers choose bytes of a node announcement and can plant a record there;
+3. a record that verifies follows where the type's structure ends;
+4. a gap, up to the next record of a known and plausible shape that verifies.
+"""
+
+import re
+from array import array
+from collections.abc import Iterator
+from struct import Struct
+from typing import Final, NamedTuple
+
+from crc32c import crc32c, hardware_based
+
+from inspector.kernels.gossip_tiles import (
+    ANCHORED,
+    BAD_CHECKSUM,
+    BAD_LENGTH,
+    GAP,
+    HEADER,
+    HOPS,
+    LONGEST_RECORD,
+    OK,
+    REACH,
+    ROLE_GAP,
+    ROLE_UNIT,
+    TOO_SHORT,
+    TORN_BODY,
+    TORN_HEADER,
+    Batch,
+)
+from inspector.kernels.plain_checksum import PartChecksums
+from inspector.kernels.plain_columns import Row, Rows, fill_ribbon
+from inspector.kernels.plain_owners import GossipOwners
+from inspector.kernels.plain_structure import ANNOUNCEMENT, plausible, structural_lengths
+
+__all__ = ["GossipOwners", "GossipWalker", "hardware_crc"]
+
+_head = Struct(">HHIIH").unpack_from  # flags, length, checksum, timestamp, and the body's type
+_header = Struct(">HHII").unpack_from
+_u16 = Struct(">H").unpack_from
+
+# The first byte of a known type, followed by its second. One byte is consumed, so that 01 01 02 is two chances.
+_TYPES: Final = re.compile(rb"\x01(?=[\x00-\x02])|\x10(?=[\x05-\x0b])|\x0d(?=\xaf)")
+_ZEROES: Final = bytes(1 << 16)
+_DIRECT: Final = 2048  # longer bodies are checksummed with an eye on what has been spent
+
+
+def hardware_crc() -> bool | None:
+    """Whether the checksum library uses the processor's instruction."""
+    return bool(hardware_based)
+
+
+class _More(Exception):  # noqa: N818 - not an error: the answer lies past this window
+    """The bytes that decide are not in this window."""
+
+
+class _OpenGap(NamedTuple):
+    start: int
+    flags: int
+    time: int
+    torn_kind: int  # 0 where its header is no plausible one that runs past the end
+
+
+class GossipWalker:
+    """Tiles [start, size) from windows that the caller reads at `want`."""
+
+    def __init__(self, size: int, start: int = 1, buckets: int = 0) -> None:
+        self.want = start
+        self.done = start >= size
+        self.ribbon = array("Q", bytes(32 * buckets))
+        self._size = size
+        self._buckets = buckets
+        self._sliced = size
+        self._gap: _OpenGap | None = None
+        self._held: Row | None = None  # an announcement waiting for the gap behind it to end
+        self._suspect_end = 0  # what a damaged record claims plausibly
+        self._trusted = 0  # claimed ends up to here are confirmed
+
+    def feed(self, window: bytes | bytearray | memoryview, final: bool) -> Batch:
+        """The tiles that this window settles; `window` begins at `want`, `final` says that it reaches the end."""
+        data = bytes(window)[: max(0, self._size - self.want)]
+        if final:
+            self._size = self.want + len(data)
+        return _Window(self, data, self.want, final or self.want + len(data) == self._size).walk()
+
+
+class _Window:
+    """One window being walked. Positions are relative to it; `at` is where the next tile begins."""
+
+    def __init__(self, walker: GossipWalker, data: bytes, base: int, final: bool) -> None:
+        self.walker = walker
+        self.data = data
+        self.base = base
+        self.final = final
+        self.size = walker._size - base
+        self.sums = PartChecksums(data)
+        self.hops: dict[int, int] = {}
+        self.at = 0
+        self.rows = Rows(data)
+
+    def walk(self) -> Batch:
+        walker = self.walker
+        try:
+            if walker._gap is not None:
+                self.seek()
+            while self.at < self.size:
+                self.run()
+                if self.at < self.size and not self.single():
+                    self.seek()
+        except _More:
+            self.put_back()
+            walker.want = self.base + self.at
+        else:
+            walker.done = True
+            walker.want = self.base + self.size
+        batch = self.rows.batch(self.base, self.end())
+        if walker._buckets:
+            fill_ribbon(walker.ribbon, walker._buckets, walker._sliced, batch)
+        return batch
+
+    def end(self) -> int:
+        """Where the next batch's first tile begins."""
+        if self.walker._held is not None:
+            return self.walker._held.start
+        return self.walker._gap.start if self.walker._gap is not None else self.base + self.at
+
+    def run(self) -> None:
+        """Records that verify one after the other: the path that every healthy store takes."""
+        data, view, at = self.data, memoryview(self.data), self.at
+        starts, heads = self.rows.starts, self.rows.heads
+        first = len(starts)
+        end = len(data)
+        last = end - HEADER - 2
+        while at <= last:
+            head = _head(data, at)
+            length = head[1]
+            after = at + HEADER + length
+            if length > _DIRECT or length < 2 or after > end or crc32c(view[at + HEADER : after], head[3]) != head[2]:
+                break
+            starts.append(at)
+            heads.append(head)
+            at = after
+        count = len(starts) - first
+        self.rows.roles += bytes((ROLE_UNIT,)) * count
+        marks = bytearray(count)
+        suspect = self.walker._suspect_end - self.base
+        if count and starts[first] < suspect:
+            ends = [*starts[first + 1 :], at]
+            marks[:] = bytes(ANCHORED if after <= suspect else OK for after in ends)
+        self.rows.marks += marks
+        self.at = at
+
+    def single(self) -> bool:
+        """The tile at a place where the run stopped; False where a gap begins."""
+        at = self.at
+        if self.size - at < HEADER:
+            self.tile(self.size, ROLE_GAP, TORN_HEADER, (0, 0, 0, 0, 0))
+            return True
+        self.need(at + HEADER)
+        flags, length, checksum, time = _header(self.data, at)
+        after = at + HEADER + length
+        if length >= 2 and after <= self.size:
+            self.need(after)
+            if self.sums.matches(at + HEADER, after, time, checksum):
+                inside = after <= self.walker._suspect_end - self.base
+                self.tile(after, ROLE_UNIT, ANCHORED if inside else OK, _head(self.data, at))
+                return True
+        self.need(min(self.size, at + 2 * LONGEST_RECORD))
+        found = self.damaged(at, length, checksum, time)
+        if found is None:
+            self.open_gap(at, flags, length, time)
+            return False
+        mark, after = found
+        kind = 0 if mark == TOO_SHORT else _u16(self.data, at + HEADER)[0]
+        self.tile(after, ROLE_UNIT, mark, (flags, length, checksum, time, kind))
+        return True
+
+    def damaged(self, at: int, length: int, checksum: int, time: int) -> tuple[int, int] | None:
+        """(mark, end) of a record whose header does not verify, None where its end cannot be told."""
+        body = at + HEADER
+        others = [n for n in structural_lengths(self.data, body, min(self.size, body + 0xFFFF)) if n != length]
+        for other in others:
+            if self.sums.matches(body, body + other, time, checksum):
+                self.walker._trusted = 0
+                return BAD_LENGTH, body + other
+        after = body + length
+        if after <= self.size and any(self.data[at:body]) and self.confirmed(at, after):
+            return (BAD_CHECKSUM if length >= 2 else TOO_SHORT), after
+        for other in others:
+            if body + other == self.size or self.verifies(body + other):
+                return BAD_LENGTH, body + other
+        return None
+
+    def verifies(self, at: int) -> bool:
+        if at + HEADER > self.size:
+            return False
+        _, length, checksum, time = _header(self.data, at)
+        after = at + HEADER + length
+        return length >= 2 and after <= self.size and self.sums.matches(at + HEADER, after, time, checksum)
+
+    def confirmed(self, at: int, claimed: int) -> bool:
+        """Whether claimed lengths, followed from the claimed end, meet a record that verifies, or the file's end."""
+        if at + self.base < self.walker._trusted:
+            return True
+        limit = at + REACH
+        before, here = at, claimed
+        for _ in range(HOPS + 1):
+            if here == self.size:
+                if before == at and not self.plausible(at, claimed):
+                    return False
+                self.walker._trusted = here + self.base
+                return True
+            after = self.hop(here, limit)
+            if after == 0:
+                self.walker._trusted = here + self.base
+                return True
+            if after < 0:
+                return False
+            before, here = here, after
+        return False
+
+    def hop(self, here: int, limit: int) -> int:
+        """0 if a record verifies here, the claimed end of a damaged but plausible one, else -1."""
+        if here + HEADER + 2 > min(self.size, limit):
+            return -1
+        self.need(here + HEADER + 2)
+        _, length, checksum, time = _header(self.data, here)
+        after = here + HEADER + length
+        if length < 2 or after > min(self.size, limit):
+            return -1
+        self.need(after)
+        known = self.hops.get(here)
+        if known is None:
+            known = after if self.plausible(here, after) else -1
+            if self.sums.matches(here + HEADER, after, time, checksum):
+                known = 0
+            self.hops[here] = known
+        return known
+
+    def plausible(self, at: int, after: int) -> bool:
+        body = at + HEADER
+        return plausible(self.data, body, after - body, min(after, self.size))
+
+    def open_gap(self, at: int, flags: int, length: int, time: int) -> None:
+        if at + HEADER + 2 > self.size:
+            self.walker._gap = _OpenGap(self.base + at, 0, 0, 0)
+        else:
+            after = at + HEADER + length
+            likely = self.plausible(at, after)
+            if likely:
+                self.walker._suspect_end = max(self.walker._suspect_end, self.base + after)
+            torn = _u16(self.data, at + HEADER)[0] if likely and after > self.size else 0
+            self.walker._gap = _OpenGap(self.base + at, flags, time, torn)
+        self.at = at + 1
+
+    def seek(self) -> None:
+        """The next anchor, or the end: closes the open gap there."""
+        walker = self.walker
+        gap = walker._gap
+        assert gap is not None
+        anchor = self.anchor()
+        if walker._held is not None:
+            self.rows.hold(walker._held, self.base)
+        torn = gap.torn_kind if anchor == self.size else 0
+        head = (gap.flags, 0, 0, gap.time, torn)
+        self.rows.push(gap.start - self.base, ROLE_GAP, TORN_BODY if torn else GAP, head)
+        walker._gap = walker._held = None
+        self.at = anchor
+
+    def anchor(self) -> int:
+        """The next record of a known, plausible shape that verifies, or the end of the file."""
+        data, size = self.data, self.size
+        stop = len(data) - HEADER - 1 if self.final else len(data) - LONGEST_RECORD + 1
+        for type_at in self.type_bytes(self.at + HEADER, stop + HEADER):
+            at = type_at - HEADER
+            _, length, checksum, time = _header(data, at)
+            after = type_at + length
+            if length < 2 or after > size or not plausible(data, type_at, length, after):
+                continue
+            if self.sums.matches(type_at, after, time, checksum):
+                return at
+        if self.final:
+            return size
+        self.at = max(self.at, stop)
+        raise _More
+
+    def type_bytes(self, at: int, stop: int) -> Iterator[int]:
+        """Where the type of a known record could be in [at, stop), past runs of zeroes at memcmp's speed."""
+        data = self.data
+        while at < stop:
+            upto = min(at + len(_ZEROES), stop)
+            if data.startswith(_ZEROES, at):
+                at = upto
+                continue
+            for match in _TYPES.finditer(data, at, upto + 1):
+                yield match.start()
+            at = upto
+
+    def need(self, upto: int) -> None:
+        if upto > len(self.data):
+            raise _More
+
+    def tile(self, after: int, role: int, mark: int, head: tuple[int, int, int, int, int]) -> None:
+        self.rows.push(self.at, role, mark, head)
+        self.at = after
+
+    def put_back(self) -> None:
+        """An announcement and what follows it come in one batch: the last one waits for the next window."""
+        rows, walker = self.rows, self.walker
+        if not rows.starts or rows.roles[-1] != ROLE_UNIT or rows.heads[-1][4] != ANNOUNCEMENT:
+            return
+        if walker._gap is None:
+            self.at = rows.starts[-1]
+            rows.pop(self.base, self.at)
+        else:
+            walker._held = rows.pop(self.base, walker._gap.start - self.base)

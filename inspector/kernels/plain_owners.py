@@ -1,0 +1,196 @@
+"""Which live records contradict each other, in plain Python: the twin of `_gossip_owners`."""
+
+from array import array
+from typing import Final
+
+from inspector.kernels.gossip_tiles import (
+    AMOUNT_WITHOUT_ANNOUNCEMENT,
+    ANCHORED,
+    ANNOUNCEMENT_WITHOUT_AMOUNT,
+    DELETED,
+    DUPLICATE_ANNOUNCEMENT,
+    NODE_DUPLICATE,
+    NODE_UNKNOWN,
+    OK,
+    PAIR_FLAG_MISMATCH,
+    UPDATE_SUPERSEDED,
+    UPDATE_UNKNOWN_CHANNEL,
+    Batch,
+)
+from inspector.kernels.plain_structure import (
+    AMOUNT,
+    ANNOUNCEMENT,
+    DELETE,
+    NODE,
+    PRIVATE_CHANNEL,
+    PRIVATE_UPDATE,
+    UPDATE,
+)
+from inspector.kernels.spill import Spill
+
+# The facts that a live record states about one owner; updates are one fact per direction.
+_ANNOUNCED: Final = 0
+_UPDATED: Final = 1
+_DELETED: Final = 3
+_NAMED: Final = 4
+_NODE: Final = 5
+
+
+class _Channels:
+    """What is live about the channels or nodes that are held in memory, and how many of them there are."""
+
+    def __init__(self, limit: int, spill: Spill) -> None:
+        self.channels: dict[int, list[int]] = {}  # scid: announcement, update each way; 0 where there is none
+        self.nodes: dict[int, int] = {}  # node: its announcement, 0 where only a channel names it
+        self.named: set[int] = set()
+        self.limit = limit
+        self.spill = spill
+        self.spilled = False
+        self.live_channels = 0
+        self.live_nodes = 0
+
+    def state(self, owner: int, code: int, offset: int, events: "array[int]") -> None:
+        """Takes one fact in and appends what it contradicts."""
+        if owner == 0:
+            return
+        if code >= _NAMED:
+            self._node(owner, code, offset, events)
+        else:
+            self._channel(owner, code, offset, events)
+
+    def _room(self, owner: int, code: int, offset: int) -> bool:
+        """Whether a new owner may enter; once the tables are full, every fact of it goes to the files."""
+        if len(self.channels) + len(self.nodes) < self.limit:
+            return True
+        self.spill.add(array("Q", (owner, code, offset)))
+        self.spilled = True
+        return False
+
+    def _channel(self, owner: int, code: int, offset: int, events: "array[int]") -> None:
+        known = self.channels.get(owner)
+        if known is None:
+            if not self._room(owner, code, offset):
+                return
+            known = self.channels[owner] = [0, 0, 0]
+        if code == _ANNOUNCED:
+            if known[0]:
+                events.extend((offset, DUPLICATE_ANNOUNCEMENT, known[0]))
+            else:
+                known[0] = offset
+                self.live_channels += 1
+        elif code == _DELETED:
+            self.live_channels -= known[0] != 0
+            known[:] = (0, 0, 0)
+        else:
+            if not known[0]:
+                events.extend((offset, UPDATE_UNKNOWN_CHANNEL, 0))
+            if known[code]:
+                events.extend((offset, UPDATE_SUPERSEDED, known[code]))
+            known[code] = offset
+
+    def _node(self, owner: int, code: int, offset: int, events: "array[int]") -> None:
+        known = self.nodes.get(owner)
+        if known is None:
+            if not self._room(owner, code, offset):
+                return
+            known = self.nodes[owner] = 0
+        if code == _NAMED:
+            self.named.add(owner)
+            return
+        if owner not in self.named:
+            events.extend((offset, NODE_UNKNOWN, 0))
+        if known:
+            events.extend((offset, NODE_DUPLICATE, known))
+        else:
+            self.live_nodes += 1
+        self.nodes[owner] = offset
+
+
+class GossipOwners:
+    """Live records against each other. `limit` owners are held in memory, the others' facts in files in `spill`.
+
+    Offset 0 stands for "none": a store's records begin at 1.
+    """
+
+    def __init__(self, limit: int = 1_000_000, spill: str | None = None) -> None:
+        if limit < 1:
+            raise ValueError("at least one owner must fit in memory")
+        self._limit = limit
+        self._folder = spill
+        self._spill = Spill(spill)
+        self._known = _Channels(limit, self._spill)
+        self.channels = 0
+        self.nodes = 0
+        self.spilled = False
+
+    def feed(self, batch: Batch) -> "array[int]":
+        """Flat triples (offset, code, other offset), by offset."""
+        events: array[int] = array("Q")
+        state = self._known.state
+        before = 0  # the tile before is an announcement that verifies
+        count = len(batch)
+        columns = zip(batch.starts, batch.marks, batch.kinds, batch.flags, strict=True)
+        for i, (start, mark, kind, flags) in enumerate(columns):
+            announced, before = before, 0
+            if mark != OK and mark != ANCHORED:
+                continue
+            live = not flags & DELETED
+            if kind == ANNOUNCEMENT:
+                before = 1
+            elif not live:
+                continue
+            if kind in (UPDATE, PRIVATE_UPDATE):
+                state(batch.owners[i], _UPDATED + (batch.aux[i] & 1), start, events)
+            elif kind == ANNOUNCEMENT:
+                if live:
+                    self._announce(batch, i, events)
+                self._pair(batch, i, count, live, events)
+            elif kind == AMOUNT:
+                if not announced:
+                    events.extend((start, AMOUNT_WITHOUT_ANNOUNCEMENT, 0))
+            elif kind == NODE:
+                state(batch.nodes_a[i], _NODE, start, events)
+            elif kind == PRIVATE_CHANNEL:
+                self._announce(batch, i, events)
+            elif kind == DELETE:
+                state(batch.owners[i], _DELETED, start, events)
+        self._count()
+        return events
+
+    def _announce(self, batch: Batch, i: int, events: "array[int]") -> None:
+        self._known.state(batch.owners[i], _ANNOUNCED, batch.starts[i], events)
+        self._known.state(batch.nodes_a[i], _NAMED, batch.starts[i], events)
+        self._known.state(batch.nodes_b[i], _NAMED, batch.starts[i], events)
+
+    def _pair(self, batch: Batch, i: int, count: int, live: bool, events: "array[int]") -> None:
+        after = i + 1
+        paired = after < count and batch.kinds[after] == AMOUNT and batch.marks[after] in (OK, ANCHORED)
+        if not paired:
+            if live:
+                events.extend((batch.starts[i], ANNOUNCEMENT_WITHOUT_AMOUNT, 0))
+        elif (batch.flags[i] ^ batch.flags[after]) & DELETED:
+            events.extend((batch.starts[i], PAIR_FLAG_MISMATCH, batch.starts[after]))
+
+    def _count(self) -> None:
+        self.channels = self._known.live_channels
+        self.nodes = self._known.live_nodes
+        self.spilled = self._known.spilled
+
+    def finish(self) -> "array[int]":
+        """The events of owners that were spilled, by offset. Nothing can be fed afterwards."""
+        events: array[int] = array("Q")
+        waiting = [self._spill]
+        while waiting:
+            for partition in waiting.pop().take():
+                again = Spill(self._folder)
+                known = self._known = _Channels(self._limit, again)
+                for facts in partition:
+                    for i in range(0, len(facts), 3):
+                        known.state(facts[i], facts[i + 1], facts[i + 2], events)
+                self.channels += known.live_channels
+                self.nodes += known.live_nodes
+                if known.spilled:
+                    waiting.append(again)
+        self._known = _Channels(1, self._spill)
+        triples = sorted(zip(events[0::3], events[1::3], events[2::3], strict=True))
+        return array("Q", [value for triple in triples for value in triple])
