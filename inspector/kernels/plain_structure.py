@@ -50,7 +50,7 @@ def plausible(data: bytes, body: int, length: int, end: int) -> bool:
     if kind in FIXED:
         return length in FIXED[kind]
     if kind == ANNOUNCEMENT:
-        return length >= 430 and (known < 260 or _u16(data, body + 258)[0] == length - 430)
+        return length >= 432 and (known < 260 or _u16(data, body + 258)[0] == length - 432)
     if kind == NODE:
         return _node_plausible(data, body, length, known)
     if kind == LOCAL_CHANNEL:
@@ -63,7 +63,7 @@ def plausible(data: bytes, body: int, length: int, end: int) -> bool:
 
 
 def _wrapped_plausible(data: bytes, body: int, length: int, known: int, head: int, inner: int) -> bool:
-    least = 130 if inner == UPDATE else 430
+    least = 130 if inner == UPDATE else 432
     if length < head + least:
         return False
     if known >= head and _u16(data, body + head - 2)[0] != length - head:
@@ -72,7 +72,7 @@ def _wrapped_plausible(data: bytes, body: int, length: int, known: int, head: in
         return False
     if inner == UPDATE:
         return length - head in FIXED[UPDATE]
-    return known < head + 260 or bool(_u16(data, body + head + 258)[0] == length - head - 430)
+    return known < head + 260 or bool(_u16(data, body + head + 258)[0] == length - head - 432)
 
 
 def _node_plausible(data: bytes, body: int, length: int, known: int) -> bool:
@@ -131,7 +131,7 @@ def structural_lengths(data: bytes, body: int, end: int) -> Iterator[int]:
         return
     lengths: tuple[int, ...] = FIXED.get(kind, ())
     if kind == ANNOUNCEMENT and known >= 260:
-        lengths = (430 + _u16(data, body + 258)[0],)
+        lengths = (432 + _u16(data, body + 258)[0],)
     elif kind == LOCAL_CHANNEL and known >= 53:
         lengths = (53 + _u16(data, body + 51)[0],)
     elif kind == PRIVATE_UPDATE and known >= 6 and _u16(data, body + 4)[0] == UPDATE:

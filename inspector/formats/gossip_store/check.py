@@ -24,8 +24,8 @@ from inspector.formats.gossip_store.causes import (
 )
 from inspector.formats.gossip_store.events import EventLog
 from inspector.formats.gossip_store.evidence import body_cause, is_uniform, length_cause, longest_run
-from inspector.formats.gossip_store.layout import SEALED_HEADER, kind_name
-from inspector.formats.gossip_store.loader import Facts
+from inspector.formats.gossip_store.layout import KINDS, SEALED_HEADER, kind_name
+from inspector.formats.gossip_store.loader import V24_02, Facts
 from inspector.formats.gossip_store.rules import BY_SLUG
 from inspector.formats.gossip_store.structure import needs
 from inspector.formats.gossip_store.walk import (
@@ -72,7 +72,6 @@ class Checker:
         self.log = EventLog()
         self.previous_mark = OK
         self.live = self.deleted = self.dead_bytes = self.live_bytes = 0
-        self.lost_gaps = 0
 
     def add(
         self,
@@ -107,6 +106,8 @@ class Checker:
             for match in _NOT_OK.finditer(marks):
                 i = match.start()
                 end = stretch.starts[i + 1] if i + 1 < len(marks) else stretch.end
+                if i:
+                    self.previous_mark = marks[i - 1]
                 self.damaged(stretch, i, Span(stretch.starts[i], end))
         batch = stretch.columns.get("batch")
         if batch is None:
@@ -154,9 +155,15 @@ class Checker:
             span,
             what,
             lambda: body_cause(self.store.source, span.start, span.end, clear),
-            Severity.NOTE if dead else None,
+            self.severity_of_dead() if dead else None,
             "lost",
             {"type": kind, "flags": flags, "length": span.length - 12},
+        )
+
+    def severity_of_dead(self) -> Severity:
+        """Until v24.02 the start-up check looked at deleted records too."""
+        return (
+            Severity.NOTE if versions.judged_for(self.store.version, self.store.wishes) >= V24_02 else Severity.WARNING
         )
 
     def _bad_length(self, span: Span, kind: int, flags: int, mark: int) -> None:
@@ -221,13 +228,15 @@ class Checker:
                 self.add("trailing-zeroes", span, text, lambda: (why, {"length": span.length}), None, "kept")
                 return
             self.fact("broken", span.start)
-            self.lost_gaps += 1
             self.add(
                 "zeroed-range", span, f"{span.length:,} zero bytes", lambda: run_cause(self.store, span), None, "lost"
             )
             return
         self.fact("broken", span.start)
-        self.lost_gaps += 1
+        if self.previous_mark == ANCHORED:
+            text = f"{span.length:,} bytes: the rest of the damaged record around the one found inside it"
+            self.add("unreadable-stretch", span, text, lambda: run_cause(self.store, span), Severity.NOTE, "lost")
+            return
         first = self.store.source.read(span.start, 14)
         claimed = int.from_bytes(first[2:4], "big")
         run = longest_run(source, span.start, span.end)
@@ -236,7 +245,7 @@ class Checker:
         if run and run.value == 0 and run.end - run.start >= 64:
             text = f"{run.end - run.start:,} zero bytes at [{run.start}, {run.end}) cover the records here"
             self.add("zeroed-range", span, text, lambda: run_cause(self.store, span), None, "lost")
-        elif len(first) == 14 and claimed >= 2 and span.start + 12 + claimed > self.store.size and not at_end:
+        elif self._claims_past_end(first, claimed, span) and not at_end:
             self.fact("past_end", span.start)
             kind = kind_name(first[12] << 8 | first[13])
             text = f"{kind} claims {claimed} bytes, past the end of the file; records go on at {span.end}"
@@ -247,6 +256,10 @@ class Checker:
             ends = "the end of the file" if at_end else f"{span.end}, where the next record verifies"
             text = f"no record can be read in {span.length:,} bytes, up to {ends}"
             self.add("unreadable-stretch", span, text, lambda: run_cause(self.store, span), None, "lost")
+
+    def _claims_past_end(self, first: bytes, claimed: int, span: Span) -> bool:
+        known = len(first) == 14 and (first[12] << 8 | first[13]) in KINDS
+        return known and claimed >= 2 and span.start + 12 + claimed > self.store.size
 
     def _overwritten_start(self, span: Span) -> bool:
         """A gap right behind a first record that does not belong at offset 1."""
@@ -352,4 +365,5 @@ def check(store: Store, stretches: Iterable[Stretch], tally: Tally) -> None:
     checker.events(checker.owners.finish(), late=True)
     whole_file(checker.add, store)
     store.facts |= {"loader": checker.facts, "channels": checker.owners.channels, "nodes": checker.owners.nodes}
-    store.facts |= {"spilled": checker.owners.spilled, "events": checker.log}
+    bad = tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING)
+    store.facts |= {"damaged": bool(bad), "spilled": checker.owners.spilled, "events": checker.log}

@@ -67,6 +67,11 @@ class Planner:
     def converts(self) -> bool:
         return self.target != self.store.version
 
+    @property
+    def healthy(self) -> bool:
+        """Nothing here troubles the loader: the repaired store is a copy, dead and odd bytes included."""
+        return not (self.store.facts["damaged"] or self.converts or self.wishes.compact)
+
     def edits(self) -> Iterator[Edit]:
         run: Edit | None = None
         for edit in self._raw():
@@ -84,6 +89,9 @@ class Planner:
 
     def _raw(self) -> Iterator[Edit]:
         store = self.store
+        if self.healthy:
+            yield from self._copy()
+            return
         if store.version_at:
             yield Edit("dropped", Span(0, store.version_at), proof="none", why="bytes before the version byte")
         yield self._version_byte()
@@ -95,6 +103,22 @@ class Planner:
         for stretch in walk(store):
             if stretch.start >= store.start:
                 yield from self._stretch(stretch)
+
+    def _copy(self) -> Iterator[Edit]:
+        yield self._version_byte()
+        for stretch in walk(self.store):
+            if stretch.start < self.store.start:
+                continue
+            at = 0
+            for i, mark in enumerate(stretch.marks):
+                if mark != OK:
+                    if i > at:
+                        yield self._keep(stretch, at, i, None)
+                    why = "does not verify, but is deleted and troubles nobody: left as it is"
+                    yield Edit("kept", Span(stretch.starts[i], _end(stretch, i)), proof="none", why=why, units=1)
+                    at = i + 1
+            if at < len(stretch):
+                yield self._keep(stretch, at, len(stretch), None)
 
     def _version_byte(self) -> Edit:
         span = Span(self.store.version_at, self.store.version_at + 1)

@@ -13,7 +13,7 @@ def needs(kind: int, body: bytes, version: int) -> int:
     if kind == 258 and version <= 10:
         return 130
     if kind == 256 and len(body) >= 260:
-        return 430 + _u16(body, 258)
+        return 432 + _u16(body, 258)
     if kind == 257 and len(body) >= 68:
         flen = _u16(body, 66)
         at = 140 + flen

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from inspector.errors import UsageError
+from inspector.format import Wishes
 
 NEWEST = 16
 OLDEST_JUDGED = 7  # versions 2-6 used a checksum that was not CRC-32C (fixed with the bump to 7)
@@ -97,6 +98,11 @@ def default_release(version: int) -> Release:
     """The last release that wrote this version: whom the findings are judged for unless --for says otherwise."""
     known = [v for v in WRITTEN_BY if v <= version] or [min(WRITTEN_BY)]
     return release(WRITTEN_BY[max(known)][1])
+
+
+def judged_for(version: int, wishes: Wishes) -> Release:
+    """The release that findings are judged for: --for, or the last one that wrote this version."""
+    return release(wishes.release) if wishes.release else default_release(version)
 
 
 def has_completed(version: int) -> bool:

@@ -45,7 +45,7 @@ def whole_file(add: Callable[..., None], store: Store) -> None:
     if versions.needs_uuid(store.version) and store.size > store.start and (not first or first[2:] != (4107, OK)):
         span = Span(store.start, min(store.size, store.start + 46))
         add("uuid-missing", span, "the first record is not a uuid record that verifies", missing, None, "kept")
-    by = versions.release(store.wishes.release) if store.wishes.release else versions.default_release(store.version)
+    by = versions.judged_for(store.version, store.wishes)
     if store.size > 1 << 32 and by < versions.release("v24.11"):
         text = f"{store.size:,} bytes; {by} keeps offsets in 32 bits"
         add("offset-wrap", Span(1 << 32, store.size), text, writer, None, "kept")

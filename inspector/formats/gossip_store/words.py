@@ -18,7 +18,7 @@ LOSING = frozenset({"GSP003", "GSP004", "GSP005", "GSP006", "GSP007", "GSP008", 
 
 
 def answer(store: Store, tally: Tally) -> Answer:
-    by = versions.release(store.wishes.release) if store.wishes.release else versions.default_release(store.version)
+    by = versions.judged_for(store.version, store.wishes)
     facts: loader.Facts = store.facts.get("loader", loader.Facts())
     outcomes = loader.outcomes(facts, by)
     return Answer(
