@@ -1,13 +1,63 @@
-"""`python -m inspector` and the console script."""
+"""`python -m inspector` and the console script: the last border, where every ending gets its exit code."""
 
+from __future__ import annotations
+
+import os
 import sys
 
 from inspector import __version__
 
 
-def main() -> int:
-    sys.stdout.write(f"inspector {__version__}\n")
-    return 0
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line and return its exit code; nothing is raised."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        if arguments == ["--version"]:
+            sys.stdout.write(version())
+            code = 0
+        else:
+            from inspector.cli.app import run
+
+            code = run(arguments)
+    except KeyboardInterrupt:
+        sys.stderr.write("inspector: interrupted\n")
+        code = 130
+    except BrokenPipeError:
+        code = 0
+    except Exception as error:  # noqa: BLE001  a bug of ours that no inner border caught
+        code = _our_bug(error)
+    return _flushed(code)
+
+
+def version() -> str:
+    from inspector import kernels
+
+    crc = "hardware" if kernels.hardware_crc() else "portable"
+    return f"inspector {__version__} (kernel: {kernels.WHICH}, crc32c: {crc})\n"
+
+
+def _our_bug(error: Exception) -> int:
+    from inspector.sanitize import clean
+
+    if os.environ.get("INSPECTOR_TRACEBACK") == "1":
+        import traceback
+
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    sys.stderr.write(f"inspector: a bug of inspector: {type(error).__name__}: {clean(str(error))}\n")
+    sys.stderr.write("  the source was not changed; INSPECTOR_TRACEBACK=1 shows where it happened\n")
+    return 1
+
+
+def _flushed(code: int) -> int:
+    """Flush what is left; a reader that went away is no error and must not speak up at interpreter exit."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        except (OSError, ValueError):
+            code = code or 6
+    return code
 
 
 if __name__ == "__main__":

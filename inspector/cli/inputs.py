@@ -1,0 +1,151 @@
+"""From the paths on the command line to sources: a store, or a folder with several stores in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from inspector.errors import UnknownFormatError, UsageError
+from inspector.source import Member, Source, open_source
+
+if TYPE_CHECKING:
+    from inspector.format import Format, State, Wishes
+
+MAX_COMPARED = 256  # stores of one folder that stay open to be compared with each other
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One input: a path to open; `member` where it was found inside a folder."""
+
+    path: str
+    member: Member | None = None
+
+
+def known_formats() -> tuple[Format, ...]:
+    """The list of formats; imported here and not before, because layouts load construct."""
+    from inspector import formats
+
+    return formats.all_formats()
+
+
+def open_path(path: str) -> Source:
+    return open_source(path, getattr(sys.stdin, "buffer", None))
+
+
+def targets(path: str, source: Source, formats: tuple[Format, ...], forced: str | None) -> list[Target]:
+    """What to inspect at `path`: the source as a whole, or the members of a folder that some format knows by name.
+
+    Raises UnknownFormatError, naming what was tried, for a folder in which no store is.
+    """
+    if source.kind != "folder":
+        return [Target(path)]
+    bottoms = [f for f in formats if f.on is None]
+    if forced:
+        bottoms = [f for f in bottoms if f.name in _chain(formats, forced)]
+    claims = [(f, f.claim(source, None)) for f in bottoms]
+    if any(claim.strength > 0 for _, claim in claims):
+        return [Target(path)]
+    found = [m for m in source.members if not m.secret and any(_named(m, f) for f in bottoms)]
+    if found:
+        return [Target(f"{path.rstrip('/')}/{m.name}", m) for m in found]
+    if forced:
+        return [Target(path)]
+    tried = tuple((f.name, f"{c.because}; files looked for: {', '.join(f.names) or 'none'}") for f, c in claims)
+    raise UnknownFormatError(
+        f"{path}: no known store in this folder ({len(source.members):,} files)",
+        "name the file itself; inspector formats lists what is known",
+        tried,
+    )
+
+
+def serving(formats: tuple[Format, ...], what: str) -> str:
+    """The names of the formats that have such a thing, for a message."""
+    return ", ".join(f.name for f in formats if getattr(f, what)) or "none"
+
+
+def named_format(formats: tuple[Format, ...], name: str | None) -> None:
+    """Refuse a --format that does not exist, with the nearest one."""
+    if name is not None and name not in {f.name for f in formats}:
+        raise UsageError(f"no format is named {name}", nearest(name, [f.name for f in formats]))
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """A hint: what may have been meant, or all there is."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, 3, 0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"known: {', '.join(sorted(known))}" if known else "none is known"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A source with its formats and their states, most specific first."""
+
+    source: Source
+    layers: tuple[tuple[Format, State], ...]
+
+    def serving(self, what: str) -> tuple[Format, State] | None:
+        """The most specific layer that has `what` (a function of the contract)."""
+        return next(((f, s) for f, s in self.layers if getattr(f, what) is not None), None)
+
+    def understood(self, what: str) -> frozenset[str]:
+        """All that the layers name in `filters` or `wishes`."""
+        return frozenset(name for f, _ in self.layers for name in getattr(f, what))
+
+    @property
+    def name(self) -> str:
+        return self.layers[0][0].name
+
+
+def opened(source: Source, formats: tuple[Format, ...], wishes: Wishes, forced: str | None) -> Opened:
+    """Detect and open the formats of a source without walking it."""
+    from inspector.inspect import detect
+
+    chain, _ = detect(source, formats, forced)
+    bottom = chain[-1]
+    layers = [(bottom, bottom.open(source, None, wishes))]
+    for upper in reversed(chain[:-1]) if len(chain) > 1 else _upper(source, formats, *layers[0]):
+        layers.insert(0, (upper, upper.open(source, layers[0][1], wishes)))
+    return Opened(source, tuple(layers))
+
+
+@contextmanager
+def opened_path(path: str, formats: tuple[Format, ...], wishes: Wishes, forced: str | None) -> Iterator[Opened]:
+    """The store at `path`, its formats open, every wish understood; closed at the end."""
+    from inspector.cli.options import refuse_unknown, wished
+
+    named_format(formats, forced)
+    with open_path(path) as source:
+        store = opened(source, formats, wishes, forced)
+        refuse_unknown(wished(wishes), store.understood("wishes"), formats, store.name, "wishes")
+        yield store
+
+
+def _upper(source: Source, formats: tuple[Format, ...], bottom: Format, state: State) -> Iterator[Format]:
+    for upper in formats:
+        if upper.on == bottom.name and upper.claim(source, state).strength > 0:
+            yield upper
+            return
+
+
+def _chain(formats: tuple[Format, ...], name: str) -> set[str]:
+    by_name = {f.name: f for f in formats}
+    chain: set[str] = set()
+    at: str | None = name
+    while at is not None and at not in chain:
+        chain.add(at)
+        at = by_name[at].on if at in by_name else None
+    return chain
+
+
+def _named(member: Member, fmt: Format) -> bool:
+    base = PurePosixPath(member.name).name
+    return any(fnmatchcase(base, pattern) for pattern in fmt.names)

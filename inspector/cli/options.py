@@ -1,0 +1,103 @@
+"""Options that several commands share, and the values they become."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inspector.errors import UsageError
+
+if TYPE_CHECKING:
+    from inspector.format import Format, Wishes
+
+PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="File, folder, block device, or - for stdin.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+FormatName = Annotated[
+    str | None, typer.Option("--format", metavar="NAME", help="Take the source for this format, without detection.")
+]
+Release = Annotated[
+    str | None,
+    typer.Option("--for", metavar="RELEASE", help="Judge for this release of the original program (v24.11.1)."),
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME", help="The time to judge by: unix seconds or 2025-01-31T12:00:00Z."),
+]
+
+# a wish of the contract -> the option that makes it
+WISH_OPTIONS = {
+    "release": "--for",
+    "at": "--at",
+    "accept": "--accept",
+    "compact": "--compact",
+    "to_version": "--to-version",
+    "touch": "--touch",
+    "lost": "--lost",
+    "archive": "--archive",
+    "checksums": "--checksums",
+    "cluster_size": "--cluster-size",
+}
+FILTER_OPTIONS = {
+    "kinds": "--kind",
+    "flags": "--flag",
+    "damaged": "--damaged",
+    "deleted": "--deleted/--live",
+    "start": "--from",
+    "end": "--to",
+    "member": "--member",
+    "scid": "--scid",
+    "node": "--node",
+    "text": "--text",
+    "value_limit": "--value-limit",
+    "dump": "--dump",
+}
+
+
+def wished(wishes: Wishes) -> list[str]:
+    """The names of the wishes that differ from their defaults."""
+    return changed(wishes, WISH_OPTIONS)
+
+
+def changed(value: object, names: Iterable[str]) -> list[str]:
+    defaults = type(value)()
+    present = {f.name for f in fields(value)}  # type: ignore[arg-type]
+    return [name for name in names if name in present and getattr(value, name) != getattr(defaults, name)]
+
+
+def refuse_unknown(
+    asked: list[str], understood: frozenset[str], formats: tuple[Format, ...], name: str, what: str
+) -> None:
+    """An option that the format does not know is a usage error that names the formats that do."""
+    options = WISH_OPTIONS if what == "wishes" else FILTER_OPTIONS
+    for one in asked:
+        if one not in understood:
+            who = [f.name for f in formats if one in getattr(f, what)]
+            known = f"formats that do: {', '.join(who)}" if who else "no format does"
+            raise UsageError(f"{name} does not understand {options[one]}", known)
+
+
+def number(text: str, what: str) -> int:
+    """A count or offset: decimal, 0x hexadecimal, with _ or , between digits."""
+    plain = text.strip().replace(",", "").replace("_", "")
+    if re.fullmatch(r"\d{1,20}|0[xX][0-9a-fA-F]{1,16}", plain):
+        return int(plain, 16) if plain[:2] in ("0x", "0X") else int(plain)
+    raise UsageError(f"{what}: not a number: {text}", "decimal, or hexadecimal with 0x")
+
+
+def moment(text: str | None) -> int | None:
+    """Unix seconds of --at; a time without a zone is UTC."""
+    if text is None:
+        return None
+    if re.fullmatch(r"\d{1,12}", text):
+        return int(text)
+    from datetime import UTC, datetime
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--at: not a time: {text}", "unix seconds, or 2025-01-31T12:00:00Z") from None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())

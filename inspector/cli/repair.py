@@ -1,0 +1,106 @@
+"""`inspector repair`: what can be proved, written to a new file that the original program loads."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from inspector.cli.options import At, FormatName, Json, PathArgument, Release, moment, refuse_unknown, wished
+from inspector.errors import UsageError
+
+EXAMPLES = """Examples:
+
+inspector repair gossip_store.corrupt -o gossip_store.repaired
+
+inspector repair gossip_store.corrupt --dry-run
+
+inspector repair disk.img -o disk.repaired.img --hash --json"""
+
+Out = Annotated[str | None, typer.Option("--output", "-o", metavar="OUT", help="The new file or folder.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be written; write nothing.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it is a file that exists.")]
+Compact = Annotated[bool, typer.Option("--compact", help="Leave out what is dead.")]
+ToVersion = Annotated[int | None, typer.Option("--to-version", min=0, metavar="N", help="Write this store version.")]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option("--accept", metavar="PROOF", help="Also write what has only this weaker proof (repeatable)."),
+]
+Touch = Annotated[bool, typer.Option("--touch", help="Make times new, so that the program takes this store first.")]
+Archive = Annotated[bool, typer.Option("--archive", help="Write a consistent prefix for reading, not for running.")]
+ClusterSize = Annotated[
+    int | None, typer.Option("--cluster-size", min=1, metavar="BYTES", help="Where several geometries fit.")
+]
+Copy = Annotated[bool, typer.Option("--copy", help="Copy healthy files of a folder instead of linking them.")]
+Hash = Annotated[bool, typer.Option("--hash", help="Also print the SHA-256 of the source.")]
+
+
+def repair(
+    path: PathArgument,
+    output: Out = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    force: Force = False,
+    compact: Compact = False,
+    to_version: ToVersion = None,
+    release: Release = None,
+    at: At = None,
+    accept: Accept = None,
+    touch: Touch = False,
+    archive: Archive = False,
+    cluster_size: ClusterSize = None,
+    copy: Copy = False,
+    hash: Hash = False,  # noqa: A002  typer shows the parameter's name nowhere; the option is --hash
+    format: FormatName = None,  # noqa: A002  as above
+) -> int:
+    """Write what can be proved to a new file that the original program loads; the source is never changed."""
+    from inspector.cli.inputs import known_formats, named_format, open_path, opened
+    from inspector.cli.progress import Progress
+    from inspector.cli.stdout import Output
+    from inspector.format import Wishes
+    from inspector.repair import repair as run
+
+    if output is None and not dry_run:
+        raise UsageError("where to? -o OUT names the new file", "--dry-run prints what would be written")
+    wishes = Wishes(
+        release=release,
+        at=moment(at),
+        accept=frozenset(accept or ()),
+        compact=compact,
+        to_version=to_version,
+        touch=touch,
+        archive=archive,
+        cluster_size=cluster_size,
+    )
+    formats = known_formats()
+    named_format(formats, format)
+    with open_path(path) as source:
+        asked = wished(wishes)
+        if asked:
+            store = opened(source, formats, wishes, format)
+            refuse_unknown(asked, store.understood("wishes"), formats, store.name, "wishes")
+        with Progress(path) as progress:
+            result = run(
+                source,
+                formats,
+                output,
+                wishes,
+                forced=format,
+                force=force,
+                dry_run=dry_run,
+                copy=copy,
+                hash_source=hash,
+                progress=progress,
+            )
+        out = Output()
+        if json:
+            from inspector.render import documents
+            from inspector.render.encoding import encode
+
+            out.data(encode(documents.repair(result)) + b"\n")
+        else:
+            from inspector.render.repair_words import repair_blocks
+
+            out.blocks(repair_blocks(result))
+        out.flush()
+    return int(result.code)

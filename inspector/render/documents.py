@@ -1,0 +1,335 @@
+"""What inspector says as JSON documents: field order fixed, no clock, and no character that a terminal obeys.
+
+Values are exact. Characters that are not safe to show are written as \\uXXXX, which every JSON reader undoes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from inspector import __version__
+from inspector.errors import InspectorError, UnknownFormatError
+from inspector.finding import Finding, Rule, Severity
+from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Edit, Entry, Exhibit, Format, Item, Outcome
+from inspector.inspect import Report
+from inspector.render.encoding import jsonable
+from inspector.render.text import quoted
+from inspector.source import Source
+
+if TYPE_CHECKING:
+    from inspector.extract import Extraction
+    from inspector.repair import Result
+
+Document = dict[str, Any]
+TOOL = {"name": "inspector", "version": __version__}
+
+
+def source_part(source: Source) -> Document:
+    return {"path": source.label, "kind": source.kind, "size": source.size}
+
+
+def scan(report: Report, code: int) -> Document:
+    """The document of one inspection, as `inspector schema scan` describes it."""
+    account, tally, answer = report.account, report.tally, report.answer
+    return {
+        "schema": "inspector/scan/1",
+        "tool": TOOL,
+        "source": source_part(report.source),
+        "format": {
+            "name": report.format.name,
+            "layers": [f.name for f in report.layers],
+            "version": answer.version,
+            "because": answer.because or report.claim.because,
+        },
+        "verdict": "damaged" if report.damaged else "clean",
+        "bytes": {
+            "total": report.source.size,
+            "frame": account.roles[FRAME],
+            "records": account.roles[UNIT],
+            "opaque": account.roles[OPAQUE],
+            "free": account.roles[FREE],
+            "gaps": account.roles[GAP],
+        },
+        "records": {"total": account.units, "damaged": account.damaged, "by_kind": by_kind(report)},
+        "findings": [finding(f) for f in tally.findings()],
+        "findings_total": tally.total,
+        "counts": counts(report),
+        "words": list(answer.words),
+        "loaders": [outcome(o) for o in answer.loaders],
+        "next": commands(report),
+        "summary": dict(answer.summary),
+        "partial": report.partial,
+        "exit_code": code,
+    }
+
+
+def failure(path: str, error: InspectorError, schema: str = "inspector/scan/1") -> Document:
+    """An input that could not be inspected, in the place of its document."""
+    tried = error.tried if isinstance(error, UnknownFormatError) else ()
+    return {
+        "schema": schema,
+        "tool": TOOL,
+        "source": {"path": path},
+        "error": {
+            "message": error.message,
+            "hint": error.hint,
+            "tried": [{"format": name, "because": why} for name, why in tried],
+        },
+        "exit_code": int(error.code),
+    }
+
+
+def scans(results: list[Document], notes: list[Document], code: int) -> Document:
+    return {
+        "schema": "inspector/scans/1",
+        "tool": TOOL,
+        "results": results,
+        "comparisons": notes,
+        "exit_code": code,
+    }
+
+
+def by_kind(report: Report) -> dict[str, int]:
+    names = report.bottom.kinds
+    found = {names.get(kind, f"kind {kind}"): count for kind, count in report.account.kinds.items()}
+    return dict(sorted(found.items()))
+
+
+def counts(report: Report) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for (code, _), count in sorted(report.tally.counts.items()):
+        totals[code] = totals.get(code, 0) + count
+    return totals
+
+
+def finding(found: Finding) -> Document:
+    known = found.bytes_known
+    return {
+        "code": found.rule.code,
+        "rule": found.rule.slug,
+        "severity": found.level.value,
+        "file": found.span.member or None,
+        "start": found.span.start if known else None,
+        "end": found.span.end if known else None,
+        "message": found.message,
+        "evidence": dict(found.evidence),
+        "cause": {
+            "name": found.cause.name,
+            "confidence": found.cause.confidence,
+            "because": found.cause.because,
+        },
+        "salvage": found.salvage,
+    }
+
+
+def outcome(found: Outcome) -> Document:
+    return {
+        "program": found.program,
+        "release": found.release,
+        "outcome": found.outcome,
+        "message": found.message,
+    }
+
+
+def entry(found: Entry) -> Document:
+    """One record; `file` only where the source is a folder."""
+    place: Document = {"file": found.span.member} if found.span.member else {}
+    return place | {
+        "start": found.span.start,
+        "end": found.span.end,
+        "kind": found.kind,
+        "state": found.state,
+        "fields": found.fields,
+    }
+
+
+def commands(report: Report) -> list[str]:
+    """What to run next, with the source's path quoted for a shell."""
+    return [command.replace("{path}", quoted(report.source.label)) for command in report.answer.next]
+
+
+def severity_words(report: Report) -> list[str]:
+    found = [(report.tally.severity_count(s), s.value) for s in Severity]
+    return [f"{n:,} {name}{'s' if n != 1 else ''}" for n, name in found if n]
+
+
+def show(source: Source, name: str, exhibit: Exhibit) -> Document:
+    """One exhibit; `data` is hexadecimal, and the first bytes of the span where it is long."""
+    span = exhibit.span
+    return {
+        "schema": "inspector/show/1",
+        "tool": TOOL,
+        "source": source_part(source),
+        "format": name,
+        "title": exhibit.title,
+        "file": span.member or None,
+        "start": span.start,
+        "end": span.end,
+        "state": exhibit.state,
+        "matched": exhibit.matched,
+        "fields": [
+            {
+                "name": f.name,
+                "start": f.start,
+                "end": f.end,
+                "value": jsonable(f.value),
+                "text": f.text,
+                "meaning": f.meaning,
+                "privacy": f.privacy,
+            }
+            for f in exhibit.fields
+        ],
+        "data": exhibit.data.hex(),
+        "notes": list(exhibit.notes),
+        "neighbours": [entry(e) for e in exhibit.neighbours],
+        "findings": [finding(f) for f in exhibit.findings],
+    }
+
+
+def show_item(source: Source, name: str, found: Item) -> Document:
+    return {
+        "schema": "inspector/show/1",
+        "tool": TOOL,
+        "source": source_part(source),
+        "format": name,
+        "item": item(found),
+    }
+
+
+def item(found: Item) -> Document:
+    return {
+        "id": found.id,
+        "kind": found.kind,
+        "parent": found.parent,
+        "fields": jsonable(found.fields),
+        "spans": [{"file": s.member or None, "start": s.start, "end": s.end} for s in found.spans],
+    }
+
+
+def items(source: Source, name: str, found: Iterable[Item]) -> Document:
+    listed = [item(i) for i in found]
+    return {
+        "schema": "inspector/items/1",
+        "tool": TOOL,
+        "source": source_part(source),
+        "format": name,
+        "items": listed,
+        "items_total": len(listed),
+    }
+
+
+def repair(result: Result) -> Document:
+    """What was written, and the ledger; `output` is null after a dry run."""
+    source = source_part(result.report.source)
+    if result.source_sha256 is not None:
+        source["sha256"] = result.source_sha256
+    output = None
+    if result.output is not None:
+        output = {"path": result.output, "size": result.size, "sha256": result.sha256}
+    return {
+        "schema": "inspector/repair/1",
+        "tool": TOOL,
+        "source": source,
+        "format": {"name": result.report.format.name, "version": result.report.answer.version},
+        "output": output,
+        "records": dict(result.records),
+        "bytes": dict(result.bytes),
+        "proof": dict(result.proof),
+        "changes": [change(e) for e in result.changes],
+        "changes_total": result.changes_total,
+        "verified": dict(result.verified),
+        "notes": list(result.notes),
+        "after": list(result.after),
+        "exit_code": int(result.code),
+    }
+
+
+def change(edit: Edit) -> Document:
+    """One edit that is not "kept"; what is added has no place in the source."""
+    origin = edit.origin
+    return {
+        "file": (origin.member if origin else edit.out) or None,
+        "start": origin.start if origin else None,
+        "end": origin.end if origin else None,
+        "action": edit.action,
+        "proof": edit.proof,
+        "why": edit.why,
+    }
+
+
+def extract(source: Source, name: str, result: Extraction) -> Document:
+    return {
+        "schema": "inspector/extract/1",
+        "tool": TOOL,
+        "source": source_part(source),
+        "format": name,
+        "item": result.item,
+        "output": {"path": result.output, "size": result.size},
+        "map": result.map or None,
+        "proof": dict(result.proof),
+        "unknown": [{"start": a, "end": b, "why": why} for a, b, why in result.unknown],
+        "unknown_total": result.unknown_total,
+        "exit_code": int(result.code),
+    }
+
+
+def rule(found: Rule) -> Document:
+    return {
+        "code": found.code,
+        "rule": found.slug,
+        "severity": found.severity.value,
+        "summary": found.summary,
+        "explanation": found.explanation,
+        "loader": found.loader,
+        "advice": found.advice,
+        "source": found.source,
+    }
+
+
+def formats(chosen: Iterable[Format], full: bool) -> Document:
+    return {"schema": "inspector/formats/1", "tool": TOOL, "formats": [known_format(f, full) for f in chosen]}
+
+
+def known_format(form: Format, full: bool) -> Document:
+    """What a format is and can; in full with its kinds, field tables and rules."""
+    document: Document = {
+        "name": form.name,
+        "title": form.title,
+        "on": form.on,
+        "commands": verbs(form),
+        "names": list(form.names),
+    }
+    if not full:
+        return document | {"kinds": len(form.kinds), "rules": len(form.rules)}
+    return document | {
+        "filters": sorted(form.filters),
+        "wishes": sorted(form.wishes),
+        "kinds": {str(number): name for number, name in sorted(form.kinds.items())},
+        "layouts": [
+            {
+                "name": lay.name,
+                "title": lay.title,
+                "fields": [
+                    {
+                        "name": r.name,
+                        "at": r.at,
+                        "size": r.size,
+                        "type": r.type,
+                        "meaning": r.meaning,
+                        "privacy": r.privacy,
+                    }
+                    for r in lay.rows()
+                ],
+            }
+            for lay in form.layouts
+        ],
+        "rules": [rule(r) for r in form.rules],
+    }
+
+
+def verbs(form: Format) -> list[str]:
+    """The commands that work on this format."""
+    offered = {"records": form.records, "show": form.show, "items": form.items, "extract": form.extents}
+    found = [name for name, function in offered.items() if function is not None]
+    return ["scan", *found, *(["repair"] if form.plan is not None else [])]

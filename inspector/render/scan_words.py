@@ -1,0 +1,150 @@
+"""A report in words for people: what happened first, then where, why, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inspector.errors import Exit
+from inspector.finding import UNKNOWN_CAUSE, Finding, Severity
+from inspector.format import FREE, GAP, OPAQUE
+from inspector.inspect import Report
+from inspector.render.damage_map import damage_map
+from inspector.render.documents import by_kind, commands, severity_words
+from inspector.render.text import (
+    Block,
+    Column,
+    Heading,
+    Part,
+    Style,
+    Table,
+    Verbatim,
+    para,
+    place,
+    plural,
+    row,
+    size_words,
+)
+from inspector.sanitize import clean
+
+LEVELS: dict[Severity, Style] = {Severity.ERROR: "bad", Severity.WARNING: "warn", Severity.NOTE: "note"}
+RIBBON_WIDTH = 100
+
+
+def scan_blocks(report: Report, width: int, utf8: bool, per_rule: int) -> Iterator[Block]:
+    """The whole screen of `inspector scan`; at most `per_rule` findings of each rule are spelled out."""
+    yield from _head(report)
+    for words in report.answer.words:
+        yield para(words)
+    ribbon = getattr(report, "ribbon", None)
+    if ribbon:
+        drawn = damage_map(ribbon, min(width - 6, RIBBON_WIDTH), utf8)
+        if drawn:
+            yield Heading("Map", f"byte 0 to {report.source.size:,}")
+            yield from drawn
+    yield from _kinds(report)
+    yield from _findings(report, per_rule)
+    yield from _loaders(report)
+    yield from _next(report)
+
+
+def _head(report: Report) -> Iterator[Block]:
+    account = report.account
+    verdict: Part = ("damaged", "bad") if report.damaged else ("clean", "good")
+    found = severity_words(report)
+    tail = f" ({', '.join(found)})" if found else ""
+    yield para((clean(report.source.label, 300), "strong"), ": ", verdict, tail, hang=2)
+    layers = " on ".join(f.title for f in report.layers)
+    version = f", version {report.answer.version}" if report.answer.version else ""
+    because = report.answer.because or report.claim.because
+    yield para(f"{layers}{clean(version)}: {because}" if because else f"{layers}{version}", indent=2)
+    size = [size_words(report.source.size), plural(account.units, "record")]
+    if account.damaged:
+        size.append(f"{account.damaged:,} damaged")
+    size += [f"{account.roles[r]:,} {name} bytes" for r, name in ROLES if account.roles[r]]
+    yield para(", ".join(size), indent=2)
+    if report.partial:
+        yield para(("not fully checked: ", "warn"), report.partial, "; what is said here is a lower bound", indent=2)
+    if report.answer.words:
+        yield Verbatim(())
+
+
+ROLES = ((OPAQUE, "opaque"), (FREE, "free"), (GAP, "unreadable"))
+
+
+def _kinds(report: Report) -> Iterator[Block]:
+    found = sorted(by_kind(report).items(), key=lambda pair: (-pair[1], pair[0]))
+    if found:
+        yield Heading("Records")
+        yield Table((Column("kind"), Column("count", right=True)), [row(clean(k), n) for k, n in found])
+
+
+def _findings(report: Report, per_rule: int) -> Iterator[Block]:
+    kept = report.tally.findings()
+    if not kept:
+        return
+    groups: dict[tuple[str, Severity], list[Finding]] = {}
+    for found in kept:
+        groups.setdefault((found.rule.code, found.level), []).append(found)
+    order = list(Severity)
+    yield Heading("Findings", ", ".join(severity_words(report)))
+    for key in sorted(groups, key=lambda k: (order.index(k[1]), k[0])):
+        yield from _group(groups[key], report.tally.counts[key], per_rule)
+
+
+def _group(found: list[Finding], total: int, per_rule: int) -> Iterator[Block]:
+    rule, level = found[0].rule, found[0].level
+    count = f" ({total:,} times)" if total > 1 else ""
+    head: tuple[str | Part, ...] = ((level.value, LEVELS[level]), f" {rule.code} ", (rule.slug, "strong"), count)
+    yield para(*head, f": {rule.summary}", indent=2, hang=2)
+    first = found if len(found) <= per_rule else found[: (per_rule + 1) // 2]
+    last = [] if len(found) <= per_rule else found[len(found) - per_rule // 2 :]
+    for one in first:
+        yield from finding_blocks(one)
+    hidden = total - len(first) - len(last)
+    if hidden:
+        yield para((f"… {hidden:,} more of this rule; --max-findings shows more", "dim"), indent=4)
+    for one in last:
+        yield from finding_blocks(one)
+
+
+def finding_blocks(found: Finding) -> Iterator[Block]:
+    """Where, what, why and what can be saved, in two or three lines."""
+    where = f"{found.span.member} " if found.span.member else ""
+    if found.bytes_known:
+        where += f"{place(found.span.start)}, {plural(found.span.length, 'byte')}: "
+    elif where:
+        where += ": "
+    yield para((clean(where, 300), "note"), clean(found.message, 400), indent=4, hang=2)
+    cause = found.cause
+    why: list[str] = []
+    if cause is not UNKNOWN_CAUSE:
+        why.append(
+            f"cause: {cause.name} ({cause.confidence})" + (f", {clean(cause.because, 300)}" if cause.because else "")
+        )
+    if found.salvage:
+        why.append(f"salvage: {found.salvage}")
+    if why:
+        yield para("; ".join(why), indent=6)
+
+
+def _loaders(report: Report) -> Iterator[Block]:
+    found = report.answer.loaders
+    if found:
+        yield Heading("What the programs do with it")
+        columns = (Column("program"), Column("release"), Column("outcome", wrap=True), Column("message", wrap=True))
+        yield Table(columns, [row(clean(o.program), clean(o.release), o.outcome, o.message) for o in found])
+
+
+def _next(report: Report) -> Iterator[Block]:
+    found = commands(report)
+    if found:
+        yield Heading("Next")
+        for command in found:
+            yield Verbatim(((command, "code"),), 2)
+
+
+def failure_words(path: str, code: Exit, message: str) -> Iterator[Block]:
+    """An input of several that could not be inspected; the reason is on standard error too."""
+    yield para(
+        (clean(path, 300), "strong"), ": ", ("not inspected", "warn"), f" ({code.name.lower()}): {message}", hang=2
+    )

@@ -1,0 +1,217 @@
+"""Words for people as blocks, and their layout in columns; the plain and the coloured renderer print the same lines.
+
+Every part of every line is made safe here, last of all, whatever its source: no text reaches a terminal otherwise.
+"""
+
+from __future__ import annotations
+
+import shlex
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from inspector.sanitize import clean
+
+Style = Literal["", "strong", "dim", "good", "bad", "warn", "note", "code", "f0", "f1", "f2", "f3", "f4", "f5"]
+Part = tuple[str, Style]
+Line = tuple[Part, ...]
+
+NO_LIMIT = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph, wrapped; later lines are indented by `hang` more."""
+
+    parts: Line
+    indent: int = 0
+    hang: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """A line that is never wrapped: a command to copy, a row of a dump, a map."""
+
+    parts: Line
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A title with a blank line before it."""
+
+    title: str
+    rest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`wrap` columns share what the others leave of the width."""
+
+    title: str
+    right: bool = False
+    wrap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Part, ...]]
+    indent: int = 2
+
+
+Block = Text | Verbatim | Heading | Table
+
+
+def para(*parts: str | Part, indent: int = 0, hang: int = 0) -> Text:
+    return Text(tuple((p, "") if isinstance(p, str) else p for p in parts), indent, hang)
+
+
+def row(*cells: str | int | Part) -> tuple[Part, ...]:
+    return tuple(c if isinstance(c, tuple) else (f"{c:,}" if isinstance(c, int) else c, "") for c in cells)
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def size_words(count: int) -> str:
+    """A byte count exactly, and rounded where that helps."""
+    text = plural(count, "byte")
+    value = float(count)
+    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        value /= 1024
+        if value < 1024 or unit == "PiB":
+            break
+    return text if count < 10_000 else f"{text} ({value:.1f} {unit})"
+
+
+def place(at: int) -> str:
+    return f"{at} (0x{at:x})"
+
+
+def quoted(path: str) -> str:
+    """`path` as one word of a shell command; what begins with a dash is kept from being an option."""
+    return shlex.quote(f"./{path}" if path.startswith("-") and path != "-" else path)
+
+
+def cells(text: str) -> int:
+    """Columns that a terminal needs for `text`."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+
+
+def lay(blocks: Iterable[Block], width: int) -> Iterator[Line]:
+    """Lines of at most `width` columns (verbatim ones excepted)."""
+    for block in blocks:
+        match block:
+            case Text():
+                yield from _wrapped(_safe(block.parts), width, block.indent, block.hang)
+            case Verbatim():
+                yield ((" " * block.indent, ""), *_safe(block.parts))
+            case Heading():
+                yield ()
+                yield _safe(((block.title, "strong"), *(((f"  {block.rest}", "dim"),) if block.rest else ())))
+            case Table():
+                yield from _table(block, width)
+
+
+def _safe(parts: Iterable[Part]) -> Line:
+    return tuple((clean(text, NO_LIMIT), style) for text, style in parts)
+
+
+def _wrapped(parts: Line, width: int, indent: int, hang: int) -> Iterator[Line]:
+    """Greedy filling, word by word; a word wider than the line is cut."""
+    line: list[Part] = []
+    room = width - indent
+    used = 0
+    for word, style, glued in _words(parts, max(1, width - indent - hang)):
+        need = cells(word) + (0 if glued or not used else 1)
+        if used and used + need > room:
+            yield ((" " * indent, ""), *line)
+            line, used, room = [(" " * hang, "")] if hang else [], 0, width - indent - hang
+            need = cells(word)
+        elif used and not glued:
+            word = " " + word
+        line.append((word, style))
+        used += need
+    if line:
+        yield ((" " * indent, ""), *line)
+
+
+def _words(parts: Line, limit: int) -> Iterator[tuple[str, Style, bool]]:
+    """Each word with its style; glued ones follow the word before without a space."""
+    spaced = True
+    for text, style in parts:
+        first = True
+        for word in text.split(" "):
+            if not first:
+                spaced = True
+            first = False
+            if not word:
+                continue
+            glued = not spaced
+            for piece in _pieces(word, limit):
+                yield piece, style, glued
+                glued = True
+            spaced = False
+
+
+def _pieces(word: str, limit: int) -> Iterator[str]:
+    while cells(word) > limit:
+        cut = limit
+        while cut > 1 and cells(word[:cut]) > limit:
+            cut -= 1
+        yield word[:cut]
+        word = word[cut:]
+    yield word
+
+
+def _table(table: Table, width: int) -> Iterator[Line]:
+    rows = [_safe(r) for r in table.rows]
+    titles = [c.title for c in table.columns]
+    natural = [max([cells(t), *(cells(r[i][0]) for r in rows)]) for i, t in enumerate(titles)]
+    widths = _fit(natural, [c.wrap for c in table.columns], width - table.indent)
+    if any(titles):
+        yield from _row(row(*((t, "dim") for t in titles)), table, widths)
+    for cells_of_row in rows:
+        yield from _row(cells_of_row, table, widths)
+
+
+def _fit(natural: list[int], wraps: list[bool], width: int) -> list[int]:
+    """Wrapping columns shrink, the widest first, until the row fits; none below 8."""
+    widths = list(natural)
+    over = sum(widths) + 2 * (len(widths) - 1) - width
+    while over > 0:
+        candidates = [i for i, w in enumerate(widths) if wraps[i] and w > 8]
+        if not candidates:
+            break
+        widest = max(candidates, key=lambda i: widths[i])
+        rest = max((widths[i] for i in candidates if i != widest), default=8)
+        step = min(over, max(1, widths[widest] - max(rest, 8)))
+        widths[widest] -= step
+        over -= step
+    return widths
+
+
+def _row(parts: Sequence[Part], table: Table, widths: list[int]) -> Iterator[Line]:
+    columns = [
+        ["".join(t for t, _ in line) for line in _wrapped(((text, ""),), w, 0, 0)] or [""]
+        if table.columns[i].wrap
+        else [text]
+        for i, ((text, _), w) in enumerate(zip(parts, widths, strict=True))
+    ]
+    for at in range(max(len(lines) for lines in columns)):
+        line: list[Part] = [(" " * table.indent, "")]
+        for i, lines in enumerate(columns):
+            text = lines[at] if at < len(lines) else ""
+            pad = " " * (widths[i] - cells(text))
+            if table.columns[i].right:
+                line += [(pad, ""), (text, parts[i][1])]
+            else:
+                line += [(text, parts[i][1]), (pad if i + 1 < len(columns) else "", "")]
+            if i + 1 < len(columns):
+                line.append(("  ", ""))
+        yield tuple(line)
