@@ -12,7 +12,7 @@ from __future__ import annotations
 from inspector.format import Format
 from inspector.formats.gossip_store.check import check
 from inspector.formats.gossip_store.layout import KINDS, LAYOUTS
-from inspector.formats.gossip_store.plan import plan
+from inspector.formats.gossip_store.plan import busy, plan
 from inspector.formats.gossip_store.records import records, show
 from inspector.formats.gossip_store.rules import RULES
 from inspector.formats.gossip_store.walk import DAMAGED, claim, open_store, walk
@@ -33,6 +33,7 @@ FORMAT = Format(
     records=records,
     show=show,
     plan=plan,
+    busy=busy,
     filters=frozenset({"kinds", "flags", "damaged", "deleted", "start", "end", "scid", "node", "dump"}),
     wishes=frozenset({"release", "to_version", "compact", "accept"}),
     names=("gossip_store", "gossip_store.*", "*.gossip_store"),

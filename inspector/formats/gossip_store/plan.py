@@ -26,6 +26,7 @@ from inspector.formats.gossip_store.evidence import is_uniform
 from inspector.formats.gossip_store.layout import SEALED_HEADER, kind_name
 from inspector.formats.gossip_store.walk import (
     ANCHORED,
+    BAD_CHECKSUM,
     DISPLACED,
     LOST,
     OK,
@@ -36,6 +37,8 @@ from inspector.formats.gossip_store.walk import (
     walk,
 )
 from inspector.formats.gossip_store.words import LEAVE_ALONE, NO_FUNDS
+from inspector.output import lock_holder
+from inspector.source import Source
 from inspector.span import Span
 
 TARGETS = (14, 15, 16)
@@ -69,7 +72,7 @@ class Planner:
 
     @property
     def healthy(self) -> bool:
-        """Nothing here troubles the loader: the repaired store is a copy, dead and odd bytes included."""
+        """Nothing here troubles the loader: the repaired store is a copy, odd and orphaned records included."""
         return not (self.store.facts["damaged"] or self.converts or self.wishes.compact)
 
     def edits(self) -> Iterator[Edit]:
@@ -114,8 +117,8 @@ class Planner:
                 if mark != OK:
                     if i > at:
                         yield self._keep(stretch, at, i, None)
-                    why = "does not verify, but is deleted and troubles nobody: left as it is"
-                    yield Edit("kept", Span(stretch.starts[i], _end(stretch, i)), proof="none", why=why, units=1)
+                    why = "deleted, and does not verify: nothing proves it and nobody reads it"
+                    yield Edit("dropped", Span(stretch.starts[i], _end(stretch, i)), proof="none", why=why, units=1)
                     at = i + 1
             if at < len(stretch):
                 yield self._keep(stretch, at, len(stretch), None)
@@ -204,8 +207,9 @@ class Planner:
             elif mark in (LOST, DISPLACED):
                 verdicts[i] = Verdict("lost", "no record can be read here", -1)
             else:
-                dead = stretch.columns["batch"].flags[i] & versions.DELETED
-                verdicts[i] = Verdict("lost", f"{'deleted ' if dead else ''}{kind} does not verify")
+                dead = mark == BAD_CHECKSUM and stretch.columns["batch"].flags[i] & versions.DELETED
+                why = f"{'deleted ' if dead else ''}{kind} does not verify"
+                verdicts[i] = Verdict("dropped" if dead else "lost", why, proof="none")
         return verdicts
 
     def _only_tail_zeroes(self, stretch: Stretch, i: int) -> bool:
@@ -367,6 +371,18 @@ def plan(store: Store, wishes: Wishes) -> Plan:
 def _bytes_by_life(store: Store) -> tuple[int, int]:
     flat = store.ribbon
     return sum(flat[0::4]), sum(flat[1::4])
+
+
+def busy(source: Source) -> str | None:
+    """lightningd runs on this very store; a .corrupt beside it is nobody's."""
+    if source.path is None or source.path.name != "gossip_store":
+        return None
+    for folder in (source.path.resolve().parent, source.path.resolve().parent.parent):
+        for pid_file in sorted(folder.glob("lightningd*.pid")):
+            holder = lock_holder(pid_file)
+            if holder is not None:
+                return f"{source.label}: lightningd (process {holder}) is running on it"
+    return None
 
 
 def _after(source: str, output: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def _because(store: Store) -> str:
     who = versions.written_by(store.version)
     if store.guessed:
         return f"the records are of version {store.version}, written by {who}; the version byte does not say so"
-    return f"version {store.version}, written by {who}"
+    return f"written by {who}"
 
 
 def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[str]:
