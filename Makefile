@@ -17,5 +17,15 @@ test: .venv/.ready
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto
 
+# scans a damaged store, looks at the damage, repairs it into a temporary folder and scans the result
+SAMPLE := samples/gossip_store/checksum-at-3044.gossip_store
+demo: .venv/.ready
+	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && set -e; \
+	step() { printf '\n\033[1m$$ inspector %s\033[0m\n' "$$*"; $(BIN)/inspector "$$@" || test $$? -eq $$expect; }; \
+	expect=3; step scan $(SAMPLE); \
+	expect=3; step show $(SAMPLE) 3044; \
+	expect=4; step repair $(SAMPLE) -o "$$out/gossip_store"; \
+	expect=0; step scan "$$out/gossip_store"
+
 clean:
 	rm -rf .venv build *.egg-info inspector/kernels/*.so inspector/kernels/*.c

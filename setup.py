@@ -13,6 +13,7 @@ setup(
             f"inspector.kernels.{path.stem}",
             [str(path)],
             include_dirs=[str(KERNELS)],
+            depends=[str(path) for path in sorted(KERNELS.glob("*.h"))],
             extra_compile_args=["-O3"],
             optional=True,
         )

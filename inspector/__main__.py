@@ -11,6 +11,7 @@ from inspector import __version__
 def main(argv: list[str] | None = None) -> int:
     """Run one command line and return its exit code; nothing is raised."""
     arguments = sys.argv[1:] if argv is None else argv
+    _occupy_standard_files()
     try:
         if arguments == ["--version"]:
             sys.stdout.write(version())
@@ -27,6 +28,19 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  a bug of ours that no inner border caught
         code = _our_bug(error)
     return _flushed(code)
+
+
+def _occupy_standard_files() -> None:
+    """Where the caller closed 0, 1 or 2, no file that is opened later may take its place and be written to."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # the lowest free number: this one; writing to it is an error
+    if sys.stdout is None:  # so when the caller closed it
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  closed with the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123  closed with the process
 
 
 def version() -> str:

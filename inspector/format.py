@@ -225,6 +225,7 @@ class Format:
     engine: Callable[[str], Mapping[str, Any]] | None = None  # the original engine opens a repaired copy
     filters: frozenset[str] = frozenset()
     wishes: frozenset[str] = frozenset()
+    brief: tuple[str, ...] = ()  # fields of an Entry that its owner looks for first, for tables
     names: tuple[str, ...] = ()  # glob patterns of files that are stores of this format inside a folder
     compare: Callable[[list[tuple[str, int, int, State]]], tuple[str, ...]] | None = (
         None  # label, size, mtime_ns, state

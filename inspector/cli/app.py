@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 
 import typer
 
-from inspector.cli import explain, extract, formats, items, records, repair, scan, schema, show
 from inspector.errors import Exit, InspectorError, UnknownFormatError
 
-LOOK, SAVE, LEARN = "Look", "Save", "Learn"
-
-app = typer.Typer(
-    name="inspector",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help="Opens a damaged store, names the byte and the cause, and saves what can be saved.",
-    epilog="Exit codes: 0 clean | 2 usage | 3 damage | 4 repaired with loss | 5 no known format | 6 I/O | 7 refused "
-    "| 8 output failed verification | 9 not fully checked | 130 interrupted | 1 a bug of inspector",
-)
-app.command("scan", rich_help_panel=LOOK, epilog=scan.EXAMPLES)(scan.scan)
-app.command("records", rich_help_panel=LOOK, epilog=records.EXAMPLES)(records.records)
-app.command("show", rich_help_panel=LOOK, epilog=show.EXAMPLES)(show.show)
-app.command("items", rich_help_panel=LOOK, epilog=items.EXAMPLES)(items.items)
-app.command("repair", rich_help_panel=SAVE, epilog=repair.EXAMPLES)(repair.repair)
-app.command("extract", rich_help_panel=SAVE, epilog=extract.EXAMPLES)(extract.extract)
-app.command("formats", rich_help_panel=LEARN, epilog=formats.EXAMPLES)(formats.formats)
-app.command("explain", rich_help_panel=LEARN, epilog=explain.EXAMPLES)(explain.explain)
-app.command("schema", rich_help_panel=LEARN, epilog=schema.EXAMPLES)(schema.schema)
+# command -> its group in the help; the module of the same name under inspector.cli holds its function and EXAMPLES
+COMMANDS = {
+    "scan": "Look",
+    "records": "Look",
+    "show": "Look",
+    "items": "Look",
+    "repair": "Save",
+    "extract": "Save",
+    "formats": "Learn",
+    "explain": "Learn",
+    "schema": "Learn",
+}
 
 # typer vendors click since 0.26 and used the real one before; both have this ancestor of a bad command line
 _ParserError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
-@app.callback(invoke_without_command=True)
+def build(commands: Iterable[str]) -> typer.Typer:
+    """The command line with these commands."""
+    app = typer.Typer(
+        name="inspector",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        help="Opens a damaged store, names the byte and the cause, and saves what can be saved.",
+        epilog="Exit codes: 0 clean | 2 usage | 3 damage | 4 repaired with loss | 5 no known format | 6 I/O "
+        "| 7 refused | 8 output failed verification | 9 not fully checked | 130 interrupted | 1 a bug of inspector",
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for name in commands:
+        module = import_module(f"inspector.cli.{name}")
+        app.command(name, rich_help_panel=COMMANDS[name], epilog=module.EXAMPLES)(getattr(module, name))
+    return app
+
+
 def _root(
     version: bool = typer.Option(False, "--version", help="Print the version and which kernels run.", is_eager=True),
 ) -> None:
@@ -48,6 +59,9 @@ def _root(
 
 def run(arguments: list[str]) -> int:
     """Parse and carry out one command line; every InspectorError ends here as its message and exit code."""
+    # only the asked command is loaded: the others cost as much time as a small scan
+    asked = arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS
+    app = build(COMMANDS if "_INSPECTOR_COMPLETE" in os.environ else asked)
     try:
         code = app(args=arguments, prog_name="inspector", standalone_mode=False)
     except InspectorError as error:
@@ -58,7 +72,14 @@ def run(arguments: list[str]) -> int:
     except _ParserError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help text
             return int(Exit.USAGE)
-        _say(str(getattr(error, "format_message", error.__str__)()), "inspector --help lists the commands")
+        hint = "inspector --help lists the commands"
+        if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+            from inspector.cli.inputs import nearest
+
+            hint = nearest(arguments[0], list(COMMANDS))
+        elif asked is not COMMANDS:
+            hint = f"inspector {arguments[0]} --help lists its options"
+        _say(str(getattr(error, "format_message", error.__str__)()), hint)
         return int(Exit.USAGE)
     if code == Exit.INTERRUPTED:  # typer makes a return value of the interrupt
         _say("interrupted")

@@ -10,12 +10,13 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from inspector.errors import UnknownFormatError, UsageError
+from inspector.errors import SourceError, UnknownFormatError, UsageError
 from inspector.source import Member, Source, open_source
 
 if TYPE_CHECKING:
     from inspector.format import Format, State, Wishes
 
+MAX_FOLDERS = 1000  # sub-folders that are asked whether they are a store
 MAX_COMPARED = 256  # stores of one folder that stay open to be compared with each other
 
 
@@ -39,9 +40,10 @@ def open_path(path: str) -> Source:
 
 
 def targets(path: str, source: Source, formats: tuple[Format, ...], forced: str | None) -> list[Target]:
-    """What to inspect at `path`: the source as a whole, or the members of a folder that some format knows by name.
+    """What to inspect at `path`: the source as a whole, or the stores inside a folder.
 
-    Raises UnknownFormatError, naming what was tried, for a folder in which no store is.
+    Those are sub-folders that a format claims as a whole, and other files that a format knows by name. Raises
+    UnknownFormatError, naming what was tried, for a folder in which no store is.
     """
     if source.kind != "folder":
         return [Target(path)]
@@ -51,9 +53,12 @@ def targets(path: str, source: Source, formats: tuple[Format, ...], forced: str 
     claims = [(f, f.claim(source, None)) for f in bottoms]
     if any(claim.strength > 0 for _, claim in claims):
         return [Target(path)]
-    found = [m for m in source.members if not m.secret and any(_named(m, f) for f in bottoms)]
-    if found:
-        return [Target(f"{path.rstrip('/')}/{m.name}", m) for m in found]
+    root = path.rstrip("/")
+    folders = _claimed_folders(root, source, bottoms)
+    inside = tuple(f"{m.name}/" for m in folders)
+    files = [m for m in source.members if not m.secret and not m.name.startswith(inside) and _known(m, bottoms)]
+    if folders or files:
+        return [Target(f"{root}/{m.name}", m) for m in (*folders, *files)]
     if forced:
         return [Target(path)]
     tried = tuple((f.name, f"{c.because}; files looked for: {', '.join(f.names) or 'none'}") for f, c in claims)
@@ -62,6 +67,23 @@ def targets(path: str, source: Source, formats: tuple[Format, ...], forced: str 
         "name the file itself; inspector formats lists what is known",
         tried,
     )
+
+
+def _claimed_folders(root: str, source: Source, bottoms: list[Format]) -> list[Member]:
+    """Sub-folders that are one store each, the outermost first; nothing inside one is looked at again."""
+    found: list[Member] = []
+    names = sorted(
+        {"/".join(parts[:i]) for m in source.members for parts in [m.name.split("/")] for i in range(1, len(parts))}
+    )
+    if len(names) > MAX_FOLDERS:
+        raise SourceError(f"{root}: more than {MAX_FOLDERS} folders", "name the store's own folder or file")
+    for name in names:
+        if any(name.startswith(f"{m.name}/") for m in found):
+            continue
+        with open_path(f"{root}/{name}") as inner:
+            if any(f.claim(inner, None).strength > 0 for f in bottoms):
+                found.append(Member(name, inner.size, max((m.mtime_ns for m in inner.members), default=0)))
+    return found
 
 
 def serving(formats: tuple[Format, ...], what: str) -> str:
@@ -146,6 +168,6 @@ def _chain(formats: tuple[Format, ...], name: str) -> set[str]:
     return chain
 
 
-def _named(member: Member, fmt: Format) -> bool:
+def _known(member: Member, formats: list[Format]) -> bool:
     base = PurePosixPath(member.name).name
-    return any(fnmatchcase(base, pattern) for pattern in fmt.names)
+    return any(fnmatchcase(base, pattern) for f in formats for pattern in f.names)

@@ -23,12 +23,15 @@ inspector items LEDGER --jsonl | jq -r .id"""
 JsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one JSON object per line, as they are read.")]
 Checksums = Annotated[bool, typer.Option("--checksums", help="Add checksums of each item's content.")]
 
+Lost = Annotated[bool, typer.Option("--lost", help="Also what is deleted or lost but still recoverable.")]
+
 
 def items(
     path: PathArgument,
     json: Json = False,
     jsonl: JsonLines = False,
     checksums: Checksums = False,
+    lost: Lost = False,
     format: FormatName = None,  # noqa: A002  typer shows the parameter's name nowhere; the option is --format
     release: Release = None,
 ) -> int:
@@ -39,7 +42,7 @@ def items(
 
     if json and jsonl:
         raise UsageError("--json and --jsonl exclude each other")
-    formats, wishes = known_formats(), Wishes(release=release, checksums=checksums)
+    formats, wishes = known_formats(), Wishes(release=release, checksums=checksums, lost=lost)
     with opened_path(path, formats, wishes, format) as store:
         found = items_of(store, formats)
         out = Output()
@@ -59,10 +62,7 @@ def items(
         else:
             from inspector.render.item_words import item_lines
 
-            for block in item_lines(found, out.utf8):
-                out.blocks([block])
-                if out.closed:
-                    break
+            out.blocks(item_lines(found, out.utf8))
         out.flush()
     return 0
 

@@ -28,6 +28,15 @@ At = Annotated[
     typer.Option("--at", metavar="TIME", help="The time to judge by: unix seconds or 2025-01-31T12:00:00Z."),
 ]
 
+MaxUnit = Annotated[
+    str | None,
+    typer.Option("--max-unit", metavar="BYTES", help="Larger units are checksummed in a stream and not decoded."),
+]
+Thresholds = Annotated[
+    list[str] | None,
+    typer.Option("--threshold", metavar="NAME=VALUE", help="Judge by this limit instead of the format's (repeatable)."),
+]
+
 # a wish of the contract -> the option that makes it
 WISH_OPTIONS = {
     "release": "--for",
@@ -40,6 +49,8 @@ WISH_OPTIONS = {
     "archive": "--archive",
     "checksums": "--checksums",
     "cluster_size": "--cluster-size",
+    "max_unit": "--max-unit",
+    "thresholds": "--threshold",
 }
 FILTER_OPTIONS = {
     "kinds": "--kind",
@@ -86,6 +97,27 @@ def number(text: str, what: str) -> int:
     if re.fullmatch(r"\d{1,20}|0[xX][0-9a-fA-F]{1,16}", plain):
         return int(plain, 16) if plain[:2] in ("0x", "0X") else int(plain)
     raise UsageError(f"{what}: not a number: {text}", "decimal, or hexadecimal with 0x")
+
+
+def max_unit(text: str | None) -> int:
+    """Bytes of --max-unit, or what the contract has as default."""
+    from inspector.format import Wishes
+
+    return Wishes().max_unit if text is None else number(text, "--max-unit")
+
+
+def limits(texts: list[str] | None) -> dict[str, float]:
+    """The values of --threshold by name."""
+    found = {}
+    for text in texts or ():
+        name, given, value = text.partition("=")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            given = ""
+        if not given or not name:
+            raise UsageError(f"--threshold: not NAME=VALUE: {text}")
+    return found
 
 
 def moment(text: str | None) -> int | None:

@@ -37,7 +37,7 @@ class Progress:
             return
         self._next = now + STEP
         self._shown = True
-        width = os.get_terminal_size(sys.stderr.fileno()).columns
+        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80  # a serial line says 0
         sys.stderr.write("\r" + line(self._label, done, total, now - self._start)[: width - 1] + "\x1b[K")
         sys.stderr.flush()
 

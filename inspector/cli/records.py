@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,7 +94,8 @@ def records(
     with opened_path(path, formats, wishes, format) as store:
         entries = islice(_entries(store, query, formats), limit)
         style = "jsonl" if jsonl else "csv" if csv else "dump" if dump else "table"
-        return int(_write(Output(), entries, style, store.source.kind == "folder"))
+        brief = [name for f, _ in store.layers for name in f.brief]
+        return int(_write(Output(), entries, style, store.source.kind == "folder", brief))
 
 
 def _entries(store: Opened, query: Query, formats: tuple[Format, ...]) -> Iterator[Entry]:
@@ -115,7 +116,7 @@ def _entries(store: Opened, query: Query, formats: tuple[Format, ...]) -> Iterat
     return listing(state, query)
 
 
-def _write(out: Output, entries: Iterator[Entry], style: str, folder: bool) -> Exit:
+def _write(out: Output, entries: Iterator[Entry], style: str, folder: bool, brief: Sequence[str]) -> Exit:
     """Stream the lines; 3 when one of them is damaged, 0 when the reader goes away before the end."""
     from inspector.render import record_lines
 
@@ -125,8 +126,9 @@ def _write(out: Output, entries: Iterator[Entry], style: str, folder: bool) -> E
         "dump": lambda entry: out.line(record_lines.as_dump(entry)),
         "table": lambda entry: out.line(row(entry)),
     }
-    row = record_lines.as_row(out.width if out.tty else None, folder)
-    heading = {"csv": record_lines.CSV_HEADING, "table": record_lines.heading(folder)}.get(style)
+    width = out.width if out.tty else None
+    row = record_lines.as_row(width, folder, brief)
+    heading = {"csv": record_lines.CSV_HEADING, "table": record_lines.heading(width, folder)}.get(style)
     if heading:
         out.line(heading)
     write, bad = writers[style], False

@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from inspector.cli.options import At, FormatName, Json, PathArgument, Release, moment, refuse_unknown, wished
+from inspector.cli.options import (
+    At,
+    FormatName,
+    Json,
+    MaxUnit,
+    PathArgument,
+    Release,
+    max_unit,
+    moment,
+    refuse_unknown,
+    wished,
+)
 from inspector.errors import UsageError
 
 EXAMPLES = """Examples:
@@ -50,6 +61,7 @@ def repair(
     archive: Archive = False,
     cluster_size: ClusterSize = None,
     copy: Copy = False,
+    unit: MaxUnit = None,
     hash: Hash = False,  # noqa: A002  typer shows the parameter's name nowhere; the option is --hash
     format: FormatName = None,  # noqa: A002  as above
 ) -> int:
@@ -71,6 +83,7 @@ def repair(
         touch=touch,
         archive=archive,
         cluster_size=cluster_size,
+        max_unit=max_unit(unit),
     )
     formats = known_formats()
     named_format(formats, format)

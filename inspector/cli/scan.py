@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inspector.cli.options import At, FormatName, Release, moment, refuse_unknown, wished
+from inspector.cli.options import (
+    At,
+    FormatName,
+    MaxUnit,
+    Release,
+    Thresholds,
+    limits,
+    max_unit,
+    moment,
+    refuse_unknown,
+    wished,
+)
 from inspector.errors import Exit, InspectorError, UsageError, worst
 from inspector.finding import Severity
 
@@ -75,6 +86,8 @@ def scan(
     at: At = None,
     fail_on: FailOn = Severity.WARNING,
     max_findings: MaxFindings = None,
+    threshold: Thresholds = None,
+    unit: MaxUnit = None,
 ) -> int:
     """Walk every record past the damage; say what is wrong, where, why, and what to do next."""
     from inspector.cli.inputs import known_formats, named_format
@@ -87,7 +100,8 @@ def scan(
     named_format(formats, format)
     style = "json" if json else "jsonl" if jsonl else "quiet" if quiet else "text"
     keep = max_findings or (IN_DOCUMENT if json or jsonl else ON_SCREEN)
-    job = Job(formats, Wishes(release=release, at=moment(at)), format, fail_on, keep, style, Output())
+    wishes = Wishes(release=release, at=moment(at), thresholds=limits(threshold), max_unit=max_unit(unit))
+    job = Job(formats, wishes, format, fail_on, keep, style, Output())
     folder = False
     for path in paths:
         folder |= _path(job, path)

@@ -100,7 +100,7 @@ def _print_exhibit(out: Output, store: Opened, exhibit: Exhibit, json: bool, lim
     else:
         from inspector.render.show_words import exhibit_blocks
 
-        out.blocks(exhibit_blocks(exhibit, limit, out.colour))
+        out.blocks(exhibit_blocks(exhibit, limit, out.colour, [name for f, _ in store.layers for name in f.brief]))
 
 
 def _print_item(out: Output, store: Opened, item: Item, json: bool) -> None:

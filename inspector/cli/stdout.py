@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from inspector.errors import OutputError
@@ -25,7 +26,6 @@ class Output:
     def __init__(self) -> None:
         self._stream = sys.stdout
         self._stream.flush()
-        self._raw = self._stream.buffer
         self.tty = self._stream.isatty()
         self.encoding = self._stream.encoding or "utf-8"
         self.utf8 = self.encoding.lower().replace("-", "") == "utf8"
@@ -54,7 +54,7 @@ class Output:
             from inspector.render.terminal import write
         else:
             from inspector.render.plain import write
-        write(blocks, self, self.width)
+        write(takewhile(lambda _: not self.closed, blocks), self, self.width)
         self.flush()
 
     def line(self, text: str) -> None:
@@ -84,14 +84,18 @@ class Output:
         if self.closed or not held:
             return
         try:
-            self._raw.write(held)
-            self._raw.flush()
+            self._stream.buffer.write(held)
+            self._stream.buffer.flush()
         except BrokenPipeError:
-            self.closed = True
-            # what the buffered layer still holds must not raise again when the interpreter ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            self._give_up()
         except OSError as error:
+            self._give_up()
             raise OutputError(f"standard output: {error.strerror}") from error
+
+    def _give_up(self) -> None:
+        """What the buffered layer still holds must not raise again when the interpreter ends."""
+        self.closed = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def isatty(self) -> bool:
         return self.tty

@@ -12,10 +12,13 @@ from inspector.kernels.gossip_tiles import (
     AMOUNT_WITHOUT_ANNOUNCEMENT,
     ANCHORED,
     ANNOUNCEMENT_WITHOUT_AMOUNT,
+    BAD_ALIAS,
     BAD_CHECKSUM,
     BAD_LENGTH,
+    CLOSED_CHANNEL_LIVE,
     DUPLICATE_ANNOUNCEMENT,
     GAP,
+    INCOMPLETE,
     NODE_DUPLICATE,
     NODE_UNKNOWN,
     OK,
@@ -25,9 +28,13 @@ from inspector.kernels.gossip_tiles import (
     ROLE_GAP,
     ROLE_OPAQUE,
     ROLE_UNIT,
+    SHORT,
+    SPECIAL,
     TOO_SHORT,
     TORN_BODY,
     TORN_HEADER,
+    UNKNOWN_FLAGS,
+    UNKNOWN_TYPE,
     UPDATE_SUPERSEDED,
     UPDATE_UNKNOWN_CHANNEL,
     Batch,
@@ -37,10 +44,13 @@ __all__ = [
     "AMOUNT_WITHOUT_ANNOUNCEMENT",
     "ANCHORED",
     "ANNOUNCEMENT_WITHOUT_AMOUNT",
+    "BAD_ALIAS",
     "BAD_CHECKSUM",
     "BAD_LENGTH",
+    "CLOSED_CHANNEL_LIVE",
     "DUPLICATE_ANNOUNCEMENT",
     "GAP",
+    "INCOMPLETE",
     "NODE_DUPLICATE",
     "NODE_UNKNOWN",
     "OK",
@@ -50,9 +60,13 @@ __all__ = [
     "ROLE_GAP",
     "ROLE_OPAQUE",
     "ROLE_UNIT",
+    "SHORT",
+    "SPECIAL",
     "TOO_SHORT",
     "TORN_BODY",
     "TORN_HEADER",
+    "UNKNOWN_FLAGS",
+    "UNKNOWN_TYPE",
     "UPDATE_SUPERSEDED",
     "UPDATE_UNKNOWN_CHANNEL",
     "WHICH",
@@ -60,6 +74,7 @@ __all__ = [
     "GossipOwners",
     "GossipWalker",
     "hardware_crc",
+    "oddities",
 ]
 
 
@@ -71,6 +86,7 @@ def _which(wanted: str) -> Literal["compiled", "plain"]:
     try:
         import_module("inspector.kernels._gossip")
         import_module("inspector.kernels._gossip_owners")
+        import_module("inspector.kernels._gossip_oddities")
     except ImportError as reason:
         if wanted == "compiled":
             raise ImportError(f"INSPECTOR_KERNEL=compiled, but the extension was not built: {reason}") from reason
@@ -81,7 +97,10 @@ def _which(wanted: str) -> Literal["compiled", "plain"]:
 WHICH: Final = _which(os.environ.get("INSPECTOR_KERNEL", ""))
 
 if TYPE_CHECKING or WHICH == "plain":
-    from inspector.kernels.plain_gossip import GossipOwners, GossipWalker, hardware_crc
+    from inspector.kernels.plain_gossip import GossipWalker, hardware_crc
+    from inspector.kernels.plain_oddities import oddities
+    from inspector.kernels.plain_owners import GossipOwners
 else:
     from inspector.kernels._gossip import GossipWalker, hardware_crc
+    from inspector.kernels._gossip_oddities import oddities
     from inspector.kernels._gossip_owners import GossipOwners

@@ -27,6 +27,15 @@ UPDATE_UNKNOWN_CHANNEL: Final = 5
 UPDATE_SUPERSEDED: Final = 6
 NODE_UNKNOWN: Final = 7
 NODE_DUPLICATE: Final = 8
+CLOSED_CHANNEL_LIVE: Final = 9
+
+# Bits of what is strange about a record that verifies.
+SHORT: Final = 1  # its body is shorter than its own type and inner lengths need
+UNKNOWN_TYPE: Final = 2
+UNKNOWN_FLAGS: Final = 4
+INCOMPLETE: Final = 8  # it lacks the bit that a whole record carries
+BAD_ALIAS: Final = 16  # not UTF-8
+SPECIAL: Final = 32  # a type whose place in the file matters: ended, uuid
 
 DELETED: Final = 0x8000
 
@@ -44,6 +53,9 @@ EXTENSIONS: Final = 64
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Consecutive tiles: number i covers [starts[i], starts[i + 1]) and the last one ends at `end`.
+
+    An announcement that is last is followed by something else than its amount. The bytes of all records that verify
+    are in the window that was fed.
 
     owners: short channel id, 0 where the record names none. nodes_a, nodes_b: eight bytes of a node id folded
     with its first. aux: channel_flags of an update. kinds, flags and times are the record's own header; 0 in gaps

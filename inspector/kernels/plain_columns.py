@@ -5,7 +5,7 @@ from bisect import bisect_right
 from itertools import compress
 from operator import sub
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from inspector.kernels.gossip_tiles import ANCHORED, DELETED, HEADER, OK, ROLE_GAP, Batch
 from inspector.kernels.plain_structure import UPDATE, owner_of
@@ -17,16 +17,6 @@ _OWNING: Final = frozenset((256, 257, 258, 3503, 4102, 4103, 4104, 4106))
 _update = Struct(">Q5xB").unpack_from
 
 
-class Row(NamedTuple):
-    """One tile kept for a later window; `start` is of the file."""
-
-    start: int
-    role: int
-    mark: int
-    head: Head
-    names: Names
-
-
 class Rows:
     """The tiles of one window, in order; positions are relative to it."""
 
@@ -36,7 +26,7 @@ class Rows:
         self.heads: list[Head] = []
         self.roles = bytearray()
         self.marks = bytearray()
-        self.held: Names | None = None  # what the first row names, its bytes were in an earlier window
+        self.named: dict[int, Names] = {}  # what rows name whose bytes were in an earlier window
 
     def push(self, start: int, role: int, mark: int, head: Head) -> None:
         self.starts.append(start)
@@ -44,16 +34,15 @@ class Rows:
         self.roles.append(role)
         self.marks.append(mark)
 
-    def pop(self, base: int, end: int) -> Row:
-        """Takes the last tile back; it ends at `end`."""
-        start, head = self.starts.pop(), self.heads.pop()
-        names = owner_of(self.data, start + HEADER, end - start - HEADER, head[4])
-        return Row(base + start, self.roles.pop(), self.marks.pop(), head, names)
+    def push_named(self, start: int, role: int, mark: int, head: Head, names: Names) -> None:
+        """A tile whose bytes may have been in an earlier window."""
+        self.named[len(self.starts)] = names
+        self.push(start, role, mark, head)
 
-    def hold(self, row: Row, base: int) -> None:
-        """The first tile of this window is one of an earlier window."""
-        self.push(row.start - base, row.role, row.mark, row.head)
-        self.held = row.names
+    def pop(self) -> int:
+        """Takes the last tile back and says where it began."""
+        del self.heads[-1], self.roles[-1], self.marks[-1]
+        return self.starts.pop()
 
     def batch(self, base: int, end: int) -> Batch:
         count = len(self.starts)
@@ -61,8 +50,8 @@ class Rows:
         owners, nodes_a, nodes_b = (array("Q", bytes(8 * count)) for _ in range(3))
         aux = array("B", bytes(count))
         self._name(end - base, kinds, owners, nodes_a, nodes_b, aux)
-        if self.held is not None:
-            owners[0], nodes_a[0], nodes_b[0], aux[0] = self.held
+        for i, names in self.named.items():
+            owners[i], nodes_a[i], nodes_b[i], aux[i] = names
         return Batch(
             end=end,
             starts=array("Q", [base + start for start in self.starts]),
@@ -86,11 +75,13 @@ class Rows:
         nodes_b: "array[int]",
         aux: "array[int]",
     ) -> None:
-        data, starts = self.data, self.starts
-        # only the last tile of a file can be a gap with a type, and only the first can be of an earlier window
+        data, starts, named = self.data, self.starts, self.named
+        # only the last tile of a file can be a gap with a type
         count = len(kinds) - (bool(kinds) and self.roles[-1] == ROLE_GAP)
         starts = [*starts, end]
-        for i in range(0 if self.held is None else 1, count):
+        for i in range(count):
+            if i in named:
+                continue
             kind = kinds[i]
             if kind == UPDATE and starts[i + 1] - starts[i] >= 124:
                 owners[i], aux[i] = _update(data, starts[i] + 110)

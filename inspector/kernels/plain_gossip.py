@@ -6,8 +6,11 @@ windows in which they arrive change nothing):
 1. the body verifies at another length that its type allows: only the length field is damaged;
 2. the claimed end is confirmed: following claimed lengths from it meets a record that verifies. What is inside is
    never searched, because strangers choose bytes of a node announcement and can plant a record there;
-3. a record that verifies follows where the type's structure ends;
-4. a gap, up to the next record of a known and plausible shape that verifies.
+3. the next anchor, a record of a known and plausible shape that verifies, lies where the type lets this one end;
+4. else a gap, up to that anchor.
+
+A cut makes lengths inside the body random, so where the type would let it end alone decides nothing: up to 64 such
+places could meet a later record by chance and swallow the good ones before it.
 """
 
 import re
@@ -36,11 +39,8 @@ from inspector.kernels.gossip_tiles import (
     Batch,
 )
 from inspector.kernels.plain_checksum import PartChecksums
-from inspector.kernels.plain_columns import Row, Rows, fill_ribbon
-from inspector.kernels.plain_owners import GossipOwners
-from inspector.kernels.plain_structure import ANNOUNCEMENT, plausible, structural_lengths
-
-__all__ = ["GossipOwners", "GossipWalker", "hardware_crc"]
+from inspector.kernels.plain_columns import Names, Rows, fill_ribbon
+from inspector.kernels.plain_structure import ANNOUNCEMENT, owner_of, plausible, structural_lengths
 
 _head = Struct(">HHIIH").unpack_from  # flags, length, checksum, timestamp, and the body's type
 _header = Struct(">HHII").unpack_from
@@ -57,6 +57,9 @@ def hardware_crc() -> bool | None:
     return bool(hardware_based)
 
 
+_NOTHING: Final[Names] = (0, 0, 0, 0)
+
+
 class _More(Exception):  # noqa: N818 - not an error: the answer lies past this window
     """The bytes that decide are not in this window."""
 
@@ -65,7 +68,10 @@ class _OpenGap(NamedTuple):
     start: int
     flags: int
     time: int
-    torn_kind: int  # 0 where its header is no plausible one that runs past the end
+    kind: int
+    torn: bool  # its header is plausible and its body runs past the end of the file
+    ends: frozenset[int]  # where the type lets the record end that begins here
+    names: Names
 
 
 class GossipWalker:
@@ -79,7 +85,6 @@ class GossipWalker:
         self._buckets = buckets
         self._sliced = size
         self._gap: _OpenGap | None = None
-        self._held: Row | None = None  # an announcement waiting for the gap behind it to end
         self._suspect_end = 0  # what a damaged record claims plausibly
         self._trusted = 0  # claimed ends up to here are confirmed
 
@@ -127,8 +132,6 @@ class _Window:
 
     def end(self) -> int:
         """Where the next batch's first tile begins."""
-        if self.walker._held is not None:
-            return self.walker._held.start
         return self.walker._gap.start if self.walker._gap is not None else self.base + self.at
 
     def run(self) -> None:
@@ -172,20 +175,25 @@ class _Window:
                 inside = after <= self.walker._suspect_end - self.base
                 self.tile(after, ROLE_UNIT, ANCHORED if inside else OK, _head(self.data, at))
                 return True
-        self.need(min(self.size, at + 2 * LONGEST_RECORD))
-        found = self.damaged(at, length, checksum, time)
+        self.need(min(self.size, at + LONGEST_RECORD))
+        others = self.other_lengths(at, length)
+        found = self.damaged(at, length, checksum, time, others)
         if found is None:
-            self.open_gap(at, flags, length, time)
+            self.open_gap(at, flags, length, time, others)
             return False
         mark, after = found
         kind = 0 if mark == TOO_SHORT else _u16(self.data, at + HEADER)[0]
         self.tile(after, ROLE_UNIT, mark, (flags, length, checksum, time, kind))
         return True
 
-    def damaged(self, at: int, length: int, checksum: int, time: int) -> tuple[int, int] | None:
+    def other_lengths(self, at: int, length: int) -> list[int]:
+        """The lengths that the type allows, without the one that the header claims."""
+        body = at + HEADER
+        return [n for n in structural_lengths(self.data, body, min(self.size, body + 0xFFFF)) if n != length]
+
+    def damaged(self, at: int, length: int, checksum: int, time: int, others: list[int]) -> tuple[int, int] | None:
         """(mark, end) of a record whose header does not verify, None where its end cannot be told."""
         body = at + HEADER
-        others = [n for n in structural_lengths(self.data, body, min(self.size, body + 0xFFFF)) if n != length]
         for other in others:
             if self.sums.matches(body, body + other, time, checksum):
                 self.walker._trusted = 0
@@ -193,17 +201,7 @@ class _Window:
         after = body + length
         if after <= self.size and any(self.data[at:body]) and self.confirmed(at, after):
             return (BAD_CHECKSUM if length >= 2 else TOO_SHORT), after
-        for other in others:
-            if body + other == self.size or self.verifies(body + other):
-                return BAD_LENGTH, body + other
         return None
-
-    def verifies(self, at: int) -> bool:
-        if at + HEADER > self.size:
-            return False
-        _, length, checksum, time = _header(self.data, at)
-        after = at + HEADER + length
-        return length >= 2 and after <= self.size and self.sums.matches(at + HEADER, after, time, checksum)
 
     def confirmed(self, at: int, claimed: int) -> bool:
         """Whether claimed lengths, followed from the claimed end, meet a record that verifies, or the file's end."""
@@ -248,16 +246,20 @@ class _Window:
         body = at + HEADER
         return plausible(self.data, body, after - body, min(after, self.size))
 
-    def open_gap(self, at: int, flags: int, length: int, time: int) -> None:
-        if at + HEADER + 2 > self.size:
-            self.walker._gap = _OpenGap(self.base + at, 0, 0, 0)
+    def open_gap(self, at: int, flags: int, length: int, time: int, others: list[int]) -> None:
+        body = at + HEADER
+        if body + 2 > self.size:
+            self.walker._gap = _OpenGap(self.base + at, 0, 0, 0, False, frozenset(), _NOTHING)
         else:
-            after = at + HEADER + length
+            after = body + length
             likely = self.plausible(at, after)
             if likely:
                 self.walker._suspect_end = max(self.walker._suspect_end, self.base + after)
-            torn = _u16(self.data, at + HEADER)[0] if likely and after > self.size else 0
-            self.walker._gap = _OpenGap(self.base + at, flags, time, torn)
+            kind = _u16(self.data, body)[0]
+            # whatever a record names lies within the shortest of its type's lengths
+            names = owner_of(self.data, body, others[0], kind) if others else _NOTHING
+            ends = frozenset(self.base + body + other for other in others)
+            self.walker._gap = _OpenGap(self.base + at, flags, time, kind, likely and after > self.size, ends, names)
         self.at = at + 1
 
     def seek(self) -> None:
@@ -266,12 +268,14 @@ class _Window:
         gap = walker._gap
         assert gap is not None
         anchor = self.anchor()
-        if walker._held is not None:
-            self.rows.hold(walker._held, self.base)
-        torn = gap.torn_kind if anchor == self.size else 0
-        head = (gap.flags, 0, 0, gap.time, torn)
-        self.rows.push(gap.start - self.base, ROLE_GAP, TORN_BODY if torn else GAP, head)
-        walker._gap = walker._held = None
+        torn = gap.torn and anchor == self.size
+        if self.base + anchor in gap.ends:
+            head = (gap.flags, 0, 0, gap.time, gap.kind)
+            self.rows.push_named(gap.start - self.base, ROLE_UNIT, BAD_LENGTH, head, gap.names)
+        else:
+            head = (gap.flags, 0, 0, gap.time, gap.kind if torn else 0)
+            self.rows.push(gap.start - self.base, ROLE_GAP, TORN_BODY if torn else GAP, head)
+        walker._gap = None
         self.at = anchor
 
     def anchor(self) -> int:
@@ -312,12 +316,15 @@ class _Window:
         self.at = after
 
     def put_back(self) -> None:
-        """An announcement and what follows it come in one batch: the last one waits for the next window."""
-        rows, walker = self.rows, self.walker
-        if not rows.starts or rows.roles[-1] != ROLE_UNIT or rows.heads[-1][4] != ANNOUNCEMENT:
-            return
-        if walker._gap is None:
-            self.at = rows.starts[-1]
-            rows.pop(self.base, self.at)
-        else:
-            walker._held = rows.pop(self.base, walker._gap.start - self.base)
+        """An announcement and its amount come in one batch: one that is last waits for the next window.
+
+        Not if a gap follows it: then it has no amount.
+        """
+        rows = self.rows
+        if (
+            self.walker._gap is None
+            and rows.starts
+            and rows.roles[-1] == ROLE_UNIT
+            and rows.heads[-1][4] == ANNOUNCEMENT
+        ):
+            self.at = rows.pop()

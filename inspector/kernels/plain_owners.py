@@ -7,6 +7,7 @@ from inspector.kernels.gossip_tiles import (
     AMOUNT_WITHOUT_ANNOUNCEMENT,
     ANCHORED,
     ANNOUNCEMENT_WITHOUT_AMOUNT,
+    CLOSED_CHANNEL_LIVE,
     DELETED,
     DUPLICATE_ANNOUNCEMENT,
     NODE_DUPLICATE,
@@ -26,7 +27,7 @@ from inspector.kernels.plain_structure import (
     PRIVATE_UPDATE,
     UPDATE,
 )
-from inspector.kernels.spill import Spill
+from inspector.kernels.spill import PARTITIONS, Spill, in_order
 
 # The facts that a live record states about one owner; updates are one fact per direction.
 _ANNOUNCED: Final = 0
@@ -40,9 +41,11 @@ class _Channels:
     """What is live about the channels or nodes that are held in memory, and how many of them there are."""
 
     def __init__(self, limit: int, spill: Spill) -> None:
-        self.channels: dict[int, list[int]] = {}  # scid: announcement, update each way; 0 where there is none
-        self.nodes: dict[int, int] = {}  # node: its announcement, 0 where only a channel names it
-        self.named: set[int] = set()
+        # owner: its place in the flat columns, which are much smaller than an object for each
+        self.channels: dict[int, int] = {}
+        self.nodes: dict[int, int] = {}
+        self.channels_at = array("Q")  # announcement, then an update each way; 0 where there is none
+        self.nodes_at = array("Q")  # announcement, then 1 where a channel names the node
         self.limit = limit
         self.spill = spill
         self.spilled = False
@@ -62,48 +65,57 @@ class _Channels:
         """Whether a new owner may enter; once the tables are full, every fact of it goes to the files."""
         if len(self.channels) + len(self.nodes) < self.limit:
             return True
-        self.spill.add(array("Q", (owner, code, offset)))
+        # the product's upper bits, because the lowest of a scid are an output's number
+        slot = (owner * 0x9E3779B97F4A7C15 >> 40) % PARTITIONS
+        self.spill.add(slot, array("Q", (owner, code, offset)))
         self.spilled = True
         return False
 
     def _channel(self, owner: int, code: int, offset: int, events: "array[int]") -> None:
-        known = self.channels.get(owner)
-        if known is None:
+        place = self.channels.get(owner)
+        if place is None:
             if not self._room(owner, code, offset):
                 return
-            known = self.channels[owner] = [0, 0, 0]
+            place = self.channels[owner] = len(self.channels_at)
+            self.channels_at.extend((0, 0, 0))
+        at = self.channels_at
+        announced = at[place]
         if code == _ANNOUNCED:
-            if known[0]:
-                events.extend((offset, DUPLICATE_ANNOUNCEMENT, known[0]))
+            if announced:
+                events.extend((offset, DUPLICATE_ANNOUNCEMENT, announced))
             else:
-                known[0] = offset
+                at[place] = offset
                 self.live_channels += 1
         elif code == _DELETED:
-            self.live_channels -= known[0] != 0
-            known[:] = (0, 0, 0)
+            if announced:
+                events.extend((offset, CLOSED_CHANNEL_LIVE, announced))
+                self.live_channels -= 1
+            at[place] = at[place + 1] = at[place + 2] = 0
         else:
-            if not known[0]:
+            if not announced:
                 events.extend((offset, UPDATE_UNKNOWN_CHANNEL, 0))
-            if known[code]:
-                events.extend((offset, UPDATE_SUPERSEDED, known[code]))
-            known[code] = offset
+            if at[place + code]:
+                events.extend((offset, UPDATE_SUPERSEDED, at[place + code]))
+            at[place + code] = offset
 
     def _node(self, owner: int, code: int, offset: int, events: "array[int]") -> None:
-        known = self.nodes.get(owner)
-        if known is None:
+        place = self.nodes.get(owner)
+        if place is None:
             if not self._room(owner, code, offset):
                 return
-            known = self.nodes[owner] = 0
+            place = self.nodes[owner] = len(self.nodes_at)
+            self.nodes_at.extend((0, 0))
+        at = self.nodes_at
         if code == _NAMED:
-            self.named.add(owner)
+            at[place + 1] = 1
             return
-        if owner not in self.named:
+        if not at[place + 1]:
             events.extend((offset, NODE_UNKNOWN, 0))
-        if known:
-            events.extend((offset, NODE_DUPLICATE, known))
+        if at[place]:
+            events.extend((offset, NODE_DUPLICATE, at[place]))
         else:
             self.live_nodes += 1
-        self.nodes[owner] = offset
+        at[place] = offset
 
 
 class GossipOwners:
@@ -192,5 +204,4 @@ class GossipOwners:
                 if known.spilled:
                     waiting.append(again)
         self._known = _Channels(1, self._spill)
-        triples = sorted(zip(events[0::3], events[1::3], events[2::3], strict=True))
-        return array("Q", [value for triple in triples for value in triple])
+        return in_order(events)

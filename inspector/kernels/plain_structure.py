@@ -137,7 +137,7 @@ def structural_lengths(data: bytes, body: int, end: int) -> Iterator[int]:
     elif kind == PRIVATE_UPDATE and known >= 6 and _u16(data, body + 4)[0] == UPDATE:
         lengths = (134, 142)
     elif kind == PRIVATE_CHANNEL and known >= 272 and _u16(data, body + 12)[0] == ANNOUNCEMENT:
-        lengths = (442 + _u16(data, body + 270)[0],)
+        lengths = (444 + _u16(data, body + 270)[0],)
     yield from (length for length in lengths if length <= known)
 
 

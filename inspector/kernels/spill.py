@@ -18,14 +18,12 @@ class Spill:
         self._files: list[IO[bytes] | None] = [None] * PARTITIONS
         self._waiting = [array("Q") for _ in range(PARTITIONS)]
 
-    def add(self, facts: "array[int]") -> None:
-        for i in range(0, len(facts), 3):
-            # any multiplier that mixes low bits into high ones; scids differ mostly in the middle
-            slot = (facts[i] * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF) >> 60
-            waiting = self._waiting[slot]
-            waiting.extend(facts[i : i + 3])
-            if len(waiting) >= _KEPT:
-                self._write(slot)
+    def add(self, slot: int, facts: "array[int]") -> None:
+        """Facts whose owners all belong to partition `slot`."""
+        waiting = self._waiting[slot]
+        waiting.extend(facts)
+        if len(waiting) >= _KEPT:
+            self._write(slot)
 
     def _write(self, slot: int) -> None:
         file = self._files[slot]
@@ -49,3 +47,9 @@ class Spill:
         waiting, self._waiting[slot] = self._waiting[slot], array("Q")
         if waiting:
             yield waiting
+
+
+def in_order(events: "array[int]") -> "array[int]":
+    """Flat triples, sorted."""
+    triples = sorted(zip(events[0::3], events[1::3], events[2::3], strict=True))
+    return array("Q", [value for triple in triples for value in triple])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from inspector.format import Entry
@@ -14,7 +14,10 @@ from inspector.sanitize import clean, csv_cell
 CSV_HEADING = "file,start,end,length,kind,state,fields"
 # states that mean wrong bytes; a format's words for them begin like one of these
 DAMAGED = ("bad", "gap", "damaged", "truncated", "lost", "torn", "unreadable", "not completed", "zeroed")
-VALUE_LIMIT = 80  # characters of one field in a table
+VALUE_LIMIT = 200  # characters of one field in a table
+HEX_WIDTH = 110  # columns from which on offsets are shown in hexadecimal too
+LONG = 66  # the hexadecimal digits of a public key, the longest thing worth reading as a whole
+LONG_SHOWN = 12
 
 
 def as_json(found: Entry) -> bytes:
@@ -33,33 +36,52 @@ def as_dump(found: Entry) -> str:
     return clean(str(found.fields.get("line", "")), NO_LIMIT)
 
 
-def heading(folder: bool) -> str:
-    return f"{'offset':>12} {'hex':>10} {'length':>8}  {'kind':<24} {'state':<14} {'file' if folder else ''}".rstrip()
+def heading(width: int | None, folder: bool) -> str:
+    at_hex = f"{'hex':>10} " if _has_room(width) else ""
+    return f"{'offset':>11} {at_hex}{'length':>7}  {'kind':<22} {'state':<12} {'file' if folder else ''}".rstrip()
 
 
 def is_damaged(found: Entry) -> bool:
     return found.state.startswith(DAMAGED)
 
 
-def as_row(width: int | None, folder: bool) -> Callable[[Entry], str]:
+def as_row(width: int | None, folder: bool, brief: Sequence[str] = ()) -> Callable[[Entry], str]:
     """Fixed columns; on a terminal a row is cut to its width, so that one record is one line."""
+    room = _has_room(width)
 
     def write(found: Entry) -> str:
         span = found.span
         where = f"{span.member} " if folder else ""
-        words = where + field_words(found.fields)
+        at_hex = f"{span.start:#10x} " if room else ""
+        words = where + field_words(found.fields, brief)
         text = (
-            f"{span.start:>12} {span.start:#10x} {span.length:>8}  {clean(found.kind, 40):<24} "
-            f"{clean(found.state, 40):<14} {clean(words, NO_LIMIT)}"
+            f"{span.start:>11} {at_hex}{span.length:>7}  {clean(found.kind, 40):<22} "
+            f"{clean(found.state, 40):<12} {clean(words, NO_LIMIT)}"
         ).rstrip()
-        return text if width is None else _cut(text, width)
+        return text if width is None else cut(text, width)
 
     return write
 
 
-def field_words(fields: Mapping[str, Any]) -> str:
-    """name=value of all that has a value, each value shortened."""
-    return " ".join(f"{clean(k)}={_value(v)}" for k, v in fields.items() if v is not None)
+def _has_room(width: int | None) -> bool:
+    return width is None or width >= HEX_WIDTH
+
+
+def field_words(fields: Mapping[str, Any], brief: Sequence[str] = ()) -> str:
+    """name=value of all that has a value: what the owner looks for first, then the rest, long ones (signatures) last.
+
+    Values longer than a public key are shortened to their beginning.
+    """
+    order = [name for name in brief if name in fields] + [name for name in fields if name not in brief]
+    words, long = [], []
+    for name in order:
+        value = fields[name]
+        text = "" if value is None or value == [] else _value(value)
+        if len(text) > LONG:
+            long.append(f"{clean(name)}={text[:LONG_SHOWN]}…")
+        elif text:
+            words.append(f"{clean(name)}={text}")
+    return " ".join(words + long)
 
 
 def _value(value: Any) -> str:
@@ -75,7 +97,8 @@ def _value(value: Any) -> str:
     return f'"{text}"' if " " in text else text
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
+    """`text` in at most `width` columns."""
     if cells(text) <= width:
         return text
     kept = text[: width - 1]

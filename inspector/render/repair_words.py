@@ -125,8 +125,8 @@ def _verified(result: Result) -> Iterator[Block]:
 def _after(words: tuple[str, ...]) -> Iterator[Block]:
     if words:
         yield Heading("Now")
-        for number, step in enumerate(words, 1):
-            yield para(f"{number}. {step}", indent=2, hang=3)
+        for step in words:
+            yield para(step, indent=2, hang=3)
 
 
 def extract_blocks(result: Extraction) -> Iterator[Block]:

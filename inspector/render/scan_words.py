@@ -28,13 +28,14 @@ from inspector.sanitize import clean
 
 LEVELS: dict[Severity, Style] = {Severity.ERROR: "bad", Severity.WARNING: "warn", Severity.NOTE: "note"}
 RIBBON_WIDTH = 100
+EVIDENCE_LIMIT = 80  # characters of one value; a document has it whole
 
 
 def scan_blocks(report: Report, width: int, utf8: bool, per_rule: int) -> Iterator[Block]:
     """The whole screen of `inspector scan`; at most `per_rule` findings of each rule are spelled out."""
     yield from _head(report)
     for words in report.answer.words:
-        yield para(words)
+        yield para(words, hang=2)
     ribbon = getattr(report, "ribbon", None)
     if ribbon:
         drawn = damage_map(ribbon, min(width - 6, RIBBON_WIDTH), utf8)
@@ -54,9 +55,10 @@ def _head(report: Report) -> Iterator[Block]:
     tail = f" ({', '.join(found)})" if found else ""
     yield para((clean(report.source.label, 300), "strong"), ": ", verdict, tail, hang=2)
     layers = " on ".join(f.title for f in report.layers)
-    version = f", version {report.answer.version}" if report.answer.version else ""
+    told = f"version {report.answer.version}" if report.answer.version else ""
     because = report.answer.because or report.claim.because
-    yield para(f"{layers}{clean(version)}: {because}" if because else f"{layers}{version}", indent=2)
+    version = f", {clean(told)}" if told and not because.startswith(told) else ""
+    yield para(f"{layers}{version}: {because}" if because else f"{layers}{version}", indent=2, hang=2)
     size = [size_words(report.source.size), plural(account.units, "record")]
     if account.damaged:
         size.append(f"{account.damaged:,} damaged")
@@ -68,7 +70,7 @@ def _head(report: Report) -> Iterator[Block]:
         yield Verbatim(())
 
 
-ROLES = ((OPAQUE, "opaque"), (FREE, "free"), (GAP, "unreadable"))
+ROLES = ((OPAQUE, "opaque"), (FREE, "free"), (GAP, "gap"))
 
 
 def _kinds(report: Report) -> Iterator[Block]:
@@ -114,7 +116,7 @@ def finding_blocks(found: Finding) -> Iterator[Block]:
         where += f"{place(found.span.start)}, {plural(found.span.length, 'byte')}: "
     elif where:
         where += ": "
-    yield para((clean(where, 300), "note"), clean(found.message, 400), indent=4, hang=2)
+    yield para((clean(where, 300), "note"), clean(found.message, 400), indent=4)
     cause = found.cause
     why: list[str] = []
     if cause is not UNKNOWN_CAUSE:
@@ -124,7 +126,18 @@ def finding_blocks(found: Finding) -> Iterator[Block]:
     if found.salvage:
         why.append(f"salvage: {found.salvage}")
     if why:
-        yield para("; ".join(why), indent=6)
+        yield para("; ".join(why), indent=6, hang=2)
+    if found.evidence:
+        yield para(("evidence: " + ", ".join(_evidence(found)), "dim"), indent=6, hang=2)
+
+
+def _evidence(found: Finding) -> Iterator[str]:
+    """Each number with its name; large ones (checksums, offsets) in hexadecimal too."""
+    for name, value in found.evidence.items():
+        text = str(value)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0xFFFF:
+            text = f"{value} (0x{value:x})"
+        yield f"{clean(name, 60)} {clean(text, EVIDENCE_LIMIT)}"
 
 
 def _loaders(report: Report) -> Iterator[Block]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from inspector.format import Entry, Exhibit, Item
 from inspector.render.hexdump import colour, hexdump, letter
-from inspector.render.record_lines import field_words
+from inspector.render.record_lines import cut, field_words
 from inspector.render.scan_words import LEVELS, finding_blocks
 from inspector.render.text import Block, Column, Heading, Part, Table, Verbatim, para, place, plural, row
 from inspector.sanitize import clean
 
+NEAR_LIMIT = 160  # columns of a neighbour's words
 FIELD_LIMIT = 300  # characters of one value
 
 
-def exhibit_blocks(exhibit: Exhibit, limit: int, coloured: bool) -> Iterator[Block]:
+def exhibit_blocks(exhibit: Exhibit, limit: int, coloured: bool, brief: Sequence[str] = ()) -> Iterator[Block]:
     """The whole screen of `inspector show`; `limit` bytes are dumped at most."""
     span = exhibit.span
     sound = exhibit.state == "ok"
@@ -34,7 +35,7 @@ def exhibit_blocks(exhibit: Exhibit, limit: int, coloured: bool) -> Iterator[Blo
             rule = found.rule
             yield para((found.level.value, LEVELS[found.level]), f" {rule.code} ", (rule.slug, "strong"), indent=2)
             yield from finding_blocks(found)
-    yield from _neighbours(exhibit.neighbours)
+    yield from _neighbours(exhibit.neighbours, brief)
 
 
 def _fields(exhibit: Exhibit) -> Iterator[Block]:
@@ -70,7 +71,7 @@ def _bytes(exhibit: Exhibit, limit: int, coloured: bool) -> Iterator[Block]:
         yield para((f"… {plural(rest, 'byte')} more{more}", "dim"), indent=2)
 
 
-def _neighbours(found: tuple[Entry, ...]) -> Iterator[Block]:
+def _neighbours(found: tuple[Entry, ...], brief: Sequence[str]) -> Iterator[Block]:
     if found:
         yield Heading("Neighbours")
         columns = (
@@ -80,7 +81,16 @@ def _neighbours(found: tuple[Entry, ...]) -> Iterator[Block]:
             Column("state"),
             Column("", wrap=True),
         )
-        rows = [row(_at(e), e.span.length, clean(e.kind, 40), clean(e.state, 40), field_words(e.fields)) for e in found]
+        rows = [
+            row(
+                _at(e),
+                e.span.length,
+                clean(e.kind, 40),
+                clean(e.state, 40),
+                cut(field_words(e.fields, brief), NEAR_LIMIT),
+            )
+            for e in found
+        ]
         yield Table(columns, rows)
 
 

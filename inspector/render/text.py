@@ -18,6 +18,9 @@ Part = tuple[str, Style]
 Line = tuple[Part, ...]
 
 NO_LIMIT = 1 << 30
+MIN_WRAP = 8  # columns that a wrapping column keeps at least
+MAX_WORD = 28  # a longer word may be cut, a shorter one only where nothing else helps
+MAX_NATURAL = 1000  # of one column: no cell makes the fitting long
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,27 +175,36 @@ def _pieces(word: str, limit: int) -> Iterator[str]:
 def _table(table: Table, width: int) -> Iterator[Line]:
     rows = [_safe(r) for r in table.rows]
     titles = [c.title for c in table.columns]
-    natural = [max([cells(t), *(cells(r[i][0]) for r in rows)]) for i, t in enumerate(titles)]
-    widths = _fit(natural, [c.wrap for c in table.columns], width - table.indent)
+    natural = [min(MAX_NATURAL, max([cells(t), *(cells(r[i][0]) for r in rows)])) for i, t in enumerate(titles)]
+    floors = [
+        min(n, max([MIN_WRAP, *(cells(w) for r in rows for w in r[i][0].split(" ") if cells(w) <= MAX_WORD)]))
+        if c.wrap
+        else n
+        for i, (c, n) in enumerate(zip(table.columns, natural, strict=True))
+    ]
+    widths = _fit(natural, floors, width - table.indent)
+    widths = _fit(
+        widths,
+        [min(n, MIN_WRAP) if c.wrap else n for c, n in zip(table.columns, widths, strict=True)],
+        width - table.indent,
+    )
     if any(titles):
         yield from _row(row(*((t, "dim") for t in titles)), table, widths)
     for cells_of_row in rows:
         yield from _row(cells_of_row, table, widths)
 
 
-def _fit(natural: list[int], wraps: list[bool], width: int) -> list[int]:
-    """Wrapping columns shrink, the widest first, until the row fits; none below 8."""
-    widths = list(natural)
+def _fit(widths: list[int], floors: list[int], width: int) -> list[int]:
+    """Columns shrink, the widest first, until the row fits or all are at their floors."""
+    widths = list(widths)
     over = sum(widths) + 2 * (len(widths) - 1) - width
     while over > 0:
-        candidates = [i for i, w in enumerate(widths) if wraps[i] and w > 8]
+        candidates = [i for i, w in enumerate(widths) if w > floors[i]]
         if not candidates:
             break
         widest = max(candidates, key=lambda i: widths[i])
-        rest = max((widths[i] for i in candidates if i != widest), default=8)
-        step = min(over, max(1, widths[widest] - max(rest, 8)))
-        widths[widest] -= step
-        over -= step
+        widths[widest] -= 1
+        over -= 1
     return widths
 
 

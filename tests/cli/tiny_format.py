@@ -18,6 +18,7 @@ from inspector.finding import Cause, Finding, Rule, Severity, Tally
 from inspector.format import (
     FRAME,
     GAP,
+    OPAQUE,
     UNIT,
     Answer,
     Claim,
@@ -32,6 +33,7 @@ from inspector.format import (
     Query,
     Stretch,
     Wishes,
+    tile,
 )
 from inspector.layout import Layout
 from inspector.source import Source
@@ -108,6 +110,8 @@ def read(source: Source) -> Iterator[tuple[int, int, int, int]]:
 
 
 def claim(source: Source, _: object) -> Claim:
+    if source.kind == "folder" and source.member("TINYDB"):
+        return Claim(90, "holds TINYDB")
     if source.kind == "folder":
         return Claim(0, "a folder is not a tiny store")
     if source.read(0, len(MAGIC)) == MAGIC:
@@ -120,6 +124,9 @@ def open_(source: Source, _: object, wishes: Wishes) -> State:
 
 
 def walk(state: State) -> Iterator[Stretch]:
+    if state.source.kind == "folder":
+        yield from (tile(0, m.size, OPAQUE, member=m.name) for m in state.source.members if m.size)
+        return
     head = min(len(MAGIC), state.source.size)
     starts, roles, kinds, marks = array("Q", [0]), array("B", [FRAME]), array("H", [0]), array("B", [0])
     end = head
@@ -151,6 +158,16 @@ def bad(source: Source, start: int, end: int) -> Finding:
     numbers = {"stored": HEADER.unpack(source.read(start, HEADER.size))[2], "computed": zlib.crc32(body)}
     message = f"the body {body.decode('utf-8', 'replace')} is not what was written"
     return Finding(BAD, Span(start, end), message, numbers, Cause("bit-flip", "possible", "one bit"), "lost")
+
+
+def upper_claim(source: Source, lower: State | None) -> Claim:
+    if lower is not None and source.kind == "file" and b"vol1" in source.read(0, 64):
+        return Claim(80, "has a vol1")
+    return Claim(0, "has no vol1")
+
+
+def upper_items(state: State) -> Iterator[Item]:
+    yield Item("volumes", "set", fields={"count": sum(1 for _ in items(state))})
 
 
 def answer(state: State, tally: Tally) -> Answer:
@@ -255,4 +272,19 @@ FORMAT = Format(
     names=("*.tiny",),
     compare=compare,
     schema={"type": "object", "properties": {"names": {"type": "array"}}, "required": ["names"]},
+)
+
+
+UPPER = Format(
+    name="tiny-volumes",
+    title="Volumes",
+    kinds={},
+    rules=(),
+    layouts=(),
+    claim=upper_claim,
+    open=lambda source, lower, wishes: lower,
+    check=lambda state, stretches, tally: None,
+    answer=lambda state, tally: Answer("2", "", ("Volumes.",)),
+    on="tiny",
+    items=upper_items,
 )

@@ -4,7 +4,7 @@ A record is a 12-byte header (flags, length, CRC-32C, timestamp; big-endian) and
 type. There is no index, no padding and no magic: a wrong length desynchronises every sequential reader.
 
 Reading order: versions, layout, structure, walk (and legacy), oddities, check (with evidence, rules), loader,
-words, records, plan.
+words, records, plan (with conversion, placing).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 from inspector.format import Format
 from inspector.formats.gossip_store.check import check
 from inspector.formats.gossip_store.layout import KINDS, LAYOUTS
-from inspector.formats.gossip_store.plan import busy, plan
+from inspector.formats.gossip_store.placing import busy
+from inspector.formats.gossip_store.plan import plan
 from inspector.formats.gossip_store.records import records, show
 from inspector.formats.gossip_store.rules import RULES
 from inspector.formats.gossip_store.walk import DAMAGED, claim, open_store, walk
@@ -36,6 +37,7 @@ FORMAT = Format(
     busy=busy,
     filters=frozenset({"kinds", "flags", "damaged", "deleted", "start", "end", "scid", "node", "dump"}),
     wishes=frozenset({"release", "to_version", "compact", "accept"}),
+    brief=("scid", "direction", "alias", "node_id", "satoshis", "uuid", "flags", "node_id_1", "node_id_2", "timestamp"),
     names=("gossip_store", "gossip_store.*", "*.gossip_store"),
     compare=compare,
     schema=SCHEMA,

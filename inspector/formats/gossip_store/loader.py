@@ -153,7 +153,7 @@ def _gossmap(f: Facts, by: Release) -> tuple[str, str]:
         return "aborts", "Unknown gossip_store version 0" if f.displaced else "cannot read the version byte"
     if f.version_byte & 0xE0:
         return "refuses", f"Unknown gossip_store version {f.version_byte}"
-    stop = _first(f.bad_live if by >= V25_02 else None, f.broken, f.incomplete, f.second)
+    stop = _first(f.bad_live if by >= V25_02 else None, f.broken, f.past_end, f.incomplete, f.second)
     if f.ended is not None and (stop is None or f.ended < stop):
         return "crashes", "endless recursion, FATAL SIGNAL 11"
     if f.short_at_end is not None and stop is None:
@@ -178,7 +178,8 @@ def _compactd(f: Facts) -> tuple[str, str]:
         return STOPS, f"Incomplete gossip_store record at {stop}"
     if fails is not None:
         return FAILS, f"Incomplete gossip_store record at {fails}"
-    copied = _first(f.bad_live, f.duplicate, f.unknown, f.short_dying, f.short, f.no_amount, f.no_amount_at_end)
+    short = _first(f.short_dying, f.short_at_end, f.short)
+    copied = _first(f.bad_live, f.duplicate, f.unknown, f.ended, short, f.no_amount, f.no_amount_at_end)
     if copied is not None:
         return COPIES, "compactd checks no checksum and no structure"
     if f.amount_deleted is not None:

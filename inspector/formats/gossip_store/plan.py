@@ -6,16 +6,14 @@ of two announcements, COMPLETED on a record that is whole. Conversion follows go
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-import crc32c
 
 from inspector.errors import RefusedError, UsageError
 from inspector.format import UNIT, Edit, Plan, Proof, Stretch, Wishes
 from inspector.formats.gossip_store import oddities as odd
 from inspector.formats.gossip_store import versions
+from inspector.formats.gossip_store.conversion import flag_rewrite, not_converted, target_version, uuid_record
 from inspector.formats.gossip_store.events import (
     ANNOUNCEMENT_WITHOUT_AMOUNT,
     DUPLICATE_ANNOUNCEMENT,
@@ -23,7 +21,8 @@ from inspector.formats.gossip_store.events import (
     EventLog,
 )
 from inspector.formats.gossip_store.evidence import is_uniform
-from inspector.formats.gossip_store.layout import SEALED_HEADER, kind_name
+from inspector.formats.gossip_store.layout import kind_name
+from inspector.formats.gossip_store.placing import steps
 from inspector.formats.gossip_store.walk import (
     ANCHORED,
     BAD_CHECKSUM,
@@ -37,12 +36,7 @@ from inspector.formats.gossip_store.walk import (
     walk,
 )
 from inspector.formats.gossip_store.words import LEAVE_ALONE, NO_FUNDS
-from inspector.output import lock_holder
-from inspector.source import Source
 from inspector.span import Span
-
-TARGETS = (14, 15, 16)
-PRIVATE = frozenset({3503, 4102, 4104})
 
 
 @dataclass(slots=True)
@@ -101,7 +95,7 @@ class Planner:
         first = store.facts.get("first")
         if versions.needs_uuid(self.target) and (not first or first[2:] != (4107, OK)):
             yield Edit(
-                "added", data=_uuid_record(store), proof="derived", why="uuid record, made from the source", units=1
+                "added", data=uuid_record(store), proof="derived", why="uuid record, made from the source", units=1
             )
         for stretch in walk(store):
             if stretch.start >= store.start:
@@ -140,7 +134,7 @@ class Planner:
         self._contradictions(stretch, verdicts)
         if self.wishes.compact or self.converts:
             self._dead(stretch, verdicts)
-        rewrite = self._flag_rewrite()
+        rewrite = flag_rewrite(self.store.version, self.target)
         at = 0
         for i in sorted(verdicts):
             if i > at:
@@ -149,13 +143,6 @@ class Planner:
             at = i + 1
         if at < len(stretch):
             yield self._keep(stretch, at, len(stretch), rewrite)
-
-    def _flag_rewrite(self) -> tuple[int, int] | None:
-        """(mask to keep, bits to set) when conversion crosses the version that brought COMPLETED."""
-        before, after = versions.has_completed(self.store.version), versions.has_completed(self.target)
-        if before == after:
-            return None
-        return (0xFFFF, versions.COMPLETED) if after else (0xFFFF & ~versions.COMPLETED, 0)
 
     def _keep(self, stretch: Stretch, first: int, last: int, rewrite: tuple[int, int] | None) -> Edit:
         span = Span(stretch.starts[first], _end(stretch, last - 1))
@@ -289,19 +276,9 @@ class Planner:
             if now & versions.DELETED and (self.wishes.compact or upward):
                 verdicts[i] = Verdict("dropped", f"deleted {kind_name(kind)}", proof="sealed")
             elif self.converts:
-                why = self._not_converted(kind, flags, stretch, i)
+                why = not_converted(self.store.version, self.target, kind, flags, _end(stretch, i) - stretch.starts[i])
                 if why:
                     verdicts[i] = Verdict("dropped", why, proof="sealed")
-
-    def _not_converted(self, kind: int, flags: int, stretch: Stretch, i: int) -> str:
-        version = self.store.version
-        if kind in PRIVATE and version <= 12 < self.target:
-            return f"{kind_name(kind)}: later versions keep private channels in the wallet's database"
-        if flags & versions.ZOMBIE and version in (12, 13):
-            return f"{kind_name(kind)} flagged ZOMBIE: an upgrade drops it"
-        if kind == 258 and version <= 10 and _end(stretch, i) - stretch.starts[i] == 142:
-            return "channel_update without htlc_maximum_msat: an upgrade drops it"
-        return ""
 
 
 def _joins(run: Edit, edit: Edit) -> bool:
@@ -323,31 +300,6 @@ def _index(stretch: Stretch, at: int) -> int:
     return low
 
 
-def _uuid_record(store: Store) -> bytes:
-    """A uuid record derived from the source's size and first MiB, so that the same input gives the same output."""
-    digest = hashlib.sha256(b"store-inspector uuid\0" + store.size.to_bytes(8, "big"))
-    digest.update(store.source.read(0, 1 << 20))
-    body = (4107).to_bytes(2, "big") + digest.digest()
-    header: bytes = SEALED_HEADER.pack(versions.COMPLETED, len(body), crc32c.crc32c(body, 0), 0)
-    return header + body
-
-
-def target_version(store: Store, wishes: Wishes) -> int:
-    """The store version to write; raises UsageError or RefusedError for one that cannot be written."""
-    target = wishes.to_version
-    if target is None and wishes.release:
-        target = versions.store_version(versions.release(wishes.release))
-    if target is None or target == store.version:
-        return store.version
-    if target not in TARGETS:
-        raise UsageError(f"store version {target} cannot be written", "--to-version takes 14, 15 or 16")
-    if store.version < 9:
-        raise RefusedError(
-            f"CLN never upgraded store version {store.version} to {target}", "repair it in its own version instead"
-        )
-    return target
-
-
 def plan(store: Store, wishes: Wishes) -> Plan:
     if store.version_byte is None:
         raise RefusedError("the file is empty: there is nothing to save", "delete it; lightningd makes a new store")
@@ -361,7 +313,8 @@ def plan(store: Store, wishes: Wishes) -> Plan:
         raise UsageError(f"--accept {', '.join(sorted(unknown))} means nothing here", "a gossip store takes: anchored")
     events: EventLog = store.facts["events"]
     planner = Planner(store, wishes, target_version(store, wishes), iter(events))
-    made = Plan(planner.edits(), store.size + 64, notes=planner.notes, after=_after)
+    made = Plan(planner.edits(), store.size + 64, notes=planner.notes, after=steps)
+    made.notes += [NO_FUNDS, LEAVE_ALONE]
     live, dead = _bytes_by_life(store)
     if dead > live and not wishes.compact:
         made.notes.append(f"{dead:,} of {store.size:,} bytes are deleted records: --compact would save them")
@@ -371,29 +324,3 @@ def plan(store: Store, wishes: Wishes) -> Plan:
 def _bytes_by_life(store: Store) -> tuple[int, int]:
     flat = store.ribbon
     return sum(flat[0::4]), sum(flat[1::4])
-
-
-def busy(source: Source) -> str | None:
-    """lightningd runs on this very store; a .corrupt beside it is nobody's."""
-    if source.path is None or source.path.name != "gossip_store":
-        return None
-    for folder in (source.path.resolve().parent, source.path.resolve().parent.parent):
-        for pid_file in sorted(folder.glob("lightningd*.pid")):
-            holder = lock_holder(pid_file)
-            if holder is not None:
-                return f"{source.label}: lightningd (process {holder}) is running on it"
-    return None
-
-
-def _after(source: str, output: str) -> tuple[str, ...]:
-    return (
-        "To put it in place:",
-        "  1. stop lightningd (lightning-cli stop) and wait until it is gone",
-        f"  2. keep the damaged file: cp -p {source} {source}.kept   (a restart overwrites gossip_store.corrupt)",
-        f"  3. cp {output} LIGHTNING_DIR/NETWORK/gossip_store, with the owner and mode of the other files there",
-        '  4. start lightningd; the log must not say "Moving to gossip_store.corrupt", and',
-        "     lightning-cli listchannels must show channels at once",
-        "  To go back: stop lightningd, delete gossip_store, start it; peers send the gossip again.",
-        NO_FUNDS,
-        LEAVE_ALONE,
-    )

@@ -17,6 +17,8 @@ from inspector.source import Source
 WINDOW = 4 << 20
 PROBE = 1 << 20
 SLICES = 240  # of the one-line map
+FOREIGN = 1 << 10  # bytes that may stand before the version byte of a store without a uuid record
+UUID_TYPE = b"\x10\x0b"
 
 # marks of tiles; 0-7 come from the kernels
 OK, BAD_CHECKSUM, BAD_LENGTH, TOO_SHORT, ANCHORED, LOST, TORN_HEADER, TORN_BODY = range(8)
@@ -120,7 +122,7 @@ def open_store(source: Source, _: object, wishes: Wishes) -> Store:
     if size == 0:
         return store
     _place_version_byte(store, head)
-    unnamed = source.read(store.start + 12, 2) == b"\x10\x0b"  # only version 16 begins with a uuid record
+    unnamed = source.read(store.start + 12, 2) == UUID_TYPE  # only version 16 begins with a uuid record
     if not 1 <= store.version <= versions.NEWEST or (unnamed and store.version < 16):
         store.version, store.guessed = guess_version(source, store.start), True
     return store
@@ -133,8 +135,22 @@ def _place_version_byte(store: Store, head: bytes) -> None:
         found, first = _verified(window, 1, store.size)
         if found and first > 1:
             before = store.source.read(first - 1, 1)
-            if before and 1 <= before[0] <= versions.NEWEST and not 1 <= head[0] <= versions.NEWEST:
+            if not 1 <= head[0] <= versions.NEWEST and _begins(store.source, before[0], first):
                 store.version, store.version_at, store.start = before[0], first - 1, first
+
+
+def _begins(source: Source, byte: int, first: int) -> bool:
+    """Whether this byte before the first record is a version byte and not the tail of a lost record.
+
+    One byte in sixteen would pass for one, so the records must be of that version and, as only the uuid record of
+    version 16 proves a beginning, in older versions not much may stand before it.
+    """
+    if not 1 <= byte <= versions.NEWEST:
+        return False
+    if byte == versions.NEWEST or source.read(first + 12, 2) == UUID_TYPE:
+        return byte == versions.NEWEST and source.read(first + 12, 2) == UUID_TYPE
+    fits = guess_version(source, first)
+    return first <= FOREIGN and versions.has_completed(byte) == versions.has_completed(fits)
 
 
 def guess_version(source: Source, start: int) -> int:

@@ -1,0 +1,41 @@
+"""What every test may ask for."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from inspector.kernels import plain_gossip, plain_oddities, plain_owners
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One of the two kernels; `which` is the one that really runs."""
+
+    which: str
+    GossipWalker: Any
+    GossipOwners: Any
+    oddities: Any
+
+
+def kernels() -> dict[str, Kernel]:
+    """The kernels that exist here: always the plain one, the compiled one where the extension was built."""
+    found = {"plain": Kernel("plain", plain_gossip.GossipWalker, plain_owners.GossipOwners, plain_oddities.oddities)}
+    try:
+        walker = import_module("inspector.kernels._gossip").GossipWalker
+        owners = import_module("inspector.kernels._gossip_owners").GossipOwners
+        oddities = import_module("inspector.kernels._gossip_oddities").oddities
+    except ImportError:
+        return found
+    return found | {"compiled": Kernel("compiled", walker, owners, oddities)}
+
+
+@pytest.fixture(params=["plain", "compiled"])
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    found = kernels().get(request.param)
+    if found is None:
+        pytest.skip("the extension was not built here")
+    module = "_gossip" if request.param == "compiled" else "plain_gossip"
+    assert found.GossipWalker.__module__ == f"inspector.kernels.{module}"
+    return found
