@@ -1,8 +1,8 @@
-# make demo | make test | make bench; everything is installed into .venv and nothing else is touched
+# make demo | make test | make proof | make bench; everything is installed into .venv and nothing else is touched
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench clean
+.PHONY: demo test proof bench clean
 .DELETE_ON_ERROR:
 
 .venv/.ready: pyproject.toml setup.py $(wildcard inspector/kernels/*.pyx inspector/kernels/*.h)
@@ -16,6 +16,14 @@ test: .venv/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto
+
+# the whole damage table on a 2 MB store, every byte of a sample damaged, a 33 GB file
+proof: .venv/.ready
+	$(BIN)/python -m tests.damage_table
+	INSPECTOR_PROOF=1 $(BIN)/python -m pytest -n auto tests/contract tests/test_bad_input.py
+
+bench: .venv/.ready
+	$(BIN)/python -m benchmarks.bench_gossip
 
 # scans a damaged store, looks at the damage, repairs it into a temporary folder and scans the result
 SAMPLE := samples/gossip_store/checksum-at-3044.gossip_store

@@ -32,6 +32,7 @@ class Extraction:
     unknown: list[Unknown] = field(default_factory=list)
     unknown_total: int = 0
     notes: list[str] = field(default_factory=list)
+    after: tuple[str, ...] = ()  # how to use it
     code: Exit = Exit.CLEAN
 
 
@@ -80,6 +81,11 @@ def extract(
 
 def _write(source: Source, extent: Extent, fd: int) -> None:
     """Copy one extent; its zeroes (and the source's holes) stay holes of the output."""
+    if extent.data is not None:
+        if len(extent.data) != extent.length:
+            raise AssertionError(f"an extent of {extent.length} bytes has {len(extent.data)} of data")
+        _pwrite(fd, extent.data, extent.at)
+        return
     if extent.origin is None or extent.proof == "none":
         return
     origin = extent.origin
@@ -91,9 +97,10 @@ def _write(source: Source, extent: Extent, fd: int) -> None:
         at, end = span.start, min(span.end, origin.end)
         while at < end:
             data = source.read(at, min(COPY, end - at), origin.member)
-            if not data:
+            if not data or source.shrunk:
                 raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "extract from a copy")
-            _pwrite(fd, data, extent.at + at - origin.start)
+            if data.count(0) != len(data):  # a device knows no holes; the output is to have them
+                _pwrite(fd, data, extent.at + at - origin.start)
             at += len(data)
 
 
@@ -109,7 +116,7 @@ def _pwrite(fd: int, data: bytes, at: int) -> None:
 def _unreadable(source: Source, extent: Extent, before: int) -> Iterator[tuple[int, int, str, str]]:
     """The extent's range of the output with its proof; what the medium did not deliver has none."""
     at, end = extent.at, extent.at + extent.length
-    if extent.origin is not None and extent.proof != "none":
+    if extent.origin is not None and extent.data is None and extent.proof != "none":
         # the last known range may have grown instead of a new one being noted
         for span in sorted(source.unreadable[max(0, before - 1) :]):
             if span.overlaps(extent.origin):

@@ -75,7 +75,7 @@ class Wishes:
     archive: bool = False
     checksums: bool = False
     cluster_size: int | None = None
-    against: tuple[str, ...] = ()
+    against: tuple[tuple[str, bytes], ...] = ()  # documents of a running system: what they are called, their bytes
     thresholds: Mapping[str, float] = field(default_factory=dict)
     max_unit: int = 64 << 20  # a larger unit is checksummed in a stream and not decoded
 
@@ -166,6 +166,7 @@ class Extent:
     origin: Span | None
     proof: Proof
     why: str = ""
+    data: bytes | None = None  # where the content is not the origin's bytes themselves: decompressed, or rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +221,15 @@ class Format:
     show: Callable[[State, str, int], Exhibit | None] | None = None  # member, offset
     items: Callable[[State], Iterator[Item]] | None = None
     extents: Callable[[State, str], Iterator[Extent]] | None = None  # item id
+    addresses: bool = False  # extents also takes ids that items does not list (a key); it refuses unknown ones itself
+    after: Callable[[State, Item, str], tuple[str, ...]] | None = None  # how to use an item extracted to this path
     plan: Callable[[State, Wishes], Plan] | None = None
     busy: Callable[[Source], str | None] | None = None  # the owner runs on it: why writing is refused
     engine: Callable[[str], Mapping[str, Any]] | None = None  # the original engine opens a repaired copy
     filters: frozenset[str] = frozenset()
     wishes: frozenset[str] = frozenset()
     brief: tuple[str, ...] = ()  # fields of an Entry that its owner looks for first, for tables
+    standing: frozenset[str] = frozenset()  # codes that no repair can take away: a repaired copy may still show them
     names: tuple[str, ...] = ()  # glob patterns of files that are stores of this format inside a folder
     compare: Callable[[list[tuple[str, int, int, State]]], tuple[str, ...]] | None = (
         None  # label, size, mtime_ns, state

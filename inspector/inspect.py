@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from inspector.catalogue import Formats, standing_on
 from inspector.errors import Exit, InspectorError, UnknownFormatError
 from inspector.finding import Cause, Finding, Rule, Severity, Tally
 from inspector.format import FRAME, GAP, ROLE_NAMES, UNIT, Answer, Claim, Format, State, Stretch, Wishes
 from inspector.source import Source
 from inspector.span import Span
 
+SURE = 95  # a claim of this strength rests on checksums of several units
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
 OUR_BUG = Rule(
@@ -141,9 +143,8 @@ class Report:
         return Exit.PARTIAL if self.partial else Exit.CLEAN
 
 
-def detect(source: Source, formats: tuple[Format, ...], forced: str | None = None) -> tuple[list[Format], Claim]:
+def detect(source: Source, formats: Formats, forced: str | None = None) -> tuple[list[Format], Claim]:
     """The bottom format that claims the source most strongly, and why; raises UnknownFormatError."""
-    bottoms = [f for f in formats if f.on is None]
     if forced:
         by_name = {f.name: f for f in formats}
         if forced not in by_name:
@@ -152,7 +153,11 @@ def detect(source: Source, formats: tuple[Format, ...], forced: str | None = Non
         while chain[-1].on:
             chain.append(by_name[chain[-1].on])
         return chain, Claim(1, "named on the command line")
-    claims = [(f, f.claim(source, None)) for f in bottoms]
+    claims: list[tuple[Format, Claim]] = []
+    for bottom in standing_on(formats, None):
+        claims.append((bottom, bottom.claim(source, None)))
+        if claims[-1][1].strength >= SURE:
+            break  # proved by checksums: no other format need be imported to be asked
     best, claim = max(claims, key=lambda pair: pair[1].strength)
     if claim.strength <= 0:
         tried = tuple((f.name, c.because) for f, c in claims)
@@ -164,7 +169,7 @@ def detect(source: Source, formats: tuple[Format, ...], forced: str | None = Non
 
 def inspect(
     source: Source,
-    formats: tuple[Format, ...],
+    formats: Formats,
     wishes: Wishes | None = None,
     forced: str | None = None,
     keep: int = 100,
@@ -215,14 +220,12 @@ def inspect(
     return Report(source, tuple(layers), claim, state, account, tally, answer, partial)
 
 
-def _uppers(
-    source: Source, formats: tuple[Format, ...], chain: list[Format], bottom: Format, state: State
-) -> Iterator[Format]:
+def _uppers(source: Source, formats: Formats, chain: list[Format], bottom: Format, state: State) -> Iterator[Format]:
     if len(chain) > 1:
         yield from reversed(chain[:-1])
         return
-    for upper in formats:
-        if upper.on == bottom.name and upper.claim(source, state).strength > 0:
+    for upper in standing_on(formats, bottom.name):
+        if upper.claim(source, state).strength > 0:
             yield upper
             return
 

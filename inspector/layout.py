@@ -44,6 +44,15 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class _Step:
+    """Fields of fixed place in one struct, or (without `fixed`) one field of bytes whose length `length` tells."""
+
+    names: tuple[str, ...]
+    fixed: struct.Struct | None = None
+    length: Any = None  # context -> bytes; None: up to the end
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """A named construct.Struct; every field carries its meaning and unit as docs (`* "..."`)."""
 
@@ -53,6 +62,10 @@ class Layout:
     private: frozenset[str] = frozenset()
     secret: frozenset[str] = frozenset()
     show: Mapping[str, Any] = field(default_factory=dict)  # field name -> value -> text
+    _steps: tuple[_Step, ...] | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_steps", _steps_of(self.struct))
 
     def privacy(self, name: str) -> Privacy:
         return "secret" if name in self.secret else "private" if name in self.private else "public"
@@ -66,6 +79,8 @@ class Layout:
 
     def parse(self, data: bytes) -> dict[str, Any] | None:
         """The values by name, or None when the bytes are too few."""
+        if self._steps is not None:
+            return _run(self._steps, data)
         try:
             return {k: v for k, v in self.struct.parse(data).items() if not k.startswith("_")}
         except c.ConstructError:
@@ -116,6 +131,49 @@ class Layout:
         if len(orders) > 1:
             raise ValueError(f"{self.name} mixes byte orders")
         return struct.Struct((orders or {"<"}).pop() + codes)
+
+
+def _steps_of(layout: Any) -> tuple[_Step, ...] | None:
+    """The same reading without construct's interpreter, or None where a field is more than a number or bytes."""
+    steps: list[_Step] = []
+    names: tuple[str, ...] = ()
+    codes = order = ""
+    for sub in layout.subcons:
+        core = sub
+        while isinstance(core, c.Renamed):  # a name and its docs are two layers
+            core = core.subcon
+        if isinstance(core, c.FormatField) and (not order or core.fmtstr[0] == order):
+            order, codes, names = core.fmtstr[0], codes + core.fmtstr[1:], (*names, sub.name)
+        elif isinstance(core, c.Bytes) and isinstance(core.length, int):
+            codes, names = f"{codes}{core.length}s", (*names, sub.name)
+        elif isinstance(core, c.Bytes) or core is c.GreedyBytes:
+            if names:
+                steps.append(_Step(names, struct.Struct((order or "<") + codes)))
+            steps.append(_Step((sub.name,), length=core.length if isinstance(core, c.Bytes) else None))
+            codes, names, order = "", (), ""
+        else:
+            return None
+    if names:
+        steps.append(_Step(names, struct.Struct((order or "<") + codes)))
+    return tuple(steps)
+
+
+def _run(steps: tuple[_Step, ...], data: bytes) -> dict[str, Any] | None:
+    found: dict[str, Any] = {}
+    at = 0
+    for step in steps:
+        if step.fixed is not None:
+            if at + step.fixed.size > len(data):
+                return None
+            found.update(zip(step.names, step.fixed.unpack_from(data, at), strict=True))
+            at += step.fixed.size
+            continue
+        size = len(data) - at if step.length is None else step.length(found)
+        if at + size > len(data):
+            return None
+        found[step.names[0]] = bytes(data[at : at + size])
+        at += size
+    return found
 
 
 def _core(sub: Any) -> Any:

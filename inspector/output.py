@@ -159,11 +159,12 @@ def place_file(
     except OSError as error:
         raise _output_error(path, error) from error
     finally:
-        if place.fd >= 0:
-            os.close(place.fd)
         if place.partial is not None:
             with contextlib.suppress(FileNotFoundError):
                 place.partial.unlink()
+        if place.fd >= 0:
+            with contextlib.suppress(OSError):  # flushed before it got its name: a close that fails can lose nothing
+                os.close(place.fd)
 
 
 @contextlib.contextmanager
@@ -230,8 +231,8 @@ def _give_name(place: Place, force: bool) -> None:
             _link(name, target)
             return
         partial = target.parent / f".{target.name}.{PARTIAL}"
+        place.partial = partial  # before it exists: whatever fails from here on, it is taken away again
         _link_open_file(name, partial)
-        place.partial = partial
     if force:
         place.partial.replace(target)
     else:

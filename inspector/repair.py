@@ -9,12 +9,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import threading
 from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from inspector import patch as patches
+from inspector.catalogue import Formats
 from inspector.errors import Exit, OutputError, RefusedError, SourceError, UnverifiedError
 from inspector.finding import Severity
 from inspector.format import Edit, Format, Plan, Wishes
@@ -81,7 +84,7 @@ class Ledger:
 
 def repair(
     source: Source,
-    formats: tuple[Format, ...],
+    formats: Formats,
     output: str | None,
     wishes: Wishes,
     *,
@@ -89,11 +92,34 @@ def repair(
     force: bool = False,
     dry_run: bool = False,
     copy: bool = False,
+    patch: bool = False,
     keep: int = 100,
     hash_source: bool = False,
     progress: Progress | None = None,
 ) -> Result:
-    """Write a repaired copy of `source` to `output`; the code says whether anything was lost."""
+    """Write a repaired copy of `source` to `output`, with `patch` only what changes; the code says what was lost."""
+    try:
+        return _repair(
+            source, formats, output, wishes, forced, force, dry_run, copy, patch, keep, hash_source, progress
+        )
+    except OSError as error:  # of a call between reading and writing: a look at the target, a close
+        raise OutputError(f"{output or source.label}: {error.strerror}; the input is untouched") from error
+
+
+def _repair(
+    source: Source,
+    formats: Formats,
+    output: str | None,
+    wishes: Wishes,
+    forced: str | None,
+    force: bool,
+    dry_run: bool,
+    copy: bool,
+    patch: bool,
+    keep: int,
+    hash_source: bool,
+    progress: Progress | None,
+) -> Result:
     if not dry_run and output is not None:
         preflight(output, source, 0, force, folder=source.kind == "folder")
     report = inspect(source, formats, wishes, forced, keep, progress)
@@ -111,7 +137,9 @@ def repair(
         result.verified = {"ok": False, "by": [], "engine": {"ran": False, "why": "dry run: nothing was written"}}
         result.code = report.exit_code()
         return result
-    if plan.folder:
+    if patch:
+        _make_patch(source, plan, output, result, ledger, force, formats, wishes)
+    elif plan.folder:
         _make_folder(source, plan, output, result, ledger, copy, formats, wishes)
     else:
         _make_file(source, plan, output, result, ledger, force, formats, wishes)
@@ -119,8 +147,9 @@ def repair(
         result.source_sha256 = _hash_source(source)
     if not source.still_same():
         result.notes.append(f"{source.changed}: repair it again when nothing writes to it")
-    result.after = plan.after(source.label, output)
-    result.code = Exit.LOST if result.bytes["lost"] else Exit.CLEAN
+    result.after = _patch_after(source, output) if patch else plan.after(source.label, output)
+    # a file that is missing altogether has no bytes here, but what was in it is lost all the same
+    result.code = Exit.LOST if result.bytes["lost"] or result.records["lost"] != 0 else Exit.CLEAN
     return result
 
 
@@ -141,7 +170,7 @@ def _make_file(
     result: Result,
     ledger: Ledger,
     force: bool,
-    formats: tuple[Format, ...],
+    formats: Formats,
     wishes: Wishes,
 ) -> None:
     with place_file(output, source, plan.estimate, force) as place:
@@ -166,7 +195,7 @@ def _make_folder(
     result: Result,
     ledger: Ledger,
     copy: bool,
-    formats: tuple[Format, ...],
+    formats: Formats,
     wishes: Wishes,
 ) -> None:
     with place_folder(output, source, plan.estimate if copy else 0) as place:
@@ -191,6 +220,41 @@ def _make_folder(
         ledger.close(source)
         result.size = sum(p.stat().st_size for p in place.folder.rglob("*") if p.is_file())
         _verify_folder(place.folder, result, formats, wishes)
+
+
+def _make_patch(
+    source: Source,
+    plan: Plan,
+    output: str,
+    result: Result,
+    ledger: Ledger,
+    force: bool,
+    formats: Formats,
+    wishes: Wishes,
+) -> None:
+    """Only the changed bytes, after the source was inspected as it would read with them."""
+    plan.edits = _noted(plan.edits, ledger)
+    changes = tuple(patches.changes_of(source, plan))
+    ledger.close(source)
+    made = patches.Patch(source.size, result.report.format.name, changes)
+    again = inspect(patches.Patched(source, made), formats, Wishes(release=wishes.release), result.report.format.name)
+    _must_be_clean(again, result)
+    result.size = patches.write(output, source, made, force)
+    result.verified = {"ok": True, "by": ["inspector"], "engine": _no_engine(result)}
+
+
+def _noted(edits: Iterable[Edit], ledger: Ledger) -> Iterator[Edit]:
+    for edit in edits:
+        ledger.note(edit)
+        yield edit
+
+
+def _patch_after(source: Source, output: str) -> tuple[str, ...]:
+    return (
+        f"look at {output}: one JSON object per line, with the hashes of what is replaced",
+        f"stop the program that owns the store, then: inspector apply {output} {source.label} --undo {output}.undo",
+        f"to take it back: inspector apply {output}.undo {source.label} --undo {output}.redo",
+    )
 
 
 def _next_member(fd: int, folder: Path, name: str) -> int:
@@ -235,16 +299,37 @@ def write_edit(source: Source, edit: Edit, fd: int, at: int) -> int:
     for span in source.data_ranges(member, start):
         if span.start >= end:
             break
-        _copy(source, member, span.start, min(span.end, end), fd, at + span.start - start)
+        low, high = span.start, min(span.end, end)
+        low += _clone(source, member, low, high, fd, at + low - start)
+        _copy(source, member, low, high, fd, at + low - start, sparse=True)
+    if os.fstat(fd).st_size < at + end - start:  # it ends in a hole or in zeroes
+        os.ftruncate(fd, at + end - start)
     return at + end - start
 
 
-def _copy(source: Source, member: str, start: int, end: int, fd: int, at: int) -> int:
+def _clone(source: Source, member: str, start: int, end: int, fd: int, at: int) -> int:
+    """Bytes that the kernel copied, sharing blocks where the file system can; what it did not is copied by hand."""
+    if type(source) is not Source or source.kind != "file" or not hasattr(os, "copy_file_range"):
+        return 0
+    done = 0
+    while done < end - start:
+        try:
+            step = os.copy_file_range(source._fd(member), fd, end - start - done, start + done, at + done)
+        except OSError:  # another file system, an unreadable block, a full disk: the copy by hand meets and tells it
+            break
+        if not step:
+            break
+        done += step
+    return done
+
+
+def _copy(source: Source, member: str, start: int, end: int, fd: int, at: int, sparse: bool = False) -> int:
+    """Copy by hand; `sparse` leaves zeroes out, for a fresh output in which what is not written is zero."""
     while start < end:
         data = source.read(start, min(COPY, end - start), member)
-        if not data:
+        if not data or source.shrunk:
             raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "repair a copy of the file")
-        at = _write(fd, data, at)
+        at = at + len(data) if sparse and data.count(0) == len(data) else _write(fd, data, at)
         start += len(data)
     return at
 
@@ -259,24 +344,21 @@ def _write(fd: int, data: bytes, at: int) -> int:
     return at
 
 
-def _verify_file(place: Place, result: Result, formats: tuple[Format, ...], wishes: Wishes) -> None:
+def _verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes) -> None:
     size = result.size
     written = Source(place.target.name, "file", None, [Member("", size, os.fstat(place.fd).st_mtime_ns)])
     written._files[""] = os.dup(place.fd)
-    digest = hashlib.sha256()
-    with written:
-        hasher = threading.Thread(target=_hash, args=(written, digest))
-        hasher.start()
-        try:
-            again = inspect(written, formats, Wishes(release=wishes.release), result.report.format.name)
-        finally:
-            hasher.join()
+    with written, ThreadPoolExecutor(1) as pool:
+        hashing = pool.submit(_hash, written)
+        again = inspect(written, formats, Wishes(release=wishes.release), result.report.format.name)
+        result.sha256 = hashing.result()
+        if written.unreadable:
+            raise OutputError(f"{place.target}: what was written cannot be read back; nothing stays of it")
         _must_be_clean(again, result)
-    result.sha256 = digest.hexdigest()
     result.verified = {"ok": True, "by": ["inspector"], "engine": _no_engine(result)}
 
 
-def _verify_folder(folder: Path, result: Result, formats: tuple[Format, ...], wishes: Wishes) -> None:
+def _verify_folder(folder: Path, result: Result, formats: Formats, wishes: Wishes) -> None:
     with open_source(str(folder)) as written:
         again = inspect(written, formats, Wishes(release=wishes.release), result.report.format.name)
         _must_be_clean(again, result)
@@ -296,22 +378,23 @@ def _no_engine(result: Result) -> dict[str, Any]:
 
 
 def _must_be_clean(again: Report, result: Result) -> None:
-    wrong = [f for f in again.tally.findings() if f.level is not Severity.NOTE]
-    if again.damaged or again.partial:
+    standing = {code for form in again.layers for code in form.standing}
+    wrong = [f for f in again.tally.findings() if f.level is not Severity.NOTE and f.rule.code not in standing]
+    if wrong or again.partial:
         first = f"{wrong[0].rule.code} at {wrong[0].span.start}: {wrong[0].message}" if wrong else again.partial
         raise UnverifiedError(
             f"the repaired copy does not pass its own inspection ({first})", "nothing was written; please report this"
         )
 
 
-def _hash(source: Source, digest: Any) -> None:
+def _hash(source: Source) -> str:
+    digest = hashlib.sha256()
     for _, data in source.windows():
         digest.update(data)
+    return digest.hexdigest()
 
 
 def _hash_source(source: Source) -> str | None:
     if source.kind == "folder":
         return None
-    digest = hashlib.sha256()
-    _hash(source, digest)
-    return digest.hexdigest()
+    return _hash(source)

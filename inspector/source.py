@@ -5,10 +5,14 @@ Only `pread` is used: a file cut short under a memory map kills the process. Not
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
+import re
 import select
 import stat
+import struct
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +28,7 @@ WINDOW = 4 << 20
 RETRY_UNIT = 4096  # a failed read is tried again in pieces of this size, to lose no more than the medium lost
 FIFO_PATIENCE = 5.0  # seconds without a writer
 MAX_MEMBERS = 1_000_000
+_FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, length, pid
 
 # files that hold keys are recognised by name and never opened
 SECRET_NAMES = frozenset({"hsm_secret", "identity.bin", "secret_ed25519", "emergency.recover", "hsm_encrypted"})
@@ -48,6 +53,7 @@ class Source:
         self.path = path
         self.members = tuple(members)
         self.unreadable: list[Span] = []
+        self.shrunk = False  # some bytes were gone when they were read, and stand as zeroes in what `read` gave
         self.changed: str = ""  # set when the bytes moved under us: the result is a lower bound
         self.skipped: list[tuple[str, str]] = []  # entries of a folder that were not opened, and why
         self._by_name = {m.name: m for m in members}
@@ -62,7 +68,8 @@ class Source:
 
     def close(self) -> None:
         for fd in self._files.values():
-            os.close(fd)
+            with contextlib.suppress(OSError):  # opened for reading: a close that fails can lose nothing
+                os.close(fd)
         self._files.clear()
         if self._spool is not None:
             self._spool.close()
@@ -80,7 +87,10 @@ class Source:
         return found.size if found else 0
 
     def read(self, at: int, n: int, member: str = "") -> bytes:
-        """Up to `n` bytes from `at`; shorter only at the member's end. Never raises on the medium's errors."""
+        """Up to `n` bytes from `at`; shorter only at the member's end. Never raises on the medium's errors.
+
+        The end is where it was when the source was opened: what a file lost since reads as zeroes and sets `shrunk`.
+        """
         size = self.length(member)
         n = min(n, size - at)
         if n <= 0 or at < 0:
@@ -92,9 +102,11 @@ class Source:
                 raise SourceError(f"{self._show(member)}: {error.strerror}") from error
             data = self._read_in_pieces(member, at, n)
         if len(data) < n:
+            self.shrunk = True
             self.changed = (
                 self.changed or f"{self._show(member)} became shorter while it was read (now {at + len(data)})"
             )
+            data += bytes(n - len(data))
         return data
 
     def windows(self, member: str = "", start: int = 0, size: int = WINDOW) -> Iterator[tuple[int, bytes]]:
@@ -132,6 +144,19 @@ class Source:
                 what = "grew" if now.st_size > then.size else "was written to"
                 self.changed = self.changed or f"{self._show(name)} {what} while it was read"
         return not self.changed
+
+    def locked_by(self, member: str) -> int | None:
+        """The process that holds a POSIX lock on a member, as F_GETLK tells without taking one; None if nobody does."""
+        entry = self._by_name.get(member)
+        if entry is None or entry.secret or self.kind == "memory":
+            return None
+        request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        try:
+            answer = fcntl.fcntl(self._fd(member), fcntl.F_GETLK, request)
+        except (OSError, SourceError):  # a file system without locks, or a file that went away: nobody to name
+            return None
+        kind, _, _, _, pid = _FLOCK.unpack(answer)
+        return int(pid) if kind != fcntl.F_UNLCK else None
 
     def _show(self, member: str) -> str:
         return f"{self.label}/{member}" if member else self.label
@@ -227,14 +252,25 @@ def open_source(path: str, stdin: IO[bytes] | None = None) -> Source:
             finally:
                 os.close(fd)
     except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}") from error
+        raise SourceError(f"{path}: {error.strerror}", _pci_hint(path)) from error
     if place.name in SECRET_NAMES:
         raise RefusedError(f"{path} holds keys and is never opened", "point inspector at the store beside it")
     if stat.S_ISBLK(info.st_mode):
         return _open_one(place, path, "device", None)
     if not stat.S_ISREG(info.st_mode):
-        raise SourceError(f"{path}: not a file, folder, block device or pipe")
+        raise SourceError(f"{path}: not a file, folder, block device or pipe", _pci_hint(path))
     return _open_one(place, path, "file", info)
+
+
+def _pci_hint(path: str) -> str:
+    """What to do about an NVMe disk that a user-space driver holds, so that it has no block device."""
+    if not re.search(r"(?:\A|/)(?:[0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]\Z|\A/dev/vfio/", path):
+        return ""
+    return (
+        "a PCI address has no bytes: stop the program that drives the disk (spdk_tgt, Longhorn's instance manager), "
+        "give it back to the kernel (driverctl unset-override ADDRESS, or SPDK's scripts/setup.sh reset), then name "
+        "its /dev/nvme*n*"
+    )
 
 
 def _open_one(place: Path, label: str, kind: Kind, info: os.stat_result | None) -> Source:
@@ -242,8 +278,12 @@ def _open_one(place: Path, label: str, kind: Kind, info: os.stat_result | None) 
         fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError as error:
         raise SourceError(f"{label}: {error.strerror}") from error
-    now = os.fstat(fd)  # of what was opened, not of what the name meant a moment ago
-    size = now.st_size if info is not None else os.lseek(fd, 0, os.SEEK_END)
+    try:
+        now = os.fstat(fd)  # of what was opened, not of what the name meant a moment ago
+        size = now.st_size if info is not None else os.lseek(fd, 0, os.SEEK_END)
+    except OSError as error:
+        os.close(fd)
+        raise SourceError(f"{label}: {error.strerror}") from error
     source = Source(label, kind, place, [Member("", size, now.st_mtime_ns)])
     source._files[""] = fd
     return source

@@ -7,11 +7,27 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.builders import gossip_samples
+from tests.builders import (
+    gossip_samples,
+    kad_trace_samples,
+    known_peers_samples,
+    longhorn_samples,
+    piece_cache_samples,
+    rocksdb_samples,
+    spdk_samples,
+)
 from tests.builders.samples import Sample
 
 # each format adds its own tuple of samples here
-ALL: tuple[Sample, ...] = (*gossip_samples.SAMPLES,)
+ALL: tuple[Sample, ...] = (
+    *gossip_samples.SAMPLES,
+    *spdk_samples.SAMPLES,
+    *longhorn_samples.SAMPLES,
+    *known_peers_samples.SAMPLES,
+    *piece_cache_samples.SAMPLES,
+    *kad_trace_samples.SAMPLES,
+    *rocksdb_samples.SAMPLES,
+)
 
 HEAD = """# Samples and where they come from
 

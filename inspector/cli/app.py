@@ -19,6 +19,7 @@ COMMANDS = {
     "items": "Look",
     "repair": "Save",
     "extract": "Save",
+    "apply": "Save",
     "formats": "Learn",
     "explain": "Learn",
     "schema": "Learn",

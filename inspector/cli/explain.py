@@ -28,10 +28,11 @@ def explain(code: Code, json: Json = False) -> int:
     rule, owner = _find(code)
     out = Output()
     if json:
-        from inspector.render import documents
+        from inspector.render.documents import TOOL
         from inspector.render.encoding import encode
+        from inspector.render.format_documents import rule as document_of
 
-        document = {"schema": "inspector/explain/1", "tool": documents.TOOL, "format": owner} | documents.rule(rule)
+        document = {"schema": "inspector/explain/1", "tool": TOOL, "format": owner} | document_of(rule)
         out.data(encode(document) + b"\n")
     else:
         from inspector.render.format_words import rule_blocks

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inspector.cli.options import FormatName, Json, PathArgument
+from inspector.cli.options import Accept, ClusterSize, FormatName, Json, Lost, PathArgument
 from inspector.errors import UsageError
+
+if TYPE_CHECKING:
+    from inspector.format import Item
 
 EXAMPLES = """Examples:
 
@@ -19,7 +23,6 @@ MAX_SUGGESTED = 10_000  # ids that are compared with a wrong one
 
 ItemId = Annotated[str, typer.Argument(metavar="ITEM", help="The item's id, as inspector items prints it.")]
 Out = Annotated[str, typer.Option("--output", "-o", metavar="OUT", help="The new file (made with mode 0600).")]
-Lost = Annotated[bool, typer.Option("--lost", help="Also items that are deleted or lost but still recoverable.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it is a file that exists.")]
 
 
@@ -28,45 +31,63 @@ def extract(
     item: ItemId,
     output: Out,
     lost: Lost = False,
+    accept: Accept = None,
+    cluster_size: ClusterSize = None,
     json: Json = False,
     force: Force = False,
     format: FormatName = None,  # noqa: A002  typer shows the parameter's name nowhere; the option is --format
 ) -> int:
     """Write one item's content to a sparse file; what no proof stands behind is listed and mapped, never made up."""
-    from inspector.cli.inputs import known_formats, nearest, opened_path, serving
+    from inspector.cli.inputs import known_formats, opened_path, serving
     from inspector.cli.progress import Progress
     from inspector.cli.stdout import Output
     from inspector.extract import extract as run
     from inspector.format import Wishes
 
-    formats, wishes = known_formats(), Wishes(lost=lost)
+    formats = known_formats()
+    wishes = Wishes(lost=lost, accept=frozenset(accept or ()), cluster_size=cluster_size)
     with opened_path(path, formats, wishes, format) as store:
         served = store.serving("extents")
         if served is None or served[0].extents is None:
             raise UsageError(
                 f"{store.name} has no content to extract", f"formats that have: {serving(formats, 'extents')}"
             )
-        if served[0].items is not None:
-            known: list[str] = []
-            for found in served[0].items(served[1]):
-                if found.id == item:
-                    break
-                if len(known) < MAX_SUGGESTED:
-                    known.append(found.id)
-            else:
-                raise UsageError(f"{store.name} has no item {item}", nearest(item, known))
+        listing = served[0].items if not served[0].addresses else None
+        found = _find(listing(served[1]), item, store.name) if listing is not None else None
         with Progress(path) as progress:
-            extents = served[0].extents(served[1], item)
-            result = run(store.source, extents, item, output, force=force, progress=progress)
+            name = found.id if found else item
+            extents = served[0].extents(served[1], name)
+            result = run(store.source, extents, name, output, force=force, progress=progress)
+        if found and served[0].after:
+            result.after = served[0].after(served[1], found, output)
         out = Output()
         if json:
-            from inspector.render import documents
             from inspector.render.encoding import encode
+            from inspector.render.ledger_documents import extract as document
 
-            out.data(encode(documents.extract(store.source, store.name, result)) + b"\n")
+            out.data(encode(document(store.source, store.name, result)) + b"\n")
         else:
             from inspector.render.repair_words import extract_blocks
 
             out.blocks(extract_blocks(result))
         out.flush()
     return int(result.code)
+
+
+def _find(items: Iterator[Item], wanted: str, store: str) -> Item:
+    """The item of that id; else the first that has it as its name, uuid or blob, with or without `STORE/` before."""
+    from inspector.cli.inputs import nearest
+
+    known: list[str] = []
+    other: Item | None = None
+    names = {wanted, wanted.rpartition("/")[2]}
+    for found in items:
+        if found.id == wanted:
+            return found
+        if other is None and names & {found.id, *(str(found.fields.get(key)) for key in ("name", "uuid", "blob"))}:
+            other = found
+        if len(known) < MAX_SUGGESTED:
+            known.append(found.id)
+    if other is None:
+        raise UsageError(f"{store} has no item {wanted}", nearest(wanted, known))
+    return other

@@ -27,10 +27,10 @@ def formats(name: Name = None, json: Json = False) -> int:
     chosen = [f for f in known if name in (None, f.name)]
     out = Output()
     if json:
-        from inspector.render import documents
         from inspector.render.encoding import encode
+        from inspector.render.format_documents import formats as document
 
-        out.data(encode(documents.formats(chosen, full=name is not None)) + b"\n")
+        out.data(encode(document(chosen, full=name is not None)) + b"\n")
     else:
         from inspector.render import format_words
 

@@ -10,10 +10,12 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from inspector.catalogue import standing_on
 from inspector.errors import SourceError, UnknownFormatError, UsageError
 from inspector.source import Member, Source, open_source
 
 if TYPE_CHECKING:
+    from inspector.catalogue import Formats
     from inspector.format import Format, State, Wishes
 
 MAX_FOLDERS = 1000  # sub-folders that are asked whether they are a store
@@ -28,7 +30,7 @@ class Target:
     member: Member | None = None
 
 
-def known_formats() -> tuple[Format, ...]:
+def known_formats() -> Formats:
     """The list of formats; imported here and not before, because layouts load construct."""
     from inspector import formats
 
@@ -39,7 +41,7 @@ def open_path(path: str) -> Source:
     return open_source(path, getattr(sys.stdin, "buffer", None))
 
 
-def targets(path: str, source: Source, formats: tuple[Format, ...], forced: str | None) -> list[Target]:
+def targets(path: str, source: Source, formats: Formats, forced: str | None) -> list[Target]:
     """What to inspect at `path`: the source as a whole, or the stores inside a folder.
 
     Those are sub-folders that a format claims as a whole, and other files that a format knows by name. Raises
@@ -47,7 +49,7 @@ def targets(path: str, source: Source, formats: tuple[Format, ...], forced: str 
     """
     if source.kind != "folder":
         return [Target(path)]
-    bottoms = [f for f in formats if f.on is None]
+    bottoms = list(standing_on(formats, None))
     if forced:
         bottoms = [f for f in bottoms if f.name in _chain(formats, forced)]
     claims = [(f, f.claim(source, None)) for f in bottoms]
@@ -86,12 +88,12 @@ def _claimed_folders(root: str, source: Source, bottoms: list[Format]) -> list[M
     return found
 
 
-def serving(formats: tuple[Format, ...], what: str) -> str:
+def serving(formats: Formats, what: str) -> str:
     """The names of the formats that have such a thing, for a message."""
     return ", ".join(f.name for f in formats if getattr(f, what)) or "none"
 
 
-def named_format(formats: tuple[Format, ...], name: str | None) -> None:
+def named_format(formats: Formats, name: str | None) -> None:
     """Refuse a --format that does not exist, with the nearest one."""
     if name is not None and name not in {f.name for f in formats}:
         raise UsageError(f"no format is named {name}", nearest(name, [f.name for f in formats]))
@@ -127,7 +129,7 @@ class Opened:
         return self.layers[0][0].name
 
 
-def opened(source: Source, formats: tuple[Format, ...], wishes: Wishes, forced: str | None) -> Opened:
+def opened(source: Source, formats: Formats, wishes: Wishes, forced: str | None) -> Opened:
     """Detect and open the formats of a source without walking it."""
     from inspector.inspect import detect
 
@@ -140,7 +142,7 @@ def opened(source: Source, formats: tuple[Format, ...], wishes: Wishes, forced: 
 
 
 @contextmanager
-def opened_path(path: str, formats: tuple[Format, ...], wishes: Wishes, forced: str | None) -> Iterator[Opened]:
+def opened_path(path: str, formats: Formats, wishes: Wishes, forced: str | None) -> Iterator[Opened]:
     """The store at `path`, its formats open, every wish understood; closed at the end."""
     from inspector.cli.options import refuse_unknown, wished
 
@@ -151,14 +153,14 @@ def opened_path(path: str, formats: tuple[Format, ...], wishes: Wishes, forced: 
         yield store
 
 
-def _upper(source: Source, formats: tuple[Format, ...], bottom: Format, state: State) -> Iterator[Format]:
-    for upper in formats:
-        if upper.on == bottom.name and upper.claim(source, state).strength > 0:
+def _upper(source: Source, formats: Formats, bottom: Format, state: State) -> Iterator[Format]:
+    for upper in standing_on(formats, bottom.name):
+        if upper.claim(source, state).strength > 0:
             yield upper
             return
 
 
-def _chain(formats: tuple[Format, ...], name: str) -> set[str]:
+def _chain(formats: Formats, name: str) -> set[str]:
     by_name = {f.name: f for f in formats}
     chain: set[str] = set()
     at: str | None = name

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inspector.cli.options import FormatName, Json, PathArgument, Release
+from inspector.cli.options import Accept, Checksums, ClusterSize, FormatName, Json, Lost, PathArgument, Release
 from inspector.errors import UsageError
 
 if TYPE_CHECKING:
+    from inspector.catalogue import Formats
     from inspector.cli.inputs import Opened
-    from inspector.format import Format, Item
+    from inspector.format import Item
 
 EXAMPLES = """Examples:
 
@@ -21,9 +22,6 @@ inspector items disk.img
 inspector items LEDGER --jsonl | jq -r .id"""
 
 JsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one JSON object per line, as they are read.")]
-Checksums = Annotated[bool, typer.Option("--checksums", help="Add checksums of each item's content.")]
-
-Lost = Annotated[bool, typer.Option("--lost", help="Also what is deleted or lost but still recoverable.")]
 
 
 def items(
@@ -32,6 +30,8 @@ def items(
     jsonl: JsonLines = False,
     checksums: Checksums = False,
     lost: Lost = False,
+    accept: Accept = None,
+    cluster_size: ClusterSize = None,
     format: FormatName = None,  # noqa: A002  typer shows the parameter's name nowhere; the option is --format
     release: Release = None,
 ) -> int:
@@ -42,7 +42,14 @@ def items(
 
     if json and jsonl:
         raise UsageError("--json and --jsonl exclude each other")
-    formats, wishes = known_formats(), Wishes(release=release, checksums=checksums, lost=lost)
+    formats = known_formats()
+    wishes = Wishes(
+        release=release,
+        checksums=checksums,
+        lost=lost,
+        accept=frozenset(accept or ()),
+        cluster_size=cluster_size,
+    )
     with opened_path(path, formats, wishes, format) as store:
         found = items_of(store, formats)
         out = Output()
@@ -67,7 +74,7 @@ def items(
     return 0
 
 
-def items_of(store: Opened, formats: tuple[Format, ...]) -> Iterator[Item]:
+def items_of(store: Opened, formats: Formats) -> Iterator[Item]:
     """The items of the most specific layer that has any."""
     from inspector.cli.inputs import serving
 

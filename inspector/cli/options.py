@@ -12,7 +12,8 @@ import typer
 from inspector.errors import UsageError
 
 if TYPE_CHECKING:
-    from inspector.format import Format, Wishes
+    from inspector.catalogue import Formats
+    from inspector.format import Wishes
 
 PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="File, folder, block device, or - for stdin.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -22,6 +23,19 @@ FormatName = Annotated[
 Release = Annotated[
     str | None,
     typer.Option("--for", metavar="RELEASE", help="Judge for this release of the original program (v24.11.1)."),
+]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option("--accept", metavar="PROOF", help="Also take what has only this weaker proof (repeatable)."),
+]
+ClusterSize = Annotated[
+    int | None, typer.Option("--cluster-size", min=1, metavar="BYTES", help="Where several geometries fit.")
+]
+Lost = Annotated[bool, typer.Option("--lost", help="Also items that are deleted or lost but still recoverable.")]
+Checksums = Annotated[bool, typer.Option("--checksums", help="Also read the content and hold it to its checksums.")]
+Against = Annotated[
+    list[str] | None,
+    typer.Option("--against", metavar="FILE", help="What a running system says: RPC JSON, log, bundle (repeatable)."),
 ]
 At = Annotated[
     str | None,
@@ -49,6 +63,7 @@ WISH_OPTIONS = {
     "archive": "--archive",
     "checksums": "--checksums",
     "cluster_size": "--cluster-size",
+    "against": "--against",
     "max_unit": "--max-unit",
     "thresholds": "--threshold",
 }
@@ -79,9 +94,7 @@ def changed(value: object, names: Iterable[str]) -> list[str]:
     return [name for name in names if name in present and getattr(value, name) != getattr(defaults, name)]
 
 
-def refuse_unknown(
-    asked: list[str], understood: frozenset[str], formats: tuple[Format, ...], name: str, what: str
-) -> None:
+def refuse_unknown(asked: list[str], understood: frozenset[str], formats: Formats, name: str, what: str) -> None:
     """An option that the format does not know is a usage error that names the formats that do."""
     options = WISH_OPTIONS if what == "wishes" else FILTER_OPTIONS
     for one in asked:
@@ -89,6 +102,22 @@ def refuse_unknown(
             who = [f.name for f in formats if one in getattr(f, what)]
             known = f"formats that do: {', '.join(who)}" if who else "no format does"
             raise UsageError(f"{name} does not understand {options[one]}", known)
+
+
+MAX_DOCUMENT = 512 << 20  # bytes of one file given with --against
+
+
+def documents_of(paths: list[str] | None) -> tuple[tuple[str, bytes], ...]:
+    """The files given with --against, by the names they were given."""
+    from inspector.source import open_source
+
+    found = []
+    for path in paths or ():
+        with open_source(path) as source:
+            if source.kind == "folder" or source.size > MAX_DOCUMENT:
+                raise UsageError(f"{path}: --against takes a file of at most {MAX_DOCUMENT >> 20} MiB")
+            found.append((path, source.read(0, source.size)))
+    return tuple(found)
 
 
 def number(text: str, what: str) -> int:

@@ -20,9 +20,10 @@ from inspector.cli.options import (
 from inspector.errors import Exit, UsageError
 
 if TYPE_CHECKING:
+    from inspector.catalogue import Formats
     from inspector.cli.inputs import Opened
     from inspector.cli.stdout import Output
-    from inspector.format import Entry, Format, Query
+    from inspector.format import Entry, Query
 
 EXAMPLES = """Examples:
 
@@ -98,7 +99,7 @@ def records(
         return int(_write(Output(), entries, style, store.source.kind == "folder", brief))
 
 
-def _entries(store: Opened, query: Query, formats: tuple[Format, ...]) -> Iterator[Entry]:
+def _entries(store: Opened, query: Query, formats: Formats) -> Iterator[Entry]:
     from inspector.cli.inputs import nearest, serving
 
     served = store.serving("records")

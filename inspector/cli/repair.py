@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from inspector.cli.options import (
+    Accept,
     At,
+    ClusterSize,
     FormatName,
     Json,
     MaxUnit,
@@ -26,22 +28,20 @@ inspector repair gossip_store.corrupt -o gossip_store.repaired
 
 inspector repair gossip_store.corrupt --dry-run
 
-inspector repair disk.img -o disk.repaired.img --hash --json"""
+inspector repair disk.img -o disk.repaired.img --hash --json
+
+inspector repair /dev/sdx --patch sdx.patch"""
 
 Out = Annotated[str | None, typer.Option("--output", "-o", metavar="OUT", help="The new file or folder.")]
+PatchOut = Annotated[
+    str | None, typer.Option("--patch", metavar="FILE", help="Only what changes, for inspector apply.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be written; write nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it is a file that exists.")]
 Compact = Annotated[bool, typer.Option("--compact", help="Leave out what is dead.")]
 ToVersion = Annotated[int | None, typer.Option("--to-version", min=0, metavar="N", help="Write this store version.")]
-Accept = Annotated[
-    list[str] | None,
-    typer.Option("--accept", metavar="PROOF", help="Also write what has only this weaker proof (repeatable)."),
-]
 Touch = Annotated[bool, typer.Option("--touch", help="Make times new, so that the program takes this store first.")]
 Archive = Annotated[bool, typer.Option("--archive", help="Write a consistent prefix for reading, not for running.")]
-ClusterSize = Annotated[
-    int | None, typer.Option("--cluster-size", min=1, metavar="BYTES", help="Where several geometries fit.")
-]
 Copy = Annotated[bool, typer.Option("--copy", help="Copy healthy files of a folder instead of linking them.")]
 Hash = Annotated[bool, typer.Option("--hash", help="Also print the SHA-256 of the source.")]
 
@@ -49,6 +49,7 @@ Hash = Annotated[bool, typer.Option("--hash", help="Also print the SHA-256 of th
 def repair(
     path: PathArgument,
     output: Out = None,
+    patch: PatchOut = None,
     dry_run: DryRun = False,
     json: Json = False,
     force: Force = False,
@@ -72,7 +73,9 @@ def repair(
     from inspector.format import Wishes
     from inspector.repair import repair as run
 
-    if output is None and not dry_run:
+    if output is not None and patch is not None:
+        raise UsageError("-o and --patch exclude each other")
+    if output is None and patch is None and not dry_run:
         raise UsageError("where to? -o OUT names the new file", "--dry-run prints what would be written")
     wishes = Wishes(
         release=release,
@@ -96,21 +99,22 @@ def repair(
             result = run(
                 source,
                 formats,
-                output,
+                output or patch,
                 wishes,
                 forced=format,
                 force=force,
                 dry_run=dry_run,
                 copy=copy,
+                patch=patch is not None,
                 hash_source=hash,
                 progress=progress,
             )
         out = Output()
         if json:
-            from inspector.render import documents
             from inspector.render.encoding import encode
+            from inspector.render.ledger_documents import repair as document
 
-            out.data(encode(documents.repair(result)) + b"\n")
+            out.data(encode(document(result)) + b"\n")
         else:
             from inspector.render.repair_words import repair_blocks
 

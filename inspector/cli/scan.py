@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inspector.cli.options import (
+    Accept,
+    Against,
     At,
+    Checksums,
+    ClusterSize,
     FormatName,
     MaxUnit,
     Release,
     Thresholds,
+    documents_of,
     limits,
     max_unit,
     moment,
@@ -25,9 +30,10 @@ from inspector.errors import Exit, InspectorError, UsageError, worst
 from inspector.finding import Severity
 
 if TYPE_CHECKING:
+    from inspector.catalogue import Formats
     from inspector.cli.inputs import Target
     from inspector.cli.stdout import Output
-    from inspector.format import Format, Wishes
+    from inspector.format import Wishes
     from inspector.inspect import Report
     from inspector.source import Source
 
@@ -36,6 +42,8 @@ EXAMPLES = """Examples:
 inspector scan gossip_store.corrupt
 
 inspector scan ~/.lightning/bitcoin --for v24.11.1
+
+inspector scan disk.img --against bdev_get_bdevs.json
 
 inspector scan *.img --json | jq '.results[].verdict'"""
 
@@ -64,7 +72,7 @@ MaxFindings = Annotated[
 class Job:
     """One run of the command: what to judge by, how to print, and what became of the inputs so far."""
 
-    formats: tuple[Format, ...]
+    formats: Formats
     wishes: Wishes
     forced: str | None
     fail_on: Severity
@@ -84,6 +92,10 @@ def scan(
     format: FormatName = None,  # noqa: A002  typer shows the parameter's name nowhere; the option is --format
     release: Release = None,
     at: At = None,
+    against: Against = None,
+    checksums: Checksums = False,
+    cluster_size: ClusterSize = None,
+    accept: Accept = None,
     fail_on: FailOn = Severity.WARNING,
     max_findings: MaxFindings = None,
     threshold: Thresholds = None,
@@ -100,7 +112,16 @@ def scan(
     named_format(formats, format)
     style = "json" if json else "jsonl" if jsonl else "quiet" if quiet else "text"
     keep = max_findings or (IN_DOCUMENT if json or jsonl else ON_SCREEN)
-    wishes = Wishes(release=release, at=moment(at), thresholds=limits(threshold), max_unit=max_unit(unit))
+    wishes = Wishes(
+        release=release,
+        at=moment(at),
+        thresholds=limits(threshold),
+        max_unit=max_unit(unit),
+        accept=frozenset(accept or ()),
+        checksums=checksums,
+        cluster_size=cluster_size,
+        against=documents_of(against),
+    )
     job = Job(formats, wishes, format, fail_on, keep, style, Output())
     folder = False
     for path in paths:

@@ -5,10 +5,21 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
+from inspector.catalogue import Catalogue, Formats
 from inspector.format import Format
 
 # module under inspector.formats -> its Format value is named FORMAT
-MODULES: tuple[str, ...] = ("gossip_store",)
+MODULES: tuple[str, ...] = (
+    "gossip_store",
+    "spdk_blobstore",
+    "longhorn",
+    "rocksdb",
+    "known_peers",
+    "piece_cache",
+    "kad_trace",
+)
+# name of a format -> modules of those that stand on it; a test holds this against their own `on`
+UPPERS: dict[str, tuple[str, ...]] = {"spdk-blobstore": ("longhorn",)}
 
 
 @cache
@@ -18,5 +29,5 @@ def load(module: str) -> Format:
     return value
 
 
-def all_formats() -> tuple[Format, ...]:
-    return tuple(load(module) for module in MODULES)
+def all_formats() -> Formats:
+    return Catalogue(MODULES, UPPERS, load)

@@ -6,7 +6,7 @@ The inner loops are C (gossip_walk.h and what it includes); here is what touches
 
 from array import array as _array
 
-from cpython cimport array
+from cpython cimport PyObject, array
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
@@ -66,6 +66,7 @@ cdef class GossipWalker:
     cdef readonly uint64_t want
     cdef readonly bint done
     cdef uint64_t file_size, sliced, buckets
+    cdef list lent  # columns of the last batches
     cdef gossip_walk walk
 
     def __cinit__(self, uint64_t size, uint64_t start=1, uint64_t buckets=0):
@@ -74,6 +75,7 @@ cdef class GossipWalker:
         self.want = start
         self.buckets = buckets
         self.done = start >= size
+        self.lent = []
         self.ribbon = array.clone(_U64, 4 * buckets, zero=True)
 
     def __dealloc__(self):
@@ -82,7 +84,7 @@ cdef class GossipWalker:
     def feed(self, const uint8_t[::1] window not None, bint final):
         """The tiles that this window settles; `window` begins at `want`, `final` says that it reaches the end."""
         cdef gossip_walk *walk = &self.walk
-        cdef list columns = [array.clone(template, 0, zero=False) for template in _columns]
+        cdef list columns = self.free_columns()
         cdef int state = ROOM
         self.begin(window.shape[0], final)
         walk.data = &window[0] if walk.length else NULL
@@ -101,8 +103,28 @@ cdef class GossipWalker:
         if self.buckets and walk.out.count:
             self.fill_ribbon(end)
         for column in columns:
-            array.resize(column, walk.out.count)  # may move it: walk.out is stale from here on
+            array.resize_smart(column, walk.out.count)  # may move it: walk.out is stale from here on
         return Batch(end, *columns)
+
+    cdef list free_columns(self):
+        """The columns of an earlier batch if nobody else holds one any more, else new ones.
+
+        Memory that goes back to the system after each batch costs as much as the checksums.
+        """
+        cdef list columns
+        cdef PyObject *column
+        for columns in self.lent:
+            for item in columns:
+                column = <PyObject *> item
+                if column.ob_refcnt > 2:  # the list's and the loop's
+                    break
+            else:
+                return columns
+        columns = [array.clone(template, 0, zero=False) for template in _columns]
+        self.lent.append(columns)
+        if len(self.lent) > 2:
+            del self.lent[0]
+        return columns
 
     cdef begin(self, uint64_t length, bint final):
         cdef gossip_walk *walk = &self.walk
@@ -127,8 +149,7 @@ cdef class GossipWalker:
         cdef size_t room = 2 * had if had else self.walk.length // 128 + 64
         cdef array.array column
         for column in columns:
-            array.resize(column, room)
-            memset(column.data.as_chars + had * column.ob_descr.itemsize, 0, (room - had) * column.ob_descr.itemsize)
+            array.resize_smart(column, room)
         out.room = room
         out.starts = <uint64_t *> (<array.array> columns[0]).data.as_ulonglongs
         out.roles = (<array.array> columns[1]).data.as_uchars
@@ -141,6 +162,10 @@ cdef class GossipWalker:
         out.nodes_b = <uint64_t *> (<array.array> columns[8]).data.as_ulonglongs
         out.aux = (<array.array> columns[9]).data.as_uchars
         memset(out.roles + had, ROLE_UNIT, room - had)
+        memset(out.marks + had, 0, room - had)
+        memset(out.aux + had, 0, room - had)
+        memset(out.nodes_a + had, 0, (room - had) * sizeof(uint64_t))
+        memset(out.nodes_b + had, 0, (room - had) * sizeof(uint64_t))
 
     cdef fill_ribbon(self, uint64_t end):
         """Adds these tiles' bytes, live, deleted, damaged and in gaps, to each equal slice of the file."""

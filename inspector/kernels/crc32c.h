@@ -15,9 +15,8 @@
 #include <nmmintrin.h>
 #define CRC_HARDWARE 1
 #define CRC_TARGET __attribute__((target("sse4.2")))
-#define CRC_8(reg, value) ((uint32_t)_mm_crc32_u64((reg), (value)))
-#define CRC_4(reg, value) _mm_crc32_u32((reg), (value))
-#define CRC_2(reg, value) _mm_crc32_u16((reg), (value))
+#define CRC_8(reg, value) _mm_crc32_u64((reg), (value))
+#define CRC_WIDE uint64_t /* the instruction's own type: a narrower one costs a step between any two */
 #define CRC_1(reg, value) _mm_crc32_u8((reg), (value))
 #elif defined(__aarch64__) && (defined(__APPLE__) || defined(__linux__))
 #include <arm_acle.h>
@@ -31,8 +30,7 @@
 #define CRC_TARGET __attribute__((target("+crc")))
 #endif
 #define CRC_8(reg, value) __crc32cd((reg), (value))
-#define CRC_4(reg, value) __crc32cw((reg), (value))
-#define CRC_2(reg, value) __crc32ch((reg), (value))
+#define CRC_WIDE uint32_t
 #define CRC_1(reg, value) __crc32cb((reg), (value))
 #else
 #define CRC_HARDWARE 0
@@ -42,10 +40,10 @@ static uint32_t crc_tables[8][256];
 static uint32_t crc_zeros[65536]; /* x^(8n): what n zero bytes multiply a register by */
 static int crc_has_hardware;
 
-static inline uint64_t crc_load(const uint8_t *at, size_t count)
+static inline uint64_t crc_load(const uint8_t *at)
 {
-    uint64_t value = 0;
-    memcpy(&value, at, count); /* both hardware paths are little-endian */
+    uint64_t value;
+    memcpy(&value, at, 8); /* both hardware paths are little-endian */
     return value;
 }
 
@@ -63,30 +61,33 @@ static uint32_t crc_portable(const uint8_t *at, size_t length, uint32_t reg)
 }
 
 #if CRC_HARDWARE
-CRC_TARGET static inline uint32_t crc_tail(const uint8_t *at, size_t length, uint32_t reg)
+/* The last `count` (0 to 7) of the bytes before `end`, of which at least 8 exist, without a branch to foresee: a
+ * register of zero stays zero over leading zeros, so the register is folded into the bytes, or what they are too few
+ * for comes out at the other side. */
+CRC_TARGET static inline uint32_t crc_last(const uint8_t *end, size_t count, CRC_WIDE reg)
 {
-    if (length & 4) {
-        reg = CRC_4(reg, (uint32_t)crc_load(at, 4));
-        at += 4;
-    }
-    if (length & 2) {
-        reg = CRC_2(reg, (uint16_t)crc_load(at, 2));
-        at += 2;
-    }
-    return length & 1 ? CRC_1(reg, *at) : reg;
+    uint64_t last = crc_load(end - 8) >> 1 >> (63 - 8 * count);
+    return (uint32_t)(CRC_8(0, (last ^ reg) << 1 << (63 - 8 * count)) ^ (uint64_t)reg >> 8 * count);
 }
 
-CRC_TARGET static inline uint32_t crc_hardware(const uint8_t *at, size_t length, uint32_t reg)
+CRC_TARGET static inline uint32_t crc_hardware(const uint8_t *at, size_t length, uint32_t seed)
 {
-    for (; length >= 32; at += 32, length -= 32) {
-        reg = CRC_8(reg, crc_load(at, 8));
-        reg = CRC_8(reg, crc_load(at + 8, 8));
-        reg = CRC_8(reg, crc_load(at + 16, 8));
-        reg = CRC_8(reg, crc_load(at + 24, 8));
+    const uint8_t *end = at + length;
+    CRC_WIDE reg = seed;
+    if (length < 8) {
+        while (at < end)
+            reg = CRC_1((uint32_t)reg, *at++);
+        return (uint32_t)reg;
     }
-    for (; length >= 8; at += 8, length -= 8)
-        reg = CRC_8(reg, crc_load(at, 8));
-    return crc_tail(at, length, reg);
+    for (; end - at >= 32; at += 32) {
+        reg = CRC_8(reg, crc_load(at));
+        reg = CRC_8(reg, crc_load(at + 8));
+        reg = CRC_8(reg, crc_load(at + 16));
+        reg = CRC_8(reg, crc_load(at + 24));
+    }
+    for (; end - at >= 8; at += 8)
+        reg = CRC_8(reg, crc_load(at));
+    return crc_last(end, (size_t)(end - at), reg);
 }
 #endif
 

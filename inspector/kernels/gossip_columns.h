@@ -5,7 +5,7 @@
 #include "crc32c.h"
 #include "gossip_structure.h"
 
-/* All columns are zero and all roles "unit" before they are filled. */
+/* Before they are filled marks, aux and nodes are zero and all roles "unit". */
 struct gossip_columns {
     size_t count, room;
     uint64_t *starts, *owners, *nodes_a, *nodes_b;
@@ -14,13 +14,16 @@ struct gossip_columns {
     uint8_t *roles, *marks, *aux;
 };
 
+enum { RUN_AHEAD = 4096 }; /* bytes between what is read and what is fetched: measured */
+
 #if CRC_HARDWARE
-CRC_TARGET static inline uint32_t crc_hardware_138(const uint8_t *at, uint32_t reg)
+CRC_TARGET static inline uint32_t crc_hardware_138(const uint8_t *at, uint32_t seed)
 {
+    CRC_WIDE reg = seed;
 #pragma GCC unroll 17
     for (int i = 0; i < 17; i++)
-        reg = CRC_8(reg, crc_load(at + 8 * i, 8));
-    return CRC_2(reg, (uint16_t)crc_load(at + 136, 2));
+        reg = CRC_8(reg, crc_load(at + 8 * i));
+    return crc_last(at + 138, 2, reg);
 }
 
 #define RUN_NAME gossip_run_hardware

@@ -40,7 +40,7 @@ from inspector.kernels.gossip_tiles import (
 )
 from inspector.kernels.plain_checksum import PartChecksums
 from inspector.kernels.plain_columns import Names, Rows, fill_ribbon
-from inspector.kernels.plain_structure import ANNOUNCEMENT, owner_of, plausible, structural_lengths
+from inspector.kernels.plain_structure import ANNOUNCEMENT, FIXED, owner_of, plausible, structural_lengths
 
 _head = Struct(">HHIIH").unpack_from  # flags, length, checksum, timestamp, and the body's type
 _header = Struct(">HHII").unpack_from
@@ -284,9 +284,12 @@ class _Window:
         stop = len(data) - HEADER - 1 if self.final else len(data) - LONGEST_RECORD + 1
         for type_at in self.type_bytes(self.at + HEADER, stop + HEADER):
             at = type_at - HEADER
-            _, length, checksum, time = _header(data, at)
+            _, length, checksum, time, kind = _head(data, at)
             after = type_at + length
-            if length < 2 or after > size or not plausible(data, type_at, length, after):
+            sizes = FIXED.get(kind)
+            if after > size or (length < 53 if sizes is None else length not in sizes):
+                continue  # most candidates end here, before anything is called
+            if not plausible(data, type_at, length, after):
                 continue
             if self.sums.matches(type_at, after, time, checksum):
                 return at

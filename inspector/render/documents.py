@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from inspector import __version__
 from inspector.errors import InspectorError, UnknownFormatError
-from inspector.finding import Finding, Rule, Severity
-from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Edit, Entry, Exhibit, Format, Item, Outcome
+from inspector.finding import Finding, Severity
+from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Entry, Exhibit, Item, Outcome
 from inspector.inspect import Report
 from inspector.render.encoding import jsonable
 from inspector.render.text import quoted
 from inspector.source import Source
 
 if TYPE_CHECKING:
-    from inspector.extract import Extraction
-    from inspector.repair import Result
+    pass
 
 Document = dict[str, Any]
 TOOL = {"name": "inspector", "version": __version__}
@@ -217,119 +216,3 @@ def items(source: Source, name: str, found: Iterable[Item]) -> Document:
         "items": listed,
         "items_total": len(listed),
     }
-
-
-def repair(result: Result) -> Document:
-    """What was written, and the ledger; `output` is null after a dry run."""
-    source = source_part(result.report.source)
-    if result.source_sha256 is not None:
-        source["sha256"] = result.source_sha256
-    output = None
-    if result.output is not None:
-        output = {"path": result.output, "size": result.size, "sha256": result.sha256}
-    return {
-        "schema": "inspector/repair/1",
-        "tool": TOOL,
-        "source": source,
-        "format": {"name": result.report.format.name, "version": result.report.answer.version},
-        "output": output,
-        "records": dict(result.records),
-        "bytes": dict(result.bytes),
-        "proof": dict(result.proof),
-        "changes": [change(e) for e in result.changes],
-        "changes_total": result.changes_total,
-        "verified": dict(result.verified),
-        "notes": list(result.notes),
-        "after": list(result.after),
-        "exit_code": int(result.code),
-    }
-
-
-def change(edit: Edit) -> Document:
-    """One edit that is not "kept"; what is added has no place in the source."""
-    origin = edit.origin
-    return {
-        "file": (origin.member if origin else edit.out) or None,
-        "start": origin.start if origin else None,
-        "end": origin.end if origin else None,
-        "action": edit.action,
-        "proof": edit.proof,
-        "why": edit.why,
-    }
-
-
-def extract(source: Source, name: str, result: Extraction) -> Document:
-    return {
-        "schema": "inspector/extract/1",
-        "tool": TOOL,
-        "source": source_part(source),
-        "format": name,
-        "item": result.item,
-        "output": {"path": result.output, "size": result.size},
-        "map": result.map or None,
-        "proof": dict(result.proof),
-        "unknown": [{"start": a, "end": b, "why": why} for a, b, why in result.unknown],
-        "unknown_total": result.unknown_total,
-        "exit_code": int(result.code),
-    }
-
-
-def rule(found: Rule) -> Document:
-    return {
-        "code": found.code,
-        "rule": found.slug,
-        "severity": found.severity.value,
-        "summary": found.summary,
-        "explanation": found.explanation,
-        "loader": found.loader,
-        "advice": found.advice,
-        "source": found.source,
-    }
-
-
-def formats(chosen: Iterable[Format], full: bool) -> Document:
-    return {"schema": "inspector/formats/1", "tool": TOOL, "formats": [known_format(f, full) for f in chosen]}
-
-
-def known_format(form: Format, full: bool) -> Document:
-    """What a format is and can; in full with its kinds, field tables and rules."""
-    document: Document = {
-        "name": form.name,
-        "title": form.title,
-        "on": form.on,
-        "commands": verbs(form),
-        "names": list(form.names),
-    }
-    if not full:
-        return document | {"kinds": len(form.kinds), "rules": len(form.rules)}
-    return document | {
-        "filters": sorted(form.filters),
-        "wishes": sorted(form.wishes),
-        "kinds": {str(number): name for number, name in sorted(form.kinds.items())},
-        "layouts": [
-            {
-                "name": lay.name,
-                "title": lay.title,
-                "fields": [
-                    {
-                        "name": r.name,
-                        "at": r.at,
-                        "size": r.size,
-                        "type": r.type,
-                        "meaning": r.meaning,
-                        "privacy": r.privacy,
-                    }
-                    for r in lay.rows()
-                ],
-            }
-            for lay in form.layouts
-        ],
-        "rules": [rule(r) for r in form.rules],
-    }
-
-
-def verbs(form: Format) -> list[str]:
-    """The commands that work on this format."""
-    offered = {"records": form.records, "show": form.show, "items": form.items, "extract": form.extents}
-    found = [name for name, function in offered.items() if function is not None]
-    return ["scan", *found, *(["repair"] if form.plan is not None else [])]

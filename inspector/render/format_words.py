@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from inspector.catalogue import Formats
 from inspector.finding import Rule
 from inspector.format import Format
 from inspector.layout import Layout
-from inspector.render.documents import verbs
+from inspector.render.format_documents import verbs
 from inspector.render.scan_words import LEVELS
 from inspector.render.text import Block, Column, Heading, Part, Table, para, row
 
 
-def table(formats: Sequence[Format]) -> Iterator[Block]:
+def table(formats: Formats) -> Iterator[Block]:
     """One line per format."""
     columns = (Column("name"), Column("what it is", wrap=True), Column("stands on"), Column("commands", wrap=True))
     yield Table(columns, [row((f.name, "strong"), f.title, f.on or "", ", ".join(verbs(f))) for f in formats], 0)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from inspector.errors import Exit
 from inspector.extract import Extraction
 from inspector.format import Edit
+from inspector.patch import Applied
 from inspector.render.text import (
     Block,
     Column,
@@ -125,12 +126,29 @@ def _verified(result: Result) -> Iterator[Block]:
 def _after(words: tuple[str, ...]) -> Iterator[Block]:
     if words:
         yield Heading("Now")
-        for step in words:
-            yield para(step, indent=2, hang=3)
+        for number, step in enumerate(words, 1):
+            yield para(f"{number}. {step}", indent=2, hang=3)
 
 
 def extract_blocks(result: Extraction) -> Iterator[Block]:
     """The whole screen of `inspector extract`."""
+    yield from _extracted(result)
+    yield from _after(result.after)
+
+
+def applied_blocks(done: Applied) -> Iterator[Block]:
+    """The whole screen of `inspector apply`."""
+    target = clean(done.target, 300)
+    yield para((target, "strong"), f": {plural(done.changes, 'change')} written, {size_words(done.bytes)}", hang=2)
+    if done.already:
+        there = f"{done.already:,} of them were there already; only the undo file of that run takes those back"
+        yield para((there, "note"), indent=2, hang=2)
+    yield para(("every change was read back", "good"), indent=2)
+    undo = clean(done.undo, 300)
+    yield from _after((f"inspector scan {target}", f"to take it back: inspector apply {undo} {target} --undo FILE"))
+
+
+def _extracted(result: Extraction) -> Iterator[Block]:
     yield para((clean(result.output, 300), "strong"), f": content of {clean(result.item)}", hang=2)
     proofs = [f"{count:,} {name}" for name, count in result.proof.items() if count]
     yield para(f"{size_words(result.size)}; by proof: {', '.join(proofs) or 'empty'}", indent=2, hang=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inspector.format import Format
+from inspector.catalogue import Formats
 
 Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -102,7 +102,7 @@ RULE = {
 }
 
 
-def _scan(formats: Sequence[Format]) -> Schema:
+def _scan(formats: Formats) -> Schema:
     done = record(
         {
             "schema": named("scan"),
@@ -152,13 +152,13 @@ def _scan(formats: Sequence[Format]) -> Schema:
     return {"oneOf": [done, failed]}
 
 
-def _summary(formats: Sequence[Format]) -> Schema:
+def _summary(formats: Formats) -> Schema:
     names = [f.name for f in formats if f.schema]
     told = f"the format's own answer; see $defs for {', '.join(names)}" if names else "the format's own answer"
     return {"type": "object", "description": told}
 
 
-def _scans(formats: Sequence[Format]) -> Schema:
+def _scans(formats: Formats) -> Schema:
     return record(
         {
             "schema": named("scans"),
@@ -170,7 +170,7 @@ def _scans(formats: Sequence[Format]) -> Schema:
     )
 
 
-def _repair(_: Sequence[Format]) -> Schema:
+def _repair(_: Formats) -> Schema:
     change = {
         "file": TEXT_OR_NULL,
         "start": COUNT_OR_NULL,
@@ -203,11 +203,11 @@ def _repair(_: Sequence[Format]) -> Schema:
     )
 
 
-def _records(_: Sequence[Format]) -> Schema:
+def _records(_: Formats) -> Schema:
     return {**ENTRY, "description": "one line of inspector records --jsonl"}
 
 
-def _show(_: Sequence[Format]) -> Schema:
+def _show(_: Formats) -> Schema:
     field = {
         "name": TEXT,
         "start": COUNT,
@@ -237,7 +237,7 @@ def _show(_: Sequence[Format]) -> Schema:
     return {"oneOf": [exhibit, record({**head, "item": ITEM})]}
 
 
-def _items(_: Sequence[Format]) -> Schema:
+def _items(_: Formats) -> Schema:
     return record(
         {
             "schema": named("items"),
@@ -250,11 +250,25 @@ def _items(_: Sequence[Format]) -> Schema:
     )
 
 
-def _item(_: Sequence[Format]) -> Schema:
+def _item(_: Formats) -> Schema:
     return {**ITEM, "description": "one line of inspector items --jsonl"}
 
 
-def _extract(_: Sequence[Format]) -> Schema:
+def _apply(_: Formats) -> Schema:
+    return record(
+        {
+            "schema": named("apply"),
+            "tool": TOOL,
+            "target": TEXT,
+            "undo": TEXT,
+            "changes": COUNT,
+            "bytes": COUNT,
+            "already": {**COUNT, "description": "changes whose bytes were there before"},
+        }
+    )
+
+
+def _extract(_: Formats) -> Schema:
     return record(
         {
             "schema": named("extract"),
@@ -272,11 +286,11 @@ def _extract(_: Sequence[Format]) -> Schema:
     )
 
 
-def _explain(_: Sequence[Format]) -> Schema:
+def _explain(_: Formats) -> Schema:
     return record({"schema": named("explain"), "tool": TOOL, "format": TEXT, **RULE})
 
 
-def _formats(_: Sequence[Format]) -> Schema:
+def _formats(_: Formats) -> Schema:
     form = {
         "name": TEXT,
         "title": TEXT,
@@ -302,12 +316,13 @@ SCHEMAS: Mapping[str, Any] = {
     "item": _item,
     "repair": _repair,
     "extract": _extract,
+    "apply": _apply,
     "explain": _explain,
     "formats": _formats,
 }
 
 
-def schema(name: str, formats: Sequence[Format]) -> Schema:
+def schema(name: str, formats: Formats) -> Schema:
     """The schema of one document; `name` is a key of SCHEMAS."""
     document: Schema = {
         "$schema": DRAFT,

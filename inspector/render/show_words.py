@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from inspector.format import Entry, Exhibit, Item
 from inspector.render.hexdump import colour, hexdump, letter
-from inspector.render.record_lines import cut, field_words
+from inspector.render.record_lines import LONG, LONG_SHOWN, cut, field_words
 from inspector.render.scan_words import LEVELS, finding_blocks
 from inspector.render.text import Block, Column, Heading, Part, Table, Verbatim, para, place, plural, row
 from inspector.sanitize import clean
 
 NEAR_LIMIT = 160  # columns of a neighbour's words
+HEX = re.compile("[0-9a-f]+…?")
 FIELD_LIMIT = 300  # characters of one value
 
 
@@ -45,7 +47,7 @@ def _fields(exhibit: Exhibit) -> Iterator[Block]:
     for index, field in enumerate(exhibit.fields):
         mark: Part = (letter(index), colour(index))
         name: Part = (field.name, colour(index))
-        value = clean(field.text, FIELD_LIMIT)
+        value = _value(field.text)
         rows.append(row(mark, f"{field.start:#x}", f"{field.end - field.start:,}", name, value, field.meaning))
     yield Heading("Fields")
     columns = (
@@ -57,6 +59,13 @@ def _fields(exhibit: Exhibit) -> Iterator[Block]:
         Column("meaning", wrap=True),
     )
     yield Table(columns, rows)
+
+
+def _value(text: str) -> str:
+    """A long run of hexadecimal digits (a signature) only begins here: its bytes stand in the dump."""
+    if len(text) > LONG and HEX.fullmatch(text):
+        return f"{text[:LONG_SHOWN]}…"
+    return clean(text, FIELD_LIMIT)
 
 
 def _bytes(exhibit: Exhibit, limit: int, coloured: bool) -> Iterator[Block]:

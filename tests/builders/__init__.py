@@ -1,0 +1,1 @@
+"""Healthy and damaged stores, made from nothing, always the same bytes."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from inspector import formats
-from inspector.format import Format
+from inspector.format import Format, Wishes
 from inspector.source import MemorySource, Source, open_source
 from tests import damage
 
@@ -32,6 +32,13 @@ class Case:
         return {str(p.relative_to(self.path)): p.read_bytes() for p in files}
 
 
+def wishes_of(case: Case) -> Wishes:
+    """What shows most of a sample: checksums where the format has them, and the document beside it."""
+    beside = case.path.with_suffix(".against")
+    against = ((beside.name, beside.read_bytes()),) if beside.exists() else ()
+    return Wishes(checksums="checksums" in bottom_of(case.format).wishes, against=against)
+
+
 def folder_of(form: Format) -> Path:
     return SAMPLES / form.name.replace("-", "_")
 
@@ -43,7 +50,7 @@ def cases() -> list[Case]:
         for form in formats.all_formats()
         if folder_of(form).is_dir()
         for path in sorted(folder_of(form).iterdir())
-        if path.suffix not in (".md", ".py") and path.name != "__pycache__"
+        if path.suffix not in (".md", ".py", ".against") and path.name != "__pycache__"
     ]
 
 

@@ -4,12 +4,13 @@ A record is a 12-byte header (flags, length, CRC-32C, timestamp; big-endian) and
 type. There is no index, no padding and no magic: a wrong length desynchronises every sequential reader.
 
 Reading order: versions, layout, structure, walk (and legacy), oddities, check (with evidence, rules), loader,
-words, records, plan (with conversion, placing).
+words, records, items, plan (with conversion, placing).
 """
 
 from __future__ import annotations
 
 from inspector.format import Format
+from inspector.formats.gossip_store.channels import items
 from inspector.formats.gossip_store.check import check
 from inspector.formats.gossip_store.layout import KINDS, LAYOUTS
 from inspector.formats.gossip_store.placing import busy
@@ -33,6 +34,7 @@ FORMAT = Format(
     damaged=DAMAGED,
     records=records,
     show=show,
+    items=items,
     plan=plan,
     busy=busy,
     filters=frozenset({"kinds", "flags", "damaged", "deleted", "start", "end", "scid", "node", "dump"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inspector.finding import Cause
-from inspector.formats.gossip_store.evidence import is_uniform, longest_run
+from inspector.formats.gossip_store.evidence import Run, longest_run
 from inspector.formats.gossip_store.walk import Store
 from inspector.span import Span
 
@@ -19,10 +19,16 @@ def torn() -> Cause:
 def run_cause(store: Store, span: Span) -> Told:
     run = longest_run(store.source, span.start, span.end)
     if run is None or run.end - run.start < 64:
-        if is_uniform(store.source, span.start, span.end):
-            return Cause("zeroed-range", "likely", f"all {span.length} bytes are zero"), {"length": span.length}
         return Cause("unknown", "possible", "nothing in these bytes tells"), {"length": span.length}
     return run.cause(), {"run_start": run.start, "run_end": run.end, "run_value": run.value, "length": span.length}
+
+
+def zero_cause(span: Span) -> Told:
+    """For a stretch that is known to be zero from end to end."""
+    if span.length < 64:
+        return Cause("zeroed-range", "likely", f"all {span.length} bytes are zero"), {"length": span.length}
+    run = Run(span.start, span.end, 0)
+    return run.cause(), {"run_start": run.start, "run_end": run.end, "run_value": 0, "length": span.length}
 
 
 def anchored() -> Told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from inspector.formats.gossip_store.causes import (
     torn,
     unfinished,
     writer,
+    zero_cause,
 )
 from inspector.formats.gossip_store.events import EventLog
 from inspector.formats.gossip_store.evidence import body_cause, is_uniform, length_cause, longest_run
@@ -34,6 +36,7 @@ from inspector.formats.gossip_store.walk import (
     ANCHORED,
     BAD_CHECKSUM,
     BAD_LENGTH,
+    DAMAGED,
     DISPLACED,
     LOST,
     OK,
@@ -74,6 +77,8 @@ class Checker:
         self.owners = kernels.GossipOwners()
         self.log = EventLog()
         self.previous_mark = OK
+        self.lost: Counter[str] = Counter()  # live records by kind
+        self.lost_bytes = 0  # in which not even records can be counted
         self.live = self.deleted = self.dead_bytes = self.live_bytes = 0
 
     def add(
@@ -135,6 +140,7 @@ class Checker:
         flags = stretch.columns["batch"].flags[i] if "batch" in stretch.columns else 0
         if mark == UNJUDGED:
             return
+        self._count_loss(mark, kind, flags, span)
         if mark == ANCHORED:
             self.add(
                 "record-inside-damage", span, f"{kind_name(kind)} found inside a damaged record", anchored, None, None
@@ -152,6 +158,12 @@ class Checker:
             self._displaced(span)
         elif mark == LOST:
             self._gap(span)
+
+    def _count_loss(self, mark: int, kind: int, flags: int, span: Span) -> None:
+        if mark == TORN_BODY or (mark in DAMAGED and not flags & versions.DELETED):
+            self.lost[kind_name(kind)] += 1
+        elif mark in (LOST, TORN_HEADER):
+            self.lost_bytes += span.length
 
     def _bad_checksum(self, span: Span, kind: int, flags: int) -> None:
         dead = bool(flags & versions.DELETED)
@@ -238,9 +250,7 @@ class Checker:
                 self.add("trailing-zeroes", span, text, lambda: (why, {"length": span.length}), None, "kept")
                 return
             self.fact("broken", span.start)
-            self.add(
-                "zeroed-range", span, f"{span.length:,} zero bytes", lambda: run_cause(self.store, span), None, "lost"
-            )
+            self.add("zeroed-range", span, f"{span.length:,} zero bytes", lambda: zero_cause(span), None, "lost")
             return
         if at_end and span.length < SHORTEST and self.previous_mark == OK:
             self._torn(span, 0, TORN_BODY)
@@ -379,4 +389,5 @@ def check(store: Store, stretches: Iterable[Stretch], tally: Tally) -> None:
     whole_file(checker.add, store)
     store.facts |= {"loader": checker.facts, "channels": checker.owners.channels, "nodes": checker.owners.nodes}
     bad = tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING)
+    store.facts |= {"lost": checker.lost, "lost_bytes": checker.lost_bytes}
     store.facts |= {"damaged": bool(bad), "spilled": checker.owners.spilled, "events": checker.log}

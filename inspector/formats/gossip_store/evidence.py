@@ -40,13 +40,18 @@ class Run:
         return Cause(name, "likely", f"{what}, on no block boundary")
 
 
-def is_uniform(source: Source, start: int, end: int, value: int = 0) -> bool:
-    """Whether every byte of a stretch has this value; reads in windows."""
-    while start < end:
-        data = source.read(start, min(4 << 20, end - start))
-        if not data or data.count(value) != len(data):
-            return False
-        start += len(data)
+def is_uniform(source: Source, start: int, end: int) -> bool:
+    """Whether every byte of a stretch is zero; reads in windows, and holes not at all."""
+    same = bytes(min(LOOK, end - start))  # compared whole: counting or stripping goes byte by byte
+    for span in source.data_ranges("", start):
+        at, stop = span.start, min(span.end, end)
+        while at < stop:
+            data = source.read(at, min(LOOK, stop - at))
+            if not data or data != (same if len(data) == len(same) else same[: len(data)]):
+                return False
+            at += len(data)
+        if span.end >= end:
+            break
     return True
 
 
@@ -61,12 +66,17 @@ def longest_run(source: Source, start: int, end: int) -> Run | None:
                 best = run
     if best is None:
         return None
-    grown = best
-    while grown.end < end and source.read(grown.end, 1) == bytes([grown.value]):
-        step = source.read(grown.end, min(LOOK, end - grown.end))
-        more = len(step) - len(step.lstrip(bytes([grown.value])))
-        grown = Run(grown.start, grown.end + more, grown.value)
-    return grown
+    same = bytes([best.value]) * LOOK
+    at = best.end
+    while at < end:
+        step = source.read(at, min(LOOK, end - at))
+        at += len(step)
+        if step != same:
+            rest = step.lstrip(same[:1])
+            at -= len(rest)
+            if rest or not step:
+                break
+    return Run(best.start, at, best.value)
 
 
 def flipped_bit(body: bytes, stored: int, computed: int) -> tuple[int, int] | None:

@@ -67,10 +67,9 @@ def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[st
     if places:
         where = f"{places:,} place{'s' * (places != 1)}"
         lines.append(f"This gossip store (version {store.version}, {who}) is damaged in {where}; {whole}.")
+        lines.append(_loss(store))
     else:
-        lines.append(
-            f"Every record of this gossip store (version {store.version}, {who}) can be read, and {whole}, but:"
-        )
+        lines.append(f"Nothing is lost in this gossip store (version {store.version}, {who}): {whole}.")
     bad = [o for o in outcomes if o.outcome != loader.LOADS]
     if bad:
         said = f' ("{bad[0].message}")' if bad[0].message else ""
@@ -85,6 +84,15 @@ def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[st
     lines += _known_bug(store, tally)
     lines += [NO_FUNDS, LEAVE_ALONE]
     return lines
+
+
+def _loss(store: Store) -> str:
+    """What the damage costs, in records by kind and in bytes where records cannot be counted."""
+    lost, rest = store.facts["lost"], store.facts["lost_bytes"]
+    parts = [f"{count:,} {kind}" for kind, count in sorted(lost.items())]
+    if rest:
+        parts.append(f"{rest:,} bytes in which no record can be read")
+    return f"Lost: {', '.join(parts)}. Everything else can be saved." if parts else "Everything can be saved."
 
 
 def _known_bug(store: Store, tally: Tally) -> list[str]:

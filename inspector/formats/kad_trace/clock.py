@@ -1,0 +1,64 @@
+"""Timestamps of log lines as whole microseconds since 1970, found wherever a prefix pushed them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from functools import lru_cache
+
+HEAD = 512  # bytes of a line in which its time is looked for, behind prefixes of journald, docker or kubernetes
+MICRO = 1_000_000
+_STAMP = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+# the time that a level follows is the program's own; one before it was put there by what carried the line
+_OWN = re.compile(rb"(" + _STAMP + rb")(?:\x1b?\[[0-9;]{0,8}m|\s)+(?:TRACE|DEBUG|INFO|WARN|ERROR)\b")
+_ANY = re.compile(_STAMP)
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def line_time(line: bytes) -> int | None:
+    """The time of a line in microseconds, or None."""
+    head = line[:HEAD]
+    found = _OWN.search(head)
+    if found:
+        return parse_time(found.group(1))
+    found = _ANY.search(head)
+    return parse_time(found.group()) if found else None
+
+
+def parse_time(stamp: bytes) -> int | None:
+    """RFC 3339 with any fraction; a time without a zone counts as UTC. None for a date that does not exist."""
+    day = _day(stamp[:10])
+    if day is None:
+        return None
+    hour, minute, second = int(stamp[11:13]), int(stamp[14:16]), int(stamp[17:19])
+    if hour > 23 or minute > 59 or second > 60:
+        return None
+    rest = stamp[19:]
+    micros = 0
+    if rest[:1] == b".":
+        digits = re.match(rb"\.(\d+)", rest)
+        assert digits is not None  # both callers matched _STAMP
+        micros = int(digits.group(1)[:6].ljust(6, b"0"))
+        rest = rest[digits.end() :]
+    zone = 0
+    if rest[:1] in (b"+", b"-"):
+        zone = (int(rest[1:3]) * 60 + int(rest[-2:])) * (1 if rest[:1] == b"+" else -1)
+    return ((day * 24 + hour) * 60 + minute - zone) * 60 * MICRO + second * MICRO + micros
+
+
+@lru_cache(4096)
+def _day(text: bytes) -> int | None:
+    try:
+        return date(int(text[:4]), int(text[5:7]), int(text[8:10])).toordinal() - _EPOCH
+    except ValueError:
+        return None
+
+
+def show_time(micros: int | None) -> str | None:
+    """RFC 3339 in UTC with microseconds; None where there is no time."""
+    if micros is None:
+        return None
+    seconds, rest = divmod(micros, MICRO)
+    days, seconds = divmod(seconds, 86_400)
+    day = date.fromordinal(days + _EPOCH)
+    return f"{day.isoformat()}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:06}Z"

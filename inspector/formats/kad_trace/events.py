@@ -1,0 +1,200 @@
+"""What a log line reports about a bootstrap, its connections or its process.
+
+Messages and fields: subspace-networking/src/node_runner.rs; the raw event: rust-libp2p kad/src/behaviour.rs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from inspector.formats.kad_trace.debug_form import Node, parse_debug
+from inspector.formats.kad_trace.forms import Line, read_line
+
+Kind = Literal[
+    "started", "step", "succeeded", "failed", "app-step", "finished", "error", "timed-out", "closed", "io-error",
+    "process-start",
+]  # fmt: skip
+
+# what the bytes of a line must contain before it is looked at more closely
+NEEDLES = (b"ootstrap", b"DSN instance configured", b"Connection closed", b"i/o error", b"socket error")
+
+# the order decides where a message holds two of them
+_PHRASES: tuple[tuple[str, Kind], ...] = (
+    ("Bootstrap OutboundQueryProgressed step.", "step"),
+    ("Kademlia bootstrapping...", "app-step"),
+    ("Bootstrap started.", "started"),
+    ("Bootstrap finished.", "finished"),
+    ("Bootstrap query step succeeded", "succeeded"),
+    ("Bootstrap query failed.", "failed"),
+    ("Bootstrap error.", "error"),
+    ("Bootstrapping timed out, moving on regardless", "timed-out"),
+    ("DSN instance configured.", "process-start"),
+    ("OutboundQueryProgressed {", "step"),
+    ("Bootstrap(Ok(BootstrapOk", "step"),
+    ("Bootstrap(Err(Timeout", "step"),
+    ("Connection closed", "closed"),
+    ("socket error", "io-error"),
+    ("i/o error", "io-error"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """`QueryStats` of one step; `start` and `end` are nanoseconds of a clock that has no date."""
+
+    requests: int
+    success: int
+    failure: int
+    start: int | None = None
+    end: int | None = None
+
+    @property
+    def took(self) -> int | None:
+        """Nanoseconds."""
+        return self.end - self.start if self.start is not None and self.end is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`start` and `end` are offsets of the line with its line end, `line` counts from 1, `time` is microseconds."""
+
+    kind: Kind
+    start: int
+    end: int
+    line: int
+    time: int | None
+    query: int | None = None
+    count: int | None = None
+    last: bool | None = None
+    ok: bool | None = None
+    remaining: int | None = None
+    peer: str = ""
+    stats: Stats | None = None
+    app_step: int | None = None
+    text: str = ""
+    subspace: bool = False
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The words of this event without what it does not say."""
+        told: dict[str, Any] = {
+            "query": self.query, "count": self.count, "last": self.last, "ok": self.ok,
+            "num_remaining": self.remaining, "peer": self.peer or None, "bootstrap_step": self.app_step,
+            "text": self.text or None,
+        }  # fmt: skip
+        if self.stats:
+            told["stats"] = {
+                "requests": self.stats.requests,
+                "success": self.stats.success,
+                "failure": self.stats.failure,
+                "took_seconds": None if self.stats.took is None else round(self.stats.took / 1e9, 6),
+            }
+        return {k: v for k, v in told.items() if v is not None}
+
+
+def phrase_at(text: str) -> int:
+    """Where the first known message begins in `text`, or -1."""
+    return next((at for phrase, _ in _PHRASES if (at := text.find(phrase)) >= 0), -1)
+
+
+def recognise(raw: bytes, start: int, end: int, number: int) -> Event | None:
+    """The event that the line `raw` (without its line end) reports, or None."""
+    line = read_line(raw, phrase_at)
+    if line is None:
+        return None
+    kind = next(k for phrase, k in _PHRASES if line.text.startswith(phrase))
+    subspace = "subspace" in line.target or kind in ("app-step", "process-start")
+    base = Event(kind, start, end, number, line.time, subspace=subspace)
+    match kind:
+        case "step":
+            return _step(line, base)
+        case "app-step":
+            return _with(base, app_step=_number(line.fields.get("bootstrap_step")))
+        case "succeeded":
+            return _with(base, ok=True, remaining=_number(line.fields.get("num_remaining")),
+                         last=_flag(line.fields.get("last")))  # fmt: skip
+        case "failed":
+            return _with(base, ok=False, text=line.fields.get("error", "")[:200])
+        case "error":
+            return _with(base, text=line.fields.get("err", line.fields.get("error", ""))[:200])
+        case "process-start":
+            return _with(base, peer=line.fields.get("peer_id", "")[:128])
+        case "closed":
+            cause = line.text + line.fields.get("cause", "")
+            broken = any(word in cause for word in ("IO(", "Io(", "with error"))
+            return _with(base, kind="io-error" if broken else "closed", text=line.text[:200])
+        case "io-error":
+            return _with(base, text=line.text[:200])
+        case _:
+            return base
+
+
+def _with(event: Event, **changes: Any) -> Event:
+    return replace(event, **changes)
+
+
+def _step(line: Line, base: Event) -> Event | None:
+    """A progressed query: from the application's fields, or from the `Debug` text of the event itself."""
+    if "result" in line.fields and "count" in line.fields:
+        told: Mapping[str, Node | None] = {k: parse_debug(line.fields.get(k, "")) for k in ("result", "stats", "id")}
+        count, last = _number(line.fields.get("count")), _flag(line.fields.get("last"))
+    else:
+        tree = parse_debug(line.text)
+        if tree is None:
+            return None
+        event = next((n for n in tree.walk() if n.name.endswith("OutboundQueryProgressed")), tree)
+        told = {k: event.get(k) for k in ("result", "stats", "id")}
+        told["result"] = told["result"] or event
+        step = event.get("step")
+        count = _of(step, "count")
+        flag = step.get("last") if step else None
+        last = _flag(flag.name) if flag else None
+    return _result(base, told, count, last)
+
+
+def _result(base: Event, told: Mapping[str, Node | None], count: int | None, last: bool | None) -> Event | None:
+    result = told["result"]
+    if result is None:
+        return None
+    body = next((n for n in result.walk() if n.name in ("BootstrapOk", "Timeout")), None)
+    if body is None:
+        return None  # another kind of query
+    ok = body.name == "BootstrapOk"
+    peer = body.get("peer")
+    name = peer.first.text if peer and peer.first and peer.first.text else ""
+    query = told["id"]
+    number = (query.first.number if query.first else query.number) if query else None
+    return _with(base, query=number, count=count, last=last, ok=ok, remaining=_of(body, "num_remaining"),
+                 peer=name[:128], stats=_stats(told["stats"]))  # fmt: skip
+
+
+def _stats(node: Node | None) -> Stats | None:
+    if node is None or node.name != "QueryStats":
+        return None
+    counts = [_of(node, key) for key in ("requests", "success", "failure")]
+    if any(c is None for c in counts):
+        return None
+    return Stats(counts[0] or 0, counts[1] or 0, counts[2] or 0, _instant(node.get("start")), _instant(node.get("end")))
+
+
+def _instant(node: Node | None) -> int | None:
+    """Nanoseconds of `Some(Instant { tv_sec, tv_nsec })` as Linux prints it; None in any other form."""
+    found = next((n for n in node.walk() if n.name == "Instant"), None) if node else None
+    seconds, nanos = _of(found, "tv_sec"), _of(found, "tv_nsec")
+    return None if seconds is None or nanos is None else seconds * 1_000_000_000 + nanos
+
+
+def _of(node: Node | None, key: str) -> int | None:
+    part = node.get(key) if node else None
+    return part.number if part else None
+
+
+def _number(text: str | None) -> int | None:
+    text = (text or "").strip().strip('"')
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def _flag(text: str | None) -> bool | None:
+    return {"true": True, "false": False}.get((text or "").strip().strip('"'))

@@ -1,0 +1,117 @@
+"""One log line in any of its forms, read into message and fields.
+
+Forms: tracing's full, compact and JSON (flattened or not), with colours or with what is left of them when the
+ESC bytes were lost, Substrate's formatter, behind prefixes of journald, docker and kubernetes, docker's JSON files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from inspector.formats.kad_trace.clock import line_time, parse_time
+from inspector.formats.kad_trace.debug_form import value_end
+
+_COLOUR = re.compile(rb"\x1b?\[[0-9;]{0,8}m")
+_TARGET = re.compile(r"([A-Za-z0-9_:-]+): (?:\[[^\]]{0,40}\] )?$")
+TARGET_ROOM = 256  # characters before the message in which its target ends
+_KEY = re.compile(r"\s([A-Za-z_][\w.]*)=")
+MAX_UNWRAP = 3  # a line inside a JSON log inside another
+MAX_FIELDS = 64
+MAX_VALUE = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a line says: its time in microseconds, `text` from its message on, and fields as text."""
+
+    time: int | None
+    text: str
+    target: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    json: bool = False
+
+
+def read_line(raw: bytes, phrase_of: Any) -> Line | None:
+    """`raw` without its line end. `phrase_of(text)` gives the offset of a known message, or -1; None without one."""
+    time: int | None = None
+    for _ in range(MAX_UNWRAP):
+        start = raw.find(b'{"', 0, 4096)
+        if start < 0:
+            break
+        found = _json(raw[start:])
+        if found is None:
+            return None
+        inner, own = _inner(found)
+        time = own if own is not None else time
+        if inner is None:
+            return _from_json(found, time, phrase_of)
+        raw = inner
+    plain = _COLOUR.sub(b"", raw)
+    own = line_time(plain)
+    text = plain.decode("utf-8", "replace").rstrip()
+    at = phrase_of(text)
+    if at < 0:
+        return None
+    target = _TARGET.search(text[max(0, at - TARGET_ROOM) : at])
+    return Line(own if own is not None else time, text[at:], target.group(1) if target else "", fields_of(text[at:]))
+
+
+def fields_of(text: str) -> dict[str, str]:
+    """The `key=value` pairs behind a message; values are `Debug` or `Display` text, quotes kept."""
+    found: dict[str, str] = {}
+    at = 0
+    for _ in range(MAX_FIELDS):
+        match = _KEY.search(text, at)
+        if match is None:
+            break
+        end = value_end(text, match.end())
+        found.setdefault(match.group(1), text[match.end() : min(end, match.end() + MAX_VALUE)])
+        at = max(end, match.end())
+    return found
+
+
+def _json(raw: bytes) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(raw.decode("utf-8", "replace").strip())
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _inner(found: Mapping[str, Any]) -> tuple[bytes | None, int | None]:
+    """The line that a carrier's JSON wraps, and the carrier's time for it."""
+    for key, clock in (("log", "time"), ("MESSAGE", "__REALTIME_TIMESTAMP")):
+        body = found.get(key)
+        if isinstance(body, str) and "fields" not in found and "level" not in found:
+            stamp = str(found.get(clock, ""))
+            time = int(stamp) if stamp.isascii() and stamp.isdigit() and len(stamp) < 19 else _time(stamp)
+            return body.rstrip("\r\n").encode("utf-8", "replace"), time
+    return None, None
+
+
+def _from_json(found: Mapping[str, Any], time: int | None, phrase_of: Any) -> Line | None:
+    inside = found.get("fields")
+    values: Mapping[str, Any] = inside if isinstance(inside, dict) else found
+    message = values.get("message", found.get("message"))
+    if not isinstance(message, str) or (at := phrase_of(message)) < 0:
+        return None
+    own = _time(str(found.get("timestamp", found.get("time", ""))))
+    fields = {k: _text(v) for k, v in list(values.items())[:MAX_FIELDS] if k != "message"}
+    text = message[at:]
+    return Line(own if own is not None else time, text, str(found.get("target", "")), fields_of(text) | fields, True)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value[:MAX_VALUE] if isinstance(value, str) else str(value)[:MAX_VALUE]
+
+
+def _time(stamp: str) -> int | None:
+    raw = stamp.encode("ascii", "replace")[:40]
+    return parse_time(raw) if re.match(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d|Z|[+-]\d\d:?\d\d$|$)", raw) else None

@@ -1,0 +1,76 @@
+"""gzip read as a stream of text: members one after the other, each with its own CRC-32."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+MAGIC = b"\x1f\x8b\x08"
+STEP = 4 << 20  # bytes of text unpacked at a time
+MAX_RATIO = 400  # text a log may grow to; logs pack 10 to 100 fold, deflate can do 1032
+FLOOR = 64 << 20  # and this much is unpacked whatever the ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Packed bytes [start, end) that gave the text [text_start, text_end); `problem` says why it is damaged."""
+
+    start: int
+    end: int
+    text_start: int
+    text_end: int
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Unpacked:
+    """Fills while `text` is read."""
+
+    size: int
+    members: list[Member] = field(default_factory=list)
+    rest: int = 0  # offset after the last member; what follows is no gzip
+    stopped: str = ""
+
+    def text(self, windows: Iterable[bytes]) -> Iterator[bytes]:
+        """The text in pieces of at most 4 MiB; a damaged member gives what could be unpacked and ends it."""
+        unpacker = zlib.decompressobj(wbits=31)
+        begun = read = made = text_start = 0
+        limit = max(FLOOR, MAX_RATIO * self.size)
+        for window in windows:
+            read += len(window)
+            data = window
+            while data:
+                try:
+                    piece = unpacker.decompress(data, STEP)
+                except zlib.error as error:
+                    self._end(begun, self.size, text_start, made, str(error).removeprefix("Error "))
+                    return
+                data = unpacker.unconsumed_tail or unpacker.unused_data
+                made += len(piece)
+                if piece:
+                    yield piece
+                if made > limit:
+                    self.stopped = f"it unpacks to more than {limit} bytes"
+                    self._end(begun, self.size, text_start, made, self.stopped)
+                    return
+                if unpacker.eof:
+                    end = read - len(data)
+                    self.members.append(Member(begun, end, text_start, made))
+                    self.rest = begun = end
+                    text_start = made
+                    unpacker = zlib.decompressobj(wbits=31)
+                    if data and not data.startswith(MAGIC[: len(data)]):
+                        return  # padding or something else: told by `rest`
+        while begun < read and (piece := unpacker.decompress(b"", STEP)):  # what the last limit held back
+            made += len(piece)
+            yield piece
+        if unpacker.eof:
+            self.members.append(Member(begun, read, text_start, made))
+            self.rest = read
+        elif begun < read:
+            self._end(begun, self.size, text_start, made, "it ends before its checksum")
+
+    def _end(self, start: int, end: int, text_start: int, text_end: int, problem: str) -> None:
+        self.members.append(Member(start, end, text_start, text_end, problem))
+        self.rest = end

@@ -1,0 +1,246 @@
+"""A log, opened and read once: its tiles, and the events that lines with a known message report."""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from inspector.format import GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, tile
+from inspector.formats.kad_trace.bootstrap import Thresholds, thresholds
+from inspector.formats.kad_trace.clock import HEAD, line_time
+from inspector.formats.kad_trace.events import NEEDLES, Event, Kind, recognise
+from inspector.formats.kad_trace.lines import Block, blocks
+from inspector.formats.kad_trace.packed import MAGIC, Unpacked
+from inspector.formats.kad_trace.tracker import Tracker
+from inspector.source import Source
+
+KIND_LINE, KIND_UNREADABLE, KIND_ZEROES, KIND_LONG, KIND_PACKED, KIND_REST = 1, 2, 3, 4, 5, 6
+EVENT_KINDS: tuple[Kind, ...] = (
+    "started", "step", "succeeded", "failed", "app-step", "finished", "error", "timed-out", "closed", "io-error",
+    "process-start",
+)  # fmt: skip
+KINDS = {
+    KIND_LINE: "line",
+    KIND_UNREADABLE: "unreadable line",
+    KIND_ZEROES: "zeroes",
+    KIND_LONG: "line over 1 MiB",
+    KIND_PACKED: "gzip member",
+    KIND_REST: "not gzip",
+    **{100 + i: name for i, name in enumerate(EVENT_KINDS)},  # of `records`; no tile has these
+}
+BAD = 1
+# a connection that closed in peace is only counted; one that broke has IO( in its cause
+SCAN_NEEDLES = (*(n for n in NEEDLES if n != b"Connection closed"), b"IO(", b"closed with error")
+SAMPLE = 64  # lines between two whose time is read, where no message asks for it
+LOOK = 1 << 20  # bytes of the start that decide whether this is a log
+MAX_DAMAGE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Neighbouring tiles that are no text: [start, end) of the text, and how many lines they were."""
+
+    kind: int
+    start: int
+    end: int
+    lines: int
+
+
+@dataclass(slots=True)
+class State:
+    source: Source
+    wishes: Wishes
+    limits: Thresholds
+    packed: bool
+    tracker: Tracker
+    unpacked: Unpacked
+    lines: int = 0
+    text_size: int = 0
+    read: bool = False  # the walk came to its end
+    damage: list[Damage] = field(default_factory=list)
+    damaged_lines: int = 0
+    closed: int = 0
+
+    @property
+    def offsets(self) -> str:
+        return "unpacked text" if self.packed else "file"
+
+    def text(self) -> Iterator[bytes]:
+        """The text from its start, as a fresh stream."""
+        windows = (data for _, data in self.source.windows())
+        return Unpacked(self.source.size).text(windows) if self.packed else windows
+
+
+def claim(source: Source, _: object) -> Claim:
+    if source.kind == "folder" or source.member("") is None:
+        return Claim(0, "not a single file")
+    head = source.read(0, LOOK)
+    packed = head.startswith(MAGIC)
+    if packed:
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(head, LOOK)
+        except zlib.error:
+            return Claim(0, "gzip that cannot be unpacked")
+    rows = [row for row in head[: 64 << 10].split(b"\n")[:200] if row.strip(b"\0")]
+    timed = sum(line_time(row) is not None for row in rows)
+    if timed * 8 < max(len(rows), 1):
+        return Claim(0, "too few lines with a time")
+    if any(needle in head for needle in NEEDLES[:2]):
+        return Claim(65, "a log with messages about a Kademlia bootstrap")
+    if not packed and any(n in source.read(LOOK, 15 << 20) for n in NEEDLES[:2]):
+        return Claim(60, "a log with messages about a Kademlia bootstrap")
+    return Claim(15, f"a text log: {timed} of its first {len(rows)} lines have a time")
+
+
+def open_log(source: Source, _: object, wishes: Wishes) -> State:
+    limits = thresholds(wishes.thresholds)
+    packed = source.read(0, 3) == MAGIC
+    return State(source, wishes, limits, packed, Tracker(limits), Unpacked(source.size))
+
+
+def walk(state: State) -> Iterator[Stretch]:
+    if state.packed:
+        yield from _walk_packed(state)
+    else:
+        for block in blocks(data for _, data in state.source.windows()):
+            yield _study(state, block)
+    state.read = True
+
+
+def _walk_packed(state: State) -> Iterator[Stretch]:
+    """Lines are read from the text; the tiles are the packed members, which carry a checksum each."""
+    told = 0
+    unpacked = state.unpacked
+    for block in blocks(unpacked.text(data for _, data in state.source.windows())):
+        _study(state, block)
+        for member in unpacked.members[told:]:
+            yield tile(member.start, member.end, UNIT, KIND_PACKED, BAD if member.problem else 0)
+        told = len(unpacked.members)
+    for member in unpacked.members[told:]:
+        yield tile(member.start, member.end, UNIT, KIND_PACKED, BAD if member.problem else 0)
+    if unpacked.rest < state.source.size:
+        yield tile(unpacked.rest, state.source.size, OPAQUE, KIND_REST)
+
+
+def _study(state: State, block: Block) -> Stretch:
+    """Feed the block's events to the tracker; return its tiles."""
+    state.text_size = block.end
+    if block.over:
+        state.lines += block.data.endswith(b"\n")
+        return tiles(state, block)
+    state.lines += len(block.starts)
+    state.closed += block.data.count(b"Connection closed")
+    before = -1
+    for index in sorted(block.lines_with(SCAN_NEEDLES) | _samples(block)):
+        _line(state, block, index, before)
+        before = index
+    return tiles(state, block)
+
+
+def _samples(block: Block) -> set[int]:
+    """Every 64th line, and from the end backwards until one has a time."""
+    count = len(block.starts)
+    found = set(range(0, count, SAMPLE))
+    for index in range(count - 1, max(-1, count - 1 - SAMPLE), -1):
+        found.add(index)
+        if _time(block, index) is not None:
+            break
+    return found
+
+
+def _line(state: State, block: Block, index: int, before: int) -> None:
+    """Take one line; of those since line `before` only the times that matter here are read."""
+    event = event_at(block, index)
+    time = event.time if event else _time(block, index)
+    tracker = state.tracker
+    if time is not None and tracker.steps_back(time):
+        for between in range(before + 1, index):  # the break lies at one of these
+            _tick(tracker, block, between)
+    elif event is not None:
+        for between in range(index - 1, before, -1):  # an event may end a silence: how long the log went on counts
+            if _tick(tracker, block, between):
+                break
+    if event is not None:
+        tracker.take(event)
+    else:
+        _tick(tracker, block, index)
+
+
+def _tick(tracker: Tracker, block: Block, index: int) -> bool:
+    time = _time(block, index)
+    if time is not None:
+        tracker.tick(time, *block.bounds(index))
+    return time is not None
+
+
+def _time(block: Block, index: int) -> int | None:
+    return line_time(block.line(index)[:HEAD])
+
+
+def event_at(block: Block, index: int) -> Event | None:
+    """The event of a line; zeroes before it, as a power cut leaves them, are no part of it."""
+    raw = block.line(index)
+    if not any(needle in raw for needle in NEEDLES):
+        return None
+    start, end = block.bounds(index)
+    text = raw.lstrip(b"\0")
+    return recognise(text, start + len(raw) - len(text), end, block.first + index)
+
+
+def readable(raw: bytes) -> bool:
+    """Text, or at least a line whose time can be read; zeroes make it neither."""
+    if 0 in raw:
+        return False
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return line_time(raw) is not None
+    return True
+
+
+def tiles(state: State, block: Block) -> Stretch:
+    """A tile per line; those that are no text are noted in `state.damage`."""
+    if block.over:
+        whole = block.data.endswith(b"\n")
+        _damaged(state, KIND_LONG, block.at, block.end, int(whole))
+        return tile(block.at, block.end, GAP, KIND_LONG, BAD)
+    count, suspects = len(block.starts), block.suspects()
+    if not suspects:
+        roles, marks = array("B", bytes([UNIT])) * count, array("B", bytes(count))
+        return Stretch(block.at, block.end, block.starts, roles, array("H", [KIND_LINE]) * count, marks)
+    starts, roles, kinds, marks = array("Q"), array("B"), array("H"), array("B")
+    for index in range(count):
+        start, end = block.bounds(index)
+        pieces = _pieces(block.line(index), start, end) if index in suspects else ((start, end, UNIT, KIND_LINE),)
+        for at, stop, role, kind in pieces:
+            starts.append(at)
+            roles.append(role)
+            kinds.append(kind)
+            marks.append(0 if kind == KIND_LINE else BAD)
+            if kind != KIND_LINE:
+                _damaged(state, kind, at, stop, int(role == UNIT))
+    return Stretch(block.at, block.end, starts, roles, kinds, marks)
+
+
+def _pieces(raw: bytes, start: int, end: int) -> tuple[tuple[int, int, int, int], ...]:
+    """A line with bytes that are no text: zeroes in front are a gap of their own if a readable line follows."""
+    zeroes = len(raw) - len(raw.lstrip(b"\0"))
+    if zeroes == len(raw) and zeroes:
+        return ((start, end, GAP, KIND_ZEROES),)
+    rest = readable(raw[zeroes:])
+    if not rest:
+        return ((start, end, UNIT, KIND_UNREADABLE),)
+    if not zeroes:
+        return ((start, end, UNIT, KIND_LINE),)
+    return ((start, start + zeroes, GAP, KIND_ZEROES), (start + zeroes, end, UNIT, KIND_LINE))
+
+
+def _damaged(state: State, kind: int, start: int, end: int, lines: int) -> None:
+    state.damaged_lines += lines
+    last = state.damage[-1] if state.damage else None
+    if last and last.kind == kind and last.end == start:
+        state.damage[-1] = Damage(kind, last.start, end, last.lines + lines)
+    elif len(state.damage) < MAX_DAMAGE:
+        state.damage.append(Damage(kind, start, end, lines))

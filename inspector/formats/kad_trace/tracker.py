@@ -1,0 +1,339 @@
+"""Events in the order of the log, sorted into bootstraps: one per run of the process and query id.
+
+Lines of the application carry no id: they belong to the event line at most 5 ms before them. Times of a log are
+not sorted; steps back of up to 2 s are noise, longer ones begin a new segment (the clock was set, or another log
+was appended), and silence is never measured across them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+
+from inspector.formats.kad_trace.bootstrap import MAX_STEPS, Bootstrap, Ending, Step, Thresholds, judge
+from inspector.formats.kad_trace.clock import MICRO
+from inspector.formats.kad_trace.events import Event
+from inspector.formats.kad_trace.invariants import buckets_of, step_breaches
+
+ATTACH = 5_000  # microseconds between an event line and the application's line about it
+NOISE = 2 * MICRO
+MAX_OPEN = 256  # bootstraps followed at the same time; a program runs a few
+MAX_OVER = 8  # bootstraps that are over and wait for their line "Bootstrap finished."
+MAX_KEPT = 10_000
+MAX_IO = 1_000_000
+MAX_BREACHES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """An invariant of the events that these lines break; `name` is I1 .. I9, repeat or clock."""
+
+    name: str
+    start: int
+    end: int
+    message: str
+    boot: str = ""
+
+
+@dataclass(slots=True)
+class Tracker:
+    limits: Thresholds
+    run: int = 0
+    segment: int = 0
+    latest: int | None = None  # latest time of this segment
+    first: int | None = None
+    span: int = 0  # microseconds of log in the segments before
+    open: list[Bootstrap] = field(default_factory=list)
+    done: list[Bootstrap] = field(default_factory=list)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    breaches: list[Breach] = field(default_factory=list)
+    breach_counts: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    io_at: array[int] = field(default_factory=lambda: array("Q"))
+    io_time: array[int] = field(default_factory=lambda: array("q"))
+    peers: list[str] = field(default_factory=list)  # of the last process starts
+    dropped: int = 0  # finished bootstraps that are counted and not kept
+    subspace: bool = False
+
+    def tick(self, time: int, start: int, end: int) -> None:
+        """A line with a time: any line, not only events."""
+        if self.latest is not None and self.steps_back(time):
+            back = (self.latest - time) / MICRO
+            self.breach(
+                "clock", start, end, f"the time steps back by {back:.3f} s: the clock was set, or another log begins"
+            )
+            self._close_segment()
+            self.latest = self.first = None
+            self.segment += 1
+        if self.first is None:
+            self.first = time
+        self.latest = time if self.latest is None else max(self.latest, time)
+        for boot in self.open:
+            if boot.segment == self.segment:
+                boot.until = self.latest
+                boot.later_line = boot.later_line or start >= boot.resume
+
+    def steps_back(self, time: int) -> bool:
+        return self.latest is not None and time < self.latest - NOISE
+
+    def _close_segment(self) -> None:
+        if self.latest is not None and self.first is not None:
+            self.span += self.latest - self.first
+
+    @property
+    def seconds(self) -> float:
+        """Length of the capture, segments added up."""
+        here = self.latest - self.first if self.latest is not None and self.first is not None else 0
+        return (self.span + here) / MICRO
+
+    def breach(self, name: str, start: int, end: int, message: str, boot: Bootstrap | None = None) -> None:
+        self.breach_counts[name] += 1
+        if len(self.breaches) < MAX_BREACHES:
+            self.breaches.append(Breach(name, start, end, message, boot.id if boot else ""))
+
+    def take(self, event: Event) -> None:
+        """One event; must come in the order of offsets."""
+        self.events[event.kind] += 1
+        self.subspace = self.subspace or event.subspace
+        before = self.latest
+        if event.kind == "process-start":
+            self._restart(event.time if event.time is not None else before)
+            self.peers = [*self.peers[-15:], event.peer]
+        if event.time is not None:
+            self.tick(event.time, event.start, event.end)
+        match event.kind:
+            case "started":
+                self._begin(event, None).said_start = True
+            case "step":
+                self._step(event)
+            case "app-step":
+                self._app_step(event)
+            case "succeeded" | "failed":
+                self._about_step(event)
+            case "finished":
+                self._finished(event)
+            case "error":
+                self._no_peers(event)
+            case "timed-out":
+                self._gave_up(event)
+            case "io-error":
+                if len(self.io_at) < MAX_IO and event.time is not None:
+                    self.io_at.append(event.start)
+                    self.io_time.append(event.time)
+            case _:
+                pass
+
+    def finish(self) -> list[Bootstrap]:
+        """All kept bootstraps in the order they began."""
+        for boot in list(self.open):
+            self._close(boot)
+        self.done.sort(key=lambda b: (b.start, b.run))
+        return self.done
+
+    def _begin(self, event: Event, query: int | None) -> Bootstrap:
+        if len(self.open) >= MAX_OPEN:
+            self._close(self.open[0])
+        over = [b for b in self.open if not b.open]
+        for old in over[:-MAX_OVER]:
+            self._close(old)
+        boot = Bootstrap(self.run, query, self.segment, event.start, event.end, event.line, event.time)
+        boot.subspace = event.subspace or self.subspace
+        boot.until = event.time
+        self.open.append(boot)
+        return boot
+
+    def _close(self, boot: Bootstrap, ending: Ending | None = None, event: Event | None = None) -> None:
+        if ending and boot.open:
+            boot.ending = ending
+            boot.ended = event.time if event else None
+        if boot in self.open:
+            self.open.remove(boot)
+            verdict = judge(boot, self.limits)
+            self.verdicts[verdict] += 1
+            if len(self.done) < MAX_KEPT or (verdict in ("stalled", "slow") and len(self.done) < 2 * MAX_KEPT):
+                self.done.append(boot)
+            else:
+                self.dropped += 1
+
+    def _restart(self, time: int | None) -> None:
+        """The process began again: what was open in the run before can no longer go on."""
+        for boot in list(self.open):
+            if time is not None and boot.until is not None and boot.segment == self.segment and time > boot.until:
+                boot.until, boot.later_line = time, True  # the silence lasted until somebody started it again
+            self._close(boot, "restart")
+        if self.events["process-start"] > 1 or self.done:
+            self.run += 1
+
+    def _new_run(self, after: Bootstrap) -> None:
+        """Steps count from the start again: another process than that of `after`, whose start the log does not show."""
+        self.run += 1
+        for boot in list(self.open):
+            if not boot.steps and boot.start >= after.resume:
+                boot.run = self.run  # its start line was the first sign of the new process
+            else:
+                self._close(boot, "restart")
+
+    def _find(self, query: int | None) -> Bootstrap | None:
+        mine = (b for b in reversed(self.open) if b.run == self.run and b.query == query)
+        return next((b for b in mine if b.steps), None)
+
+    def _waiting(self) -> Bootstrap | None:
+        """A bootstrap of which only the start is known, oldest first."""
+        return next((b for b in self.open if b.run == self.run and b.query is None and not b.steps), None)
+
+    def _step(self, event: Event) -> None:
+        boot = self._known(event)
+        if boot is None:
+            return
+        count = event.count if event.count is not None else boot.step_count + 1
+        for name, message in step_breaches(boot, event, count, self.limits):
+            self.breach(name, event.start, event.end, message, boot)
+        if boot.buckets is None:
+            boot.buckets = buckets_of(event, count)
+        step = Step(count, bool(event.ok), event.remaining, bool(event.last), event.time, event.start, event.end,
+                    event.line, event.stats.took if event.stats else None, None, event.peer,
+                    event.start, event.end)  # fmt: skip
+        self._add(boot, step, event)
+        over = event.last if event.last is not None else event.ok and event.remaining == 0
+        if over:
+            boot.ending, boot.ended = "last", event.time
+
+    def _known(self, event: Event) -> Bootstrap | None:
+        """The bootstrap this step belongs to, begun if need be; None for a line that is there twice."""
+        boot = self._find(event.query)
+        first = event.count == 1
+        if boot and event.query is None and event.remaining is not None and boot.last_step:
+            before = boot.last_step.remaining
+            if not boot.open or (before is not None and event.remaining > before):
+                self._close(boot, None if not boot.open else "next")
+                boot = None
+        elif boot and self._repeats(boot, event):
+            self.breach("repeat", event.start, event.end, f"step {event.count} is there twice", boot)
+            return None
+        elif boot and first and boot.step_count:
+            self._new_run(boot)
+            boot = None
+        elif boot is None and first and (known := self._done_before(event.query)):
+            self._new_run(known)
+        if boot is None:
+            boot = self._waiting() if first or event.count is None else None
+            if boot is None:
+                boot = self._begin(event, event.query)
+            boot.query = event.query
+        return boot
+
+    def _repeats(self, boot: Bootstrap, event: Event) -> bool:
+        """The same line again; in another segment it is the same log again, and another run."""
+        if boot.segment != self.segment or event.count is None:
+            return False
+        return any((s.count, s.time, s.peer) == (event.count, event.time, event.peer) for s in boot.steps[-8:])
+
+    def _done_before(self, query: int | None) -> Bootstrap | None:
+        mine = (b for b in reversed(self.done[-MAX_OPEN:]) if b.run == self.run and b.query == query)
+        return None if query is None else next(mine, None)
+
+    def _add(self, boot: Bootstrap, step: Step, event: Event) -> None:
+        since = boot.last_time if boot.steps else None
+        if since is not None and step.time is not None and boot.segment == self.segment:
+            step.gap = (step.time - since) / MICRO
+            boot.longest = max(boot.longest, step.gap)
+        boot.step_count = max(boot.step_count + 1, step.count)
+        boot.ok_steps += step.ok
+        boot.timeouts += not step.ok
+        boot.subspace = boot.subspace or event.subspace or self.subspace
+        boot.segment = self.segment
+        boot.last_time = step.time if step.time is not None else boot.last_time
+        boot.until, boot.later_line = self.latest, False
+        if len(boot.steps) >= MAX_STEPS:
+            del boot.steps[1]  # the first names the local peer, the last ones matter
+        boot.steps.append(step)
+
+    def _app_step(self, event: Event) -> None:
+        boot = self._near(event, lambda s: s.ok and s.app_step is None)
+        if boot is None:
+            boot = self._app_stream(event)
+            if boot is None:
+                return
+        last = boot.last_step
+        assert last is not None  # both ways above end with a step
+        boot.app_steps += 1
+        last.good_start, last.good_end, last.app_step = event.start, event.end, event.app_step
+        boot.later_line = False
+        if not boot.app_only and event.app_step is not None and event.app_step != boot.ok_steps - 1:
+            begun_late = boot.steps[0].count != 1
+            if not begun_late:
+                message = f"bootstrap_step={event.app_step} after {boot.ok_steps} successful steps"
+                self.breach("I8", event.start, event.end, message, boot)
+
+    def _near(self, event: Event, fits: object = None) -> Bootstrap | None:
+        """The bootstrap whose last step was logged at most 5 ms before, else the latest one that has a query id."""
+        mine = [b for b in reversed(self.open) if b.run == self.run and b.steps and not b.app_only]
+        if callable(fits):
+            mine = [b for b in mine if b.last_step and fits(b.last_step)]
+        if event.time is not None:
+            near = [b for b in mine if b.last_time is not None and 0 <= event.time - b.last_time <= ATTACH]
+            if near:
+                return min(near, key=lambda b: event.time - (b.last_time or 0))  # type: ignore[operator]
+        return max(mine, key=lambda b: b.resume, default=None)
+
+    def _app_stream(self, event: Event) -> Bootstrap | None:
+        """The one bootstrap of a log without event lines; a step number that does not grow begins another run."""
+        boot = next((b for b in self.open if b.run == self.run and b.app_only and b.steps), None)
+        number = (
+            event.app_step if event.app_step is not None else (boot.last_step.count if boot and boot.last_step else 0)
+        )
+        if boot and boot.last_step:
+            before = boot.last_step.count - 1
+            if number == before and boot.last_step.time == event.time:
+                self.breach("repeat", event.start, event.end, f"bootstrap_step={number} is there twice", boot)
+                return None
+            if number <= before or not boot.open:
+                self._new_run(boot)
+                boot = None
+            elif number != before + 1:
+                message = f"bootstrap_step={number} follows {before}: lines are missing"
+                self.breach("I8", event.start, event.end, message, boot)
+        if boot is None:
+            boot = self._waiting() or self._begin(event, None)
+            boot.app_only = True
+        step = Step(number + 1, True, None, False, event.time, event.start, event.end, event.line)
+        self._add(boot, step, event)
+        return boot
+
+    def _about_step(self, event: Event) -> None:
+        """Lines about a step that name no query: they extend it; a failed step without event lines is one too."""
+        boot = self._near(event)
+        if boot and boot.last_step:
+            boot.last_step.good_start, boot.last_step.good_end = event.start, event.end
+            boot.later_line = False
+            return
+        boot = next((b for b in self.open if b.run == self.run and b.app_only), None)
+        if boot and event.kind == "failed":
+            boot.timeouts += 1
+            boot.last_time = event.time if event.time is not None else boot.last_time
+            boot.until, boot.later_line = self.latest, False
+            if boot.last_step:
+                boot.last_step.good_start, boot.last_step.good_end = event.start, event.end
+
+    def _finished(self, event: Event) -> None:
+        mine = [b for b in self.open if b.run == self.run and b.finish_line is None and b.steps]
+        said = [b for b in mine if b.ending == "last"]
+        boot = max(said or mine, key=lambda b: b.resume, default=None) or self._waiting()
+        if boot is None:
+            self.breach("I9", event.start, event.end, "a bootstrap finished that the log does not show")
+            return
+        if boot.ending != "last" and not boot.app_only:
+            self.breach("I9", event.start, event.end, "finished, and no step said last=true", boot)
+        boot.finish_line = (event.start, event.end)
+        boot.ending, boot.ended = ("last" if boot.ending == "last" else "said"), event.time
+
+    def _no_peers(self, event: Event) -> None:
+        boot = self._waiting() or self._begin(event, None)
+        boot.start_end = max(boot.start_end, event.end)
+        self._close(boot, "no peers", event)
+
+    def _gave_up(self, event: Event) -> None:
+        mine = [b for b in self.open if b.run == self.run and b.open]
+        boot = max(mine, key=lambda b: b.resume, default=None) or self._begin(event, None)
+        self._close(boot, "gave up", event)

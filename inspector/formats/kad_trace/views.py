@@ -1,0 +1,222 @@
+"""What the owner is told: bootstraps in plain words, events as records, a step timeline, one line laid open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from inspector.finding import Tally
+from inspector.format import Answer, Entry, Exhibit, Item, Query
+from inspector.formats.kad_trace.bootstrap import Bootstrap, Verdict, judge
+from inspector.formats.kad_trace.check import evidence
+from inspector.formats.kad_trace.clock import show_time
+from inspector.formats.kad_trace.events import NEEDLES, Event
+from inspector.formats.kad_trace.lines import MAX_LINE, Block, blocks
+from inspector.formats.kad_trace.rules import UPSTREAM
+from inspector.formats.kad_trace.state import State, event_at, readable, walk
+from inspector.layout import Field
+from inspector.span import Span
+
+BARS = "▁▂▃▄▅▆▇█"
+MAX_LISTED = 1000  # bootstraps in the summary; the counts are of all
+DATA_SHOWN = 4096
+
+
+def answer(state: State, _: Tally) -> Answer:
+    boots = followed(state)
+    stalled = [b for b in boots if judge(b, state.limits) == "stalled"]
+    following = ("inspector items {path}", "inspector records {path} --jsonl") if boots else ()
+    version = "gzip" if state.packed else "text"
+    return Answer(version, "lines with messages of a Kademlia bootstrap" if boots else "a text log",
+                  tuple(_words(state, boots, stalled)), _summary(state, boots), (), following)  # fmt: skip
+
+
+def followed(state: State) -> list[Bootstrap]:
+    """All bootstraps; reads the log first where that was not done yet."""
+    if not state.read:
+        for _ in walk(state):
+            pass
+    return state.tracker.finish()
+
+
+def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> Iterator[str]:
+    counts = state.tracker.verdicts
+    if not boots:
+        yield f"No bootstrap is in this log ({state.lines} lines)."
+    else:
+        told = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
+        runs = len({b.run for b in boots})
+        total = sum(counts.values())
+        yield f"{_plural(total, 'bootstrap')} in {_plural(runs, 'run')} of the process: {told}."
+    for boot in stalled[:3]:
+        found = evidence(state, boot)
+        of = f" of {found['expected_steps']}" if found["expected_steps"] else ""
+        yield (
+            f"Bootstrap {boot.id} stopped after step {found['last_step'] or 0}{of} at {found['last_time']}; the log "
+            f"goes on for {found['gap_seconds']} s without another step. Last good line at byte "
+            f"{found['last_good_offset']}, reading can go on at byte {found['resume_offset']} (of the {state.offsets})."
+        )
+        if found["io_errors_near"]:
+            yield (
+                f"I/O errors near in time: {found['io_errors_near']}; in the whole log: {found['io_errors_in_all']}. "
+                "That is coincidence, not cause, until their density says otherwise."
+            )
+    if stalled:
+        yield "No data is at risk: the node has to be restarted. " + UPSTREAM
+    if state.damaged_lines or state.damage:
+        count = _plural(state.damaged_lines, "line")
+        yield f"{count} that are no text, or stretches of zeroes, were skipped; a repair leaves them out."
+    if state.packed:
+        yield "The log is packed with gzip: offsets of lines are those of the unpacked text."
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _summary(state: State, boots: list[Bootstrap]) -> dict[str, Any]:
+    tracker = state.tracker
+    return {
+        "lines": state.lines,
+        "unreadable_lines": state.damaged_lines,
+        "offsets_of": state.offsets,
+        "text_size": state.text_size,
+        "seconds": round(tracker.seconds, 6),
+        "process_starts": tracker.events["process-start"],
+        "io_errors": tracker.events["io-error"],
+        "connections_closed": state.closed,
+        "local_peers": [p for p in dict.fromkeys(tracker.peers) if p],
+        "bootstraps_total": sum(tracker.verdicts.values()),
+        "verdicts": dict(sorted(tracker.verdicts.items())),
+        "bootstraps": [_boot(state, b) for b in boots[:MAX_LISTED]],
+    }
+
+
+def _boot(state: State, boot: Bootstrap) -> dict[str, Any]:
+    verdict = judge(boot, state.limits)
+    told = evidence(state, boot)
+    keys = ("query", "run", "last_step", "expected_steps", "last_good_offset", "resume_offset", "last_event_offset",
+            "gap_seconds", "median_gap_seconds", "ended_by")  # fmt: skip
+    return {
+        "id": boot.id,
+        "verdict": verdict,
+        "finished": verdict == "finished",
+        "start_offset": boot.start,
+        "started": show_time(boot.started),
+        "steps": boot.step_count,
+        "app_steps": boot.app_steps,
+        "timeouts": boot.timeouts,
+        **{key: told[key] for key in keys},
+    }
+
+
+def items(state: State) -> Iterator[Item]:
+    for boot in followed(state):
+        verdict = judge(boot, state.limits)
+        fields = {"verdict": verdict, "timeline": timeline(boot, verdict)} | _boot(state, boot)
+        fields["timed_steps"] = [
+            {"step": s.count, "ok": s.ok, "time": show_time(s.time), "offset": s.start, "seconds": s.gap,
+             "took_seconds": None if s.took is None else round(s.took / 1e9, 6), "num_remaining": s.remaining}
+            for s in boot.steps
+        ]  # fmt: skip
+        del fields["id"]
+        spans = () if state.packed else (Span(boot.start, max(boot.start, boot.resume)),)
+        yield Item(boot.id, "bootstrap", None, fields, spans)
+
+
+def timeline(boot: Bootstrap, verdict: Verdict) -> str:
+    """One bar per step, as high as the step took against the longest; x is a timed-out step, and ... a stall."""
+    seconds = [s.took / 1e9 if s.took is not None else s.gap or 0.0 for s in boot.steps]
+    longest = max(seconds, default=0.0)
+    bars = "".join(
+        "x" if not step.ok else BARS[round((len(BARS) - 1) * max(0.0, took) / longest)] if longest > 0 else BARS[0]
+        for step, took in zip(boot.steps, seconds, strict=True)
+    )
+    return bars + ("…" if verdict in ("stalled", "slow") else "")
+
+
+def records(state: State, query: Query) -> Iterator[Entry]:
+    """One entry per event in the order of the text; with `damaged`, the lines that are no text instead."""
+    for block in blocks(state.text()):
+        if query.end is not None and block.at >= query.end:
+            return
+        if block.end <= query.start:
+            continue
+        if query.damaged:
+            yield from _unreadable(state, block, query)
+            continue
+        for index in sorted(block.lines_with(NEEDLES)):
+            event = None if block.over else event_at(block, index)
+            if event and _asked(query, event.kind, event.start, event.end):
+                yield _entry(state, event.kind, "ok", event.start, event.end, _fields(event))
+
+
+def _unreadable(state: State, block: Block, query: Query) -> Iterator[Entry]:
+    for index in sorted(block.suspects()) if not block.over else [0]:
+        raw = block.line(index)
+        if block.over or not readable(raw):
+            start, end = block.bounds(index)
+            if _asked(query, "unreadable line", start, end):
+                told = {"line": block.first + index}
+                yield _entry(state, "unreadable line", "unreadable", start, end, told)
+
+
+def _asked(query: Query, kind: str, start: int, end: int) -> bool:
+    if query.kinds and kind not in query.kinds:
+        return False
+    return end > query.start and (query.end is None or start < query.end)
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    return {"line": event.line, "time": show_time(event.time), **event.fields}
+
+
+def _entry(state: State, kind: str, word: str, start: int, end: int, told: dict[str, Any]) -> Entry:
+    """A line; in a packed log it has no bytes of its own, and its place is that in the unpacked text."""
+    if not state.packed:
+        return Entry(Span(start, end), kind, word, told)
+    return Entry(Span(0, 0), kind, word, {"text_start": start, "text_end": end} | told)
+
+
+def show(state: State, _: str, at: int) -> Exhibit | None:
+    """The line that holds the byte `at`; of a packed log the gzip member that does."""
+    if state.packed:
+        return _show_member(state, at)
+    found = _line_at(state, at)
+    if found is None:
+        return None
+    start, raw = found
+    span = Span(start, start + len(raw))
+    text = raw.rstrip(b"\r\n")
+    block = next(blocks([raw], start), None)
+    event = event_at(block, 0) if block and not block.over else None
+    fields = [Field("line", start, span.end, text[:DATA_SHOWN], text[:DATA_SHOWN].decode("utf-8", "replace"))]
+    if event:
+        told = {"event": event.kind, "time": show_time(event.time), **event.fields}
+        fields += [Field(k, start, span.end, v, str(v)) for k, v in told.items()]
+    word = "ok" if readable(text) else "unreadable"
+    return Exhibit("a line of the log", span, word, "offset", raw[:DATA_SHOWN], tuple(fields))
+
+
+def _show_member(state: State, at: int) -> Exhibit | None:
+    followed(state)
+    member = next((m for m in state.unpacked.members if m.start <= at < m.end), None)
+    if member is None:
+        return None
+    span = Span(member.start, member.end)
+    data = state.source.read(member.start, min(DATA_SHOWN, span.length))
+    told = {"text_start": member.text_start, "text_end": member.text_end, "problem": member.problem or "none"}
+    fields = tuple(Field(k, span.start, span.end, v, str(v)) for k, v in told.items())
+    notes = ("inspector records lists the events of the unpacked text with their offsets in it",)
+    return Exhibit("a gzip member", span, "damaged" if member.problem else "ok", "offset", data, fields, notes)
+
+
+def _line_at(state: State, at: int) -> tuple[int, bytes] | None:
+    """Start and bytes (with its end) of a line; at most 1 MiB to each side is read of a file."""
+    base = max(0, at - MAX_LINE)
+    data = state.source.read(base, 2 * MAX_LINE)
+    if not 0 <= at < base + len(data):
+        return None
+    start = data.rfind(b"\n", 0, at - base) + 1
+    end = data.find(b"\n", at - base) + 1 or len(data)
+    return base + start, data[start:end]

@@ -1,0 +1,84 @@
+"""`known_addresses.bin` of Subspace nodes and farmers: two slots, each a list of peers and its BLAKE3 digest.
+
+    slot A at 0, slot B at S; a slot is payload | blake3(payload) | slack to S
+    payload (v3) = cache_size u32 | timestamp u64 | compact n | n * (peer id, addresses with a failure time)
+
+Reading order: scale, identity, multiaddr (the bytes), payload, slots, place (where and in which state),
+loader (what the node does), state, check, plan, views.
+"""
+
+from __future__ import annotations
+
+from inspector.format import Format
+from inspector.formats.known_peers.check import check
+from inspector.formats.known_peers.layout import LAYOUTS
+from inspector.formats.known_peers.plan import plan
+from inspector.formats.known_peers.rules import RULES
+from inspector.formats.known_peers.state import BAD, KINDS, claim, open_state, walk
+from inspector.formats.known_peers.views import answer, items, records, show
+
+_NUMBER = {"type": ["integer", "null"]}
+_TEXT = {"type": ["string", "null"]}
+_SLOT = {
+    "type": "object",
+    "required": ["slot", "offset", "verdict", "timestamp", "peers", "payload_length", "stored", "computed"],
+    "properties": {
+        "slot": {"enum": [0, 1]},
+        "offset": {"type": "integer"},
+        "verdict": {
+            "enum": ["good", "bad checksum", "torn", "zero", "never sealed", "cut", "misplaced", "absent"],
+        },
+        "generation": _TEXT,
+        "timestamp": _NUMBER,
+        "peers": {"type": "integer"},
+        "peers_that_parse": {"type": "integer"},
+        "payload_length": {"type": "integer"},
+        "stored": _TEXT,
+        "computed": _TEXT,
+        "torn_at": _NUMBER,
+        "flipped": {"type": ["array", "null"], "items": {"type": "integer"}},
+    },
+}
+SCHEMA = {
+    "type": "object",
+    "required": ["generation", "slots", "winner", "usable_until"],
+    "properties": {
+        "generation": {"enum": ["v1", "v2", "v3"]},
+        "slots": {"type": "array", "items": _SLOT},
+        "winner": {
+            "type": ["object", "null"],
+            "required": ["slot", "timestamp", "peers"],
+            "properties": {
+                "slot": {"enum": [0, 1]},
+                "timestamp": {"type": "integer"},
+                "peers": {"type": "integer"},
+            },
+        },
+        "because": {"type": "string"},
+        "usable_until": _NUMBER,
+        "usable": {"type": "boolean"},
+        "old_peers_in_slack": {"type": "integer"},
+    },
+}
+
+FORMAT = Format(
+    name="known-peers",
+    title="known_addresses.bin of a Subspace node or farmer",
+    kinds=KINDS,
+    rules=RULES,
+    layouts=LAYOUTS,
+    claim=claim,
+    open=open_state,
+    check=check,
+    answer=answer,
+    walk=walk,
+    damaged=frozenset({BAD}),
+    records=records,
+    show=show,
+    items=items,
+    plan=plan,
+    filters=frozenset({"kinds", "damaged", "start", "end"}),
+    wishes=frozenset({"at", "accept", "touch"}),
+    names=("known_addresses.bin", "known_addresses*.bin"),
+    schema=SCHEMA,
+)

@@ -1,0 +1,173 @@
+"""The payload of a slot: cache size, time of writing, and the peers, in three generations.
+
+Source: subspace-networking/src/behavior/persistent_parameters.rs (`EncodableKnownPeers`), SCALE encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from inspector.formats.known_peers.identity import peer_problem, peer_text
+from inspector.formats.known_peers.multiaddr import Refused, address_text, components
+from inspector.formats.known_peers.scale import Malformed, compact, sized, write_compact, write_sized
+
+Generation = Literal[1, 2, 3]
+NEWEST_FIRST: tuple[Generation, ...] = (3, 2, 1)
+CACHE_WIDTH: dict[Generation, int] = {1: 0, 2: 8, 3: 4}  # bytes of cache_size in front of the time
+DIGEST = 32
+MAX_PEERS, MAX_ADDRESSES, MAX_ADDRESS = 100, 30, 150  # what the node writes (lines 32-34 of the source)
+MAX_KEPT = 20_000  # peers kept in memory of one slot; a node's largest cache is 10,000
+MAX_KEPT_ADDRESSES = 300_000  # of all peers of a slot: 10,000 with 30 each
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address and when dialling it first failed (unix seconds; None: never)."""
+
+    raw: bytes
+    failed: int | None = None
+
+    @property
+    def text(self) -> str | None:
+        return address_text(self.raw)
+
+    @property
+    def problem(self) -> str:
+        parts = components(self.raw)
+        if isinstance(parts, Refused):
+            return f"address byte {parts.at}: {parts.why}"
+        return "" if parts else "an empty address"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One entry; `start` and `end` are offsets in the buffer it was read from."""
+
+    raw: bytes
+    addresses: tuple[Address, ...]
+    start: int = 0
+    end: int = 0
+
+    @property
+    def text(self) -> str:
+        return peer_text(self.raw)
+
+    @property
+    def problem(self) -> str:
+        """Why a node drops this whole entry ("skipping peer entry"); empty when it takes it."""
+        return peer_problem(self.raw) or next((a.problem for a in self.addresses if a.problem), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What decoding found; `error` is None when all `declared` peers decoded and ended at `end`."""
+
+    generation: Generation
+    cache_size: int | None
+    timestamp: int
+    declared: int
+    peers: tuple[Peer, ...]
+    start: int
+    end: int
+    error: Malformed | None = None
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+    @property
+    def first_invalid(self) -> Peer | None:
+        return next((p for p in self.peers if p.problem), None)
+
+
+def head_length(generation: Generation) -> int:
+    return CACHE_WIDTH[generation] + 8
+
+
+def parse_payload(buf: bytes, start: int, end: int, generation: Generation) -> Payload:
+    """Decode as the node would; whatever decoded before an error is kept."""
+    width = CACHE_WIDTH[generation]
+    body = start + width + 8
+    if body > end:
+        return Payload(generation, None, 0, 0, (), start, end, Malformed(end, "the bytes end inside the header"))
+    cache = int.from_bytes(buf[start : start + width], "little") if width else None
+    timestamp = int.from_bytes(buf[start + width : body], "little")
+    if generation == 2 and cache == 0:
+        refused = Malformed(start, "a cache size of 0, which the codec refuses")
+        return Payload(generation, cache, timestamp, 0, (), start, start, refused)
+    count = compact(buf, body, end)
+    if isinstance(count, Malformed):
+        return Payload(generation, cache, timestamp, 0, (), start, count.at, count)
+    declared, at = count
+    found: list[Peer] = []
+    error: Malformed | None = None
+    for peer in read_peers(buf, at, end, min(declared, MAX_KEPT)):
+        if isinstance(peer, Malformed):
+            error = peer
+            break
+        found.append(peer)
+        at = peer.end
+    if error is None and declared > len(found):
+        error = Malformed(at, f"{declared} peers declared; only {MAX_KEPT} are read")
+    return Payload(generation, cache, timestamp, declared, tuple(found), start, at, error)
+
+
+def read_peers(buf: bytes, at: int, end: int, count: int) -> Iterator[Peer | Malformed]:
+    """Up to `count` entries from `at`; the first that does not decode is yielded as `Malformed` and ends it."""
+    kept = 0
+    for _ in range(count):
+        peer = read_peer(buf, at, end)
+        if not isinstance(peer, Malformed):
+            kept += len(peer.addresses)
+        if kept > MAX_KEPT_ADDRESSES:
+            peer = Malformed(at, f"more than {MAX_KEPT_ADDRESSES} addresses in one slot; no more are read")
+        yield peer
+        if isinstance(peer, Malformed):
+            return
+        at = peer.end
+
+
+def read_peer(buf: bytes, start: int, end: int) -> Peer | Malformed:
+    name = sized(buf, start, end)
+    if isinstance(name, Malformed):
+        return name
+    raw, at = name
+    count = compact(buf, at, end)
+    if isinstance(count, Malformed):
+        return count
+    # an address takes at least two bytes: its length and its time flag
+    if count[0] > MAX_KEPT_ADDRESSES or count[0] * 2 > end - count[1]:
+        return Malformed(at, f"{count[0]} addresses declared, {end - count[1]} bytes are left")
+    at = count[1]
+    addresses: list[Address] = []
+    for _ in range(count[0]):
+        body = sized(buf, at, end)
+        if isinstance(body, Malformed):
+            return body
+        address, at = body
+        if at >= end or buf[at] > 1 or (buf[at] == 1 and end - at < 9):
+            return Malformed(at, "the time of a failed dial is neither absent (0) nor present (1)")
+        failed = int.from_bytes(buf[at + 1 : at + 9], "little") if buf[at] else None
+        at += 9 if buf[at] else 1
+        addresses.append(Address(address, failed))
+    return Peer(raw, tuple(addresses), start, at)
+
+
+def write_payload(generation: Generation, cache_size: int, timestamp: int, peers: Sequence[Peer]) -> bytes:
+    """The bytes a node of that generation writes; the digest follows them in the slot."""
+    out = bytearray(cache_size.to_bytes(CACHE_WIDTH[generation], "little") if CACHE_WIDTH[generation] else b"")
+    out += timestamp.to_bytes(8, "little")
+    out += write_compact(len(peers))
+    for peer in peers:
+        out += write_peer(peer)
+    return bytes(out)
+
+
+def write_peer(peer: Peer) -> bytes:
+    out = bytearray(write_sized(peer.raw) + write_compact(len(peer.addresses)))
+    for address in peer.addresses:
+        out += write_sized(address.raw)
+        out += b"\0" if address.failed is None else b"\1" + address.failed.to_bytes(8, "little")
+    return bytes(out)

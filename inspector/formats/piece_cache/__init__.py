@@ -1,0 +1,49 @@
+"""`piece_cache.bin` of a Subspace farmer: elements of 1,048,712 bytes, each a piece and its BLAKE3 digest.
+
+Element i lies at i * 1,048,712; all zero is empty. The commitments inside a piece are not verified: that needs the
+trusted setup of the chain. Reading order: layout, elements, views (with rules).
+"""
+
+from __future__ import annotations
+
+from inspector.format import Format
+from inspector.formats.piece_cache.elements import BAD, KINDS, claim, open_cache, walk
+from inspector.formats.piece_cache.layout import LAYOUTS
+from inspector.formats.piece_cache.rules import RULES
+from inspector.formats.piece_cache.views import answer, check, items, plan, records, show
+
+_COUNT = {"type": "integer"}
+SCHEMA = {
+    "type": "object",
+    "required": ["elements", "good", "empty", "bad"],
+    "properties": {
+        "elements": _COUNT,
+        "good": _COUNT,
+        "empty": _COUNT,
+        "bad": _COUNT,
+        "cut_bytes": _COUNT,
+        "bad_elements": {"type": "array", "items": _COUNT},
+    },
+}
+
+FORMAT = Format(
+    name="piece-cache",
+    title="piece_cache.bin of a Subspace farmer",
+    kinds=KINDS,
+    rules=RULES,
+    layouts=LAYOUTS,
+    claim=claim,
+    open=open_cache,
+    check=check,
+    answer=answer,
+    walk=walk,
+    damaged=frozenset({BAD}),
+    records=records,
+    show=show,
+    items=items,
+    plan=plan,
+    filters=frozenset({"kinds", "damaged", "start", "end"}),
+    wishes=frozenset(),
+    names=("piece_cache.bin",),
+    schema=SCHEMA,
+)

@@ -1,0 +1,38 @@
+"""What can be wrong with a farmer's piece cache."""
+
+from __future__ import annotations
+
+from inspector.finding import Rule, Severity
+
+_SOURCE = "subspace-farmer/src/disk_piece_cache.rs, read_piece_internal"
+CHECKSUM = Rule(
+    "PCH001",
+    "piece-checksum-mismatch",
+    Severity.ERROR,
+    "a cached piece does not match its digest",
+    "The BLAKE3 digest behind the element differs from that of its index and piece.",
+    'It logs "Hash doesn\'t match, corrupted piece in cache" and does not use the piece.',
+    "inspector repair empties the element; the farmer fetches the piece again.",
+    _SOURCE,
+)
+CUT = Rule(
+    "PCH002",
+    "last-element-cut",
+    Severity.ERROR,
+    "the file ends inside an element",
+    "A piece cache is a whole number of elements of 1,048,712 bytes.",
+    "It computes the number of elements from its settings and cannot read the last one.",
+    "inspector repair completes it with zeroes, which is an empty element.",
+    _SOURCE,
+)
+TWICE = Rule(
+    "PCH003",
+    "piece-twice",
+    Severity.NOTE,
+    "two elements hold the same piece",
+    "The farmer keeps one place per piece in memory.",
+    "It uses the later one.",
+    "Nothing needs to be done.",
+    "subspace-farmer/src/disk_piece_cache.rs, contents",
+)
+RULES = (CHECKSUM, CUT, TWICE)

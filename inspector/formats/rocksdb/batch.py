@@ -1,0 +1,114 @@
+"""Write batches: what one WAL record does, operation by operation (db/write_batch.cc)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from inspector.formats.rocksdb import keys
+from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_prefixed, put_varint, u32, u64, varint
+
+HEADER: Final = 12  # first sequence u64, count u32
+
+# tag -> (type of the operation, has a column family, has a value)
+_OPS: Final = {
+    0x00: (keys.DELETE, False, False),
+    0x01: (keys.PUT, False, True),
+    0x02: (keys.MERGE, False, True),
+    0x04: (keys.DELETE, True, False),
+    0x05: (keys.PUT, True, True),
+    0x06: (keys.MERGE, True, True),
+    0x07: (keys.SINGLE_DELETE, False, False),
+    0x08: (keys.SINGLE_DELETE, True, False),
+    0x0E: (keys.RANGE_DELETE, True, True),
+    0x0F: (keys.RANGE_DELETE, False, True),
+    0x10: (keys.BLOB_INDEX, True, True),
+    0x11: (keys.BLOB_INDEX, False, True),
+    0x16: (keys.WIDE_COLUMNS, False, True),
+    0x17: (keys.WIDE_COLUMNS, True, True),
+    0x18: (keys.PREFERRED_SEQNO, False, True),
+    0x19: (keys.PREFERRED_SEQNO, True, True),
+}
+LOG_DATA, NOOP, COMMIT_WITH_TS = 0x03, 0x0D, 0x15
+BEGIN_PREPARE: Final = frozenset({0x09, 0x12, 0x13})
+END_PREPARE, COMMIT, ROLLBACK = 0x0A, 0x0B, 0x0C
+_XID: Final = frozenset({END_PREPARE, COMMIT, ROLLBACK})
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One counted operation; a range delete's value is its exclusive end. [at, end) lies in the batch."""
+
+    family: int
+    sequence: int
+    type: int
+    key: bytes
+    value: bytes
+    at: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A step of a two-phase commit, or a blob of log data; `id` is the transaction's, or the data."""
+
+    tag: int
+    id: bytes
+    at: int
+    end: int
+
+
+def header(data: bytes) -> tuple[int, int]:
+    """First sequence number and the number of operations that the batch claims."""
+    if len(data) < HEADER:
+        raise MalformedError(f"a write batch has 12 bytes of header, here are {len(data)}")
+    return u64(data, 0), u32(data, 8)
+
+
+def operations(data: bytes) -> Iterator[Op | Mark]:
+    """What the batch does, in order; MalformedError where it stops making sense, after what came before."""
+    sequence, count = header(data)
+    at, end, found = HEADER, len(data), 0
+    while at < end:
+        start, tag = at, data[at]
+        at += 1
+        if tag in _OPS:
+            kind, in_family, has_value = _OPS[tag]
+            family = 0
+            if in_family:
+                family, at = varint(data, at, end, 32)
+            key, at = prefixed(data, at, end)
+            value = b""
+            if has_value:
+                value, at = prefixed(data, at, end)
+            yield Op(family, sequence + found, kind, key, value, start, at)
+            found += 1
+        elif tag == COMMIT_WITH_TS:
+            _, at = prefixed(data, at, end)
+            xid, at = prefixed(data, at, end)
+            yield Mark(COMMIT, xid, start, at)
+        elif tag in _XID or tag == LOG_DATA:
+            body, at = prefixed(data, at, end)
+            yield Mark(tag, body, start, at)
+        elif tag in BEGIN_PREPARE or tag == NOOP:
+            yield Mark(tag, b"", start, at)
+        else:
+            raise MalformedError(f"write batch tag {tag:#04x} at {start} is unknown")
+    if found != count:
+        raise MalformedError(f"write batch claims {count} operations, it has {found}")
+
+
+_TAGS: Final = {(kind, family): tag for tag, (kind, family, _) in _OPS.items()}
+
+
+def encode(sequence: int, ops: list[tuple[int, int, bytes, bytes]]) -> bytes:
+    """A batch of (family, type, key, value), as the engine writes it; family 0 has the short tags."""
+    out = bytearray(sequence.to_bytes(8, "little") + len(ops).to_bytes(4, "little"))
+    for family, kind, key, value in ops:
+        tag = _TAGS[kind, family != 0]
+        out.append(tag)
+        if family:
+            out += put_varint(family)
+        out += put_prefixed(key)
+        if _OPS[tag][2]:
+            out += put_prefixed(value)
+    return bytes(out)

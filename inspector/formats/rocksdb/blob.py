@@ -1,0 +1,164 @@
+"""Blob files: large values outside the tables, each record with its key (db/blob/blob_log_format.h)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from crc32c import crc32c
+
+from inspector.formats.rocksdb import codecs
+from inspector.formats.rocksdb.checksums import mask, masked_crc
+from inspector.formats.rocksdb.coding import MalformedError, put_varint, u32, u64, varint
+from inspector.formats.rocksdb.log import Read
+
+MAGIC: Final = 0x00248F37
+MAGIC_BYTES: Final = MAGIC.to_bytes(4, "little")
+HEADER, RECORD_HEADER, FOOTER = 30, 32, 32
+INLINED_TTL, BLOB, BLOB_TTL = range(3)
+_VERSION: Final = 2  # blobs frame their compressed bytes as tables of version 2 do (db/blob/blob_file_builder.cc)
+
+GOOD, BAD_BODY, UNREAD, TORN = range(4)
+STATES: Final = ("ok", "bad checksum", "gap", "torn")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    version: int
+    family: int
+    flags: int
+    compression: int
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    count: int
+    crc_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRecord:
+    """One record, [start, end); the value is [end - value_size, end). Bytes between records have state UNREAD."""
+
+    start: int
+    end: int
+    state: int
+    key_size: int = 0
+    value_size: int = 0
+    stored: int = 0
+    computed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BlobIndex:
+    """Where a table says a value lies; `offset` is the value's own, `inline` the value of an inlined one."""
+
+    type: int
+    file: int = 0
+    offset: int = 0
+    size: int = 0
+    compression: int = 0
+    inline: bytes = b""
+
+
+def header(data: bytes) -> Header:
+    """The first 30 bytes of a blob file; nothing in the file protects them."""
+    if len(data) < HEADER or u32(data, 0) != MAGIC:
+        raise MalformedError("no blob file header")
+    return Header(u32(data, 4), u32(data, 8), data[12], data[13])
+
+
+def footer(data: bytes) -> Footer:
+    """The last 32 bytes of a blob file that was closed."""
+    if len(data) < FOOTER or u32(data, 0) != MAGIC:
+        raise MalformedError("no blob file footer")
+    return Footer(u64(data, 4), u32(data, 28) == masked_crc(data[:28]))
+
+
+def index(data: bytes) -> BlobIndex:
+    """The value of a blob-index entry (db/blob/blob_index.h)."""
+    if not data:
+        raise MalformedError("empty blob index")
+    kind, at, end = data[0], 1, len(data)
+    if kind == INLINED_TTL:
+        _, at = varint(data, at, end)
+        return BlobIndex(kind, inline=data[at:])
+    if kind == BLOB_TTL:
+        _, at = varint(data, at, end)
+    elif kind != BLOB:
+        raise MalformedError(f"blob index type {kind}")
+    file, at = varint(data, at, end)
+    offset, at = varint(data, at, end)
+    size, at = varint(data, at, end)
+    if at + 1 != end:
+        raise MalformedError("blob index without its compression type")
+    return BlobIndex(kind, file, offset, size, data[at])
+
+
+def put_index(where: BlobIndex) -> bytes:
+    return (
+        bytes([BLOB])
+        + put_varint(where.file)
+        + put_varint(where.offset)
+        + put_varint(where.size)
+        + bytes([where.compression])
+    )
+
+
+def plain(value: bytes, compression: int, limit: int) -> bytes:
+    """A blob's value as the application wrote it."""
+    return codecs.decompress(compression, value, _VERSION, b"", limit)
+
+
+def record_at(read: Read, at: int, end: int, chunk: int = 1 << 20) -> BlobRecord | None:
+    """The record whose header verifies at `at`, its body checked in pieces; None where no header does."""
+    head = read(at, RECORD_HEADER)
+    if len(head) < RECORD_HEADER or u32(head, 24) != masked_crc(head[:24]) or not any(head):
+        return None
+    key_size, value_size = u64(head, 0), u64(head, 8)
+    stop = at + RECORD_HEADER + key_size + value_size
+    if stop > end:
+        return BlobRecord(at, end, TORN, key_size, value_size)
+    crc, pos = 0, at + RECORD_HEADER
+    while pos < stop:
+        data = read(pos, min(chunk, stop - pos))
+        if not data:
+            break
+        crc, pos = crc32c(data, crc), pos + len(data)
+    stored, computed = u32(head, 28), mask(crc)
+    state = GOOD if stored == computed and pos == stop else BAD_BODY
+    return BlobRecord(at, stop, state, key_size, value_size, stored, computed)
+
+
+def records(read: Read, start: int, end: int) -> Iterator[BlobRecord]:
+    """Records and the gaps between them, tiling [start, end); after a bad header the next that verifies is sought."""
+    at = start
+    while at < end:
+        if found := record_at(read, at, end):
+            yield found
+            at = found.end
+            continue
+        after = _next(read, at + 1, end)
+        yield BlobRecord(at, after, UNREAD)
+        at = after
+
+
+def _next(read: Read, at: int, end: int, window: int = 1 << 20) -> int:
+    """The next offset at which a record header verifies and its record fits, or `end`."""
+    while at < end:
+        data = read(at, min(window + RECORD_HEADER, end - at))
+        view = memoryview(data)
+        last = len(data) - RECORD_HEADER
+        pos = 0
+        while pos <= last:
+            # the upper halves of both lengths are zero in any blob below 4 GiB: a test at the speed of `find`
+            pos = data.find(b"\0\0\0\0", pos + 4) - 4
+            if pos < 0 or pos > last:
+                break
+            fits = u32(data, pos + 12) == 0 and u64(data, pos) + u64(data, pos + 8) <= end - at - pos - RECORD_HEADER
+            if fits and any(view[pos : pos + 16]) and u32(data, pos + 24) == masked_crc(view[pos : pos + 24]):
+                return at + pos
+            pos += 1
+        if at + len(data) >= end:
+            return end
+        at += max(1, last + 1)
+    return end

@@ -1,0 +1,226 @@
+"""Blocks of a table without its index: found one after another from their content and their checksums.
+
+Data blocks lie back to back, so the end of one is the beginning of the next. After a damaged one the next
+beginning is searched for. A false block needs a 32-bit checksum to hold by chance: about 16 ends are tried per KiB
+at a known beginning (2^-28 per KiB), and key order is looked at afterwards.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from inspector.formats.rocksdb import checksums, codecs, ends
+from inspector.formats.rocksdb.block import entries
+from inspector.formats.rocksdb.coding import MalformedError, u32, varint
+from inspector.formats.rocksdb.footer import TRAILER
+
+Read = Callable[[int, int], bytes]
+ALL_TYPES: Final = frozenset({0, 1, 2, 3, 4, 5, 7})
+WINDOW: Final = 4 << 20
+_REACH: Final = 64 << 10
+_COST_PER_BYTE: Final = 500  # nanoseconds that the search may take for each byte of a region, and a base
+_COST_BASE: Final = 200_000_000
+_GUESS: Final = 10_000_000  # for each guess at the checksum type of a table without a footer
+_GUESS_AT: Final = (0, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 28)
+_STEP: Final = 256 << 10  # bytes in which each codec is looked for, before the next are
+# compression types that look alike, those whose beginnings are surest first
+_GROUPS: Final = tuple(map(frozenset, ({7}, {3}, {4, 5}, {1}, {0}, {2})))
+_ENOUGH: Final = 4  # blocks after which the types seen so far are tried first
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the checksums and codecs of one table need; `base` None is a version 6 or 7 whose base is not known."""
+
+    checksum: int = checksums.XXH3
+    base: int | None = 0
+    version: int = 5
+    types: frozenset[int] = ALL_TYPES
+    dictionary: bytes = b""
+
+    @property
+    def sized(self) -> bool:
+        return self.version >= 2
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A carved block, or with `size` None bytes up to `end` in which none was found."""
+
+    offset: int
+    end: int
+    size: int | None
+    type: int = 0
+    searched: bool = True  # False where the search was given up because it cost too much
+
+
+def expected(context: Context, body: bytes | memoryview, offset: int) -> int:
+    """The checksum that must be stored after a block's payload and type byte at this offset."""
+    computed = checksums.block_checksum(context.checksum, body)
+    return (computed + checksums.modifier(context.base or 0, offset)) & 0xFFFFFFFF
+
+
+class Carver:
+    """Carves [start, end) of one file; the buffer moves along, work is bounded per byte."""
+
+    def __init__(self, read: Read, start: int, end: int, context: Context) -> None:
+        self._read = read
+        self.context = context
+        self.start, self.end = start, end
+        self._base, self._buf = start, b""
+        self.meter = ends.Meter(_COST_BASE + _COST_PER_BYTE * (end - start))
+        self._largest = 4096
+        self._seen: dict[int, int] = {}
+
+    def blocks(self) -> Iterator[Found]:
+        """Blocks and the gaps between them, tiling the region."""
+        at = self.start
+        while at < self.end:
+            self._expect(at)
+            usual = self._usual()
+            if found := self._block(at, usual) or (usual != self.context.types and self._block(at, self.context.types)):
+                yield found
+                at = found.end
+                continue
+            after = self._next(at, usual)
+            gap_end = after.offset if after else self.end
+            yield self._one_raw(at, gap_end) or Found(at, gap_end, None, 0, self.meter.left > 0)
+            at = gap_end
+
+    def _usual(self) -> frozenset[int]:
+        """The types worth a try first: a table names one codec, and stores plainly what does not shrink."""
+        if sum(self._seen.values()) < _ENOUGH:
+            return self.context.types
+        return frozenset({0, *self._seen}) & self.context.types
+
+    def _fill(self, at: int, need: int = WINDOW // 2) -> None:
+        """Make at least `need` bytes after `at` available, as far as the region goes."""
+        have = self._base + len(self._buf)
+        if at >= self._base and (have == self.end or have - at >= need) and self._buf:
+            return
+        self._base = at
+        self._buf = self._read(at, min(max(WINDOW, need), self.end - at))
+
+    def _expect(self, at: int) -> None:
+        """Make room for a block that says it is larger than the window; asked only where a block is due."""
+        self._fill(at)
+        begin = at - self._base
+        buf = self._buf
+        try:
+            size, pos = varint(buf, begin, min(len(buf), begin + 5), 32)
+            if buf[begin] == 0:
+                _, pos = varint(buf, pos, min(len(buf), pos + 5), 32)
+                size, _ = varint(buf, pos, min(len(buf), pos + 5), 32)
+        except MalformedError:
+            return
+        if WINDOW // 4 < size <= codecs.MAX_BLOCK:
+            self._fill(at, size + size // 6 + WINDOW)
+
+    def _block(self, at: int, types: frozenset[int], largest: int = codecs.MAX_BLOCK) -> Found | None:
+        """The block that begins at `at`, if one verifies there."""
+        self._fill(at)
+        self.meter.call()
+        buf, begin = self._buf, at - self._base
+        limit = len(buf) - TRAILER
+        reach = 4 * self._largest
+        context = self.context
+        view = memoryview(buf)
+        for stop in ends.candidates(buf, begin, limit, types, context.sized, reach, largest, self.meter):
+            if stop > limit or buf[stop] not in types:
+                continue
+            self.meter.call(stop - begin)
+            if self.meter.left < 0:
+                return None
+            stored = u32(buf, stop + 1)
+            if context.base is None:
+                if not self._learn(view, begin, stop, stored):
+                    continue
+                context = self.context
+            elif stored != expected(context, view[begin : stop + 1], at):
+                continue
+            if context.checksum == checksums.NONE and not _sound(context, buf[begin:stop], buf[stop]):
+                continue
+            self._largest = max(self._largest, stop - begin)
+            self._seen[buf[stop]] = self._seen.get(buf[stop], 0) + 1
+            return Found(at, self._base + stop + TRAILER, stop - begin, buf[stop])
+        return None
+
+    def _learn(self, view: memoryview, begin: int, stop: int, stored: int) -> bool:
+        """Take the base that this end would mean, if the block that follows verifies with it."""
+        offset = self._base + begin
+        computed = checksums.block_checksum(self.context.checksum, view[begin : stop + 1])
+        base = (stored - computed) & 0xFFFFFFFF ^ (offset + (offset >> 32)) & 0xFFFFFFFF
+        if not base:
+            return False
+        trial = Carver(self._read, self._base + stop + TRAILER, self.end, replace(self.context, base=base))
+        trial.meter = self.meter
+        if trial.start >= self.end or not trial._block(trial.start, trial.context.types):
+            return False
+        self.context = trial.context
+        return True
+
+    def _next(self, at: int, types: frozenset[int]) -> Found | None:
+        """The nearest block that begins after `at`; a beginning is tried only as the codec it looks like."""
+        sized = self.context.sized
+        tries = [(ends.starts(min(group), sized), group) for group in _GROUPS if group & types]
+        largest = max(_REACH, 4 * self._largest)
+        pos = at + 1
+        while pos < self.end and self.meter.left > 0:
+            self._fill(pos, _STEP + WINDOW // 2)
+            base, stop, best = self._base, min(pos + _STEP, self.end), None
+            for pattern, group in tries:
+                for match in pattern.finditer(self._buf, pos - base, stop - base):
+                    if found := self._block(base + match.start(), group & types, largest):
+                        best, stop = found, found.offset
+                        break
+                    if self.meter.left < 0:
+                        return None
+            if best:
+                return best
+            pos = stop
+        return None
+
+    def _one_raw(self, start: int, end: int) -> Found | None:
+        """A filter or a dictionary has no structure of its own, but ends where the next block begins."""
+        size = end - start - TRAILER
+        if size < 0 or size > codecs.MAX_BLOCK or self.context.base is None:
+            return None
+        data = self._read(start, end - start)
+        if len(data) < end - start or data[size] not in self.context.types:
+            return None
+        if self.context.checksum == checksums.NONE:
+            return None
+        right = u32(data, size + 1) == expected(self.context, memoryview(data)[: size + 1], start)
+        return Found(start, end, size, data[size]) if right else None
+
+
+def _sound(context: Context, payload: bytes, kind: int) -> bool:
+    try:
+        entries(codecs.decompress(kind, payload, context.version, context.dictionary))
+    except MalformedError:
+        return False
+    return True
+
+
+def guess_context(read: Read, size: int, leveldb: bool) -> Context | None:
+    """Checksum type, framing and base of a table whose footer is lost, from its first blocks that verify.
+
+    The first block usually decides; where it is damaged, windows further on are tried.
+    """
+    if leveldb:
+        return Context(checksums.CRC32C, 0, -1, frozenset({0, 1, 2}))
+    kinds = (checksums.XXH3, checksums.CRC32C, checksums.XXHASH64, checksums.XXHASH)
+    for start in (at for at in _GUESS_AT if at < max(size, 1)):
+        for base in (0, None):
+            for kind in kinds:
+                context = Context(kind, base, 5 if base == 0 else 6)
+                trial = Carver(read, start, min(size, start + 4 * _REACH), context)
+                trial.meter.left = _GUESS
+                found = trial._block(0, context.types) if start == 0 else trial._next(start, context.types)
+                if found and (base is None or _sound_at(read, found, trial.context)):
+                    return trial.context
+    return None
+
+
+def _sound_at(read: Read, found: Found, context: Context) -> bool:
+    return found.size is not None and _sound(context, read(found.offset, found.size), found.type)

@@ -1,0 +1,32 @@
+"""What the bytes of a damaged block or record tell about the cause."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from inspector.finding import UNKNOWN_CAUSE, Cause
+from inspector.formats.rocksdb.log import Read
+
+_RUNS: Final = re.compile(rb"\x00{64,}|\xff{64,}")  # longer than any padding inside a block
+_LOOK: Final = 1 << 20
+WRITTEN: Final = Cause("software-rule-violation", "likely", "the checksum holds: it was written this way")
+CUT: Final = Cause("truncated", "certain", "the file ends inside it")
+TORN: Final = Cause("torn-write", "likely", "an append that did not finish: a killed process or a power cut")
+MISSING: Final = Cause("unknown", "certain", "the file is not there")
+LENGTH_FLIP: Final = Cause("bit-flip", "likely", "one length makes the checksum hold")
+
+
+def of_bytes(read: Read, start: int, end: int) -> Cause:
+    """The cause that a run of 00 or FF names; unknown where there is none."""
+    data = read(start, min(end - start, _LOOK))
+    best = max(_RUNS.finditer(data), key=lambda m: m.end() - m.start(), default=None)
+    if best is None:
+        return UNKNOWN_CAUSE
+    first, last = start + best.start(), start + best.end()
+    what = f"bytes [{first}, {last}) are all {data[best.start()]:02x}"
+    unit = next((u for u in (4096, 512) if first % u == 0 or last % u == 0), None)
+    name = "ones-range" if data[best.start()] else "zeroed-range"
+    if unit:
+        return Cause(name, "certain", f"{what}, and that falls on a {unit}-byte boundary of the file")  # type: ignore[arg-type]
+    return Cause(name, "likely", f"{what}, on no block boundary")  # type: ignore[arg-type]

@@ -1,0 +1,223 @@
+"""Findings of one member at a time, from its tiles and its facts; `whole.py` compares members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from inspector.finding import Cause, Evidence, Finding, Salvage, Severity, Tally
+from inspector.format import Stretch
+from inspector.formats.rocksdb import cause, checksums, kinds
+from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
+from inspector.formats.rocksdb.rules import BY_CODE
+from inspector.formats.rocksdb.table import Table, separators
+from inspector.formats.rocksdb.whole import check_whole
+from inspector.span import Span
+
+_BLOCK_RULES: Final = {
+    kinds.INDEX: "RDB003",
+    kinds.TOP_INDEX: "RDB003",
+    kinds.METAINDEX: "RDB004",
+    kinds.PROPERTIES: "RDB004",
+    kinds.OTHER_BLOCK: "RDB004",
+    kinds.FOOTER: "RDB005",
+    kinds.FILTER: "RDB006",
+    kinds.RANGE_DELETES: "RDB007",
+    kinds.DICTIONARY: "RDB008",
+}
+_DATA_RULES: Final = {
+    kinds.CHECKSUM: "RDB001",
+    kinds.STREAM: "RDB002",
+    kinds.SHAPE: "RDB002",
+    kinds.ORDER: "RDB015",
+}
+_WAL_RULES: Final = {
+    kinds.CHECKSUM: "RDB020",
+    kinds.FRAGMENT: "RDB021",
+    kinds.GONE: "RDB021",
+    kinds.TORN: "RDB022",
+    kinds.CONTENT: "RDB023",
+    kinds.RELENGTH: "RDB024",
+    kinds.UNCHECKED: "RDB035",
+}
+_MANIFEST_RULES: Final = {
+    kinds.CHECKSUM: "RDB026",
+    kinds.FRAGMENT: "RDB026",
+    kinds.GONE: "RDB026",
+    kinds.TORN: "RDB027",
+    kinds.CONTENT: "RDB028",
+    kinds.RELENGTH: "RDB024",
+    kinds.UNCHECKED: "RDB035",
+}
+_LOST: Final = frozenset({"RDB001", "RDB002", "RDB007", "RDB008", "RDB009", "RDB020", "RDB021", "RDB023"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One tile that is not sound."""
+
+    span: Span
+    kind: int
+    mark: int
+    stored: int
+    computed: int
+
+
+def check(db: Database, stretches: Iterable[Stretch], tally: Tally) -> None:
+    """Findings of every tile with a mark, then of every member, then of the whole."""
+    for stretch in stretches:
+        if not stretch.marks.tobytes().strip(b"\0"):
+            continue
+        stored, computed = stretch.columns.get("stored"), stretch.columns.get("computed")
+        for i, mark in enumerate(stretch.marks):
+            if mark:
+                end = stretch.starts[i + 1] if i + 1 < len(stretch) else stretch.end
+                span = Span(stretch.starts[i], end, stretch.member)
+                sums = (stored[i], computed[i]) if stored is not None and computed is not None else (0, 0)
+                _judge(db, Mark(span, stretch.kinds[i], mark, *sums), tally)
+    for member, facts in db.facts.items():
+        if isinstance(facts, TableFacts):
+            _table(db, member, facts, tally)
+        elif isinstance(facts, LogFacts):
+            _log(member, facts, tally)
+        elif isinstance(facts, BlobFacts):
+            _blob(db, member, facts, tally)
+    check_whole(db, tally)
+
+
+def severity_of(db: Database, code: str, member: str) -> Severity | None:
+    """A note for damage in a file that the database does not need; None where the rule decides."""
+    if db.single or not db.trusted or db.version is None:
+        return None
+    what = db.files[member]
+    if what.kind == "table" and what.number in db.unlisted():
+        return Severity.NOTE
+    if what.kind == "wal" and member not in {name for _, name in db.live_wals()}:
+        return Severity.NOTE
+    if what.kind == "manifest" and member != db.manifest:
+        return Severity.NOTE
+    return None
+
+
+def rule_of(db: Database, mark: Mark) -> str:
+    """The rule that a marked tile breaks."""
+    what = db.files[mark.span.member].kind
+    if what == "wal":
+        return _WAL_RULES[mark.mark]
+    if what == "manifest":
+        return _MANIFEST_RULES[mark.mark]
+    if what == "blob":
+        if mark.kind in (kinds.BLOB_HEADER, kinds.BLOB_FOOTER):
+            return "RDB032"
+        return "RDB038" if mark.mark == kinds.GONE else "RDB030"
+    if mark.kind == kinds.DATA:
+        return _DATA_RULES[mark.mark]
+    if mark.kind in _BLOCK_RULES:
+        return _BLOCK_RULES[mark.kind]
+    return "RDB004" if _in_tail(db.table(mark.span.member), mark.span) else "RDB009"
+
+
+def _in_tail(table: Table, span: Span) -> bool:
+    """Whether a gap lies behind all data: a block that is no data block stands before it."""
+    tail = [h.offset for role, h in table.tail if role not in ("data", "range-deletes")]
+    return bool(tail) and span.start > min(tail)
+
+
+def _judge(db: Database, mark: Mark, tally: Tally) -> None:
+    code = rule_of(db, mark)
+    severity = severity_of(db, code, mark.span.member)
+    tally.add(BY_CODE[code], lambda: _finding(db, mark, code, severity), severity)
+
+
+def _finding(db: Database, mark: Mark, code: str, severity: Severity | None) -> Finding:
+    evidence: dict[str, Any] = {"length": mark.span.length}
+    if mark.mark == kinds.CHECKSUM and (mark.stored or mark.computed):
+        evidence |= {"stored": mark.stored, "computed": mark.computed}
+    message = _message(db, mark, code, evidence)
+    salvage: Salvage = "lost" if code in _LOST else "corrected" if mark.mark == kinds.RELENGTH else "kept"
+    if code == "RDB030" or code == "RDB038":
+        salvage = "lost"
+    return Finding(BY_CODE[code], mark.span, message, evidence, _cause(db, mark), salvage, severity)
+
+
+def _message(db: Database, mark: Mark, code: str, evidence: dict[str, Any]) -> str:
+    member, span = mark.span.member, mark.span
+    facts = db.facts.get(member)
+    what = kinds.KINDS[mark.kind].replace("_", " ")
+    if isinstance(facts, TableFacts) and (mark.kind == kinds.DATA or code == "RDB009"):
+        low, high = lost_range(db.table(member), facts, span)
+        evidence["after_key"], evidence["up_to_key"] = show_key(low), show_key(high)
+        return f"{what} of {span.length} bytes: keys after {show_key(low)} up to {show_key(high)}"
+    if isinstance(facts, LogFacts) and span.start in facts.why:
+        return f"{what}: {facts.why[span.start]}"
+    return f"{what} of {span.length} bytes: {kinds.MARK_NAMES[mark.mark]}"
+
+
+def lost_range(table: Table, facts: TableFacts, span: Span) -> tuple[bytes | None, bytes | None]:
+    """User keys between which a lost block's entries lay: after the last good key, up to the index separator."""
+    low = facts.lost.get(span.start)
+    high = None
+    for key, handle in separators(table):
+        if handle.offset == span.start:
+            high = key if table.shape.user_keys else key[:-8]
+            break
+        if handle.offset > span.start:
+            break
+    return (low[:-8] if low else None), high
+
+
+def show_key(key: bytes | None) -> str:
+    """A user key for people: text where all of it is printable ASCII, else hexadecimal; long ones are cut."""
+    if key is None:
+        return "?"
+    cut, more = key[:64], "…" if len(key) > 64 else ""
+    if cut and all(0x20 <= byte < 0x7F for byte in cut):
+        return repr(cut.decode("ascii")) + more
+    return "0x" + cut.hex() + more
+
+
+def _cause(db: Database, mark: Mark) -> Cause:
+    if mark.mark in (kinds.CONTENT, kinds.ORDER, kinds.STREAM):
+        return cause.WRITTEN
+    if mark.mark == kinds.TORN:
+        return cause.TORN
+    if mark.mark == kinds.RELENGTH:
+        return cause.LENGTH_FLIP
+    return cause.of_bytes(db.reader(mark.span.member), mark.span.start, mark.span.end)
+
+
+def _put(db: Database, tally: Tally, code: str, member: str, at: int, message: str, evidence: Evidence) -> None:
+    severity = severity_of(db, code, member) if member in db.files else None
+    written = Finding(BY_CODE[code], Span(at, at, member), message, evidence, cause.WRITTEN, None, severity)
+    tally.put(written)
+
+
+def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
+    table = db.table(member)
+    if table.declined and not table.data_blocks and "not read" in table.declined:
+        _put(db, tally, "RDB035", member, 0, table.declined, {})
+        return
+    if table.footer and table.context.checksum == checksums.NONE:
+        _put(db, tally, "RDB037", member, table.footer.start, "checksum type none", {})
+    stated = table.properties.number("num.entries") if table.properties else None
+    ranges = table.properties.number("num.range-deletions") if table.properties else None
+    whole = not facts.bad_blocks and not table.gaps
+    if stated is not None and whole and stated - (ranges or 0) != facts.entries and stated != facts.entries:
+        message = f"the properties count {stated} entries, the blocks hold {facts.entries}"
+        _put(db, tally, "RDB019", member, 0, message, {"stated": stated, "found": facts.entries})
+
+
+def _log(member: str, facts: LogFacts, tally: Tally) -> None:
+    for at, expected, found in facts.jumps:
+        message = f"sequence numbers go from {expected} to {found}: {found - expected} operations are not here"
+        tally.put(Finding(BY_CODE["RDB025"], Span(at, at, member), message, {"expected": expected, "found": found}))
+
+
+def _blob(db: Database, member: str, facts: BlobFacts, tally: Tally) -> None:
+    found = facts.records
+    if facts.footer_count is not None and not facts.bad and found < facts.footer_count and not facts.footer_why:
+        at = db.size(member)
+        message = f"the footer counts {facts.footer_count} records, {found} are here"
+        _put(db, tally, "RDB038", member, at, message, {"stated": facts.footer_count, "found": found})

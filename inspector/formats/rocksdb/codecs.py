@@ -1,0 +1,133 @@
+"""Block decompression with a hard output limit, for every codec that a table can name.
+
+Source: util/compression.h and .cc; from format version 2 every codec but snappy is preceded by a varint32 size.
+"""
+
+import bz2
+import zlib
+from typing import Final
+
+import cramjam
+import lz4.block
+import zstandard
+
+from inspector.formats.rocksdb.coding import MalformedError, u64, varint
+
+NO_COMPRESSION, SNAPPY, ZLIB, BZIP2, LZ4, LZ4HC, XPRESS, ZSTD = range(8)
+ZSTD_NOT_FINAL = 0x40
+NAMES: Final = {
+    NO_COMPRESSION: "none",
+    SNAPPY: "snappy",
+    ZLIB: "zlib",
+    BZIP2: "bzip2",
+    LZ4: "lz4",
+    LZ4HC: "lz4hc",
+    XPRESS: "xpress",
+    ZSTD: "zstd",
+    ZSTD_NOT_FINAL: "zstd (not final)",
+}
+MAX_BLOCK: Final = 64 << 20  # an uncompressed block larger than this is not decoded
+
+_ZLIB_RAW_BITS = -14  # util/compression.h: raw deflate, 16 KiB window
+
+
+def _snappy(data: bytes, limit: int) -> bytes:
+    try:
+        size = cramjam.snappy.decompress_raw_len(data)
+        if size > limit:
+            raise MalformedError(f"snappy block claims {size} bytes uncompressed")
+        return bytes(cramjam.snappy.decompress_raw(data, output_len=size))
+    except cramjam.DecompressionError as error:
+        raise MalformedError("snappy stream does not decode") from error
+
+
+def _zstd(data: bytes, size: int, dictionary: bytes) -> bytes:
+    trained = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
+    try:
+        # the frame header is as untrusted as the prefix: its size is looked at before anything is allocated
+        framed = zstandard.frame_content_size(data)
+        if framed > size:
+            raise MalformedError(f"zstd frame claims {framed} bytes, the block {size}")
+        out = zstandard.ZstdDecompressor(dict_data=trained).decompress(data, max_output_size=max(size, 1))
+    except zstandard.ZstdError as error:
+        raise MalformedError("zstd frame does not decode") from error
+    return out
+
+
+def _lz4(data: bytes, size: int, dictionary: bytes) -> bytes:
+    try:
+        return bytes(lz4.block.decompress(data, uncompressed_size=size, dict=dictionary))
+    except lz4.block.LZ4BlockError as error:
+        raise MalformedError("lz4 block does not decode") from error
+
+
+def _zlib(data: bytes, limit: int, dictionary: bytes) -> bytes:
+    try:
+        stream = zlib.decompressobj(_ZLIB_RAW_BITS, zdict=dictionary)
+        return stream.decompress(data, limit + 1)
+    except zlib.error as error:
+        raise MalformedError("zlib stream does not decode") from error
+
+
+def _bzip2(data: bytes, limit: int) -> bytes:
+    try:
+        return bz2.BZ2Decompressor().decompress(data, limit + 1)
+    except (OSError, ValueError) as error:
+        raise MalformedError("bzip2 stream does not decode") from error
+
+
+def _sized(kind: int, data: bytes, version: int, limit: int) -> tuple[int | None, bytes]:
+    """The claimed size and the bare stream; versions below 2 carry a size for lz4 only, of eight bytes."""
+    if version >= 2:
+        size, at = varint(data, 0, min(len(data), 5), 32)
+        data = data[at:]
+    elif kind in (LZ4, LZ4HC):
+        if len(data) < 8:
+            raise MalformedError("lz4 block without its size")
+        size, data = u64(data, 0), data[8:]
+    else:
+        return None, data
+    if size > limit:
+        raise MalformedError(f"block claims {size} bytes uncompressed")
+    return size, data
+
+
+def decompress(kind: int, data: bytes, version: int, dictionary: bytes = b"", limit: int = MAX_BLOCK) -> bytes:
+    """A block's content, at most `limit` bytes; MalformedError where the stream is damaged, longer, or unknown.
+
+    `version` is the table's format version; for LevelDB, which writes zstd as type 2 and no sizes, it is -1.
+    """
+    if kind == NO_COMPRESSION:
+        return data
+    if kind == SNAPPY:
+        return _snappy(data, limit)
+    if version < 0:
+        if kind != ZLIB:  # LevelDB's only other number means zstd (include/leveldb/options.h)
+            raise MalformedError(f"compression type {kind} is unknown to LevelDB")
+        return _zstd(data, limit, dictionary) if zstandard.frame_content_size(data) >= 0 else _zstd_open(data, limit)
+    size, stream = _sized(kind, data, version, limit)
+    bound = limit if size is None else size
+    if kind in (LZ4, LZ4HC):
+        out = _lz4(stream, bound, dictionary)
+    elif kind in (ZSTD, ZSTD_NOT_FINAL):
+        out = _zstd(stream, bound, dictionary)
+    elif kind == ZLIB:
+        out = _zlib(stream, bound, dictionary)
+    elif kind == BZIP2:
+        out = _bzip2(stream, bound)
+    else:
+        raise MalformedError(f"compression type {kind:#x} is not supported")
+    if len(out) > bound or (size is not None and len(out) != size):
+        raise MalformedError(f"stream gave {len(out)} bytes, the block claims {bound}")
+    return out
+
+
+def _zstd_open(data: bytes, limit: int) -> bytes:
+    """A frame without a content size, read in a stream so that the limit holds."""
+    try:
+        out = zstandard.ZstdDecompressor().stream_reader(data).read(limit + 1)
+    except zstandard.ZstdError as error:
+        raise MalformedError("zstd frame does not decode") from error
+    if len(out) > limit:
+        raise MalformedError(f"zstd frame gives more than {limit} bytes")
+    return out

@@ -1,0 +1,216 @@
+"""A database folder, or one file of it, opened without the engine: what is there, what should be, and its entries."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from inspector.formats.rocksdb import batch, blob, block, names
+from inspector.formats.rocksdb.coding import MalformedError, u32
+from inspector.formats.rocksdb.footer import LEGACY_MAGIC, MAGIC, OTHER_TABLES
+from inspector.formats.rocksdb.log import LogReader, Read
+from inspector.formats.rocksdb.logical import WHOLE, Assembler
+from inspector.formats.rocksdb.names import FileName
+from inspector.formats.rocksdb.table import Table, open_table
+from inspector.formats.rocksdb.version import Version, replay
+from inspector.source import Source
+
+OPEN_TABLES: Final = 64
+CHUNK: Final = 1 << 20
+
+
+@dataclass(slots=True)
+class Database:
+    """What `open` found. `files` are the members by name; numbers lead to member names by kind."""
+
+    source: Source
+    single: bool  # one file, not a folder
+    files: dict[str, FileName]
+    tables: dict[int, str] = field(default_factory=dict)
+    wals: dict[int, str] = field(default_factory=dict)
+    blobs: dict[int, str] = field(default_factory=dict)
+    manifests: dict[int, str] = field(default_factory=dict)
+    current: str | None = None  # the MANIFEST that CURRENT names, whether it exists or not
+    manifest: str | None = None  # the MANIFEST that was read
+    manifest_because: str = ""
+    version: Version | None = None
+    leveldb: bool = False
+    max_unit: int = 64 << 20
+    facts: dict[str, object] = field(default_factory=dict)  # filled by the walk, one per member
+    bad_sums: set[str] = field(default_factory=set)  # tables that differ from their whole-file checksum
+    bad_tails: dict[str, int] = field(default_factory=dict)  # tables -> blocks but data blocks that do not verify
+    _open: OrderedDict[str, Table] = field(default_factory=OrderedDict)
+
+    def reader(self, member: str) -> Read:
+        """Reads of one member."""
+
+        def read(at: int, n: int) -> bytes:
+            return self.source.read(at, n, member)
+
+        return read
+
+    def size(self, member: str) -> int:
+        return self.source.length(member)
+
+    def table(self, member: str) -> Table:
+        """The table in this member, opened as far as it goes; a few stay open."""
+        if member in self._open:
+            self._open.move_to_end(member)
+            return self._open[member]
+        table = open_table(self.reader(member), self.size(member), self.leveldb)
+        self._open[member] = table
+        if len(self._open) > OPEN_TABLES:
+            self._open.popitem(last=False)
+        return table
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the file set can be taken from the MANIFEST."""
+        return self.version is not None and not self.version.damaged and self.manifest == self.current
+
+    def unlisted(self) -> dict[int, str]:
+        """Tables on disk that no column family of the MANIFEST lists."""
+        if self.version is None:
+            return dict(self.tables)
+        listed = {file.number for _, file in self.version.live_tables()}
+        return {number: name for number, name in self.tables.items() if number not in listed}
+
+    def live_wals(self) -> list[tuple[int, str]]:
+        """WALs that the engine replays on open, oldest first."""
+        oldest = self.oldest_wal()
+        return [(n, name) for n, name in sorted(self.wals.items()) if n >= oldest and not name.startswith("archive/")]
+
+    def oldest_wal(self) -> int:
+        if self.version is None or not self.version.families:
+            return 0
+        numbers = [f.log_number for f in self.version.families.values()]
+        return max(min(numbers), self.version.min_log_to_keep)
+
+
+class Windowed:
+    """A read that keeps the last chunk, for walks from front to back."""
+
+    __slots__ = ("_at", "_data", "_read")
+
+    def __init__(self, read: Read) -> None:
+        self._read, self._at, self._data = read, 0, b""
+
+    def __call__(self, at: int, n: int) -> bytes:
+        start = at - self._at
+        if start >= 0 and start + n <= len(self._data):
+            return self._data[start : start + n]
+        self._at, self._data = at, self._read(at, max(n, CHUNK))
+        return self._data[:n]
+
+
+def open_database(source: Source, max_unit: int = 64 << 20) -> Database:
+    """Find out what each member is, choose the MANIFEST and replay it."""
+    single = source.kind != "folder" and not (source.kind == "memory" and source.member("") is None)
+    if single:
+        return _open_single(source, max_unit)
+    files = {m.name: names.classify(m.name) for m in source.members if not m.secret}
+    database = Database(source, False, files, max_unit=max_unit)
+    by_kind = {
+        "table": database.tables,
+        "wal": database.wals,
+        "blob": database.blobs,
+        "manifest": database.manifests,
+    }
+    for name, what in files.items():
+        if what.kind in by_kind:
+            by_kind[what.kind].setdefault(what.number, name)
+    if "CURRENT" in files:
+        database.current = names.current_target(source.read(0, 64, "CURRENT"))
+    _choose_manifest(database)
+    database.leveldb = _is_leveldb(database)
+    return database
+
+
+def _open_single(source: Source, max_unit: int) -> Database:
+    name = source.path.name if source.path else ""
+    what = names.classify_alone(name)
+    # opened though nothing verifies: it is what its name says, else a table, the one kind that is searched throughout
+    kind = sniff(source.read, source.length("")) or (what.kind if what.kind != "foreign" else "table")
+    if kind == "wal" and what.kind == "manifest":
+        kind = "manifest"
+    found = FileName(kind if kind in ("table", "wal", "manifest", "blob") else what.kind, what.number)
+    database = Database(source, True, {"": found}, max_unit=max_unit)
+    place = {"table": database.tables, "wal": database.wals, "blob": database.blobs, "manifest": database.manifests}
+    if found.kind in place:
+        place[found.kind][found.number] = ""
+    if found.kind == "manifest":
+        database.manifest, database.manifest_because = "", "it is the file itself"
+        database.version = replay(database.reader(""), source.length(""))
+    database.leveldb = name.endswith(".ldb")
+    return database
+
+
+def sniff(read: Read, size: int) -> names.Kind | None:
+    """What a file is by its bytes: a table by its magic, a blob file, or a log whose first record verifies."""
+    tail = read(max(0, size - 8), 8)
+    if len(tail) == 8 and int.from_bytes(tail, "little") in (MAGIC, LEGACY_MAGIC, *OTHER_TABLES):
+        return "table"
+    head = read(0, blob.HEADER)
+    if len(head) == blob.HEADER and u32(head, 0) == blob.MAGIC:
+        return "blob"
+    bounded = min(size, 1 << 18)
+    records = Assembler().records(LogReader(read, bounded).pieces())
+    for record in records:
+        if record.fate == WHOLE:
+            return "wal" if _is_batch(record.data) else "manifest"
+    return None
+
+
+def _is_batch(data: bytes) -> bool:
+    try:
+        for _ in batch.operations(data):
+            pass
+    except MalformedError:
+        return False
+    return True
+
+
+def _choose_manifest(database: Database) -> None:
+    """CURRENT's MANIFEST where it exists; else the one with the most edits that can be read."""
+    if database.current in database.files and database.current is not None:
+        database.manifest, database.manifest_because = database.current, "CURRENT names it"
+        database.version = replay(database.reader(database.current), database.size(database.current))
+        if database.version.edits:
+            return
+    best: tuple[int, int] = (0, -1)
+    for number, name in sorted(database.manifests.items())[-8:]:
+        version = replay(database.reader(name), database.size(name))
+        # a younger MANIFEST begins with a snapshot of everything: any edit of it is worth more than an older file
+        if version.edits and (1, number) > best:
+            best = (1, number)
+            database.version, database.manifest = version, name
+            database.manifest_because = "CURRENT does not lead to a MANIFEST that can be read; this is the youngest"
+
+
+def _is_leveldb(database: Database) -> bool:
+    if any(name.endswith(".ldb") for name in database.tables.values()):
+        return True
+    if any(what.kind in ("options", "identity") for what in database.files.values()):
+        return False
+    return database.version is not None and database.version.leveldb and database.version.edits > 0
+
+
+def good_blocks(table: Table) -> Iterator[tuple[int, int, bytes]]:
+    """Offset, end and content of every data block that verifies, in file order."""
+    read = Windowed(table.read)
+    for i in range(table.data_blocks):
+        handle = table.data_handle(i)
+        loaded = table.judge(handle, read(handle.offset, handle.end - handle.offset))
+        if loaded.ok:
+            yield handle.offset, handle.end, loaded.content
+
+
+def pairs_of(content: bytes) -> list[block.Pair]:
+    """Entries of a data block whose keys are internal keys; none where the block is malformed."""
+    try:
+        pairs = block.entries(content)
+    except MalformedError:
+        return []
+    return pairs if all(len(key) >= 8 for key, _ in pairs) else []

@@ -1,0 +1,281 @@
+"""Where a block that begins here may end, told from its content alone; checksums decide afterwards.
+
+Every function looks at untrusted bytes: it returns None where they do not fit and its work is linear in them.
+"""
+
+import bz2
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from inspector.formats.rocksdb import codecs
+from inspector.formats.rocksdb.coding import MalformedError, u16, u32, varint
+
+_COUNT: Final = (1 << 28) - 1
+_HASH_INDEX: Final = 1 << 31
+_FLAGS: Final = 0xB  # the high nibbles that a block's last word may have, but for the escape bit 30
+Walk = Callable[[bytes, int, int, int, "Meter"], int | None]
+_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+_LZ4_RATIO: Final = 255  # a byte of an LZ4 block stands for at most this many (lz4_Block_format.md)
+WALK_ABOVE: Final = 128 << 10  # larger lz4 and snappy blocks are walked, smaller ones tried at every type byte
+
+_LZ4_TYPES: Final = re.compile(rb"[\x04\x05]")
+_SNAPPY_TYPES: Final = re.compile(rb"\x01")
+# the low three bytes of the last word of an uncompressed block of fewer than 65,536 restarts, then type 0
+_PLAIN_WORDS: Final = re.compile(rb"(?<=\0[\x00\x10\x20\x30\x80\x90\xa0\xb0])\0")
+
+
+@dataclass(slots=True)
+class Meter:
+    """What a search may still cost, in nanoseconds as measured for plain Python; hostile bytes end it, not the user."""
+
+    left: int
+
+    def step(self, count: int = 1) -> None:
+        self.left -= 300 * count
+
+    def call(self, hashed: int = 0) -> None:
+        self.left -= 1000 + hashed // 8
+
+
+def plain(buf: bytes, start: int, end: int, meter: Meter) -> int | None:
+    """The end of an uncompressed block of entries: they run on until the restart array, whose first word is 0."""
+    at, key = start, 0
+    while at + 8 <= end:
+        meter.left -= 300
+        if buf[at] == 0 and buf[at + 1] == 0 and not buf[at + 2] | buf[at + 3]:
+            return restarts_end(buf, at, end, at - start, meter)
+        shared, unshared, length = buf[at], buf[at + 1], buf[at + 2]
+        if (shared | unshared | length) < 0x80:
+            at += 3
+        else:
+            try:
+                shared, at = varint(buf, at, end, 32)
+                unshared, at = varint(buf, at, end, 32)
+                length, at = varint(buf, at, end, 32)
+            except MalformedError:
+                return None
+        if shared > key:
+            return None
+        key = shared + unshared
+        at += unshared + length
+    return None
+
+
+def delta_index(buf: bytes, start: int, end: int, meter: Meter) -> int | None:
+    """The end of an uncompressed index block whose handles are delta-coded: its entries carry no value length."""
+    at, key = start, 0
+    try:
+        while at + 8 <= end:
+            meter.left -= 600
+            if buf[at] == 0 and buf[at + 1] == 0 and not buf[at + 2] | buf[at + 3]:
+                return restarts_end(buf, at, end, at - start, meter)
+            shared, at = varint(buf, at, end, 32)
+            unshared, at = varint(buf, at, end, 32)
+            if shared > key:
+                return None
+            key = shared + unshared
+            at += unshared
+            _, at = varint(buf, at, end)
+            if not shared:
+                _, at = varint(buf, at, end)
+    except MalformedError:
+        return None
+    return None
+
+
+def restarts_end(buf: bytes, at: int, end: int, length: int, meter: Meter) -> int | None:
+    """The end of a block whose restart array begins at `at`, after `length` bytes of entries."""
+    count, last, pos = 0, -1, at
+    while pos + 4 <= end:
+        word = u32(buf, pos)
+        if count and word & _COUNT == count and (word >> 28) & ~_FLAGS == 0 and not word & _HASH_INDEX:
+            return pos + 4
+        if not last < word <= length:
+            break
+        count, last, pos = count + 1, word, pos + 4
+    meter.step(count)
+    for restarts in range(count, max(0, count - 3), -1):  # bytes of a hash index may look like restarts
+        buckets = at + 4 * restarts
+        needle = (restarts | _HASH_INDEX).to_bytes(4, "little")
+        found = buf.find(needle, buckets, min(end, buckets + (1 << 16) + 6))
+        if found >= buckets + 2 and u16(buf, found - 2) == found - 2 - buckets:
+            return found + 4
+    return None
+
+
+def zstd_frame(buf: bytes, start: int, end: int) -> int | None:
+    """The end of a zstd frame, from its block headers (RFC 8878, section 3.1.1)."""
+    if buf[start : start + 4] != _ZSTD_MAGIC or start + 6 > end:
+        return None
+    descriptor = buf[start + 4]
+    single, checksum = descriptor >> 5 & 1, descriptor >> 2 & 1
+    at = start + 5 + (0 if single else 1) + (0, 1, 2, 4)[descriptor & 3]
+    at += (single, 2, 4, 8)[descriptor >> 6]
+    while at + 3 <= end:
+        head = buf[at] | buf[at + 1] << 8 | buf[at + 2] << 16
+        at += 3 + (1 if head >> 1 & 3 == 1 else head >> 3)
+        if head & 1:
+            at += 4 * checksum
+            return at if at <= end else None
+    return None
+
+
+def lz4_stream(buf: bytes, at: int, end: int, size: int, meter: Meter) -> int | None:
+    """The end of an LZ4 block that gives `size` bytes."""
+    out = 0
+    while at < end and meter.left > 0:
+        meter.left -= 400
+        token = buf[at]
+        at += 1
+        literals = token >> 4
+        if literals == 15:
+            while at < end and buf[at] == 255:
+                literals, at = literals + 255, at + 1
+            if at >= end:
+                return None
+            literals, at = literals + buf[at], at + 1
+        at, out = at + literals, out + literals
+        if out >= size:
+            return at if out == size and at <= end else None
+        at += 2
+        match = token & 15
+        if match == 15:
+            while at < end and buf[at] == 255:
+                match, at = match + 255, at + 1
+            if at >= end:
+                return None
+            match, at = match + buf[at], at + 1
+        out += match + 4
+    return None
+
+
+def snappy_stream(buf: bytes, at: int, end: int, size: int, meter: Meter) -> int | None:
+    """The end of a snappy stream, after its length, that gives `size` bytes."""
+    out = 0
+    while at < end and out < size and meter.left > 0:
+        meter.left -= 400
+        tag = buf[at]
+        kind = tag & 3
+        if kind == 0:
+            length, extra = (tag >> 2) + 1, 0
+            if length > 60:
+                extra = length - 60
+                if at + 1 + extra > end:
+                    return None
+                length = int.from_bytes(buf[at + 1 : at + 1 + extra], "little") + 1
+            at += 1 + extra + length
+        else:
+            length = (tag >> 2 & 7) + 4 if kind == 1 else (tag >> 2) + 1
+            at += (0, 2, 3, 5)[kind]
+        out += length
+    return at if out == size and at <= end else None
+
+
+def _stream_end(kind: int, buf: bytes, at: int, end: int, size: int) -> int | None:
+    """The end of a deflate or bzip2 stream of `size` bytes, found by decoding it."""
+    window = buf[at : min(end, at + size + size // 8 + 1024)]
+    try:
+        if kind == codecs.ZLIB:
+            deflate = zlib.decompressobj(-14)
+            out = deflate.decompress(window, size + 1)
+            done, unused = deflate.eof, len(deflate.unused_data)
+        else:
+            bunzip = bz2.BZ2Decompressor()
+            out = bunzip.decompress(window, size + 1)
+            done, unused = bunzip.eof, len(bunzip.unused_data)
+    except (zlib.error, OSError, ValueError):
+        return None
+    return at + len(window) - unused if done and len(out) == size else None
+
+
+def candidates(
+    buf: bytes,
+    start: int,
+    end: int,
+    types: frozenset[int],
+    sized: bool,
+    reach: int,
+    largest: int,
+    meter: Meter,
+) -> Iterator[int]:
+    """Payload ends worth a checksum for a block at `start`; `sized` is whether codecs carry a size before them.
+
+    `reach` bounds the tries for content whose own structure does not tell its end, `largest` the uncompressed size.
+    """
+    if start + 8 > end:
+        return
+    plainly = min(end, start + largest + largest // 4)  # entries, and restarts after them
+    if 0 in types and buf[start] == 0 and (found := plain(buf, start, plainly, meter)):
+        yield found
+    if len(types) > 1 or 0 not in types:
+        yield from _compressed(buf, start, end, types, sized, largest, meter)
+    if 0 in types and buf[start] == 0:
+        if found := delta_index(buf, start, plainly, meter):
+            yield found
+        for word in _PLAIN_WORDS.finditer(buf, start + 8, min(end, start + reach)):
+            if 0 < u32(buf, word.start() - 4) & _COUNT <= (word.start() - start) // 4:
+                yield word.start()
+
+
+def _compressed(
+    buf: bytes, start: int, end: int, types: frozenset[int], sized: bool, largest: int, meter: Meter
+) -> Iterator[int]:
+    try:
+        size, at = varint(buf, start, min(end, start + 5), 32)
+    except MalformedError:
+        size, at = 0, start
+    stream = at if sized else start
+    if buf.startswith(_ZSTD_MAGIC, stream) and (found := zstd_frame(buf, stream, end)):
+        yield found
+    if not 8 <= size <= largest:
+        return
+    if codecs.SNAPPY in types:
+        yield from _tried(buf, at, end, size, _SNAPPY_TYPES, snappy_stream, meter)
+    if not sized:
+        return
+    if codecs.LZ4 in types or codecs.LZ4HC in types:
+        yield from _tried(buf, at, end, size, _LZ4_TYPES, lz4_stream, meter)
+    for kind in (codecs.ZLIB, codecs.BZIP2):
+        meter.call(size // 8)
+        if kind in types and (found := _stream_end(kind, buf, at, end, size)):
+            yield found
+
+
+def _tried(
+    buf: bytes, at: int, end: int, size: int, types: re.Pattern[bytes], walk: Walk, meter: Meter
+) -> Iterator[int]:
+    """Every type byte where the codec could have ended; a large block is walked instead, once."""
+    if size > WALK_ABOVE:
+        if found := walk(buf, at, end, size, meter):
+            yield found
+        return
+    last = min(end, at + size + size // 6 + 64)
+    for byte in types.finditer(buf, at + size // _LZ4_RATIO, last):
+        yield byte.start()
+
+
+_SIZE: Final = rb"(?:[\x80-\xff]{1,3}[\x01-\x7f]|[\x10-\x7f])"  # uncompressed bytes of a block, as a varint
+_FIRST: Final = rb"\x00[\x08-\xff]"  # the first key shares nothing and has 8 bytes at least
+
+
+def starts(kind: int, sized: bool) -> re.Pattern[bytes]:
+    """Bytes with which a block of this compression type may begin; compiled once per type."""
+    key = (kind, sized)
+    if key not in _START_CACHE:
+        size = _SIZE if sized else b""
+        form = {
+            codecs.NO_COMPRESSION: _FIRST,
+            codecs.ZSTD: size + re.escape(_ZSTD_MAGIC),
+            codecs.LZ4: size + rb"(?:[\x30-\xef]|[\xf0-\xff]\xff{0,8}[\x00-\xfe])" + _FIRST,
+            codecs.SNAPPY: _SIZE + rb"(?:[\x08\x0c\x10-\xec]|\xf0.|\xf4..)" + _FIRST,
+            codecs.BZIP2: size + rb"BZh[1-9]1AY",
+            codecs.ZLIB: rb"[\x80-\xff]{1,3}[\x01-\x7f]",
+        }[kind]
+        _START_CACHE[key] = re.compile(rb"(?=" + form + rb")", re.DOTALL)
+    return _START_CACHE[key]
+
+
+_START_CACHE: dict[tuple[int, bool], re.Pattern[bytes]] = {}

@@ -1,0 +1,98 @@
+"""What RocksDB, LevelDB and their tools do with a database in a given state.
+
+Measured with RocksDB 9.8.4 (rocksdict 0.3.29) and ldb 7.8.3 on the damage matrix of tests/formats/rocksdb.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from inspector.format import Outcome
+
+OPENS: Final = "opens"
+REFUSES: Final = "refuses to open"
+STOPS: Final = "opens; iteration stops there"
+DROPS: Final = "opens; drops WAL operations silently"
+DELETES: Final = "opens; deletes tables"
+EMPTY: Final = "makes a new, empty database over it where create_if_missing is set"
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the check saw, as far as it matters to the engine; None where nothing of that kind is wrong."""
+
+    leveldb: bool = False
+    release: str = ""  # that wrote OPTIONS
+    format_versions: set[int] = field(default_factory=set)
+    current_bad: str = ""
+    manifest_bad: bool = False
+    manifest_torn: bool = False
+    manifest_none: bool = False
+    missing: str = ""
+    wrong_size: str = ""
+    unopenable: str = ""  # table whose footer, metaindex, properties or index is damaged
+    overlap: bool = False
+    bad_data: str = ""  # member@offset of the first bad data block
+    wal_bad: str = ""
+    wal_dropped: int = 0
+    unlisted: tuple[str, ...] = ()
+    damaged_tables: int = 0
+    entries_in_damaged: int = 0
+
+
+def outcomes(f: Facts) -> tuple[Outcome, ...]:
+    """The engine opened for writing with default options, opened read-only, and the repair tools."""
+    program = "LevelDB" if f.leveldb else "RocksDB"
+    release = f.release or ("1.23" if f.leveldb else "9.8.4")
+    write = _open(f)
+    rows = [Outcome(program, release, *write)]
+    if write[0].startswith(DELETES):
+        rows.append(Outcome(f"{program} (read-only)", release, OPENS, "without the entries of the unlisted tables"))
+    rows.append(Outcome(f"{program} RepairDB, ldb repair", release, *_repair(f)))
+    if not f.leveldb and f.format_versions & {6, 7}:
+        rows.append(
+            Outcome("ldb, sst_dump", "7.8.3", REFUSES, "format version 6 and 7 are unknown to it; its repair moves "
+                    "every healthy table to lost/")
+        )  # fmt: skip
+    if not f.leveldb and f.format_versions & {0, 1}:
+        rows.append(Outcome("RocksDB", "11.0 and later", REFUSES, "format versions below 2 are no longer read"))
+    return tuple(rows)
+
+
+def _open(f: Facts) -> tuple[str, str]:
+    """The first thing on the way of an open that goes wrong decides (db/db_impl/db_impl_open.cc, Recover)."""
+    if f.current_bad:
+        if "missing" in f.current_bad:
+            return EMPTY, "Invalid argument: ... does not exist (create_if_missing is false)"
+        return REFUSES, "Corruption: CURRENT file corrupted"
+    if f.manifest_none:
+        return REFUSES, "IO error: No such file or directory: MANIFEST"
+    if f.manifest_bad:
+        return REFUSES, "Corruption: checksum mismatch"
+    if f.missing:
+        return REFUSES, f"IO error: No such file or directory: {f.missing}"
+    if f.wrong_size:
+        return REFUSES, f"Corruption: Sst file size mismatch: {f.wrong_size}"
+    if f.overlap:
+        return REFUSES, "Corruption: L1 has overlapping ranges"
+    if f.unopenable and not f.leveldb:
+        return REFUSES, f"Corruption: block checksum mismatch or bad table magic number in {f.unopenable}"
+    if f.unlisted and f.manifest_torn:
+        return f"{DELETES}: {', '.join(f.unlisted[:8])}", ""
+    if f.bad_data:
+        return STOPS, f"Corruption: block checksum mismatch at {f.bad_data}"
+    if f.wal_bad:
+        return DROPS, f"{f.wal_dropped} operations from {f.wal_bad} on"
+    return OPENS, ""
+
+
+def _repair(f: Facts) -> tuple[str, str]:
+    if f.damaged_tables and not f.leveldb:
+        return (
+            f"moves {f.damaged_tables} damaged tables to lost/",
+            f"{f.entries_in_damaged} entries that can be read are lost with them",
+        )
+    if f.wal_bad:
+        return "skips to the next 32 KiB block of the WAL", ""
+    return "rebuilds the MANIFEST; puts every table into level 0", ""

@@ -1,0 +1,216 @@
+"""The log format of WAL and MANIFEST: physical records in 32 KiB blocks, read on past damage.
+
+Source: db/log_format.h, db/log_reader.cc, db/log_writer.cc. The engine's reader drops the rest of a 32 KiB block
+after one bad checksum; this one gives up only the bytes between two records that verify.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from crc32c import crc32c
+
+from inspector.formats.rocksdb.checksums import mask
+
+Read = Callable[[int, int], bytes]  # offset, count -> bytes; shorter only at the end
+
+BLOCK: Final = 32768
+HEADER: Final = 7  # masked crc u32, length u16, type u8
+RECYCLABLE_HEADER: Final = 11  # and the low half of the log's number
+
+ZERO, FULL, FIRST, MIDDLE, LAST = range(5)
+SET_COMPRESSION: Final = 9
+_RECYCLABLE: Final = frozenset({5, 6, 7, 8, 11, 131})
+_TYPES: Final = frozenset({*range(1, 12), 130, 131})
+_TYPE_BYTES: Final = re.compile(rb"[\x01-\x0b\x82\x83]")
+# fragments of logical records: recyclable 5..8 mean the same as 1..4
+FRAGMENT: Final = {1: FULL, 2: FIRST, 3: MIDDLE, 4: LAST, 5: FULL, 6: FIRST, 7: MIDDLE, 8: LAST}
+MAX_REACH: Final = 1 << 20  # bytes read at a time
+
+# what a piece is
+GOOD, BAD, RELENGTH, UNREAD, PAD, EMPTY, STALE, TORN = range(8)
+STATES: Final = (
+    "ok",
+    "bad checksum",
+    "length corrected",
+    "gap",
+    "block trailer",
+    "preallocated",
+    "of an earlier log",
+    "torn",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One physical record or the bytes between two, [start, end); `payload` only where the checksum holds."""
+
+    start: int
+    end: int
+    state: int
+    type: int = 0
+    payload: bytes = b""
+    stored: int = 0
+    computed: int = 0
+
+
+def header_size(kind: int) -> int:
+    """7, or 11 for the types that repeat the log's number."""
+    return RECYCLABLE_HEADER if kind in _RECYCLABLE else HEADER
+
+
+def _verifies(block: bytes, at: int) -> int:
+    """The end of the record at `at` if it verifies, else 0."""
+    if at + HEADER > len(block):
+        return 0
+    kind = block[at + 6]
+    if kind not in _TYPES:
+        return 0
+    end = at + header_size(kind) + (block[at + 4] | block[at + 5] << 8)
+    if end > len(block):
+        return 0
+    stored = int.from_bytes(block[at : at + 4], "little")
+    return end if mask(crc32c(memoryview(block)[at + 6 : end])) == stored else 0
+
+
+def _trailer(block: bytes, at: int) -> bool:
+    """Whether the bytes from `at` to the block's end are the zeroes that a writer leaves there."""
+    return len(block) - at < RECYCLABLE_HEADER and not any(block[at:])
+
+
+def _relength(block: bytes, at: int, anchor: int) -> int:
+    """The end that makes a record with a damaged length field verify, or 0; the checksum leaves the length out.
+
+    Tried: the end at the next anchor, and every length one flipped bit away.
+    """
+    kind = block[at + 6]
+    if kind not in _TYPES:
+        return 0
+    stored = int.from_bytes(block[at : at + 4], "little")
+    claimed = block[at + 4] | block[at + 5] << 8
+    begin = at + header_size(kind)
+    ends = {begin + (claimed ^ 1 << bit) for bit in range(16)} | {anchor}
+    view = memoryview(block)
+    for end in sorted(ends):
+        if begin <= end <= len(block) and mask(crc32c(view[at + 6 : end])) == stored:
+            return end
+    return 0
+
+
+def _anchor(block: bytes, at: int) -> int:
+    """The next offset after `at` at which a record verifies, or the block's end."""
+    for found in _TYPE_BYTES.finditer(block, at + HEADER):
+        if _verifies(block, found.start() - 6):
+            return found.start() - 6
+    return len(block)
+
+
+class LogReader:
+    """Walks one log. `number` is the log's own, to tell its records from those of the file it recycled."""
+
+    def __init__(self, read: Read, size: int, number: int | None = None) -> None:
+        self._read = read
+        self.size = size
+        self.number = number
+
+    def pieces(self) -> Iterator[Piece]:
+        """Every byte of the log once, in order; adjacent unread bytes are one piece."""
+        pending: Piece | None = None
+        for piece in self._raw():
+            if pending and piece.state == pending.state and piece.state in (UNREAD, EMPTY, STALE):
+                pending = Piece(pending.start, piece.end, piece.state)
+                continue
+            if pending:
+                yield pending
+            pending = None
+            if piece.state in (UNREAD, EMPTY, STALE):
+                pending = piece
+            else:
+                yield piece
+        if pending:
+            yield pending
+
+    def _raw(self) -> Iterator[Piece]:
+        for base in range(0, self.size, MAX_REACH):
+            window = self._read(base, MAX_REACH)
+            for start in range(0, len(window), BLOCK):
+                block = window[start : start + BLOCK]
+                for piece in self._block(block, base + start):
+                    if piece.state == STALE:
+                        # older records of a recycled file go on to its end
+                        yield Piece(piece.start, self.size, STALE)
+                        return
+                    yield piece
+
+    def _block(self, block: bytes, base: int) -> Iterator[Piece]:
+        at, size = 0, len(block)
+        view = memoryview(block)
+        while at < size:
+            if size - at < HEADER or (size == BLOCK and _trailer(block, at)):
+                state = PAD if not any(block[at:]) else (TORN if size < BLOCK else UNREAD)
+                yield Piece(base + at, base + size, state)
+                return
+            kind = block[at + 6]
+            end = at + header_size(kind) + (block[at + 4] | block[at + 5] << 8)
+            if kind in _TYPES and end <= size:
+                stored = int.from_bytes(block[at : at + 4], "little")
+                computed = mask(crc32c(view[at + 6 : end]))
+                if stored == computed:
+                    state = STALE if self._is_stale(block, at, kind) else GOOD
+                    payload = block[at + header_size(kind) : end]
+                    yield Piece(base + at, base + end, state, kind, payload, stored, computed)
+                    at = end
+                    continue
+            piece = self._damaged(block, base, at, end)
+            yield piece
+            at = piece.end - base
+
+    def _damaged(self, block: bytes, base: int, at: int, end: int) -> Piece:
+        """What stands at `at` where no record verifies: zeroes, a torn tail, a bad record, or unread bytes."""
+        size = len(block)
+        if not any(block[at : at + HEADER]):
+            run = size - len(block[at:].lstrip(b"\0"))
+            return Piece(base + at, base + max(run, at + 1), EMPTY if run == size else UNREAD)
+        kind = block[at + 6]
+        last = base + size == self.size
+        if at + HEADER <= size and kind in _TYPES:
+            stored = int.from_bytes(block[at : at + 4], "little")
+            if end <= size and self._confirmed(block, base, end):
+                computed = mask(crc32c(memoryview(block)[at + 6 : end]))
+                if not (right := _relength(block, at, end)):
+                    return Piece(base + at, base + end, BAD, kind, b"", stored, computed)
+                return self._relengthed(block, base, at, right)
+            anchor = _anchor(block, at)
+            if right := _relength(block, at, anchor):
+                return self._relengthed(block, base, at, right)
+            if anchor == size and last and end > size and size < BLOCK and base + end <= _block_end(base):
+                return Piece(base + at, base + size, TORN, kind, b"", stored)
+            return Piece(base + at, base + anchor, UNREAD)
+        return Piece(base + at, base + _anchor(block, at), UNREAD)
+
+    def _relengthed(self, block: bytes, base: int, at: int, end: int) -> Piece:
+        kind = block[at + 6]
+        stored = int.from_bytes(block[at : at + 4], "little")
+        return Piece(
+            base + at, base + end, RELENGTH, kind, block[at + header_size(kind) : end], stored, end - at - HEADER
+        )
+
+    def _confirmed(self, block: bytes, base: int, end: int) -> bool:
+        """Whether a record that failed may be trusted to end here: the next one verifies, or nothing follows."""
+        if end == len(block) or _trailer(block, end):
+            nxt = self._read(base + len(block), BLOCK) if len(block) == BLOCK else b""
+            return not nxt or _verifies(nxt, 0) > 0
+        return _verifies(block, end) > 0
+
+    def _is_stale(self, block: bytes, at: int, kind: int) -> bool:
+        if kind not in _RECYCLABLE:
+            return False
+        number = int.from_bytes(block[at + 7 : at + 11], "little")
+        if self.number is None:
+            self.number = number
+        return number != self.number & 0xFFFFFFFF
+
+
+def _block_end(base: int) -> int:
+    return base - base % BLOCK + BLOCK

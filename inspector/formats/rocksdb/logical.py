@@ -1,0 +1,121 @@
+"""Logical log records: fragments put together again, across damage, and streamed ZSTD undone."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import zstandard
+
+from inspector.formats.rocksdb.coding import u32
+from inspector.formats.rocksdb.log import (
+    EMPTY,
+    FIRST,
+    FRAGMENT,
+    FULL,
+    GOOD,
+    LAST,
+    MIDDLE,
+    PAD,
+    RELENGTH,
+    SET_COMPRESSION,
+    STALE,
+    TORN,
+    Piece,
+)
+
+MAX_RECORD: Final = 64 << 20  # a longer logical record is verified piece by piece, not decoded
+ZSTD: Final = 7
+
+# what became of a logical record
+WHOLE, BROKEN, CUT, TOO_LARGE, UNPACKED_BADLY = range(5)
+FATES: Final = ("ok", "fragments missing", "torn at the end", "too large to decode", "does not decompress")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One logical record, or what is left of one; `spans` are its physical pieces with their headers."""
+
+    fate: int
+    data: bytes
+    spans: tuple[tuple[int, int], ...]
+
+    @property
+    def start(self) -> int:
+        return self.spans[0][0]
+
+    @property
+    def end(self) -> int:
+        return self.spans[-1][1]
+
+
+@dataclass(slots=True)
+class Assembler:
+    """Feeds on pieces, gives logical records; `special` keeps the pieces of the types that stand alone."""
+
+    compressed: bool = False
+    special: list[Piece] = field(default_factory=list)
+    max_record: int = MAX_RECORD
+    _parts: list[bytes] = field(default_factory=list)
+    _spans: list[tuple[int, int]] = field(default_factory=list)
+    _length: int = 0
+
+    def records(self, pieces: Iterable[Piece]) -> Iterator[Record]:
+        """Logical records in file order; an interrupted one comes out when what interrupted it is seen."""
+        for piece in pieces:
+            if piece.state in (PAD, EMPTY, STALE):
+                continue
+            if piece.state not in (GOOD, RELENGTH):
+                yield from self._give_up(CUT if piece.state == TORN else BROKEN)
+                continue
+            step = FRAGMENT.get(piece.type)
+            if step is None:
+                self._note(piece)
+                continue
+            if step in (FULL, FIRST):
+                yield from self._give_up(BROKEN)
+            elif not self._spans:  # the record's start was lost
+                yield Record(BROKEN, b"", ((piece.start, piece.end),))
+                continue
+            self._spans.append((piece.start, piece.end))
+            self._length += len(piece.payload)
+            if self._length <= self.max_record:
+                self._parts.append(piece.payload)
+            else:
+                self._parts.clear()
+            if step in (FULL, LAST):
+                yield self._finish()
+        yield from self._give_up(CUT)
+
+    def _note(self, piece: Piece) -> None:
+        if piece.type == SET_COMPRESSION:
+            self.compressed = len(piece.payload) >= 4 and u32(piece.payload, 0) == ZSTD
+        if len(self.special) < 64:
+            self.special.append(piece)
+
+    def _finish(self) -> Record:
+        fate, data = WHOLE, b"".join(self._parts)
+        if self._length > self.max_record:
+            fate, data = TOO_LARGE, b""
+        elif self.compressed:
+            try:
+                data = (
+                    zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True).read(self.max_record + 1)
+                )
+            except zstandard.ZstdError:
+                fate, data = UNPACKED_BADLY, b""
+            if len(data) > self.max_record:
+                fate, data = TOO_LARGE, b""
+        record = Record(fate, data, tuple(self._spans))
+        self._reset()
+        return record
+
+    def _give_up(self, fate: int) -> Iterator[Record]:
+        if self._spans:
+            yield Record(fate, b"", tuple(self._spans))
+        self._reset()
+
+    def _reset(self) -> None:
+        self._parts, self._spans, self._length = [], [], 0
+
+
+__all__ = ["BROKEN", "CUT", "FATES", "FIRST", "LAST", "MIDDLE", "TOO_LARGE", "WHOLE", "Assembler", "Record"]

@@ -1,0 +1,192 @@
+"""A table whose index does not cover it: the bytes that no known block claims are carved and told apart."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+from typing import Final
+
+from inspector.formats.rocksdb import block, properties
+from inspector.formats.rocksdb.carve import Carver, Found, guess_context
+from inspector.formats.rocksdb.coding import MalformedError
+from inspector.formats.rocksdb.footer import Handle, read_handle
+from inspector.formats.rocksdb.keys import RANGE_DELETE, TYPE_NAMES
+from inspector.formats.rocksdb.table import Role, Table, Trouble, read_dictionary, read_properties, role_of
+
+_DICTIONARY_TRIES: Final = 16
+
+
+def complete(table: Table) -> None:
+    """Carve whatever no known block covers; sets data blocks, tail blocks, properties and gaps."""
+    if table.footer is None:
+        context = guess_context(table.read, table.size, table.leveldb)
+        if context is None:
+            table.gaps.append((0, table.size))
+            table.declined = "no block of it verifies with any checksum"
+            return
+        table.context = context
+    known = sorted({(h.offset, h.end): (role, h) for role, h in table.blocks()}.items())
+    end = table.footer.start if table.footer else table.size
+    found: list[Found] = []
+    at = 0
+    for (start, stop), _ in [*known, ((end, end), None)]:
+        if start > at:
+            found += _carve(table, at, start)
+        at = max(at, stop)
+    table.carved = any(f.size is not None for f in found)
+    _sort_in(table, found)
+
+
+def _carve(table: Table, start: int, end: int) -> list[Found]:
+    if end - start < 8:
+        return [Found(start, end, None)]
+    carver = Carver(table.read, start, end, table.context)
+    found = list(carver.blocks())
+    table.context = replace(table.context, base=carver.context.base)
+    return found
+
+
+def _data_end(table: Table) -> int:
+    """Where data blocks end, as far as the tail tells; the file's end where nothing does."""
+    tail = [h.offset for role, h in table.tail if h.offset]
+    stated = table.properties.number("tail.start.offset") if table.properties else None
+    return min([*tail, stated or table.size, table.size])
+
+
+def _sort_in(table: Table, found: list[Found]) -> None:
+    """Tell carved blocks apart: first those that say what they are, then the rest by what they hold."""
+    unknown: list[Handle] = []
+    data = [table.data_handle(i) for i in range(table.data_blocks)]
+    for piece in found:
+        if piece.size is None:
+            if not (table.carved and _alignment(table, piece)):
+                table.gaps.append((piece.offset, piece.end))
+            continue
+        unknown.append(Handle(piece.offset, piece.size))
+    if table.properties is None or not table.meta:
+        unknown = _take_meta(table, unknown)
+    data_end = _data_end(table)
+    offsets = {h.offset for h in (*unknown, *data)}
+    for handle in unknown:
+        role = _kind(table, handle, offsets) if handle.offset >= data_end or not table.meta else "data"
+        if role == "data":
+            data.append(handle)
+        else:
+            table.tail.append((role, handle))
+    data.sort(key=lambda h: h.offset)
+    table.offsets = array("Q", [h.offset for h in data])
+    table.sizes = array("Q", [h.size for h in data])
+
+
+def _alignment(table: Table, piece: Found) -> bool:
+    """Zeroes shorter than a page before a page boundary: the writer aligned its blocks."""
+    return (
+        piece.end % 4096 == 0
+        and piece.end - piece.offset < 4096
+        and not any(table.read(piece.offset, piece.end - piece.offset))
+    )
+
+
+def _take_meta(table: Table, blocks: list[Handle]) -> list[Handle]:
+    """Find metaindex, properties and dictionary among carved blocks, from the end; the blocks that are left."""
+    left = list(blocks)
+    for handle in reversed(blocks):
+        pairs = _pairs(table, handle)
+        if not pairs:
+            continue
+        if all(role_of(name) != "other" for name, _ in pairs) and _all_handles(pairs):
+            table.meta = {name: read_handle(value, 0, len(value))[0] for name, value in pairs}
+            table.tail.append(("metaindex", handle))
+            left.remove(handle)
+            break
+        if pairs[0][0] < b"rocksdb." and len(left) - len(blocks) < -4:
+            break
+    names = {h.offset: role_of(name) for name, h in table.meta.items()}
+    for handle in list(left):
+        role = names.get(handle.offset)
+        if role is None and table.properties is None and _is_properties(table, handle):
+            role = "properties"
+        if role == "properties":
+            read_properties(table, handle)
+        if role == "dictionary":
+            read_dictionary(table, handle)
+        if role:
+            table.tail.append((role, handle))
+            left.remove(handle)
+    if table.properties and (version := table.properties.number("format.version")):
+        table.context = replace(table.context, version=max(version, table.context.version, 0))
+    if not table.context.dictionary:
+        _try_dictionaries(table, left)
+    return left
+
+
+def _pairs(table: Table, handle: Handle) -> list[block.Pair]:
+    loaded = table.load(handle)
+    try:
+        return block.entries(loaded.content) if loaded.ok else []
+    except MalformedError:
+        return []
+
+
+def _is_properties(table: Table, handle: Handle) -> bool:
+    pairs = _pairs(table, handle)
+    return len(pairs) > 3 and sum(k.startswith(properties.PREFIX) for k, _ in pairs) > len(pairs) // 2
+
+
+def _all_handles(pairs: list[block.Pair]) -> bool:
+    try:
+        return all(read_handle(value, 0, len(value))[1] == len(value) for _, value in pairs)
+    except MalformedError:
+        return False
+
+
+def _try_dictionaries(table: Table, blocks: list[Handle]) -> None:
+    """Without a metaindex a dictionary has no name: it is the raw block with which a data block decompresses."""
+    compressed = next((h for h in blocks if table.load(h, compressed=False).type not in (0,)), None)
+    if compressed is None or table.load(compressed).ok:
+        return
+    plain = [h for h in blocks if table.load(h, compressed=False).type == 0 and not _pairs(table, h)]
+    bare = table.context
+    for handle in plain[-_DICTIONARY_TRIES:]:
+        read_dictionary(table, handle)
+        if table.load(compressed).ok:
+            table.tail.append(("dictionary", handle))
+            blocks.remove(handle)
+            return
+    table.context = bare
+    table.troubles.append(
+        Trouble("dictionary", table.size, table.size, "blocks need a compression dictionary that could not be found")
+    )
+
+
+def _kind(table: Table, handle: Handle, offsets: set[int]) -> Role:
+    """What a block without a name is, from its content."""
+    loaded = table.load(handle)
+    if not loaded.ok:
+        return "data"  # a compressed block that verifies: only data and index blocks are compressed
+    try:
+        pairs = block.entries(loaded.content)
+    except MalformedError:
+        return "index" if _is_index(table, loaded.content, offsets) else "filter"
+    if _is_index(table, loaded.content, offsets):
+        return "index"
+    if not pairs or any(len(key) < 8 for key, _ in pairs):
+        return "other"
+    types = {key[-8] for key, _ in pairs}
+    if types == {RANGE_DELETE}:
+        return "range-deletes"
+    return "data" if types <= TYPE_NAMES.keys() else "other"
+
+
+def _is_index(table: Table, content: bytes, offsets: set[int]) -> bool:
+    """Whether every entry is a handle of a block that is here, in one of the shapes of an index."""
+    for delta in (False, True):
+        for first in (False, True):
+            shape = block.IndexShape(delta, False, first)
+            try:
+                handles = [h for _, h in block.index_entries(content, shape)]
+            except MalformedError:
+                continue
+            if handles and sum(h.offset in offsets for h in handles) * 2 > len(handles):
+                return True
+    return False

@@ -1,0 +1,286 @@
+"""Repair: a folder that the engine opens, member by member, with every entry that could be proved.
+
+Healthy members stay what they are. A damaged table or WAL is written again from what verifies. The MANIFEST is made
+anew when the set or the size of files changed, or when it was damaged itself; CURRENT then follows it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from inspector.errors import RefusedError
+from inspector.format import Edit, Plan, Wishes
+from inspector.formats.rocksdb import edit as edits
+from inspector.formats.rocksdb import keys, names
+from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.edit import NewFile
+from inspector.formats.rocksdb.facts import TableFacts
+from inspector.formats.rocksdb.levels import settle
+from inspector.formats.rocksdb.manifest_writer import snapshot
+from inspector.formats.rocksdb.reblob import BlobMender
+from inspector.formats.rocksdb.rewal import rewrite_wal, wal_is_damaged
+from inspector.formats.rocksdb.rewrite import Rewriter, joined
+from inspector.formats.rocksdb.table import Table
+from inspector.formats.rocksdb.version import Family, Version
+from inspector.formats.rocksdb.view import families, file_of
+from inspector.span import Span
+
+# immutable once they are written, so that source and output may share them by hard link
+_SHARED: Final = frozenset({"table", "blob"})
+# fields of a MANIFEST entry that do not hold for a table that was written again
+_STALE_FIELDS: Final = frozenset({edits.CUSTOM_CHECKSUM, edits.CUSTOM_CHECKSUM_NAME, edits.CUSTOM_TAIL_SIZE})
+
+
+def plan(db: Database, wishes: Wishes) -> Plan:
+    """The plan for a folder, or for one table or log."""
+    if db.single:
+        return _plan_file(db)
+    unread = [m for m in db.tables.values() if "not read" in db.table(m).declined]
+    if unread:
+        raise RefusedError(
+            f"{unread[0]} is {db.table(unread[0]).declined}", "use RocksDB's own tools for this database"
+        )
+    planner = Planner(db)
+    made = Plan(planner.edits(), db.source.size + (1 << 20), folder=True, notes=planner.notes)
+    made.after = lambda source, output: (
+        f"stop the program that uses {source}",
+        f"mv {source} {source}.damaged && mv {output} {source}",
+        f"start it; if anything is wrong: mv {source} {output} && mv {source}.damaged {source}",
+    )
+    return made
+
+
+def _plan_file(db: Database) -> Plan:
+    kind = db.files[""].kind
+    size = db.size("")
+    if kind == "table":
+        table = db.table("")
+        if "not read" in table.declined:
+            raise RefusedError(table.declined, "use RocksDB's own sst_dump for it")
+        if not table_needs_work(db, "", table):
+            return Plan(iter([Edit("kept", Span(0, size), units=table.data_blocks, why="healthy")]), size)
+        facts = db.facts.get("")
+        if not isinstance(facts, TableFacts) or not facts.good_blocks:
+            raise RefusedError("no entry of this table can be read", "there is nothing to write")
+        return Plan(Rewriter(table, "", "").edits(), size + (1 << 20))
+    if kind == "wal":
+        if not wal_is_damaged(db, ""):
+            return Plan(iter([Edit("kept", Span(0, size), why="healthy")]), size)
+        return Plan(joined(rewrite_wal(db, "", "")), size + (1 << 20))
+    raise RefusedError(
+        f"a {kind} file is not repaired alone", "repair the folder it belongs to: other files refer to its content"
+    )
+
+
+def table_needs_work(db: Database, member: str, table: Table) -> bool:
+    """Whether a table must be written again: anything in it does not verify or is out of order."""
+    if table.declined:
+        return bool(table.data_blocks) or "not read" not in table.declined
+    facts = db.facts.get(member)
+    if not isinstance(facts, TableFacts):
+        raise AssertionError(f"{member} was not walked before its repair was planned")
+    stated = table.properties.number("num.entries") if table.properties else None
+    ranges = (table.properties.number("num.range-deletions") or 0) if table.properties else 0
+    miscounted = stated is not None and facts.entries not in (stated, stated - ranges)
+    damaged = facts.bad_blocks or facts.order_faults or table.gaps or table.troubles or not table.footer
+    return bool(damaged or miscounted or db.bad_tails.get(member))
+
+
+@dataclass(slots=True)
+class Planner:
+    """Decides member by member; the MANIFEST comes last, when the sizes of all tables are known."""
+
+    db: Database
+    notes: list[str] = field(default_factory=list)
+    families: dict[int, Family] = field(default_factory=dict)
+    changed: bool = False  # the MANIFEST must be made anew
+    _family_of: dict[int, Family] = field(default_factory=dict)
+    _mender: BlobMender | None = None
+    _newest: int = 0
+
+    def edits(self) -> Iterator[Edit]:
+        """Edits of all members, each byte of the source once."""
+        db = self.db
+        version = db.version or Version(leveldb=db.leveldb)
+        self.changed = not db.trusted
+        for family in families(db):
+            self.families[family.id] = replace(family, files=dict(family.files), blobs=dict(family.blobs))
+        self._family_of = {n: f for f in self.families.values() for n in f.files}
+        self._mender = BlobMender(db)
+        for member in db.source.members:
+            kind = db.files[member.name].kind if member.name in db.files else "foreign"
+            if kind in ("manifest", "current"):
+                continue
+            yield from self._member(member.name, member.size, kind)
+        yield from self._missing()
+        yield from self._blob_lists()
+        yield from self._manifest(version)
+        self._say(version)
+
+    def _member(self, name: str, size: int, kind: names.Kind) -> Iterator[Edit]:
+        whole = Span(0, size, name)
+        if kind == "table":
+            yield from self._table(name, size)
+        elif kind == "wal" and self._is_live(name) and wal_is_damaged(self.db, name):
+            yield from joined(rewrite_wal(self.db, name, name))
+        elif kind == "blob" and self._mender and self._mender.is_damaged(name):
+            yield from joined(self._mender.edits(name))
+        elif kind == "options" and self._bad_options(name):
+            yield Edit("dropped", whole, why="an OPTIONS file that cannot be read; the engine needs none", out=name)
+        else:
+            yield Edit("kept", whole, out=name, whole=kind in _SHARED, units=self._units(name), why="healthy member")
+
+    def _units(self, name: str) -> int:
+        facts = self.db.facts.get(name)
+        return facts.good_blocks if isinstance(facts, TableFacts) else 0
+
+    def _is_live(self, name: str) -> bool:
+        return name in {n for _, n in self.db.live_wals()} or not self.db.trusted
+
+    def _bad_options(self, name: str) -> bool:
+        data = self.db.source.read(0, 1 << 20, name)
+        return b"[Version]" not in data or b"[DBOptions]" not in data or b"\0" in data
+
+    def _table(self, name: str, size: int) -> Iterator[Edit]:
+        db, number = self.db, self.db.files[name].number
+        table = db.table(name)
+        family = self._family_of.get(number)
+        listed = family.files[number] if family else None
+        drops = self._mender.lost_in(name) if self._mender else frozenset()
+        sized = listed is None or listed.size == size
+        if not table_needs_work(db, name, table) and not drops and sized:
+            yield Edit("kept", Span(0, size, name), out=name, whole=True, units=self._units(name), why="healthy member")
+            self._newest = max(self._newest, self._top(name))
+            if family and listed and (mended := self._mended_listing(name, family, listed)):
+                family.files[number] = mended
+                self.changed = True
+            return
+        if family is None:
+            why = "a damaged table that the database does not list"
+            yield Edit("dropped", Span(0, size, name), why=why, out=name)
+            return
+        self.changed = True
+        identity = (family.id, family.name, family.comparator)
+        writer = Rewriter(table, name, name, identity, drop=drops)
+        yield from writer.edits()
+        if not writer.blocks and not writer.ranges:
+            del family.files[number]
+            self.notes.append(f"nothing of {name} could be read: the new database does not list it")
+            return
+        self._newest = max(self._newest, writer.max_tag >> 8)
+        family.files[number] = self._relisted(number, writer, table, listed)
+
+    def _mended_listing(self, name: str, family: Family, listed: NewFile) -> NewFile | None:
+        """The entry of a healthy table whose range or whole-file checksum in the MANIFEST is wrong; else None."""
+        facts, order = self.db.facts.get(name), keys.order_of(family.comparator)
+        if not isinstance(facts, TableFacts) or order is None or not facts.first_key or not facts.last_key:
+            return None
+        smallest, largest, custom = listed.smallest, listed.largest, listed.custom
+        if order(facts.first_key[:-8]) < order(smallest[:-8]):
+            smallest = facts.first_key
+        if order(largest[:-8]) < order(facts.last_key[:-8]):
+            largest = facts.last_key
+        if name in self.db.bad_sums:
+            custom = tuple((tag, body) for tag, body in custom if tag not in _STALE_FIELDS)
+            self.notes.append(f"{name}: every block verifies, so the whole-file checksum is left out of the MANIFEST")
+        mended = replace(listed, smallest=smallest, largest=largest, custom=custom)
+        return mended if mended != listed else None
+
+    def _top(self, name: str) -> int:
+        facts = self.db.facts.get(name)
+        return facts.max_tag >> 8 if isinstance(facts, TableFacts) else 0
+
+    def _relisted(self, number: int, writer: Rewriter, table: Table, listed: NewFile | None) -> NewFile:
+        """The MANIFEST entry of a table that was written again; its old key range still covers what is left."""
+        if listed is None:
+            found = file_of(table, number, writer.at)
+            assert found is not None
+            return found
+        stale = _STALE_FIELDS if table.properties else _STALE_FIELDS | {edits.CUSTOM_UNIQUE_ID}
+        custom = tuple((tag, body) for tag, body in listed.custom if tag not in stale)
+        smallest, largest = listed.smallest, listed.largest
+        order = keys.order_of(writer.family[2])
+        if order and writer.first and writer.last:  # only where the old range is wrong does it change
+            smallest = writer.first if order(writer.first[:-8]) < order(smallest[:-8]) else smallest
+            largest = writer.last if order(largest[:-8]) < order(writer.last[:-8]) else largest
+        return replace(listed, size=writer.at, custom=custom, smallest=smallest, largest=largest)
+
+    def _missing(self) -> Iterator[Edit]:
+        for family in self.families.values():
+            for number in [n for n in family.files if n not in self.db.tables]:
+                del family.files[number]
+                self.changed = True
+                why = f"table {number:06d} of column family {family.name} is missing: its entries are lost"
+                self.notes.append(why)
+                yield Edit("lost", Span(0, 0, names.table_name(number)), why=why, units=-1)
+
+    def _blob_lists(self) -> Iterator[Edit]:
+        """Blob files as they are: missing ones leave the list, and without a MANIFEST those on disk join it."""
+        known = {n for f in self.families.values() for n in f.blobs}
+        for family in self.families.values():
+            for number in [n for n in family.blobs if n not in self.db.blobs]:
+                del family.blobs[number]
+                self.changed = True
+                why = f"blob file {number:06d} of column family {family.name} is missing: its values are lost"
+                self.notes.append(why)
+                yield Edit("lost", Span(0, 0, names.blob_name(number)), why=why, units=-1)
+        if self._mender is None or self.db.trusted:
+            return
+        for number, member in self.db.blobs.items():
+            gone = self.db.version is not None and number in self.db.version.removed
+            if number not in known and not gone and (found := self._mender.listing(member, number)):
+                family_id, blob_file = found
+                self.families[family_id if family_id in self.families else 0].blobs[number] = blob_file
+
+    def _manifest(self, version: Version) -> Iterator[Edit]:
+        db = self.db
+        sources = [*db.manifests.values(), *(["CURRENT"] if "CURRENT" in db.files else [])]
+        overlapping = not db.trusted and any(settle(f) for f in self.families.values())
+        self.changed = self.changed or overlapping
+        short = any(db.size(db.wals[n]) < size for n, size in version.wal_sizes.items() if n in db.wals)
+        gone = any(n >= db.oldest_wal() and n not in db.wals for n in version.wal_sizes)
+        if self._newest > version.last_sequence or self._unlevel() or short or gone:
+            self.changed = True
+        if not self.changed:
+            for name in sorted(sources):
+                yield Edit("kept", Span(0, db.size(name), name), out=name, why="healthy member")
+            return
+        for name in sorted(sources):
+            yield Edit("dropped", Span(0, db.size(name), name), why="made anew", out=name)
+        numbers = [what.number for what in db.files.values()]
+        number = max([version.next_file, *(n + 1 for n in numbers)])
+        version = replace(version, next_file=number + 1, last_sequence=max(version.last_sequence, self._newest))
+        version.leveldb = db.leveldb
+        name = names.manifest_name(number)
+        body = snapshot(self.families.values(), version)
+        yield Edit("added", None, body, "derived", "MANIFEST of what is here", out=name)
+        yield Edit("added", None, f"{name}\n".encode(), "derived", "names the new MANIFEST", out="CURRENT")
+
+    def _unlevel(self) -> bool:
+        """Files of a deep level that overlap move up, to where overlaps are legal."""
+        moved = False
+        for family in self.families.values():
+            order = keys.order_of(family.comparator)
+            if order is None:
+                continue
+            for level, files in family.levels().items():
+                ranked = sorted(files, key=lambda f: order(f.smallest[:-8])) if level else []
+                for left, right in itertools.pairwise(ranked):
+                    if order(right.smallest[:-8]) < order(left.largest[:-8]):
+                        moved = settle(family) or moved
+                        break
+        return moved
+
+    def _say(self, version: Version) -> None:
+        db = self.db
+        if self.changed and db.version is not None and not db.trusted and db.unlisted():
+            self.notes.append("tables that no edit listed were taken in; what a lost edit had deleted may appear again")
+        lost = [m for m, f in db.facts.items() if isinstance(f, TableFacts) and f.bad_blocks]
+        if lost:
+            self.notes.append(
+                "where a block is lost an older value of the same key, in an older table, may become visible"
+            )
+        self.notes.append("the new folder is opened by the same releases as the source: no format version was changed")

@@ -1,0 +1,315 @@
+"""Entries one by one for `records`, and one structure with its bytes for `show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from inspector.format import Entry, Exhibit, Query
+from inspector.formats.rocksdb import batch, blob, block, codecs, keys, kinds, layout, log, logical
+from inspector.formats.rocksdb import edit as edits
+from inspector.formats.rocksdb.check import show_key
+from inspector.formats.rocksdb.coding import MalformedError
+from inspector.formats.rocksdb.database import Database, Windowed
+from inspector.formats.rocksdb.table import Loaded, Role, Table
+from inspector.layout import Field, Layout
+from inspector.span import Span
+
+SHOWN: Final = 4096
+VALUE_LIMIT: Final = 4096
+
+
+def records(db: Database, query: Query) -> Iterator[Entry]:
+    """Entries of tables, operations of WALs, edits of MANIFESTs and blobs, in the order of the files."""
+    for member in db.source.members:
+        if query.member is not None and member.name != query.member:
+            continue
+        kind = db.files[member.name].kind if member.name in db.files else "foreign"
+        if kind == "table":
+            found = _table(db, member.name, query)
+        elif kind == "wal":
+            found = _wal(db, member.name, query)
+        elif kind == "manifest":
+            found = _manifest(db, member.name)
+        elif kind == "blob":
+            found = _blobs(db, member.name, query)
+        else:
+            continue
+        for entry in found:
+            if _wanted(entry, query):
+                yield entry
+
+
+def _wanted(entry: Entry, query: Query) -> bool:
+    if entry.span.end <= query.start or (query.end is not None and entry.span.start >= query.end):
+        return False
+    if query.damaged and entry.state == "ok":
+        return False
+    if query.deleted is not None and (entry.kind in _DELETES) != query.deleted:
+        return False
+    return not query.kinds or entry.kind in query.kinds
+
+
+_DELETES: Final = frozenset({"delete", "single-delete", "delete-with-timestamp", "range-delete"})
+
+
+def text_of(data: bytes, query: Query) -> dict[str, Any]:
+    """A value for JSON: hexadecimal, or text with --text; cut at --value-limit, its length always exact."""
+    limit = VALUE_LIMIT if query.value_limit is None else query.value_limit
+    cut = data[:limit]
+    shown = cut.decode("utf-8", "backslashreplace") if query.text else cut.hex()
+    return {"value": shown, "value_length": len(data)}
+
+
+def key_of(key: bytes, query: Query) -> str:
+    return key.decode("utf-8", "backslashreplace") if query.text else key.hex()
+
+
+def _fields(key: bytes, sequence: int, value: bytes, query: Query) -> dict[str, Any]:
+    return {"key": key_of(key, query), "sequence": sequence, **text_of(value, query)}
+
+
+def _table(db: Database, member: str, query: Query) -> Iterator[Entry]:
+    table = db.table(member)
+    if table.declined:
+        yield Entry(Span(0, table.size, member), "foreign", "not read", {"why": table.declined})
+        return
+    read = Windowed(table.read)
+    for role, handle in table.blocks():
+        if handle.end <= query.start or (query.end is not None and handle.offset >= query.end):
+            continue
+        if role not in ("data", "range-deletes"):
+            continue
+        span = Span(handle.offset, min(handle.end, table.size), member)
+        loaded = _load(table, handle, read)
+        if not loaded.ok:
+            yield Entry(span, "data_block", kinds.MARK_NAMES[kinds.STATE_MARKS[loaded.state]], {"why": loaded.why})
+            continue
+        yield from _block_entries(loaded, span, query)
+
+
+def _load(table: Table, handle: Any, read: Windowed) -> Loaded:
+    if handle.size > codecs.MAX_BLOCK:
+        return table.load(handle)
+    return table.judge(handle, read(handle.offset, handle.end - handle.offset))
+
+
+def _block_entries(loaded: Loaded, span: Span, query: Query) -> Iterator[Entry]:
+    """Entries of a block; their own spans where the block is not compressed, else the block's."""
+    try:
+        found = block.places(loaded.content)
+    except MalformedError as error:
+        yield Entry(span, "data_block", "malformed", {"why": str(error)})
+        return
+    for key, start, value_at, value_end, end in found:
+        if len(key) < 8:
+            yield Entry(span, "data_block", "malformed", {"why": "a key of less than 8 bytes"})
+            return
+        sequence, kind = keys.tag_of(key)
+        exact = Span(span.start + start, span.start + end, span.member) if loaded.type == 0 else span
+        value = loaded.content[value_at:value_end]
+        fields = _fields(key[:-8], sequence, value, query)
+        yield Entry(exact, keys.TYPE_NAMES.get(kind, f"type-{kind}"), "ok", fields)
+
+
+def _wal(db: Database, member: str, query: Query) -> Iterator[Entry]:
+    number = db.files[member].number or None
+    for record in log_records(db, member, number):
+        span = Span(record.start, record.end, member)
+        if record.fate != logical.WHOLE:
+            yield Entry(span, "wal_record", logical.FATES[record.fate], {})
+            continue
+        try:
+            for step in batch.operations(record.data):
+                if isinstance(step, batch.Op):
+                    fields = {"family": step.family, **_fields(step.key, step.sequence, step.value, query)}
+                    yield Entry(span, keys.TYPE_NAMES[step.type], "ok", fields)
+                else:
+                    yield Entry(span, "mark", "ok", {"tag": step.tag, "id": step.id[:64].hex()})
+        except MalformedError as error:
+            yield Entry(span, "wal_record", "content malformed", {"why": str(error)})
+
+
+def log_records(db: Database, member: str, number: int | None) -> Iterator[logical.Record]:
+    """Logical records of a log, lost ones and gaps among them."""
+    lost: list[log.Piece] = []
+
+    def seen() -> Iterator[log.Piece]:
+        for piece in log.LogReader(db.reader(member), db.size(member), number).pieces():
+            if piece.state in (log.UNREAD, log.BAD, log.TORN):
+                lost.append(piece)
+            yield piece
+
+    for record in logical.Assembler(max_record=db.max_unit).records(seen()):
+        while lost and lost[0].start < record.start:
+            yield _as_record(lost.pop(0))
+        yield record
+    for piece in lost:
+        yield _as_record(piece)
+
+
+def _as_record(piece: log.Piece) -> logical.Record:
+    fate = logical.CUT if piece.state == log.TORN else logical.BROKEN
+    return logical.Record(fate, b"", ((piece.start, piece.end),))
+
+
+def _manifest(db: Database, member: str) -> Iterator[Entry]:
+    for record in log_records(db, member, None):
+        span = Span(record.start, record.end, member)
+        if record.fate != logical.WHOLE:
+            yield Entry(span, "manifest_record", logical.FATES[record.fate], {})
+            continue
+        try:
+            yield Entry(span, "version_edit", "ok", _edit_fields(edits.decode(record.data)))
+        except MalformedError as error:
+            yield Entry(span, "manifest_record", "content malformed", {"why": str(error)})
+
+
+def _edit_fields(edit: edits.Edit) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in ("comparator", "log_number", "next_file", "last_sequence", "prev_log", "min_log_to_keep", "db_id"):
+        if (value := getattr(edit, name)) is not None:
+            found[name] = value
+    found["family"] = edit.family
+    if edit.add_family is not None:
+        found["add_family"] = edit.add_family
+    if edit.drop_family:
+        found["drop_family"] = True
+    if edit.deleted:
+        found["deleted"] = [{"level": level, "number": number} for level, number in edit.deleted]
+    if edit.added:
+        found["added"] = [
+            {
+                "level": new.level,
+                "number": new.number,
+                "size": new.size,
+                "smallest": show_key(new.smallest[:-8]),
+                "largest": show_key(new.largest[:-8]),
+                "sequences": [new.smallest_sequence, new.largest_sequence],
+            }
+            for new in edit.added[:1000]
+        ]
+    if edit.blobs:
+        found["blobs"] = [{"number": b.number, "count": b.count, "size": b.size} for b in edit.blobs[:1000]]
+    return found
+
+
+def _blobs(db: Database, member: str, query: Query) -> Iterator[Entry]:
+    read, size = Windowed(db.reader(member)), db.size(member)
+    compression = _compression(db, member)
+    end = size
+    try:
+        blob.footer(db.source.read(max(0, size - blob.FOOTER), blob.FOOTER, member))
+        end = size - blob.FOOTER
+    except MalformedError:
+        end = size  # never closed, or damaged: records go on to the end of the file
+    for record in blob.records(read, min(blob.HEADER, size), end):
+        span = Span(record.start, record.end, member)
+        if record.state != blob.GOOD:
+            yield Entry(span, "blob", blob.STATES[record.state], {"length": span.length})
+            continue
+        key_at = record.start + blob.RECORD_HEADER
+        fields: dict[str, Any] = {"value_length": record.value_size}
+        if record.key_size <= codecs.MAX_BLOCK and record.value_size <= db.max_unit:
+            fields["key"] = key_of(db.source.read(key_at, record.key_size, member), query)
+            raw = db.source.read(record.end - record.value_size, record.value_size, member)
+            try:
+                fields |= text_of(blob.plain(raw, compression, db.max_unit), query)
+            except MalformedError as error:
+                fields["why"] = str(error)
+        yield Entry(span, "blob", "ok", fields)
+
+
+def _compression(db: Database, member: str) -> int:
+    try:
+        return blob.header(db.source.read(0, blob.HEADER, member)).compression
+    except MalformedError:
+        return 0
+
+
+def show(db: Database, member: str, at: int) -> Exhibit | None:
+    """The block, record or footer that holds offset `at` of a member."""
+    kind = db.files[member].kind if member in db.files else None
+    if kind == "table":
+        return _show_table(db, member, at)
+    if kind in ("wal", "manifest"):
+        return _show_log(db, member, at)
+    if kind == "blob":
+        return _show_blob(db, member, at)
+    return None
+
+
+def _exhibit(
+    db: Database, title: str, span: Span, state: str, shape: Layout | None, base: int, notes: tuple[str, ...]
+) -> Exhibit:
+    data = db.source.read(span.start, min(span.length, SHOWN), span.member)
+    fields: tuple[Field, ...] = ()
+    if shape is not None:
+        body = db.source.read(base, min(span.end - base, SHOWN), span.member)
+        fields = tuple(shape.fields(body, base))
+    return Exhibit(title, span, state, "the structure that holds this offset", data, fields, notes)
+
+
+def _show_table(db: Database, member: str, at: int) -> Exhibit | None:
+    table = db.table(member)
+    if table.footer and at >= table.footer.start:
+        span = Span(table.footer.start, table.size, member)
+        shape = layout.FOOTER if table.footer.version < 6 else layout.FOOTER_CONTEXT
+        shape = layout.FOOTER_LEGACY if table.footer.legacy else shape
+        state = next((t.why for t in table.troubles if t.role == "footer"), "ok")
+        return _exhibit(db, "table footer", span, state, shape, span.start, ())
+    found = table.block_at(at)
+    if found is None:
+        gap = next((g for g in table.gaps if g[0] <= at < g[1]), None)
+        return _exhibit(db, "gap", Span(*gap, member), "no block verifies", None, 0, ()) if gap else None
+    role, handle = found
+    loaded = table.load(handle, compressed=role != "filter")
+    state = kinds.MARK_NAMES[kinds.STATE_MARKS[loaded.state]]
+    span = Span(handle.offset, min(handle.end, table.size), member)
+    notes = _block_notes(table, role, loaded)
+    return _exhibit(db, f"{role} block", span, state, layout.BLOCK_TRAILER, handle.offset + handle.size, notes)
+
+
+def _block_notes(table: Table, role: Role, loaded: Loaded) -> tuple[str, ...]:
+    notes = [f"compression {codecs.NAMES.get(loaded.type, str(loaded.type))}"]
+    if not loaded.ok:
+        return (*notes, f"stored {loaded.stored:08x}, computed {loaded.computed:08x}", loaded.why)
+    if role in ("data", "range-deletes"):
+        try:
+            pairs = block.entries(loaded.content)
+        except MalformedError as error:
+            return (*notes, str(error))
+        if pairs and all(len(key) >= 8 for key, _ in pairs):
+            notes.append(f"{len(pairs)} entries, {show_key(pairs[0][0][:-8])} to {show_key(pairs[-1][0][:-8])}")
+    return tuple(notes)
+
+
+def _show_log(db: Database, member: str, at: int) -> Exhibit | None:
+    number = db.files[member].number or None
+    for piece in log.LogReader(db.reader(member), db.size(member), number).pieces():
+        if piece.start <= at < piece.end:
+            recyclable = log.header_size(piece.type) == log.RECYCLABLE_HEADER
+            shape = layout.RECYCLABLE_HEADER if recyclable else layout.LOG_HEADER
+            known = piece.state in (log.GOOD, log.BAD, log.RELENGTH, log.TORN)
+            notes = (f"stored {piece.stored:08x}, computed {piece.computed:08x}",) if piece.state == log.BAD else ()
+            span = Span(piece.start, piece.end, member)
+            return _exhibit(
+                db, "log record", span, log.STATES[piece.state], shape if known else None, span.start, notes
+            )
+    return None
+
+
+def _show_blob(db: Database, member: str, at: int) -> Exhibit | None:
+    size = db.size(member)
+    if at < blob.HEADER:
+        span = Span(0, min(size, blob.HEADER), member)
+        return _exhibit(db, "blob file header", span, "not covered by a checksum", layout.BLOB_HEADER, 0, ())
+    for record in blob.records(Windowed(db.reader(member)), blob.HEADER, size):
+        if record.start <= at < record.end:
+            span = Span(record.start, record.end, member)
+            state = blob.STATES[record.state]
+            shape = layout.BLOB_RECORD if record.state != blob.UNREAD else None
+            if record.state == blob.UNREAD and size - record.start == blob.FOOTER:
+                shape, state = layout.BLOB_FOOTER, "footer"
+            return _exhibit(db, "blob record", span, state, shape, record.start, ())
+    return None

@@ -1,0 +1,281 @@
+"""A damaged table written again in its own format version: good blocks verbatim, everything that names them new.
+
+Only blocks that verify go in. Where a block moves and the checksums know their offset (version 6 and 7), the new
+trailer follows from the old one by arithmetic: stored - modifier(old offset) + modifier(new offset).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from inspector.format import Edit
+from inspector.formats.rocksdb import block, checksums, codecs, footer, keys, properties
+from inspector.formats.rocksdb.coding import MalformedError, put_varint, u32
+from inspector.formats.rocksdb.database import Windowed
+from inspector.formats.rocksdb.footer import TRAILER, Handle
+from inspector.formats.rocksdb.properties import PREFIX
+from inspector.formats.rocksdb.table import Role, Table
+from inspector.formats.rocksdb.walk_table import in_order
+from inspector.span import Span
+
+_M32: Final = 0xFFFFFFFF
+_COPIED: Final[tuple[Role, ...]] = ("dictionary", "range-deletes")
+# properties of the file as a whole that are not true any more, or name blocks that are not written again
+_DROPPED: Final = frozenset(
+    PREFIX + name
+    for name in (b"filter.policy", b"index.partitions", b"top-level.index.size", b"sample_for_compression.slow")
+)
+
+
+@dataclass(slots=True)
+class Rewriter:
+    """Makes the edits of one table; afterwards `size`, `tail` and the counts say what was written."""
+
+    table: Table
+    member: str
+    out: str
+    family: tuple[int, str, str] = (0, "default", keys.BYTEWISE)  # id, name, comparator
+    drop: frozenset[bytes] = frozenset()  # internal keys whose values are lost: they become deletes
+    at: int = 0
+    tail_start: int = 0
+    entries: int = 0
+    blocks: int = 0
+    types: Counter[int] = field(default_factory=Counter)
+    key_bytes: int = 0
+    value_bytes: int = 0
+    data_bytes: int = 0
+    ranges: int = 0
+    codec: int = 0
+    first: bytes | None = None
+    last: bytes | None = None
+    max_tag: int = 0
+    min_tag: int = (1 << 64) - 1
+    _index: bytearray = field(default_factory=bytearray)
+    _restarts: int = 0
+    _places: bytearray = field(default_factory=bytearray)
+    _meta: dict[bytes, Handle] = field(default_factory=dict)
+    _done: int = 0  # source bytes told about so far
+
+    def edits(self) -> Iterator[Edit]:
+        """Every byte of the source table once, and the blocks that are made anew."""
+        return joined(self._steps())
+
+    def _steps(self) -> Iterator[Edit]:
+        order = keys.order_of(self.family[2])
+        read = Windowed(self.table.read)
+        for role, handle in self.table.blocks():
+            if handle.offset < self._done or handle.end > self.table.size:
+                continue
+            yield from self._skip(handle.offset, "lost", "no block verifies here")
+            content = self._good(role, handle, read, order)
+            if content is None:
+                yield from self._leave(role, handle)
+            else:
+                yield from self._place(role, handle, content)
+        if self.table.footer is not None:
+            yield from self._skip(self.table.footer.start, "lost", "no block verifies here")
+            yield from self._skip(self.table.size, "dropped", "the footer is made anew")
+        yield from self._skip(self.table.size, "lost", "no block verifies here")
+        if self.blocks or self.ranges:
+            yield from self._new_tail()
+
+    def _skip(self, to: int, action: str, why: str) -> Iterator[Edit]:
+        if to > self._done:
+            span = Span(self._done, to, self.member)
+            self._done = to
+            yield Edit("lost" if action == "lost" else "dropped", span, why=why, out=self.out)
+
+    def _leave(self, role: Role, handle: Handle) -> Iterator[Edit]:
+        """A block that does not go into the new table: damaged, or replaced by a new one."""
+        span = Span(handle.offset, handle.end, self.member)
+        self._done = handle.end
+        if role in ("data", *_COPIED):
+            yield Edit("lost", span, why=f"{role} block does not verify", out=self.out, units=1)
+        else:
+            yield Edit("dropped", span, why=f"{role} block is made anew", out=self.out, units=1)
+
+    def _good(self, role: Role, handle: Handle, read: Windowed, order: keys.Order | None) -> list[block.Pair] | None:
+        """The entries of a block that goes in; an empty list for a dictionary."""
+        if role not in ("data", *_COPIED) or handle.size > codecs.MAX_BLOCK:
+            return None
+        loaded = self.table.judge(handle, read(handle.offset, handle.end - handle.offset))
+        if not loaded.ok:
+            return None
+        if role == "dictionary":
+            return []
+        try:
+            pairs = block.entries(loaded.content)
+        except MalformedError:
+            return None
+        if not pairs or any(len(key) < 8 for key, _ in pairs):
+            return None
+        if role == "data":
+            if not in_order([key for key, _ in pairs], self.last, order):
+                return None
+            self.codec = self.codec or loaded.type
+        return pairs
+
+    def _place(self, role: Role, handle: Handle, pairs: list[block.Pair]) -> Iterator[Edit]:
+        start, middle = handle.offset, handle.offset + handle.size
+        self._done = handle.end
+        if role == "data" and self.drop and any(key in self.drop for key, _ in pairs):
+            yield from self._remade(handle, pairs)
+            return
+        placed = Handle(self.at, handle.size)
+        if role == "data":
+            self._count(pairs, placed)
+        else:
+            if not self.tail_start:
+                self.tail_start = self.at
+            name = b"rocksdb.compression_dict" if role == "dictionary" else b"rocksdb.range_del"
+            self._meta[name] = placed
+            self.ranges += len(pairs)
+        self.at = placed.end
+        base = self.table.context.base or 0
+        old, new = checksums.modifier(base, start), checksums.modifier(base, placed.offset)
+        if old == new:
+            yield Edit("kept", Span(start, handle.end, self.member), units=1, out=self.out)
+            return
+        trailer = self.table.read(middle, TRAILER)
+        sealed = (u32(trailer, 1) - old + new) & _M32
+        yield Edit("kept", Span(start, middle, self.member), units=1, out=self.out)
+        yield Edit(
+            "corrected",
+            Span(middle, handle.end, self.member),
+            trailer[:1] + sealed.to_bytes(4, "little"),
+            "derived",
+            f"checksum for the block's new offset {placed.offset}",
+            out=self.out,
+        )
+
+    def _remade(self, handle: Handle, pairs: list[block.Pair]) -> Iterator[Edit]:
+        """A data block with deletes for the entries whose values are lost, stored uncompressed."""
+        pairs = [(key[:-8] + bytes([keys.DELETE]) + key[-7:], b"") if key in self.drop else (key, value)
+                 for key, value in pairs]  # fmt: skip
+        body = block.build(pairs)
+        self._count(pairs, Handle(self.at, len(body)))
+        made = self._added(body, "")
+        why = "entries whose blob values are lost became deletes"
+        yield Edit("corrected", Span(handle.offset, handle.end, self.member), made.data, "derived", why, 1, self.out)
+
+    def _count(self, pairs: list[block.Pair], placed: Handle) -> None:
+        self.blocks += 1
+        self.entries += len(pairs)
+        self.types.update(key[-8] for key, _ in pairs)
+        self.key_bytes += sum(len(key) for key, _ in pairs)
+        self.value_bytes += sum(len(value) for _, value in pairs)
+        self.data_bytes += placed.size + TRAILER
+        tags = [key[:-9:-1] for key, _ in pairs]
+        self.max_tag = max(self.max_tag, int.from_bytes(max(tags), "big"))
+        self.min_tag = min(self.min_tag, int.from_bytes(min(tags), "big"))
+        self.first, self.last = self.first or pairs[0][0], pairs[-1][0]
+        # every index entry is a restart: full key, full handle, the one shape that all releases read
+        self._places += len(self._index).to_bytes(4, "little")
+        self._restarts += 1
+        self._index += _entry(self.last, footer.put_handle(placed))
+
+    def _new_tail(self) -> Iterator[Edit]:
+        table = self.table
+        self.tail_start = self.tail_start or self.at
+        legacy = table.leveldb or (table.footer is not None and table.footer.legacy)
+        places = self._places or bytearray(4)
+        index = bytes(self._index + places + max(1, self._restarts).to_bytes(4, "little"))
+        index_at = Handle(self.at, len(index))
+        yield self._added(index, "index over the blocks that are here")
+        if not table.leveldb:
+            self._meta[b"rocksdb.properties"] = Handle(self.at, 0)
+            pairs = sorted(self._properties(index_at).items())
+            body = block.build(pairs, interval=len(pairs) + 1)
+            self._meta[b"rocksdb.properties"] = Handle(self.at, len(body))
+            yield self._added(body, "properties counted anew")
+        if table.context.version >= 6:
+            self._meta[b"rocksdb.index"] = index_at
+        meta = block.build([(n, footer.put_handle(h)) for n, h in sorted(self._meta.items())], interval=1)
+        meta_at = Handle(self.at, len(meta))
+        yield self._added(meta, "metaindex")
+        version, base = max(table.context.version, 0), table.context.base or 0
+        version = version or (0 if legacy else 2)
+        end = footer.encode(version, table.context.checksum, base, meta_at, index_at, self.at, legacy)
+        self.at += len(end)
+        yield Edit("added", None, end, "derived", "footer", out=self.out)
+
+    def _added(self, body: bytes, why: str) -> Edit:
+        context = self.table.context
+        sealed = checksums.block_checksum(context.checksum, body + b"\0")
+        sealed = (sealed + checksums.modifier(context.base or 0, self.at)) & _M32
+        if context.checksum == checksums.NONE:
+            sealed = 0
+        self.at += len(body) + TRAILER
+        return Edit("added", None, body + b"\0" + sealed.to_bytes(4, "little"), "derived", why, out=self.out)
+
+    def _properties(self, index: Handle) -> dict[bytes, bytes]:
+        """The table's own properties with the counts of what is here; without them, what is needed to read it."""
+        known = self.table.properties
+        raw = {k: v for k, v in known.raw.items() if k not in _DROPPED} if known else self._assumed()
+        deleted = sum(self.types[t] for t in (*keys.REMOVES, keys.RANGE_DELETE)) + self.ranges
+        counts = {
+            "num.entries": self.entries + self.ranges,
+            "deleted.keys": deleted,
+            "merge.operands": self.types[keys.MERGE],
+            "num.range-deletions": self.ranges,
+            "num.data.blocks": self.blocks,
+            "num.filter_entries": 0,
+            "data.size": self.data_bytes,
+            "index.size": index.size + TRAILER,
+            "filter.size": 0,
+            "raw.key.size": self.key_bytes,
+            "raw.value.size": self.value_bytes,
+            "index.key.is.user.key": 0,
+            "index.value.is.delta.encoded": 0,
+            "tail.start.offset": self.tail_start,
+        }
+        for name, value in counts.items():
+            raw[PREFIX + name.encode()] = properties.number(value)
+        raw[properties.INDEX_TYPE] = bytes(4)
+        return raw
+
+    def _assumed(self) -> dict[bytes, bytes]:
+        number, name, comparator = self.family
+        version = max(self.table.context.version, 0)
+        codec = codecs.NAMES.get(self.codec, "none")
+        named = {"none": "NoCompression", "snappy": "Snappy", "zlib": "Zlib", "bzip2": "BZip2"}
+        text = named.get(codec, codec.upper())
+        if version >= 7:  # compression manager and the types in use (table/table_properties.h)
+            text = f"BuiltinV2;{self.codec:02X};"
+        return {
+            PREFIX + b"column.family.id": properties.number(number),
+            PREFIX + b"column.family.name": name.encode(),
+            PREFIX + b"comparator": comparator.encode(),
+            PREFIX + b"compression": text.encode(),
+            PREFIX + b"format.version": properties.number(0),
+            PREFIX + b"merge.operator": b"nullptr",
+            PREFIX + b"prefix.extractor.name": b"nullptr",
+        }
+
+
+def _entry(key: bytes, value: bytes) -> bytes:
+    return bytes([0]) + put_varint(len(key)) + put_varint(len(value)) + key + value
+
+
+def joined(edits: Iterable[Edit]) -> Iterator[Edit]:
+    """The same edits, with neighbouring runs of kept bytes as one."""
+    held: Edit | None = None
+    for edit in edits:
+        if (
+            held is not None
+            and held.origin is not None
+            and edit.origin is not None
+            and held.action == edit.action == "kept"
+            and (held.out, held.origin.member, held.origin.end) == (edit.out, edit.origin.member, edit.origin.start)
+        ):
+            span = Span(held.origin.start, edit.origin.end, edit.origin.member)
+            held = Edit("kept", span, units=held.units + edit.units, out=edit.out)
+            continue
+        if held is not None:
+            yield held
+        held = edit
+    if held is not None:
+        yield held

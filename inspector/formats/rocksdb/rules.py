@@ -1,0 +1,244 @@
+"""What can be wrong with a RocksDB or LevelDB database: codes never change meaning and are never reused.
+
+`loader` quotes RocksDB 9.8.4 as measured; `loader.py` answers for a whole database.
+"""
+
+from __future__ import annotations
+
+from inspector.finding import Rule, Severity
+
+E, W, N = Severity.ERROR, Severity.WARNING, Severity.NOTE
+_STOPS = (
+    "Opens. Iteration stops at that block with `Corruption: block checksum mismatch`; keys outside it can be read. "
+)
+_REFUSES = "Open fails: the table's footer, metaindex, properties and index are read when the database is opened."
+_REPAIR_DB = "RepairDB moves the whole table to lost/. "
+_REPAIR = "inspector repair DB -o NEWDB keeps every block that verifies."
+_COPY = "Do not start the program on this folder; copy the folder first. "
+_TABLE = "table/block_based/block_based_table_reader.cc"
+_LOG = "db/log_reader.cc"
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "RDB001", "data-block-checksum", E, "a data block does not match its checksum",
+        "The index, or the blocks around it, say where the block lies; its bytes are not those that were written. "
+        "All its entries are untrusted. The message names the keys it covered.",
+        _STOPS + _REPAIR_DB, _REPAIR, "table/format.cc VerifyBlockChecksum",
+    ),
+    Rule(
+        "RDB002", "data-block-content", E, "a data block verifies but its content makes no sense",
+        "The checksum holds, but the block does not decompress or its entries do not fit: it was written that way, "
+        "or a compression dictionary is lost.",
+        "Opens; reading the block gives `Corruption: Corrupted compressed block contents` or `bad entry in block`.",
+        _REPAIR, "table/block_based/block.cc",
+    ),
+    Rule(
+        "RDB003", "index-block", W, "an index block is damaged; its data blocks were found without it",
+        "The index only says where data blocks end. They lie back to back, so they are carved one after another.",
+        _REFUSES + " " + _REPAIR_DB, _REPAIR, _TABLE,
+    ),
+    Rule(
+        "RDB004", "table-metadata", W, "the metaindex or properties of a table are damaged",
+        "Names and counts of the table; no entry is in them. What they say is found again from the blocks themselves.",
+        _REFUSES + " " + _REPAIR_DB, _REPAIR, "table/meta_blocks.cc",
+    ),
+    Rule(
+        "RDB005", "table-footer", W, "the footer of a table is damaged or missing",
+        "The last 53 bytes name the checksum type and the metaindex. Both follow from the blocks themselves.",
+        _REFUSES + " " + _REPAIR_DB, _REPAIR, "table/format.cc Footer::DecodeFrom",
+    ),
+    Rule(
+        "RDB006", "filter-block", W, "a filter block is damaged",
+        "Filters spare reads; no entry is in them.",
+        "Opens; reads that ask the filter fail or go on without it, by release.", _REPAIR,
+        "table/block_based/filter_policy.cc",
+    ),
+    Rule(
+        "RDB007", "range-deletes-lost", E, "the block of range deletes of a table is damaged",
+        "The ranges that this table deleted are not known: old values under them may appear again after a repair.",
+        _REFUSES, _REPAIR + " It cannot know the ranges: compare with another copy.", _TABLE,
+    ),
+    Rule(
+        "RDB008", "dictionary-lost", E, "the compression dictionary of a table is damaged",
+        "Blocks that were compressed with it cannot be decompressed without it, though their checksums hold.",
+        _REFUSES, "Look for another copy of this file; only blocks stored uncompressed can be saved.", _TABLE,
+    ),
+    Rule(
+        "RDB009", "table-gap", E, "bytes of a table in which no block verifies",
+        "Data blocks were due here, and the index that would tell where each ends is lost too.",
+        _REFUSES + " " + _REPAIR_DB, _REPAIR, _TABLE,
+    ),
+    Rule(
+        "RDB010", "table-truncated", E, "a table is shorter than the MANIFEST says",
+        "Its end is missing, and with it the index and the footer. Every block that is left is found by carving.",
+        "Open fails: `Corruption: Sst file size mismatch` or `file is too short`. " + _REPAIR_DB, _REPAIR,
+        "db/version_builder.cc, table/format.cc",
+    ),
+    Rule(
+        "RDB011", "table-missing", E, "a table that the MANIFEST lists is not there",
+        "All its entries are gone from this folder.",
+        "Open fails: `IO error: No such file or directory`.",
+        "Look for it in backups, in lost/, and among deleted files, before anything writes to the disk.",
+        "db/version_set.cc",
+    ),
+    Rule(
+        "RDB012", "table-unlisted", W, "a table on disk that no edit of the MANIFEST lists",
+        "With a damaged MANIFEST this is most likely live data. With a sound one it is left over from an "
+        "interrupted flush or compaction, and only a note.",
+        "A read-write open DELETES it, without a word.", _COPY + _REPAIR, "db/db_impl/db_impl_files.cc",
+    ),
+    Rule(
+        "RDB013", "table-size", W, "a table's size differs from the MANIFEST though its blocks are whole",
+        "Bytes were added after its footer, or the MANIFEST entry is damaged.",
+        "Open fails: `Corruption: Sst file size mismatch`.", _REPAIR, "db/version_set.cc",
+    ),
+    Rule(
+        "RDB014", "file-checksum", E, "a table does not match the whole-file checksum in the MANIFEST",
+        "The checksum was recorded when the file was written.",
+        "Only seen with VerifyFileChecksums and when files are imported.", "Restore the file from a copy.",
+        "db/version_edit.h kFileChecksum",
+    ),
+    Rule(
+        "RDB015", "keys-out-of-order", E, "the keys of a table do not ascend",
+        "The blocks verify, so they were written this way, or a block stands in the wrong place. Lookups miss keys.",
+        "Opens. Iteration and lookups skip keys silently; a compaction ends with `Corruption: Compaction sees "
+        "out-of-order keys`.",
+        _REPAIR, "table/block_based/block_based_table_builder.cc",
+    ),
+    Rule(
+        "RDB016", "key-outside-range", W, "a table holds keys outside the range that the MANIFEST gives it",
+        "Lookups choose files by that range.",
+        "Opens. Keys outside the range cannot be looked up.", _REPAIR, "db/version_edit.h FileMetaData",
+    ),
+    Rule(
+        "RDB017", "level-overlap", W, "two tables of a level below the first overlap",
+        "Below level 0 each key lies in one file at most.",
+        "Open fails with force_consistency_checks: `Corruption: L1 has overlapping ranges`.", _REPAIR,
+        "db/version_builder.cc CheckConsistency",
+    ),
+    Rule(
+        "RDB018", "sequence-above-last", W, "entries are newer than the database's last sequence number",
+        "The MANIFEST's number is older than its tables: an edit is missing, or a table comes from another time.",
+        "Opens; such entries are invisible until the number has passed them.", _REPAIR, "db/version_set.cc",
+    ),
+    Rule(
+        "RDB019", "count-mismatch", W, "a table holds another number of entries than its properties say",
+        "All its blocks verify, and yet their entries are not as many as were counted when it was written.",
+        "Opens; a compaction may end with `Corruption: Compaction number of input keys`.", _REPAIR,
+        "table/table_properties.cc",
+    ),
+    Rule(
+        "RDB020", "wal-record-checksum", E, "a WAL record does not match its checksum",
+        "What follows confirms where it ends, so exactly this record is lost.",
+        "Point-in-time recovery, the default, drops this record and every later one WITHOUT A WORD; "
+        "kAbsoluteConsistency refuses to open; kSkipAnyCorruptedRecords loses the rest of the 32 KiB block.",
+        _COPY + _REPAIR, _LOG,
+    ),
+    Rule(
+        "RDB021", "wal-gap", E, "bytes of a WAL in which no record verifies",
+        "Records were due here; the stretch ends at the next one that verifies.",
+        "As for a bad record: everything after it is dropped silently by default.", _COPY + _REPAIR, _LOG,
+    ),
+    Rule(
+        "RDB022", "log-torn-tail", N, "the last record of a log is cut off",
+        "A write that had not finished when the process or the machine stopped. It was never acknowledged as synced.",
+        "Recovers without it.", "Nothing to do.", _LOG,
+    ),
+    Rule(
+        "RDB023", "wal-batch-malformed", E, "a WAL record verifies but holds no sound write batch",
+        "The checksum holds, so it was written this way, or by a newer release.",
+        "Recovery stops there, or fails: `Corruption: unknown WriteBatch tag`.", _REPAIR, "db/write_batch.cc",
+    ),
+    Rule(
+        "RDB024", "log-length-corrected", W, "the length field of a log record was wrong and could be restored",
+        "The checksum does not cover the length, but only one length makes it hold.",
+        "As for a bad record.", _COPY + _REPAIR, _LOG,
+    ),
+    Rule(
+        "RDB025", "wal-sequence-jump", N, "sequence numbers jump between WAL records",
+        "After damage the jump says how many operations are lost. Without damage it is legal: writes without WAL, "
+        "ingested files and transactions use numbers up.",
+        "Recovers.", "Nothing to do where no damage is near.", "db/db_impl/db_impl_open.cc",
+    ),
+    Rule(
+        "RDB026", "manifest-damaged", E, "a record of the MANIFEST is damaged",
+        "The set of live files cannot be taken from it with certainty; properties of the tables say the rest.",
+        "Open fails: `Corruption: checksum mismatch`. If only the end is missing it opens with fewer files "
+        "and DELETES the others.",
+        _COPY + _REPAIR, "db/version_set.cc",
+    ),
+    Rule(
+        "RDB027", "manifest-truncated", E, "the MANIFEST ends inside a record",
+        "Edits after that are missing: tables on disk may be unlisted.",
+        "Opens WITHOUT the lost edits, and a read-write open DELETES every table they would have listed.",
+        _COPY + _REPAIR, "db/version_set.cc",
+    ),
+    Rule(
+        "RDB028", "manifest-edit-malformed", E, "a MANIFEST record verifies but is no version edit that is known",
+        "It was written this way, or by a newer release.",
+        "Open fails: `Corruption: VersionEdit`.", _REPAIR, "db/version_edit.cc",
+    ),
+    Rule(
+        "RDB029", "current-dangling", W, "CURRENT is missing, empty or does not lead to a MANIFEST",
+        "CURRENT holds the MANIFEST's name and a line feed. It is replaced with each new MANIFEST.",
+        "Open fails: `does not exist (create_if_missing is false)` or `Corruption: CURRENT file corrupted`; with "
+        "create_if_missing a missing CURRENT means a NEW DATABASE over the old one.",
+        _COPY + _REPAIR, "db/version_set.cc GetCurrentManifestPath",
+    ),
+    Rule(
+        "RDB030", "blob-record", E, "a blob record is damaged",
+        "The value, or the key before it, does not match its checksum: this one value is lost.",
+        "Opens; reading that key gives `Corruption: Blob CRC mismatch`. RepairDB breaks even healthy databases "
+        "with blob files (facebook/rocksdb#13884).",
+        _REPAIR, "db/blob/blob_log_format.h",
+    ),
+    Rule(
+        "RDB031", "blob-missing", E, "tables refer to values in a blob file that is not there or too short",
+        "The values of these keys are not in this folder.",
+        "Open fails where the MANIFEST lists the file; else reads give `Invalid blob file number`.",
+        "Look for the file in backups.", "db/blob/blob_index.h",
+    ),
+    Rule(
+        "RDB032", "blob-frame", W, "the header or footer of a blob file is damaged",
+        "Records carry their keys and their own checksums; none is lost.",
+        "Reading any value of the file fails.", _REPAIR, "db/blob/blob_log_format.h",
+    ),
+    Rule(
+        "RDB033", "options-unreadable", W, "the newest OPTIONS file cannot be read",
+        "It only matters to programs that load their options from it.",
+        "Opens; LoadLatestOptions fails.", "Delete it, or restore it; the database does not need it.",
+        "options/options_parser.cc",
+    ),
+    Rule(
+        "RDB034", "in-use", N, "another process has this database open",
+        "What is read here may change while it is read: the newest entries may be in its memory only.",
+        "The owner runs.", "Stop the program, or inspect a copy, and scan again.", "env/io_posix.cc LockOrUnlock",
+    ),
+    Rule(
+        "RDB035", "table-not-read", W, "a table of a kind, or a size of block, that inspector does not read",
+        "Plain and cuckoo tables have no checksums; a block above 64 MiB is not decoded.",
+        "Reads them.", "Use RocksDB's own sst_dump for these.", "table/plain, table/cuckoo",
+    ),
+    Rule(
+        "RDB036", "wal-missing", E, "a WAL that the MANIFEST lists is not there, or shorter than it was synced",
+        "Operations that were acknowledged as durable are gone.",
+        "With track_and_verify_wals_in_manifest open fails: `Missing WAL`; without it the loss goes unnoticed.",
+        "Look for the file in backups and in a separate WAL folder (wal_dir).", "db/wal_edit.cc",
+    ),
+    Rule(
+        "RDB037", "no-checksums", N, "a table was written without checksums",
+        "Damage inside its blocks can only be noticed where it breaks their structure.",
+        "Opens.", "Nothing to do.", "table/format.cc",
+    ),
+    Rule(
+        "RDB038", "blob-gap", E, "bytes of a blob file in which no record verifies",
+        "Blob records were due here; the stretch ends at the next one that verifies.",
+        "Reading those keys fails.", _REPAIR, "db/blob/blob_log_format.h",
+    ),
+    Rule(
+        "RDB039", "manifest-missing", E, "no MANIFEST can be read",
+        "Column families, levels and the set of live tables are taken from the tables' own properties.",
+        "Open fails.", _COPY + _REPAIR, "db/version_set.cc",
+    ),
+)  # fmt: skip
+BY_CODE = {rule.code: rule for rule in RULES}

@@ -1,0 +1,163 @@
+"""What a MANIFEST says the database is: column families, levels, files, numbers, replayed from its edits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from inspector.formats.rocksdb.coding import MalformedError
+from inspector.formats.rocksdb.edit import BlobFile, Edit, NewFile, decode
+from inspector.formats.rocksdb.keys import BYTEWISE
+from inspector.formats.rocksdb.log import BAD, STATES, TORN, UNREAD, LogReader, Piece, Read
+from inspector.formats.rocksdb.logical import FATES, WHOLE, Assembler
+
+MAX_EDITS_KEPT: Final = 100
+
+
+@dataclass(slots=True)
+class Family:
+    """One column family; `files` by number, with their level inside."""
+
+    id: int
+    name: str
+    comparator: str = BYTEWISE
+    log_number: int = 0
+    files: dict[int, NewFile] = field(default_factory=dict)
+    blobs: dict[int, BlobFile] = field(default_factory=dict)
+    garbage: dict[int, tuple[int, int]] = field(default_factory=dict)  # blob file -> count, bytes
+    others: list[tuple[int, bytes]] = field(default_factory=list)
+    assumed: bool = False  # no edit that survived added it
+
+    def levels(self) -> dict[int, list[NewFile]]:
+        """Files by level; level 0 newest first, deeper levels by smallest key."""
+        found: dict[int, list[NewFile]] = {}
+        for file in self.files.values():
+            found.setdefault(file.level, []).append(file)
+        for level, files in found.items():
+            if level == 0:
+                files.sort(key=lambda f: (-f.largest_sequence, -f.number))
+            else:
+                files.sort(key=lambda f: f.smallest)
+        return dict(sorted(found.items()))
+
+
+@dataclass(slots=True)
+class Version:
+    """The state after all edits that could be read; `faults` are MANIFEST bytes and what is wrong with them."""
+
+    families: dict[int, Family] = field(default_factory=dict)
+    dropped: dict[int, str] = field(default_factory=dict)
+    db_id: str | None = None
+    next_file: int = 0
+    last_sequence: int = 0
+    prev_log: int = 0
+    min_log_to_keep: int = 0
+    max_family: int = 0
+    edits: int = 0
+    leveldb: bool = True  # until an edit has a tag that only RocksDB writes
+    wal_sizes: dict[int, int] = field(default_factory=dict)
+    removed: set[int] = field(default_factory=set)  # file numbers that an edit deleted and none added again
+    faults: list[tuple[int, int, str]] = field(default_factory=list)
+    fault_count: int = 0
+
+    def family(self, number: int) -> Family:
+        if number not in self.families:
+            name = "default" if number == 0 else f"cf-{number}"
+            self.families[number] = Family(number, name, assumed=number != 0)
+        return self.families[number]
+
+    def fault(self, start: int, end: int, why: str) -> None:
+        self.fault_count += 1
+        if len(self.faults) < MAX_EDITS_KEPT:
+            self.faults.append((start, end, why))
+
+    def live_tables(self) -> Iterator[tuple[Family, NewFile]]:
+        for family in self.families.values():
+            for file in family.files.values():
+                yield family, file
+
+    @property
+    def damaged(self) -> bool:
+        return bool(self.fault_count)
+
+    def apply(self, edit: Edit) -> None:
+        """One edit; the engine's VersionBuilder refuses what does not fit, this takes it as it comes."""
+        self.edits += 1
+        for name in ("next_file", "last_sequence", "prev_log", "min_log_to_keep", "max_family"):
+            if (value := getattr(edit, name)) is not None:
+                setattr(self, name, max(value, getattr(self, name)) if name != "prev_log" else value)
+        if edit.db_id is not None:
+            self.db_id = edit.db_id
+        self.wal_sizes.update({number: size for number, size in edit.wals if size is not None})
+        if edit.drop_family:
+            gone = self.families.pop(edit.family, None)
+            self.dropped[edit.family] = gone.name if gone else ""
+            return
+        family = self.family(edit.family)
+        if edit.add_family is not None:
+            family.name, family.assumed = edit.add_family, False
+        if edit.comparator is not None:
+            family.comparator = edit.comparator
+        if edit.log_number is not None:
+            family.log_number = max(family.log_number, edit.log_number)
+        for _, number in edit.deleted:
+            family.files.pop(number, None)
+            self.removed.add(number)
+        for new in edit.added:
+            family.files[new.number] = new
+            self.removed.discard(new.number)
+        self._blobs(family, edit)
+
+    def _blobs(self, family: Family, edit: Edit) -> None:
+        for blob in edit.blobs:
+            family.blobs[blob.number] = blob
+        for waste in edit.garbage:
+            count, size = family.garbage.get(waste.number, (0, 0))
+            family.garbage[waste.number] = count + waste.count, size + waste.size
+            known = family.blobs.get(waste.number)
+            if known and known.count <= count + waste.count:  # all garbage: the file is obsolete
+                del family.blobs[waste.number]
+                self.removed.add(waste.number)
+        family.others.extend(edit.others[: 64 - len(family.others)])
+
+
+def replay(read: Read, size: int, version: Version | None = None) -> Version:
+    """The version that a MANIFEST of `size` bytes gives; every fault is kept with its bytes."""
+    version = version or Version()
+    group: list[Edit] = []
+
+    def noted(pieces: Iterable[Piece]) -> Iterator[Piece]:
+        for piece in pieces:
+            if piece.state in (BAD, UNREAD, TORN):
+                version.fault(piece.start, piece.end, STATES[piece.state])
+            yield piece
+
+    for record in Assembler().records(noted(LogReader(read, size).pieces())):
+        if record.fate != WHOLE:
+            version.fault(record.start, record.end, FATES[record.fate])
+            group.clear()
+            continue
+        try:
+            edit = decode(record.data)
+        except MalformedError as error:
+            version.fault(record.start, record.end, str(error))
+            continue
+        if edit.db_id or edit.remaining is not None or edit.family or edit.max_family or edit.others:
+            version.leveldb = False
+        if any(new.custom for new in edit.added):
+            version.leveldb = False
+        if edit.remaining is None:
+            for waiting in group:  # the rest of its group was lost; what is here did happen
+                version.apply(waiting)
+            group.clear()
+            version.apply(edit)
+            continue
+        group.append(edit)
+        if edit.remaining == 0:
+            for waiting in group:
+                version.apply(waiting)
+            group.clear()
+    if group:
+        version.fault(size, size, f"an atomic group of edits is not complete: {len(group)} are here")
+    return version

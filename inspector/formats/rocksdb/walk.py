@@ -1,0 +1,170 @@
+"""Every byte of every member once: tables block by block, logs record by record, blob files, and the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
+from inspector.formats.rocksdb import batch, blob, kinds, log, logical
+from inspector.formats.rocksdb import edit as edits
+from inspector.formats.rocksdb.coding import MalformedError
+from inspector.formats.rocksdb.database import Database, Windowed
+from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, Tiles
+from inspector.formats.rocksdb.walk_table import walk_table
+
+MAX_JUMPS = 100
+MAX_WHY = 1000
+
+
+def walk(db: Database) -> Iterator[Stretch]:
+    """All members in the source's order."""
+    for member in db.source.members:
+        if not member.size:
+            continue
+        what = db.files.get(member.name)
+        kind = what.kind if what else "foreign"
+        if kind == "table":
+            yield from walk_table(db, member.name)
+        elif kind in ("wal", "manifest"):
+            yield from walk_log(db, member.name, kind == "manifest")
+        elif kind == "blob":
+            yield from walk_blob(db, member.name)
+        elif kind == "current":
+            yield tile(0, member.size, FRAME, kinds.CURRENT, member=member.name)
+        elif kind in ("options", "identity", "info-log", "temp", "lock"):
+            yield tile(0, member.size, OPAQUE, kinds.TEXT, member=member.name)
+        else:
+            yield tile(0, member.size, OPAQUE, kinds.FOREIGN, member=member.name)
+
+
+_MARKS = {log.BAD: kinds.CHECKSUM, log.RELENGTH: kinds.RELENGTH, log.TORN: kinds.TORN}
+
+
+def walk_log(db: Database, member: str, manifest: bool) -> Iterator[Stretch]:
+    """A WAL or MANIFEST; a record in fragments is judged when its last one was seen."""
+    facts = LogFacts()
+    db.facts[member] = facts
+    tiles = Tiles(member)
+    number = None if manifest else db.files[member].number or None
+    waiting: dict[int, tuple[log.Piece, int]] = {}  # fragments whose logical record is not known yet
+
+    def seen() -> Iterator[log.Piece]:
+        for piece in log.LogReader(db.reader(member), db.size(member), number).pieces():
+            waiting[piece.start] = (piece, _MARKS.get(piece.state, 0))
+            yield piece
+
+    assembler = logical.Assembler(max_record=db.max_unit)
+    for record in assembler.records(seen()):
+        mark = _judge(record, facts, manifest)
+        for start, _ in record.spans:
+            piece, own = waiting[start]
+            waiting[start] = (piece, own or mark)
+        waiting = _flush(waiting, tiles, facts, manifest, record.end)
+        if tiles.full:
+            yield tiles.take()
+    _flush(waiting, tiles, facts, manifest, db.size(member))
+    yield tiles.take()
+
+
+def _flush(
+    waiting: dict[int, tuple[log.Piece, int]], tiles: Tiles, facts: LogFacts, manifest: bool, end: int
+) -> dict[int, tuple[log.Piece, int]]:
+    """Tile the pieces before `end`; those after it wait for their record."""
+    left: dict[int, tuple[log.Piece, int]] = {}
+    for start, (piece, mark) in waiting.items():
+        if start >= end:
+            left[start] = (piece, mark)
+            continue
+        _tile(piece, mark, tiles, facts, manifest)
+    return left
+
+
+def _tile(piece: log.Piece, mark: int, tiles: Tiles, facts: LogFacts, manifest: bool) -> None:
+    if piece.state in (log.UNREAD, log.BAD, log.TORN) and facts.bad_start is None:
+        facts.bad_start = piece.start
+        facts.records_before_bad, facts.operations_before_bad = facts.records, facts.operations
+    if piece.state == log.PAD:
+        tiles.add(piece.end, FRAME, kinds.TRAILER)
+    elif piece.state == log.EMPTY:
+        tiles.add(piece.end, FREE, kinds.PREALLOCATED)
+    elif piece.state == log.STALE:
+        tiles.add(piece.end, FREE, kinds.STALE)
+    elif piece.state == log.UNREAD:
+        tiles.add(piece.end, GAP, kinds.LOST, kinds.GONE)
+    else:
+        kind = kinds.MANIFEST_RECORD if manifest else kinds.WAL_RECORD
+        tiles.add(piece.end, UNIT, kind, mark, piece.stored, piece.computed)
+
+
+def _judge(record: logical.Record, facts: LogFacts, manifest: bool) -> int:
+    """The mark of a logical record, from what it holds."""
+    if record.fate == logical.CUT:
+        return kinds.TORN
+    if record.fate != logical.WHOLE:
+        facts.lost_records += 1
+        return kinds.UNCHECKED if record.fate == logical.TOO_LARGE else kinds.FRAGMENT
+    facts.records += 1
+    try:
+        if manifest:
+            edits.decode(record.data)
+        else:
+            _count(record, facts)
+    except MalformedError as error:
+        if len(facts.why) < MAX_WHY:
+            facts.why[record.start] = str(error)
+        return kinds.CONTENT
+    return kinds.SOUND
+
+
+def _count(record: logical.Record, facts: LogFacts) -> None:
+    sequence, count = batch.header(record.data)
+    if facts.first_sequence is None:
+        facts.first_sequence = sequence
+    if facts.next_sequence is not None and sequence != facts.next_sequence and count:
+        facts.jump_count += 1
+        if len(facts.jumps) < MAX_JUMPS:
+            facts.jumps.append((record.start, facts.next_sequence, sequence))
+    facts.next_sequence = max(facts.next_sequence or 0, sequence + count)
+    for step in batch.operations(record.data):
+        if isinstance(step, batch.Op):
+            facts.operations += 1
+            facts.families[step.family] += 1
+
+
+def walk_blob(db: Database, member: str) -> Iterator[Stretch]:
+    """A blob file: header, records, footer if it was closed."""
+    facts = BlobFacts()
+    db.facts[member] = facts
+    read, size = Windowed(db.reader(member)), db.size(member)
+    tiles = Tiles(member)
+    start = end = 0
+    try:
+        blob.header(read(0, blob.HEADER))
+    except MalformedError as error:
+        facts.header_why = str(error)
+    start = min(blob.HEADER, size)
+    tiles.add(start, UNIT, kinds.BLOB_HEADER, kinds.SHAPE if facts.header_why else 0)
+    end = size
+    foot = db.source.read(max(start, size - blob.FOOTER), blob.FOOTER, member)
+    closed = False
+    try:
+        found = blob.footer(foot)
+        closed, end = True, size - blob.FOOTER
+        facts.footer_count = found.count
+        facts.footer_why = "" if found.crc_right else "its checksum does not match"
+    except MalformedError as error:
+        facts.footer_why = str(error)
+    for record in blob.records(read, start, end):
+        if record.state == blob.UNREAD:
+            tiles.add(record.end, GAP, kinds.LOST, kinds.GONE)
+        else:
+            mark = {blob.GOOD: kinds.SOUND, blob.TORN: kinds.TORN}.get(record.state, kinds.CHECKSUM)
+            facts.records += mark == kinds.SOUND
+            facts.bad += mark != kinds.SOUND
+            tiles.add(record.end, UNIT, kinds.BLOB_RECORD, mark, record.stored, record.computed)
+        if tiles.full:
+            yield tiles.take()
+    if closed:
+        tiles.add(size, UNIT, kinds.BLOB_FOOTER, kinds.CHECKSUM if facts.footer_why else 0)
+    if tiles.starts:
+        yield tiles.take()

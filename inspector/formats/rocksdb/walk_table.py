@@ -1,0 +1,160 @@
+"""One table, block by block: checksum, decompression, entries, key order, and the sums of all that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from crc32c import crc32c
+
+from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
+from inspector.formats.rocksdb import blob, block, codecs, keys, kinds
+from inspector.formats.rocksdb.coding import MalformedError
+from inspector.formats.rocksdb.database import Database, Windowed
+from inspector.formats.rocksdb.facts import MAX_LOST, TableFacts, Tiles
+from inspector.formats.rocksdb.footer import Handle
+from inspector.formats.rocksdb.table import BEYOND, OK, Loaded, Role, Table
+
+_NO_BLOCK = Handle(0, 0)
+
+
+def walk_table(db: Database, member: str) -> Iterator[Stretch]:
+    """Tiles of one table, and its facts."""
+    table, size = db.table(member), db.size(member)
+    facts = TableFacts()
+    db.facts[member] = facts
+    db.bad_tails.pop(member, None)
+    if table.declined and not table.data_blocks:
+        if "not read" in table.declined:
+            yield tile(0, size, OPAQUE, kinds.FOREIGN, member=member)
+        else:
+            yield tile(0, size, GAP, kinds.LOST, kinds.GONE, member)
+        return
+    order = order_for(db, table)
+    read = Windowed(table.read)
+    tiles = Tiles(member)
+    gaps = table.gaps
+    for role, handle in table.blocks():
+        if handle.offset < tiles.at:
+            continue  # an overlapping handle: said as a trouble of the index
+        _between(tiles, table, handle.offset, gaps)
+        if handle.end > size:
+            break
+        loaded = _judge(table, handle, read, role)
+        mark = kinds.STATE_MARKS[loaded.state]
+        if role == "data":
+            mark = _data(loaded, facts, order, db) if mark == kinds.SOUND else _lost(handle, facts, mark)
+        elif any(t.start == handle.offset and t.role == role for t in table.troubles):
+            mark = mark or kinds.SHAPE
+        if role != "data" and mark:
+            db.bad_tails[member] = db.bad_tails.get(member, 0) + 1
+        tiles.add(handle.end, UNIT, kinds.ROLE_KINDS[role], mark, loaded.stored, loaded.computed)
+        if tiles.full:
+            yield tiles.take()
+    if table.footer and tiles.at <= table.footer.start:
+        _between(tiles, table, table.footer.start, gaps)
+        wrong = any(t.role == "footer" for t in table.troubles)
+        tiles.add(size, FRAME, kinds.FOOTER, kinds.SHAPE if wrong else 0)
+    _between(tiles, table, size, gaps)
+    yield tiles.take()
+
+
+def order_for(db: Database, table: Table) -> keys.Order | None:
+    """The key order of a table, by the comparator that its properties or its column family name."""
+    name = table.properties.text("comparator") if table.properties else None
+    if name is None and db.version and db.version.families:
+        names = {f.comparator for f in db.version.families.values()}
+        name = names.pop() if len(names) == 1 else None
+    return keys.order_of(name or keys.BYTEWISE)
+
+
+def _between(tiles: Tiles, table: Table, end: int, gaps: list[tuple[int, int]]) -> None:
+    """Bytes that no block claims: padding where they are zeroes and the index is whole, else a gap."""
+    if end <= tiles.at:
+        return
+    length = end - tiles.at
+    padding = not gaps and length < 1 << 16 and not any(table.read(tiles.at, length))
+    if padding:
+        tiles.add(end, FREE, kinds.PADDING)
+    else:
+        tiles.add(end, GAP, kinds.LOST, kinds.GONE)
+
+
+def _judge(table: Table, handle: Handle, read: Windowed, role: Role) -> Loaded:
+    if handle.size > codecs.MAX_BLOCK:
+        return Loaded(handle, BEYOND, why="the block is too large to decode")
+    raw = read(handle.offset, handle.end - handle.offset)
+    if role == "properties" and any(t.role == "properties" for t in table.troubles) is False:
+        judged = table.judge(handle, raw)  # an ingested file's properties may differ in its global sequence number
+        return judged if judged.ok or table.properties is None else Loaded(handle, OK, raw[: handle.size])
+    return table.judge(handle, raw, compressed=role != "filter")
+
+
+def _lost(handle: Handle, facts: TableFacts, mark: int) -> int:
+    facts.bad_blocks += 1
+    if len(facts.lost) < MAX_LOST:
+        facts.lost[handle.offset] = facts.last_key
+    return mark
+
+
+def _data(loaded: Loaded, facts: TableFacts, order: keys.Order | None, db: Database) -> int:
+    """Take a data block's entries into the facts; the mark of the block."""
+    try:
+        pairs = block.entries(loaded.content)
+    except MalformedError:
+        return _lost(loaded.handle, facts, kinds.SHAPE)
+    found = [key for key, _ in pairs]
+    if not found or min(map(len, found)) < 8:
+        return _lost(loaded.handle, facts, kinds.SHAPE)
+    right = in_order(found, facts.last_key, order)
+    types = Counter(key[-8] for key in found)
+    facts.types += types
+    facts.entries += len(found)
+    facts.good_blocks += 1
+    facts.first_key = facts.first_key or found[0]
+    facts.max_tag = max(facts.max_tag, int.from_bytes(max(key[:-9:-1] for key in found), "big"))
+    if types[keys.BLOB_INDEX] and not db.single:
+        _blob_references(pairs, facts, db)
+    if not right:
+        facts.order_faults += 1
+        return kinds.ORDER
+    facts.last_key = found[-1]
+    return kinds.SOUND
+
+
+def in_order(found: list[bytes], before: bytes | None, order: keys.Order | None) -> bool:
+    """Whether internal keys ascend, from the last key of the block before; True where the order is not known."""
+    if order is None:
+        return True
+    if before is not None:
+        found = [before, *found]
+    users = [key[:-8] for key in found]
+    ranks = users if order is keys.order_of(keys.BYTEWISE) else [order(user) for user in users]
+    if len(set(users)) == len(users):
+        return ranks == sorted(ranks)
+    full = [(rank, -int.from_bytes(key[-8:], "little")) for rank, key in zip(ranks, found, strict=True)]
+    return full == sorted(full)
+
+
+def _blob_references(pairs: list[block.Pair], facts: TableFacts, db: Database) -> None:
+    for key, value in pairs:
+        if key[-8] != keys.BLOB_INDEX:
+            continue
+        try:
+            where = blob.index(value)
+        except MalformedError:
+            facts.missing_blobs[0] += 1
+            continue
+        if where.type == blob.INLINED_TTL:
+            continue
+        member = db.blobs.get(where.file)
+        if member is None or where.offset + where.size > db.size(member):
+            facts.missing_blobs[where.file] += 1
+
+
+def file_crc(db: Database, member: str) -> int:
+    """The CRC-32C of a whole member."""
+    crc = 0
+    for _, data in db.source.windows(member):
+        crc = crc32c(data, crc)
+    return crc

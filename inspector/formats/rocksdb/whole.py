@@ -1,0 +1,181 @@
+"""Findings about the database as a whole: files against the MANIFEST, levels, numbers, what is missing."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Final
+
+from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Salvage, Severity, Tally
+from inspector.formats.rocksdb import cause, keys, names
+from inspector.formats.rocksdb import edit as edits
+from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.edit import NewFile
+from inspector.formats.rocksdb.facts import LogFacts, TableFacts
+from inspector.formats.rocksdb.rules import BY_CODE
+from inspector.formats.rocksdb.version import Family
+from inspector.formats.rocksdb.walk_table import file_crc
+from inspector.span import Span
+
+# the only whole-file checksum that RocksDB itself brings; four bytes, big-endian (util/file_checksum_helper.h)
+_FILE_CRC: Final = b"FileChecksumCrc32c"
+
+
+def _say(
+    tally: Tally,
+    code: str,
+    span: Span,
+    message: str,
+    evidence: Evidence | None = None,
+    why: Cause = UNKNOWN_CAUSE,
+    salvage: Salvage | None = None,
+    severity: Severity | None = None,
+    has_bytes: bool = True,
+) -> None:
+    tally.put(Finding(BY_CODE[code], span, message, evidence or {}, why, salvage, severity, has_bytes))
+
+
+def check_whole(db: Database, tally: Tally) -> None:
+    """Everything that needs more than one member; nothing for a single file."""
+    if db.single:
+        return
+    _current(db, tally)
+    _options(db, tally)
+    if (holder := db.source.locked_by("LOCK")) is not None:
+        _say(tally, "RDB034", Span(0, 0, "LOCK"), f"process {holder} holds the lock", {"pid": holder}, has_bytes=False)
+    if db.version is None:
+        return
+    for family, file in db.version.live_tables():
+        _listed(db, family, file, tally)
+    for family in db.version.families.values():
+        _levels(family, tally)
+        _blob_files(db, family, tally)
+    _references(db, tally)
+    _unlisted(db, tally)
+    _wals(db, tally)
+
+
+def _current(db: Database, tally: Tally) -> None:
+    if (db.version is None or not db.version.edits) and (db.tables or db.manifests):
+        _say(tally, "RDB039", Span(0, 0), "no MANIFEST can be read", has_bytes=False)
+    if db.current is None or db.current not in db.files:
+        there = "CURRENT" in db.files
+        text = f"CURRENT names {db.current}, which is not there" if db.current else "CURRENT holds no MANIFEST name"
+        message = text if there else "CURRENT is missing"
+        span = Span(0, db.size("CURRENT"), "CURRENT") if there else Span(0, 0, "CURRENT")
+        _say(tally, "RDB029", span, message, {"manifest_used": db.manifest}, salvage="kept", has_bytes=there)
+
+
+def _options(db: Database, tally: Tally) -> None:
+    found = sorted((what.number, name) for name, what in db.files.items() if what.kind == "options")
+    if not found:
+        return
+    name = found[-1][1]
+    data = db.source.read(0, 1 << 20, name)
+    if b"[Version]" not in data or b"[DBOptions]" not in data or b"\0" in data:
+        why = cause.of_bytes(db.reader(name), 0, len(data))
+        _say(tally, "RDB033", Span(0, len(data), name), f"{name} has no [Version] and [DBOptions] sections", {}, why)
+
+
+def _listed(db: Database, family: Family, file: NewFile, tally: Tally) -> None:
+    member = db.tables.get(file.number)
+    if member is None:
+        name = names.table_name(file.number)
+        entries = f"{file.size} bytes of column family {family.name}, level {file.level}"
+        _say(tally, "RDB011", Span(0, 0, name), f"{name} is missing: {entries}", {"size": file.size}, cause.MISSING,
+             "lost", has_bytes=False)  # fmt: skip
+        return
+    size = db.size(member)
+    if size < file.size:
+        message = f"{size} of {file.size} bytes are here"
+        _say(tally, "RDB010", Span(size, size, member), message, {"size": size, "listed": file.size}, cause.CUT, "lost")
+    elif size > file.size:
+        message = f"{size - file.size} bytes more than the MANIFEST lists"
+        _say(tally, "RDB013", Span(file.size, size, member), message, {"size": size, "listed": file.size})
+    if file.field(edits.CUSTOM_CHECKSUM_NAME) == _FILE_CRC:
+        stored = int.from_bytes(file.field(edits.CUSTOM_CHECKSUM) or b"", "big")
+        computed = file_crc(db, member)
+        if stored != computed:
+            db.bad_sums.add(member)
+            evidence: Evidence = {"stored": stored, "computed": computed}
+            _say(tally, "RDB014", Span(0, size, member), "whole-file checksum differs", evidence)
+    facts = db.facts.get(member)
+    if isinstance(facts, TableFacts):
+        _range(db, family, file, member, facts, tally)
+
+
+def _range(db: Database, family: Family, file: NewFile, member: str, facts: TableFacts, tally: Tally) -> None:
+    order = keys.order_of(family.comparator)
+    if order and facts.first_key and facts.last_key:
+        low, high = order(facts.first_key[:-8]), order(facts.last_key[:-8])
+        if low < order(file.smallest[:-8]) or order(file.largest[:-8]) < high:
+            _say(tally, "RDB016", Span(0, db.size(member), member), "keys lie outside the range in the MANIFEST")
+    assert db.version
+    newest = facts.max_tag >> 8
+    if db.trusted and newest > db.version.last_sequence and not db.version.leveldb:
+        message = f"sequence number {newest}, the database's last is {db.version.last_sequence}"
+        _say(tally, "RDB018", Span(0, 0, member), message, {"found": newest, "last": db.version.last_sequence})
+
+
+def _levels(family: Family, tally: Tally) -> None:
+    order = keys.order_of(family.comparator)
+    if order is None:
+        return
+    for level, files in family.levels().items():
+        if level == 0:
+            continue
+        files = sorted(files, key=lambda f: order(f.smallest[:-8]))
+        for left, right in itertools.pairwise(files):
+            if order(right.smallest[:-8]) < order(left.largest[:-8]):
+                message = f"level {level} of {family.name}: {left.number:06d} and {right.number:06d} overlap"
+                _say(tally, "RDB017", Span(0, 0, names.table_name(right.number)), message, {"level": level})
+
+
+def _blob_files(db: Database, family: Family, tally: Tally) -> None:
+    for number, listed in family.blobs.items():
+        if number not in db.blobs:
+            name = names.blob_name(number)
+            message = f"{name} is missing: {listed.count} values of column family {family.name}"
+            _say(tally, "RDB031", Span(0, 0, name), message, {"values": listed.count}, cause.MISSING, "lost",
+                 has_bytes=False)  # fmt: skip
+
+
+def _references(db: Database, tally: Tally) -> None:
+    for member, facts in db.facts.items():
+        if isinstance(facts, TableFacts) and (db.version is None or db.files[member].number not in db.unlisted()):
+            for number, count in sorted(facts.missing_blobs.items()):
+                message = f"{count} entries refer to {names.blob_name(number)}, where their values are not"
+                _say(tally, "RDB031", Span(0, 0, member), message, {"blob_file": number, "count": count})
+
+
+def _unlisted(db: Database, tally: Tally) -> None:
+    assert db.version
+    for number, name in sorted(db.unlisted().items()):
+        severity = Severity.NOTE if db.trusted else None
+        if number in db.version.removed and not db.version.damaged:
+            severity = Severity.NOTE
+        facts = db.facts.get(name)
+        count = facts.entries if isinstance(facts, TableFacts) else 0
+        _say(tally, "RDB012", Span(0, db.size(name), name), f"{name} with {count} entries is listed by no edit",
+             {"entries": count}, salvage="kept", severity=severity)  # fmt: skip
+
+
+def _wals(db: Database, tally: Tally) -> None:
+    assert db.version
+    oldest = db.oldest_wal()
+    for number, size in sorted(db.version.wal_sizes.items()):
+        if number < oldest:
+            continue
+        name = db.wals.get(number)
+        here = db.size(name) if name is not None else 0
+        if here < size:
+            where = Span(here, here, name) if name else Span(0, 0, names.wal_name(number))
+            message = f"{names.wal_name(number)} was synced with {size} bytes, {here} are here"
+            _say(tally, "RDB036", where, message, {"synced": size, "size": here}, salvage="lost", has_bytes=bool(name))
+    live = db.live_wals()
+    for (_, before), (_, after) in itertools.pairwise(live):
+        left, right = db.facts.get(before), db.facts.get(after)
+        if isinstance(left, LogFacts) and isinstance(right, LogFacts):
+            expected, found = left.next_sequence, right.first_sequence
+            if expected is not None and found is not None and found > expected:
+                message = f"from {before} to {after} sequence numbers go from {expected} to {found}"
+                _say(tally, "RDB025", Span(0, 0, after), message, {"expected": expected, "found": found})

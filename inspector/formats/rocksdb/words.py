@@ -1,0 +1,177 @@
+"""The database's own words about itself: what happened, what was lost, what is at risk, what to do now."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from inspector.finding import Tally
+from inspector.format import Answer
+from inspector.formats.rocksdb import loader
+from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.facts import LogFacts, TableFacts
+
+_LOSS: Final = ("RDB001", "RDB002", "RDB009", "RDB010", "RDB011", "RDB020", "RDB021", "RDB023", "RDB030", "RDB038")
+_OPENING: Final = frozenset({"RDB003", "RDB004", "RDB005", "RDB009"})
+
+SCHEMA: Final = {
+    "type": "object",
+    "properties": {
+        "engine": {"type": "string", "description": "rocksdb or leveldb"},
+        "written_by": {"type": ["string", "null"], "description": "release named in OPTIONS"},
+        "manifest": {"type": ["string", "null"], "description": "the MANIFEST that was read"},
+        "manifest_trusted": {"type": "boolean"},
+        "column_families": {"type": "array", "items": {"type": "string"}},
+        "tables": {"type": "integer"},
+        "format_versions": {"type": "array", "items": {"type": "integer"}},
+        "entries": {"type": "integer", "description": "in data blocks of listed tables that verify, all versions"},
+        "entries_lost": {"type": ["integer", "null"], "description": "counted by properties and not found"},
+        "wal_operations": {"type": "integer", "description": "in WALs that are replayed on open"},
+        "last_sequence": {"type": "integer"},
+    },
+}
+
+
+def answer(db: Database, tally: Tally) -> Answer:
+    """The answer about a whole database, or about one file of it."""
+    facts = gather(db, tally)
+    summary = summarise(db, facts)
+    codes = {code for code, _ in tally.counts}
+    words = list(_words(db, codes, summary))
+    following = []
+    if codes & {"RDB012", "RDB020", "RDB021", "RDB026", "RDB027", "RDB029", "RDB039"}:
+        following.append(
+            "cp -a {path} {path}.copy   # before any program opens it: a read-write open may delete tables"
+        )
+    if tally.total:
+        following.append("inspector repair {path} -o {path}.repaired")
+    name = "LevelDB" if db.leveldb else "RocksDB"
+    versions = ", ".join(str(v) for v in summary["format_versions"])
+    because = db.manifest_because if not db.single else "one file of a database"
+    return Answer(
+        f"{name}, table format {versions}" if versions else name,
+        because,
+        tuple(words),
+        summary,
+        () if db.single else loader.outcomes(facts),
+        tuple(following),
+    )
+
+
+def _words(db: Database, codes: set[str], summary: dict[str, Any]) -> list[str]:
+    words: list[str] = []
+    if db.single:
+        what = {"wal": "write-ahead log", "info-log": "info log"}.get(db.files[""].kind, db.files[""].kind)
+        return [f"One {what} file; what else its database holds is not known here."]
+    tables = f"{len(db.tables)} tables with {summary['entries']} entries that can be read"
+    words.append(f"{tables}, {summary['wal_operations']} operations in WALs that are replayed on open.")
+    lost = summary["entries_lost"]
+    if lost:
+        words.append(f"{lost} of {summary['entries'] + lost} entries in tables can no longer be read.")
+    elif lost is None and codes & set(_LOSS):
+        words.append("Entries are lost; how many cannot be known, because the tables that counted them are damaged.")
+    if codes & {"RDB026", "RDB027", "RDB039"}:
+        words.append("The set of live tables is not certain: do not start the program on this folder; copy it first.")
+    if "RDB012" in codes and not db.trusted:
+        words.append("Tables that the MANIFEST does not list hold data; a read-write open deletes them.")
+    if codes & {"RDB020", "RDB021"}:
+        words.append("By default the engine silently drops every WAL operation after the damage.")
+    if "RDB007" in codes:
+        words.append("Range deletes are lost: old values may appear again.")
+    if "RDB034" in codes:
+        words.append("Another process has the database open; its newest entries may not be on disk yet.")
+    return words
+
+
+def release_of(db: Database) -> str:
+    """The engine release that the newest OPTIONS file names, or nothing."""
+    found = sorted((what.number, name) for name, what in db.files.items() if what.kind == "options")
+    if not found:
+        return ""
+    named = re.search(rb"rocksdb_version=(\d[\d.]{0,20})", db.source.read(0, 1 << 16, found[-1][1]))
+    return named[1].decode() if named else ""
+
+
+def _first(tally: Tally, *codes: str) -> str:
+    for finding in tally.findings():
+        if finding.rule.code in codes and finding.level != "note":
+            return f"{finding.span.member}@{finding.span.start}"
+    return ""
+
+
+def gather(db: Database, tally: Tally) -> loader.Facts:
+    """What matters to the engine, from the findings that stand."""
+    codes = {code for code, level in tally.counts if level != "note"}
+    facts = loader.Facts(leveldb=db.leveldb, release=release_of(db))
+    bad: set[str] = set()
+    for finding in tally.findings():
+        if finding.rule.code in _OPENING | {"RDB001", "RDB002", "RDB007", "RDB010"} and finding.level != "note":
+            bad.add(finding.span.member)
+    for member, found in db.facts.items():
+        if isinstance(found, TableFacts):
+            table = db.table(member)
+            if table.footer or table.data_blocks:
+                facts.format_versions.add(max(table.context.version, 0))
+            if member in bad:
+                facts.damaged_tables += 1
+                facts.entries_in_damaged += found.entries
+    facts.current_bad = next((f.message for f in tally.findings() if f.rule.code == "RDB029"), "")
+    facts.manifest_none = "RDB039" in codes
+    facts.manifest_bad = bool(codes & {"RDB026", "RDB028"})
+    facts.manifest_torn = "RDB027" in codes or (db.version is not None and db.version.damaged)
+    facts.missing = _first(tally, "RDB011").partition("@")[0]
+    facts.wrong_size = _first(tally, "RDB010", "RDB013").partition("@")[0]
+    facts.unopenable = _first(tally, *_OPENING).partition("@")[0]
+    facts.overlap = "RDB017" in codes
+    facts.bad_data = _first(tally, "RDB001", "RDB002")
+    facts.wal_bad = _first(tally, "RDB020", "RDB021", "RDB023")
+    logs = (f for _, name in db.live_wals() if isinstance(f := db.facts.get(name), LogFacts))
+    facts.wal_dropped = _dropped(list(logs))
+    if not db.trusted:
+        facts.unlisted = tuple(sorted(db.unlisted().values())) if db.version else ()
+    return facts
+
+
+def _dropped(logs: list[LogFacts]) -> int:
+    """Operations that can be read but stand behind the first bad record."""
+    dropped, bad = 0, False
+    for log in logs:
+        if bad:
+            dropped += log.operations
+        elif log.bad_start is not None:
+            bad = True
+            dropped += log.operations - log.operations_before_bad
+    return dropped
+
+
+def summarise(db: Database, facts: loader.Facts) -> dict[str, Any]:
+    """The summary of the JSON document."""
+    unlisted = set(db.unlisted().values()) if db.trusted and not db.single else set()
+    entries, lost, known = 0, 0, True
+    for member, found in db.facts.items():
+        if not isinstance(found, TableFacts) or member in unlisted:
+            continue
+        entries += found.entries
+        table = db.table(member)
+        stated = table.properties.number("num.entries") if table.properties else None
+        if found.bad_blocks or table.gaps or table.properties is None:
+            ranges = (table.properties.number("num.range-deletions") or 0) if table.properties else 0
+            known = known and stated is not None
+            lost += max(0, (stated or 0) - ranges - found.entries)
+    missing = [file for _, file in db.version.live_tables() if file.number not in db.tables] if db.version else []
+    known = known and not missing
+    families = sorted(f.name for f in db.version.families.values()) if db.version and not db.single else []
+    logs = (f for _, name in db.live_wals() if isinstance(f := db.facts.get(name), LogFacts))
+    return {
+        "engine": "leveldb" if db.leveldb else "rocksdb",
+        "written_by": facts.release or None,
+        "manifest": db.manifest,
+        "manifest_trusted": db.trusted,
+        "column_families": families,
+        "tables": len(db.tables),
+        "format_versions": sorted(facts.format_versions),
+        "entries": entries,
+        "entries_lost": lost if known else None,
+        "wal_operations": sum(log.operations for log in logs),
+        "last_sequence": db.version.last_sequence if db.version else 0,
+    }

@@ -1,0 +1,186 @@
+"""The store in plain words: what happened, what is lost, what the original programs will do, what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspector.finding import Severity, Tally
+from inspector.format import Answer
+from inspector.formats.spdk_blobstore.blobs import Blob
+from inspector.formats.spdk_blobstore.items import item_ids
+from inspector.formats.spdk_blobstore.loader import LONGHORN, LONGHORN_7, PROGRAMS, UPSTREAM, Load, load
+from inspector.formats.spdk_blobstore.lost import find_lost
+from inspector.formats.spdk_blobstore.state import State
+from inspector.formats.spdk_blobstore.store import Store
+
+MAX_EXACT = 200  # volumes whose unknown bytes are counted exactly
+
+
+def answer(state: State, tally: Tally) -> Answer:
+    because = {
+        "sealed": "the super block's checksum holds",
+        "mended": "the super block's checksum holds after one bit is restored",
+        "recovered": "the geometry follows from the masks and metadata pages",
+        "given": "the cluster size was given",
+        "ambiguous": "several geometries fit",
+        "none": "no geometry could be found",
+    }[state.how]
+    store = state.store
+    if store is None or state.geometry is None:
+        words = ["The super block is lost, and no metadata page is where it could be. Nothing can be read from here."]
+        return Answer("", because, tuple(words), {"geometry": state.how})
+    newer = any(blob.checksums for blob in store.blobs.values())
+    loads = [load(state, program) for program in PROGRAMS if newer or program != LONGHORN_7]
+    damaged = bool(tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING))
+    unknown = incomplete(state, store)
+    words = [*_what(state, store), *_loads(loads), *_lost(store, unknown, damaged)]
+    outcomes = tuple(found.outcome() for found in loads)
+    return Answer(
+        str(state.geometry.version),
+        because,
+        tuple(words),
+        _summary(state, store, unknown),
+        outcomes,
+        _next(state, damaged),
+    )
+
+
+def incomplete(state: State, store: Store) -> dict[int, int]:
+    """Unknown bytes of each volume that has any; the first MAX_EXACT suspects are counted, the rest given as -1."""
+    suspects = {fault.blob for fault in store.extent_faults} | {blob for blob, _, _ in store.out_of_range}
+    suspects |= set(store.overclaimed) | store.circles()
+    for blob in store.blobs.values():
+        orphan = blob.parent is not None and blob.parent not in store.blobs
+        if (blob.broken and not blob.attached) or blob.refused or blob.external is not None or orphan:
+            suspects.add(blob.id)
+    stack = list(suspects)
+    while stack:
+        for child in store.children.get(stack.pop(), ()):
+            if child not in suspects:
+                suspects.add(child)
+                stack.append(child)
+    found = {}
+    for number, blob_id in enumerate(sorted(suspects)):
+        blob = store.blobs[blob_id]
+        lost = _unknown(store, blob) if number < MAX_EXACT else -1
+        if lost or blob.clusters is None:
+            found[blob_id] = lost
+    return found
+
+
+def _unknown(store: Store, blob: Blob) -> int:
+    return sum(run.count for run in store.content(blob) if run.cluster < 0) * store.geometry.cluster_size
+
+
+def _what(state: State, store: Store) -> list[str]:
+    g = store.geometry
+    lvs = store.blobs.get(g.super_blob)
+    count = len(store.blobs) - (lvs is not None)
+    name = f"lvolstore {lvs.name}" if lvs is not None else "blobstore"
+    words = [f"{name}: {count} volumes and snapshots, {store.total} clusters of {g.cluster_size} bytes."]
+    if state.how == "ambiguous":
+        sizes = ", ".join(str(c.geometry.cluster_size) for c in state.candidates)
+        words.append(f"The super block is lost and cluster sizes {sizes} fit; {g.cluster_size} is taken here.")
+    elif state.how in ("recovered", "given"):
+        words.append("The super block is lost; its geometry is rebuilt.")
+    if state.geometry is not None and state.geometry.clean != 1 and state.how == "sealed":
+        words.append("It was not shut down cleanly: the next load rewrites its masks, so image the disk before it.")
+    for half in state.half:
+        other = store.blobs.get(half.other)
+        name = other.name if other else hex(half.other)
+        words.append(f"A snapshot {half.operation} of {name} stopped after write {half.step}.")
+    return words
+
+
+def _loads(loads: list[Load]) -> list[str]:
+    words = []
+    for found in loads:
+        if found.program == LONGHORN_7 or (found.program == UPSTREAM and found.message == "Cannot assign lvol name"):
+            continue  # said by the loader table; not news to the owner of a Longhorn disk
+        if found.crash:
+            words.append(f"{found.program} dies at every start on this store. Stop the restart loop first.")
+        elif found.code:
+            words.append(f"{found.program} refuses this store with {found.code}.")
+        elif found.missing:
+            names = "; ".join(list(found.missing.values())[:4])
+            words.append(f"{found.program} loads it without {len(found.missing)} volumes: {names}.")
+        elif found.wrong:
+            words.append(f"{found.program} loads it with wrong content: {'; '.join(list(found.wrong.values())[:4])}.")
+    return list(dict.fromkeys(words))
+
+
+def _lost(store: Store, unknown: dict[int, int], damaged: bool) -> list[str]:
+    lost = find_lost(store) if damaged else []
+    words = []
+    for blob_id, amount in list(unknown.items())[:8]:
+        what = f"{amount} bytes are unknown" if amount > 0 else "part of it is unknown"
+        words.append(f"{store.blobs[blob_id].name}: {what}.")
+    if not unknown and damaged:
+        words.append("Every volume whose root page is there can be copied out whole.")
+    if lost:
+        words.append(f"{len(lost)} remains of lost volumes are listed by --lost.")
+    return words
+
+
+def _next(state: State, damaged: bool) -> tuple[str, ...]:
+    if not damaged:
+        return ("inspector items {path}",)
+    tail = " --cluster-size BYTES" if state.how == "ambiguous" else ""
+    return (
+        f"inspector items {{path}}{tail}",
+        f"inspector extract {{path}} VOLUME -o volume.raw{tail}",
+        f"inspector repair {{path}} -o repaired.img{tail}",
+    )
+
+
+def _summary(state: State, store: Store, unknown: dict[int, int]) -> dict[str, Any]:
+    g = store.geometry
+    ids = item_ids(store)
+    lvs = store.blobs.get(g.super_blob)
+    return {
+        "lvs_name": lvs.text(b"name") if lvs else None,
+        "lvs_uuid": lvs.text(b"uuid") if lvs else None,
+        "base": state.disk.base,
+        "geometry": state.how,
+        "version": g.version,
+        "clean": g.clean == 1,
+        "cluster_size": g.cluster_size,
+        "page_size": g.page_size,
+        "io_unit_size": g.io_unit_size or 4096,
+        "size": g.size or state.disk.size,
+        "md_start": g.md_start,
+        "md_pages": g.md_len,
+        "clusters": store.total,
+        "data_clusters": max(0, store.total - store.first_data),
+        "free_clusters": max(0, store.total - store.used.count),
+        "volumes": len(store.blobs) - (lvs is not None),
+        "incomplete": {ids[blob]: amount for blob, amount in unknown.items()},
+        "candidates": [c.geometry.cluster_size for c in state.candidates],
+    }
+
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "lvs_name": {"type": ["string", "null"], "description": "name of the lvolstore"},
+        "lvs_uuid": {"type": ["string", "null"], "description": "uuid of the lvolstore"},
+        "base": {"type": "integer", "description": "byte where the store starts in the source"},
+        "geometry": {"enum": ["sealed", "mended", "recovered", "given", "ambiguous", "none"]},
+        "version": {"type": "integer"},
+        "clean": {"type": "boolean", "description": "it was shut down; masks are valid"},
+        "cluster_size": {"type": "integer", "description": "bytes"},
+        "page_size": {"type": "integer", "description": "bytes"},
+        "io_unit_size": {"type": "integer", "description": "bytes"},
+        "size": {"type": "integer", "description": "bytes of the store"},
+        "md_start": {"type": "integer", "description": "first page of the metadata"},
+        "md_pages": {"type": "integer"},
+        "clusters": {"type": "integer", "description": "all clusters, those of the metadata included"},
+        "data_clusters": {"type": "integer"},
+        "free_clusters": {"type": "integer", "description": "that no sealed map names"},
+        "volumes": {"type": "integer"},
+        "incomplete": {"type": "object", "description": "volume -> unknown bytes; -1 where not counted"},
+        "candidates": {"type": "array", "items": {"type": "integer"}, "description": "cluster sizes that fit"},
+    },
+    "required": ["geometry"],
+}
+__all__ = ["LONGHORN", "SCHEMA", "answer", "incomplete"]

@@ -1,0 +1,239 @@
+"""Findings about the store: super block, masks, pages. Those about blobs come from `blob_check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from inspector.finding import Cause, Evidence, Finding, Rule, Salvage, Severity, Tally
+from inspector.format import Stretch
+from inspector.formats.spdk_blobstore import layout as lay
+from inspector.formats.spdk_blobstore import masks as mk
+from inspector.formats.spdk_blobstore import page as pg
+from inspector.formats.spdk_blobstore import rules as r
+from inspector.formats.spdk_blobstore import superblock as sb
+from inspector.formats.spdk_blobstore.blob_check import check_blobs
+from inspector.formats.spdk_blobstore.causes import cause_of
+from inspector.formats.spdk_blobstore.state import State
+from inspector.formats.spdk_blobstore.store import Store
+
+
+def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
+    """Read all stretches (the scan happens in them), then judge."""
+    for _ in stretches:
+        pass
+    if state.disk.base:
+        text = f"the store starts at byte {state.disk.base}, in {state.where}"
+        tally.put(Finding(r.PARTITION, state.disk.span(0, lay.PAGE), text, {"base": state.disk.base}))
+    _check_super(state, tally)
+    store = state.ready()
+    if store is None or state.geometry is None:
+        return
+    if state.how in ("sealed", "mended"):
+        _check_masks(state, store, tally)
+    _check_pages(state, store, tally)
+    check_blobs(state, store, tally)
+
+
+def _check_super(state: State, tally: Tally) -> None:
+    data, span = state.super_data, state.disk.span(0, lay.PAGE)
+    evidence: Evidence = {
+        "stored": sb.stored_crc(data) if len(data) == lay.PAGE else None,
+        "computed": pg.checksum(data) if len(data) == lay.PAGE else None,
+    }
+    saved: Salvage = "corrected" if state.how in ("mended", "recovered", "given") else "lost"
+    if not sb.sealed(data):
+        if data[:8] == lay.SIGNATURE or state.super_bit is not None:
+            message = "the super block's checksum does not hold" + _how(state)
+            cause = cause_of(data, state.super_bit)
+            tally.put(Finding(r.SUPER_CHECKSUM, span, message, evidence, cause, saved))
+        else:
+            zero = not any(data)
+            cause = Cause("zeroed-range", "certain", "page 0 is all zero") if zero else cause_of(data)
+            message = ("page 0 is all zero" if zero else "page 0 is not a super block") + _how(state)
+            tally.put(Finding(r.SUPER_LOST, span, message, evidence, cause, saved))
+    g = state.geometry if state.how in ("sealed", "mended") else None
+    if sb.sealed(data) and g is None:
+        why = sb.impossible(sb.parse(data), state.disk.size)
+        message = "; ".join(why) + _how(state)
+        cause = Cause("software-rule-violation", "likely", "the checksum holds")
+        tally.put(Finding(r.SUPER_IMPOSSIBLE, span, message, {"fields": why}, cause, saved))
+    if state.how == "ambiguous":
+        lines = [f"{c.geometry.cluster_size}: {'; '.join(c.because)}" for c in state.candidates]
+        message = f"{len(lines)} cluster sizes fit: {', '.join(str(c.geometry.cluster_size) for c in state.candidates)}"
+        tally.put(Finding(r.AMBIGUOUS, span, message, {"candidates": lines}))
+    if g is None:
+        return
+    _check_fields(state, g, tally)
+
+
+def _how(state: State) -> str:
+    return {
+        "mended": f"; bit {state.super_bit} was flipped, corrected",
+        "recovered": "; the geometry is borne out by the rest of the disk",
+        "given": "; the cluster size was given by the user",
+        "ambiguous": "; several geometries fit",
+        "none": "; no metadata page was found either",
+    }.get(state.how, "")
+
+
+def _check_fields(state: State, g: sb.Geometry, tally: Tally) -> None:
+    span = state.disk.span(0, lay.PAGE)
+    if g.size > state.disk.size:
+        missing = state.disk.span(state.disk.size, state.disk.size)
+        message = f"{g.size - state.disk.size} of {g.size} bytes are missing at the end"
+        cause = Cause("truncated", "certain", "the super block names a larger size")
+        evidence = {"needed": g.size, "left": state.disk.size}
+        tally.put(Finding(r.CUT_SHORT, missing, message, evidence, cause, "lost"))
+    if g.clean != 1:
+        store = state.ready()
+        unborn = store is not None and mk.never_written(store)
+        text = "masks were never written" if unborn else "masks are older than the metadata"
+        tally.put(
+            Finding(r.NOT_CLEAN, state.disk.span(0x10, 0x14), f"clean flag {g.clean}: {text}", {"clean": g.clean})
+        )
+    if g.bstype != sb.LVOLSTORE:
+        message = f"the store's type is {g.bstype.rstrip(bytes(1))!r}"
+        tally.put(Finding(r.BSTYPE, state.disk.span(0x38, 0x48), message))
+    assert span.start <= span.end
+
+
+def _check_masks(state: State, store: Store, tally: Tally) -> None:
+    g = store.geometry
+    if g.clean != 1:
+        return
+    found = mk.compare(store)
+    for difference in found:
+        if not difference.header_ok:
+            span = state.disk.span(difference.start, difference.start + sb.MASK_HEAD)
+            kind, length = difference.header
+            message = (
+                f"the {mk.NAMES[difference.kind]} mask starts with type {kind} and {length} bits, "
+                f"not {difference.due[0]} and {difference.due[1]}"
+            )
+            zero = Cause("zeroed-range", "likely", "type and length are zero")
+            evidence = {"stored": list(difference.header), "computed": list(difference.due)}
+            cause = zero if difference.header == (0, 0) else Cause("overwritten")
+            tally.put(Finding(r.MASK_HEAD, span, message, evidence, cause, "corrected"))
+    by_kind = {d.kind: d for d in found if d.header_ok}
+    lost_roots = _check_roots(state, store, by_kind.get(mk.BLOBS), tally)
+    explained = bool(lost_roots) or any(True for _ in state.region.runs(pg.BAD, pg.UNREADABLE)) or any(
+        b.broken for b in store.blobs.values()
+    )  # fmt: skip
+    explained = explained or bool(store.extent_faults) or bool(state.half)
+    rules: tuple[tuple[int, Rule, Rule], ...] = (
+        (mk.PAGES, r.PAGE_UNMARKED, r.PAGE_LEAKED),
+        (mk.CLUSTERS, r.CLUSTER_UNMARKED, r.CLUSTER_LEAKED),
+    )
+    for kind, unmarked, leaked in rules:
+        difference_ = by_kind.get(kind)
+        if difference_ is not None:
+            _bits(state, difference_, difference_.missing, difference_.missing_count, unmarked, None, tally)
+            level = Severity.NOTE if explained else None
+            extra = [bit for bit in difference_.extra if kind != mk.PAGES or bit not in lost_roots]
+            count = difference_.extra_count - (len(difference_.extra) - len(extra))
+            _bits(state, difference_, extra, count, leaked, level, tally)
+
+
+def _bits(
+    state: State, d: mk.Difference, bits: list[int], count: int, rule: Rule, level: Severity | None, tally: Tally
+) -> None:
+    """One finding for all bits of a mask that differ in one way."""
+    if not count or not bits:
+        return
+    what = "clusters" if d.kind == mk.CLUSTERS else "pages"
+    shown = ", ".join(str(bit) for bit in bits[:8]) + (", ..." if count > 8 else "")
+    note = " (of what was lost)" if level is Severity.NOTE else ""
+    message = f"{count} {what} {rule.slug.rsplit('-', 1)[1]}{note}: {shown}"
+    span = state.disk.span(d.byte_of(bits[0]), d.byte_of(bits[-1]) + 1)
+    saved: Salvage = "kept"
+    tally.put(Finding(rule, span, message, {"count": count, what: bits[:100]}, salvage=saved, severity=level))
+
+
+def _check_roots(state: State, store: Store, d: mk.Difference | None, tally: Tally) -> set[int]:
+    """Marked roots that are not there (their pages are returned), and roots that are not marked."""
+    if d is None:
+        return set()
+    if d.missing_count:
+        for bit in d.missing:
+            blob = store.blobs[1 << 32 | bit]
+            span = state.disk.span(d.byte_of(bit), d.byte_of(bit) + 1)
+            text = f"{blob.name} (page {bit}) is not in the mask of volumes"
+            tally.put(Finding(r.ROOT_UNMARKED, span, text, {"page": bit}, salvage="kept"))
+    for bit in d.extra:
+        kind = state.region.state_of(bit)
+        if kind in (pg.BAD, pg.UNREADABLE):
+            continue  # told as the page's own finding
+        span = state.disk.span(store.page_at(bit), store.page_at(bit) + lay.PAGE)
+        text = f"the mask names a volume at page {bit}; a {pg.STATE_NAMES[kind]} page lies there"
+        cause = Cause("zeroed-range", "likely", "the page is zero") if kind == pg.ZERO else Cause("overwritten")
+        tally.put(Finding(r.ROOT_LOST, span, text, {"page": bit}, cause, "lost"))
+    return set(d.extra)
+
+
+def _check_pages(state: State, store: Store, tally: Tally) -> None:
+    for start, end, _ in state.region.runs(pg.BAD):
+        for page in range(start, end):
+            tally.add(r.PAGE_CHECKSUM, lambda page=page: _bad_page(state, store, page))  # type: ignore[misc]
+    for row, kind in enumerate(state.region.kind):
+        if kind == pg.STRAY:
+            page, blob = state.region.index[row], state.region.id[row]
+            span = state.disk.span(store.page_at(page), store.page_at(page) + lay.PAGE)
+            text = f"page {page} holds the first page of blob 0x{blob:x}"
+            tally.add(r.PAGE_STRAY, lambda span=span, text=text: Finding(r.PAGE_STRAY, span, text))  # type: ignore[misc]
+    for blob, pages in store.orphan_chains.items():
+        for page in pages:
+            span = state.disk.span(store.page_at(page), store.page_at(page) + lay.PAGE)
+            text = f"page {page} continues blob 0x{blob:x}, whose chain does not lead to it"
+            tally.add(r.ORPHAN_CHAIN, lambda span=span, text=text: Finding(r.ORPHAN_CHAIN, span, text))  # type: ignore[misc]
+    for page in store.orphan_extents:
+        tally.add(r.ORPHAN_EXTENT, lambda page=page: _orphan(state, store, page))  # type: ignore[misc]
+    left = state.region.skipped + store.left_out
+    if left:
+        text = f"{left} pages or blobs were not examined"
+        span = state.disk.span(store.page_at(0), store.page_at(store.geometry.md_len))
+        tally.put(Finding(r.TOO_MANY, span, text, {"count": left}))
+
+
+def _bad_page(state: State, store: Store, page: int) -> Finding:
+    at = store.page_at(page)
+    data = state.disk.raw(at, lay.PAGE).ljust(lay.PAGE, b"\0")
+    bit = state.mended.get(page)
+    what = _role(store, page, data)
+    fixed = "" if bit is None else f"; bit {bit} was flipped, corrected"
+    evidence: Evidence = {
+        "page": page,
+        "stored": int.from_bytes(data[lay.BODY :], "little"),
+        "computed": pg.checksum(data),
+        "bit": bit,
+    }
+    message = f"metadata page {page} ({what}): the checksum does not hold{fixed}"
+    saved: Salvage = "lost" if bit is None else "corrected"
+    return Finding(r.PAGE_CHECKSUM, state.disk.span(at, at + lay.PAGE), message, evidence, cause_of(data, bit), saved)
+
+
+def _role(store: Store, page: int, data: bytes) -> str:
+    blob = store.blobs.get(1 << 32 | page)
+    if blob is not None:
+        return f"root of {blob.name}"
+    if page in store.extent_owners or any(f.page == page for f in store.extent_faults):
+        return "an extent page"
+    if any(b.broken and b.broken.page == page for b in store.blobs.values()) or page in store.owner:
+        return "a continuation page"
+    if store.geometry.clean == 1 and store.geometry.blobid_mask[1]:
+        at = store.geometry.blobid_mask[0] * store.geometry.page_size + sb.MASK_HEAD + page // 8
+        marked = store.disk.read(at, 1)
+        if marked and marked[0] >> page % 8 & 1:
+            return "root of a volume"
+    return "probably a root" if data[lay.DESCRIPTORS_AT] == lay.FLAGS else "of unknown use"
+
+
+def _orphan(state: State, store: Store, page: int) -> Finding:
+    at = store.page_at(page)
+    body = store.extent_body(page)
+    row = state.region.row(page)
+    writer = state.region.id[row] if row is not None else 0
+    mapped = sum(1 for cluster in body.extent if cluster)
+    free = sum(1 for cluster in body.extent if cluster and cluster not in store.used)
+    text = f"page {page} maps {mapped} clusters, {free} of them in no volume; first written by blob 0x{writer:x}"
+    evidence: Evidence = {"page": page, "writer": writer, "clusters": mapped, "unowned": free}
+    return Finding(r.ORPHAN_EXTENT, state.disk.span(at, at + lay.PAGE), text, evidence)

@@ -1,0 +1,245 @@
+"""Volumes and snapshots: the tree, what is known of each, its content in extents, and what lost ones left behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from inspector.format import Extent, Item, Proof
+from inspector.formats.spdk_blobstore import layout as lay
+from inspector.formats.spdk_blobstore.blobs import Blob
+from inspector.formats.spdk_blobstore.clustermap import HOLE, Run
+from inspector.formats.spdk_blobstore.crc64 import crc64
+from inspector.formats.spdk_blobstore.identify import identify
+from inspector.formats.spdk_blobstore.lost import Lost, find_lost
+from inspector.formats.spdk_blobstore.state import State
+from inspector.formats.spdk_blobstore.store import Store
+from inspector.formats.spdk_blobstore.verify import Verdict, verify_snapshot
+
+CLEAR = ("default", "none", "unmap", "write zeroes")
+
+
+def item_ids(store: Store) -> dict[int, str]:
+    """What each blob is called: its name where that is unique, else its id."""
+    names = Counter(blob.name for blob in store.blobs.values())
+    return {b.id: b.name if names[b.name] == 1 else f"0x{b.id:x}" for b in store.blobs.values()}
+
+
+def items(state: State) -> Iterator[Item]:
+    """Every volume and snapshot, parents before children; with `lost` also what has no root any more."""
+    store = state.ready()
+    if store is None:
+        return
+    ids = item_ids(store)
+    for blob in in_tree_order(store):
+        yield item(state, store, blob, ids)
+    if state.wishes.lost:
+        for found in find_lost(store):
+            yield _lost_item(state, store, found)
+
+
+def in_tree_order(store: Store) -> Iterator[Blob]:
+    """Roots of the snapshot trees by page, each followed by its descendants; members of a circle come last."""
+    done: set[int] = set()
+    tops = [b.id for b in store.blobs.values() if b.parent is None or b.parent not in store.blobs]
+    for top in [*tops, *store.blobs]:
+        stack = [top]
+        while stack:
+            at = stack.pop()
+            if at in done:
+                continue
+            done.add(at)
+            yield store.blobs[at]
+            stack += sorted(store.children.get(at, ()), reverse=True)
+
+
+def item(state: State, store: Store, blob: Blob, ids: dict[int, str]) -> Item:
+    size = store.geometry.cluster_size
+    parent = blob.parent
+    fields: dict[str, Any] = {
+        "blob": f"0x{blob.id:x}",
+        "name": blob.text(b"name"),
+        "uuid": blob.text(b"uuid"),
+        "size": None if blob.clusters is None else blob.clusters * size,
+        "clusters": blob.clusters,
+        "allocated": store.allocated(blob),
+        "thin": blob.thin,
+        "read_only": blob.read_only,
+        "clear_method": CLEAR[blob.flags[2] & 3],
+        "children": [ids[c] for c in store.children.get(blob.id, ())],
+        "state": condition(state, store, blob),
+        "content": identify(reader(store, blob)) if state.trusted and blob.clusters else None,
+        "xattrs": {
+            name.decode("utf-8", "backslashreplace"): _value(value)
+            for name, value in blob.xattrs.items()
+            if name not in (b"name", b"uuid")
+        },
+        "pages": list(blob.pages),
+    }
+    if blob.external is not None:
+        fields["external_snapshot"] = _value(blob.external)
+    if state.wishes.checksums and state.trusted:
+        fields["manifest"] = [[at, f"{value:016x}"] for at, value in manifest(store, blob)]
+    return Item(ids[blob.id], kind_of(store, blob), ids.get(parent) if parent else None, fields, _pages(state, blob))
+
+
+def kind_of(store: Store, blob: Blob) -> str:
+    if blob.id == store.geometry.super_blob:
+        return "lvolstore"
+    return "snapshot" if blob.id in store.children or blob.read_only else "lvol"
+
+
+def _value(raw: bytes) -> str:
+    text = raw.rstrip(b"\0")
+    if raw and all(32 <= byte < 127 for byte in text):
+        return text.decode("ascii")
+    return raw.hex()
+
+
+def _pages(state: State, blob: Blob) -> tuple[Any, ...]:
+    assert state.geometry is not None
+    at = [state.geometry.md_at(page) for page in blob.pages[:64]]
+    return tuple(state.disk.span(a, a + lay.PAGE) for a in at)
+
+
+def condition(state: State, store: Store, blob: Blob) -> str:
+    """One phrase about a blob for the tree."""
+    half = next((h for h in state.half if h.blob == blob.id), None)
+    if half is not None:
+        return f"snapshot {half.operation} half done (write {half.step})"
+    if blob.broken and not blob.attached:
+        return "metadata chain broken"
+    if blob.refused or blob.id in store.overclaimed:
+        return "contradictory metadata"
+    _, why = store.chain(blob)
+    if why and blob.thin:
+        return why
+    if any(fault.blob == blob.id for fault in store.extent_faults[:1000]):
+        return "part of its map is lost"
+    return "ok" if blob.id not in {b for b, _, _ in store.out_of_range[:1000]} else "maps clusters out of range"
+
+
+def find(store: Store, wanted: str) -> Blob | None:
+    """A blob by item id, name, uuid, `lvs/name` or blob id."""
+    for blob in store.blobs.values():
+        if wanted in (f"0x{blob.id:x}", blob.text(b"uuid")):
+            return blob
+    ids = item_ids(store)
+    for name in (wanted, wanted.split("/", 1)[-1]):
+        for blob in store.blobs.values():
+            if ids[blob.id] == name:
+                return blob
+    return None
+
+
+def extents(state: State, wanted: str) -> Iterator[Extent]:
+    """The logical content of an item, in runs from 0 to its size."""
+    store = state.ready()
+    if store is None:
+        return
+    blob = find(store, wanted)
+    if blob is not None:
+        proof = _proofs(state, store)
+        for run in store.content(blob):
+            yield _extent(state, store, run, proof)
+        return
+    lost = next((found for found in find_lost(store) if found.id == wanted), None)
+    if lost is not None:
+        for run in lost.runs:
+            yield _extent(state, store, run, lambda owner: ("placed", lost.why))
+
+
+def _extent(state: State, store: Store, run: Run, proof: Callable[[int], tuple[Proof, str]]) -> Extent:
+    size = store.geometry.cluster_size
+    if run.cluster == HOLE:
+        return Extent(run.at * size, run.count * size, None, "derived")
+    if run.cluster < 0:
+        return Extent(run.at * size, run.count * size, None, "none", run.why)
+    at = store.geometry.cluster_at(run.cluster)
+    if at + run.count * size > state.disk.size:
+        return Extent(run.at * size, run.count * size, None, "none", "it lies beyond the end of the image")
+    how, why = proof(run.owner)
+    return Extent(run.at * size, run.count * size, state.disk.span(at, at + run.count * size), how, why)
+
+
+def _proofs(state: State, store: Store) -> Callable[[int], tuple[Proof, str]]:
+    """How well each owner's clusters are proved; snapshots with a checksum are read and verified once."""
+    known: dict[int, tuple[Proof, str]] = {}
+
+    def proof(owner: int) -> tuple[Proof, str]:
+        if owner not in known:
+            known[owner] = _judge(state, store, owner)
+        return known[owner]
+
+    return proof
+
+
+def _judge(state: State, store: Store, owner: int) -> tuple[Proof, str]:
+    if not state.trusted:
+        return "none", "the cluster size is not certain (--cluster-size)"
+    verdict: Verdict | None = verify_snapshot(store, store.blobs[owner])
+    if verdict is None:
+        return "placed", ""
+    return ("sealed", "") if verdict.ok else ("placed", "the snapshot does not match its checksum")
+
+
+def reader(store: Store, blob: Blob) -> Callable[[int, int], bytes]:
+    """Reads of the first clusters of a volume's content; zeroes where nothing is known."""
+    size = store.geometry.cluster_size
+    head: list[Run] = []
+    for run in store.content(blob):
+        head.append(run)
+        if run.end * size >= 1 << 17 or len(head) >= 64:
+            break
+
+    def read(at: int, n: int) -> bytes:
+        for run in head:
+            if run.at * size <= at < run.end * size and run.cluster > 0:
+                return store.disk.read(store.geometry.cluster_at(run.cluster) + at - run.at * size, n)
+        return bytes(n)
+
+    return read
+
+
+def manifest(store: Store, blob: Blob) -> Iterator[tuple[int, int]]:
+    """(cluster, CRC-64 of its content) for each cluster that is not zero; unknown ones are left out."""
+    size = store.geometry.cluster_size
+    for run in store.content(blob):
+        for number in range(run.count if run.cluster > 0 else 0):
+            data = store.disk.read(store.geometry.cluster_at(run.cluster + number), size)
+            if data.count(0) != len(data):
+                yield run.at + number, crc64(data)
+
+
+def _lost_item(state: State, store: Store, found: Lost) -> Item:
+    size = store.geometry.cluster_size
+    fields: dict[str, Any] = {
+        "blob": f"0x{found.writer:x}",
+        "name": found.name,
+        "allocated": sum(run.count for run in found.runs if run.cluster > 0),
+        "clusters": found.runs[-1].end if found.runs else 0,
+        "size": found.runs[-1].end * size if found.runs else 0,
+        "state": found.why,
+        "pages": list(found.pages),
+    }
+    spans = tuple(state.disk.span(store.page_at(p), store.page_at(p) + lay.PAGE) for p in found.pages[:64])
+    return Item(found.id, "lost", None, fields, spans)
+
+
+def after(state: State, item: Item, output: str) -> tuple[str, ...]:
+    """How to look at an extracted volume without changing it, and how to get it back into use."""
+    luks = str(item.fields.get("content") or "").startswith("LUKS")
+    if luks:
+        mount = "cryptsetup open --readonly /dev/loopN volume, then mount -o ro /dev/mapper/volume /mnt"
+    else:
+        mount = "mount -o ro,norecovery /dev/loopN /mnt (ext4: ro,noload); a journal is replayed on a copy only"
+    encrypted = ("the content is LUKS: its key is in the volume's secret in the cluster",) if luks else ()
+    return (
+        f"losetup -r -f --show {output}",
+        *encrypted,
+        mount,
+        "ranges in the map file are unknown and read as zeroes: a file system there may look whole and not be",
+        "into a new volume of the same size: attach it, then "
+        f"qemu-img convert -n -f raw -O raw {output} /dev/longhorn/VOLUME (or dd conv=sparse,fsync)",
+    )

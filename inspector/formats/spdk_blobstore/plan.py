@@ -1,0 +1,286 @@
+"""A repaired image: what is proved stays, half-done snapshots are finished or undone, masks are computed anew.
+
+Volumes that would read wrong bytes are left out with their descendants; they can still be extracted from the
+original. `--accept unsealed` keeps them, with zeroes (or the parent's bytes) where their map is lost.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from inspector.errors import RefusedError
+from inspector.finding import Severity, Tally
+from inspector.format import Plan, Wishes
+from inspector.formats.spdk_blobstore import layout as lay
+from inspector.formats.spdk_blobstore import page as pg
+from inspector.formats.spdk_blobstore import superblock as sb
+from inspector.formats.spdk_blobstore.blobs import SNAP, SNAPRM, SNAPTMP, Blob
+from inspector.formats.spdk_blobstore.check import check
+from inspector.formats.spdk_blobstore.crash import HalfDone, half_done
+from inspector.formats.spdk_blobstore.image import edits, untouched
+from inspector.formats.spdk_blobstore.state import State
+from inspector.formats.spdk_blobstore.store import Store
+from inspector.formats.spdk_blobstore.workshop import Workshop, read_only, renamed, without_internal
+
+RECOVERED_NAME = b"recovered"
+
+
+def plan(state: State, wishes: Wishes) -> Plan:
+    """Raises RefusedError where a choice is the user's."""
+    store = state.ready()
+    if store is None or state.geometry is None:
+        raise RefusedError(f"{state.source.label}: no geometry could be found", "nothing can be rebuilt from here")
+    if state.how == "ambiguous":
+        sizes = "; ".join(f"{c.geometry.cluster_size} ({', '.join(c.because)})" for c in state.candidates)
+        raise RefusedError(
+            f"several cluster sizes fit: {sizes}", f"--cluster-size {state.candidates[0].geometry.cluster_size}"
+        )
+    space = sum(high - low for low, high in state.disk.data_ranges(0, state.disk.size)) + state.disk.base
+    if not damaged(state):
+        return Plan(untouched(state, Workshop(state)), space, size=state.source.size, after=_after)
+    size = _full_size(state, store)
+    shop = Workshop(state)
+    _corrected(state, shop)
+    _accepted(shop)
+    for half in half_done(shop.store):
+        _finish(shop, half)
+    shop.refresh()
+    _strays(shop)
+    _whole(shop)
+    _no_shared(shop)
+    return Plan(edits(state, shop), space + (16 << 20), size=size, notes=shop.notes, after=_after)
+
+
+def damaged(state: State) -> bool:
+    """Something stands against the store that the loader does not set right by itself."""
+    tally = Tally(2)
+    check(state, (), tally)
+    return bool(tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING))
+
+
+def _full_size(state: State, store: Store) -> int:
+    """The size of the output; an image that is cut short is extended only where nothing lay."""
+    g = store.geometry
+    if g.size <= state.disk.size:
+        return state.source.size
+    lost = sum(1 for cluster in store.used if g.cluster_at(cluster + 1) > state.disk.size)
+    if lost and "unsealed" not in state.wishes.accept:
+        raise RefusedError(
+            f"{g.size - state.disk.size} bytes are missing at the end, and {lost} clusters of volumes with them",
+            "extract what is there, or --accept unsealed to have zeroes in their place",
+        )
+    return state.disk.base + g.size
+
+
+def _corrected(state: State, shop: Workshop) -> None:
+    """Pages with one flipped bit are restored; those that nothing explains are left zero."""
+    for page in state.mended:
+        data = state.disk.read(shop.geometry.md_at(page), lay.PAGE)
+        shop.put(page, data, "corrected", "sealed", "one flipped bit restored, the checksum holds")
+    for start, end, kind in state.region.runs(pg.BAD, pg.UNREADABLE):
+        for page in range(start, end):
+            if page not in state.mended:
+                why = "its checksum does not hold" if kind == pg.BAD else "the medium does not deliver it"
+                shop.clear(page, "lost", f"metadata page {page}: {why}")
+
+
+def _accepted(shop: Workshop) -> None:
+    """Chains that were continued by id and number get their pages in a row again."""
+    for blob in shop.store.blobs.values():
+        if not blob.attached:
+            continue
+        for place, page in enumerate(blob.pages):
+            following = blob.pages[place + 1] if place + 1 < len(blob.pages) else lay.NO_PAGE
+            shop.relink(page, place, following, f"{blob.name}: page {place} of its chain, as accepted")
+        shop.notes.append(f"{blob.name}: attributes on the lost page of its chain are gone")
+    shop.refresh()
+
+
+def _finish(shop: Workshop, half: HalfDone) -> None:
+    """Finish or undo a half-done snapshot as the loader would, and as it should where it dies."""
+    blob, other = shop.store.blobs[half.blob], shop.store.blobs.get(half.other)
+    if half.verdict == "stuck" or other is None:
+        return
+    mark = SNAPTMP if half.operation == "create" else SNAPRM
+    why = f"{blob.name}: snapshot {half.operation} stopped after write {half.step}"
+    if half.verdict == "discard":
+        theirs = {page for page in other.runs[::2] if page} if other.mapping == "table" else set()
+        extents = [page for page in blob.runs[::2] if page and blob.mapping == "table"]
+        for page in [*blob.pages, *(p for p in extents if p not in theirs)]:
+            shop.clear(page, "dropped", why)
+        return
+    for page in blob.pages:
+        shop.rewrite(page, without_internal(mark), f"{why}, its mark is taken off")
+    shop.refresh()
+    shop.rewrite(blob.root, read_only, f"{why}, it is a snapshot again")
+    if half.operation == "delete" and half.shared:
+        _unmerge(shop, blob, other, why)
+    shop.refresh()
+
+
+def _unmerge(shop: Workshop, snapshot: Blob, child: Blob, why: str) -> None:
+    """Take from the child what the interrupted delete had copied into its map; it reads the same through its parent."""
+    theirs = dict(_table(shop.store, snapshot))
+    for at, page in list(_table(shop.store, child)):
+        if at not in theirs:
+            continue
+        mine, below = shop.store.extent_body(page).extent, shop.store.extent_body(theirs[at]).extent
+        new = array("I", mine)
+        for number in range(min(len(mine), len(below))):
+            if mine[number] and mine[number] == below[number]:
+                new[number] = 0
+        if new != mine:
+            _put_extent(shop, page, at, new, f"{why}, the clusters stay with the snapshot")
+
+
+def _table(store: Store, blob: Blob) -> list[tuple[int, int]]:
+    """(first cluster, page) of each usable extent page."""
+    found, at = [], 0
+    for page, count in zip(blob.runs[::2], blob.runs[1::2], strict=False):
+        if blob.mapping == "table" and page:
+            if store.slot(page, at).words is not None:
+                found.append((at, page))
+            at += lay.PER_EXTENT_PAGE
+        else:
+            at += count * lay.PER_EXTENT_PAGE
+    return found
+
+
+def _put_extent(shop: Workshop, page: int, start: int, words: array[int], why: str, owner: int | None = None) -> None:
+    body = start.to_bytes(4, "little") + b"".join(word.to_bytes(4, "little") for word in words)
+    blob = pg.parse(shop.store.read_page(page)).id if owner is None else owner
+    new = pg.build(blob, 0, lay.NO_PAGE, pg.descriptor(lay.EXTENT_PAGE, body))
+    shop.put(page, new, "corrected" if owner is None else "added", "derived", why)
+
+
+def _strays(shop: Workshop) -> None:
+    for row, kind in enumerate(list(shop.store.region.kind)):
+        if kind == pg.STRAY:
+            page = shop.store.region.index[row]
+            shop.notes.append(f"metadata page {page} lies where it does not belong and is left out")
+    for page in [p for p, k in zip(shop.store.region.index, shop.store.region.kind, strict=True) if k == pg.STRAY]:
+        shop.clear(page, "dropped", f"metadata page {page} lies where it does not belong")
+    shop.refresh()
+
+
+def _whole(shop: Workshop) -> None:
+    """Leave out, or with `unsealed` patch, every volume that would read wrong; again until none is left."""
+    while True:
+        _super_blob(shop)
+        wrong = _wrong(shop.store, shop)
+        if not wrong:
+            return
+        for blob_id, why in wrong.items():
+            blob = shop.store.blobs[blob_id]
+            if "unsealed" in shop.accept and _patch(shop, blob, why):
+                continue
+            for page in blob.pages:
+                shop.clear(page, "lost", f"{blob.name}: {why}")
+            other = "; --accept anchored takes the pages that were found" if blob.resumed else ""
+            shop.notes.append(f"{blob.name} is left out ({why}): extract it from the original image{other}")
+        shop.refresh()
+
+
+def _wrong(store: Store, shop: Workshop) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for fault in store.extent_faults:
+        found[fault.blob] = fault.why
+    found.update({blob: "it maps clusters outside of the store" for blob, _, _ in store.out_of_range})
+    found.update(dict.fromkeys(store.overclaimed, "its map names more than the store has"))
+    found.update(dict.fromkeys(store.thick_holes, "it is thick and has holes"))
+    found.update(dict.fromkeys(store.circles(), "its chain of snapshots runs in a circle"))
+    names: dict[bytes, int] = {}
+    for blob in store.blobs.values():
+        if blob.broken:
+            found[blob.id] = "its chain of metadata pages is broken"
+        elif blob.refused or blob.problems:
+            found[blob.id] = (blob.refused + blob.problems)[0]
+        elif blob.parent is not None and blob.parent not in store.blobs:
+            found[blob.id] = f"its snapshot 0x{blob.parent:x} is lost"
+        elif blob.id != store.geometry.super_blob and store.geometry.bstype == sb.LVOLSTORE:
+            _name(shop, blob, names, found)
+    return found
+
+
+def _name(shop: Workshop, blob: Blob, names: dict[bytes, int], found: dict[int, str]) -> None:
+    name = blob.xattrs.get(b"name", b"").split(b"\0")[0]
+    if name and name not in names:
+        names[name] = blob.id
+        return
+    if "name" not in shop.accept:
+        what = f"two volumes are named {blob.name}" if name else f"volume 0x{blob.id:x} has no name"
+        raise RefusedError(what, "--accept name gives it a name made of its own and its id")
+    new = (name[:40] + b"-" if name else b"blob-") + f"{blob.root:x}".encode()
+    shop.rewrite(blob.root, renamed(new), f"{blob.name} is named {new.decode('ascii', 'replace')}")
+    names[new] = blob.id
+
+
+def _patch(shop: Workshop, blob: Blob, why: str) -> bool:
+    """Make the volume loadable with zeroes or its parent's bytes where its map is lost; only what is understood."""
+    faults = [fault for fault in shop.store.extent_faults if fault.blob == blob.id]
+    if faults:
+        for fault in faults:
+            if fault.page >= shop.geometry.md_len or shop.store.region.row(fault.page) is not None:
+                return False  # the page is another's, or lies nowhere
+            count = min(lay.PER_EXTENT_PAGE, (blob.clusters or 0) - fault.at)
+            empty = array("I", bytes(4 * count))
+            text = f"{blob.name}: clusters from {fault.at} on read as unallocated (--accept unsealed)"
+            _put_extent(shop, fault.page, fault.at, empty, text, blob.id)
+        lost = len(faults) * lay.PER_EXTENT_PAGE
+        shop.notes.append(f"{blob.name}: up to {lost} clusters read as unallocated, not as written")
+        return True
+    if blob.parent is not None and blob.parent not in shop.store.blobs:
+        for page in blob.pages:
+            shop.rewrite(page, without_internal(SNAP), f"{blob.name}: its lost snapshot reads as zeroes")
+        shop.notes.append(f"{blob.name}: what came from its lost snapshot reads as zeroes")
+        return True
+    if blob.broken and blob.mapping == "table" and blob.clusters is not None and _covered(blob):
+        shop.relink(blob.pages[-1], len(blob.pages) - 1, lay.NO_PAGE, f"{blob.name}: its chain ends before the break")
+        shop.notes.append(f"{blob.name}: attributes and a parent named on lost pages are gone")
+        return True
+    return False
+
+
+def _covered(blob: Blob) -> bool:
+    slots = sum(1 if page else count for page, count in zip(blob.runs[::2], blob.runs[1::2], strict=False))
+    return blob.clusters is not None and slots * lay.PER_EXTENT_PAGE >= blob.clusters
+
+
+def _super_blob(shop: Workshop) -> None:
+    """Without the blob that describes the lvolstore nothing loads; a new one is made on request."""
+    g = shop.geometry
+    if g.super_blob == lay.NO_BLOB or g.super_blob in shop.store.blobs:
+        return
+    if "name" not in shop.accept:
+        raise RefusedError(
+            "the lvolstore's name and uuid are lost, and without them nothing loads",
+            "--accept name makes new ones; or extract the volumes into another store",
+        )
+    page = g.super_blob & 0xFFFFFFFF
+    uuid = f"00000000-0000-4000-8000-{pg.checksum(bytes(lay.PAGE)) ^ g.md_start:012x}".encode() + b"\0"
+    body = pg.descriptor(lay.FLAGS, lay.FLAGS_BODY.fast().pack(lay.HAS_TABLE, 0, 0))
+    body += pg.xattr(b"uuid", uuid) + pg.xattr(b"name", RECOVERED_NAME + b"\0")
+    body += pg.descriptor(lay.EXTENT_TABLE, bytes(8))
+    shop.put(page, pg.build(g.super_blob, 0, lay.NO_PAGE, body), "added", "none", "a new name and uuid, as accepted")
+    shop.notes.append(f"the lvolstore is named {RECOVERED_NAME.decode()} and has uuid {uuid[:-1].decode()}")
+    shop.refresh()
+
+
+def _no_shared(shop: Workshop) -> None:
+    if shop.store.shared_count:
+        first = shop.store.shared[0]
+        names = " and ".join(shop.store.blobs[blob].name for blob in first.owners)
+        raise RefusedError(
+            f"{shop.store.shared_count} clusters belong to two volumes, the first to {names}",
+            "extract both volumes, compare them with a replica or backup, then delete one",
+        )
+
+
+def _after(source: str, output: str) -> tuple[str, ...]:
+    return (
+        f"inspector items {output}",
+        "Stop spdk_tgt before you go on (Longhorn: disable scheduling on the disk and stop its instance manager).",
+        f"Keep the original. To put the image on a disk of the same size: dd if={output} of=DEVICE bs=4M conv=fsync",
+        "`inspector repair --patch FILE` and `inspector apply` change only the listed pages instead of a whole disk.",
+        "Attach it to a test spdk_tgt first (bdev_aio_create, bdev_lvol_get_lvols) and compare a volume's checksum.",
+    )

@@ -1,0 +1,187 @@
+"""Geometry when the super block is lost: it has no copy, but the pages and masks around it bear it out.
+
+Roots name their own index, so the start of the metadata region is where most of them agree. Masks that were
+ever written give its length and the number of clusters. Without masks every cluster size is tried: its layout
+must put the metadata where it is, its clusters must hold what the maps name, and a snapshot's CRC-64 decides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from inspector.formats.spdk_blobstore import layout as lay
+from inspector.formats.spdk_blobstore import page as pg
+from inspector.formats.spdk_blobstore import store as st
+from inspector.formats.spdk_blobstore import superblock as sb
+from inspector.formats.spdk_blobstore.disk import Disk
+from inspector.formats.spdk_blobstore.region import Region, scan
+from inspector.formats.spdk_blobstore.superblock import Geometry
+from inspector.formats.spdk_blobstore.verify import verify_snapshot
+
+PAGE_SIZES = (4096, 8192, 16384, 32768, 65536)
+CLUSTER_SIZES = tuple(1 << n for n in range(12, 31))
+PREFERRED = (1 << 20, 4 << 20)  # Longhorn's disks; SPDK's default
+FIRST_LOOK = 16 << 20  # bytes searched for roots by a claim
+DEEP_LOOK = 1 << 30  # bytes searched where the first look found nothing: masks of a store with tiny clusters
+MAX_CHECKED = 1 << 30  # bytes of snapshots checksummed to tell geometries apart
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A geometry that fits, and what speaks for it; `proved` by a checksum over its clusters or by masks."""
+
+    geometry: Geometry
+    because: list[str] = field(default_factory=list)
+    proved: bool = False
+    outside: int = 0  # bytes of data that no map explains
+    empty: int = 0  # bytes of clusters in use that are holes
+    failed: int = 0  # snapshots whose checksum does not hold
+
+    @property
+    def rank(self) -> tuple[bool, int, int, int]:
+        size = self.geometry.cluster_size
+        return (
+            not self.proved,
+            self.failed,
+            self.outside + self.empty,
+            PREFERRED.index(size) if size in PREFERRED else len(PREFERRED),
+        )
+
+
+def find_roots(disk: Disk, limit: int) -> dict[int, int]:
+    """Sealed root pages in the first `limit` bytes: place -> the page index that its id claims."""
+    found: dict[int, int] = {}
+    for low, high, data in disk.windows(0, min(limit, disk.size), lay.PAGE):
+        if data is None or data.count(0) == len(data):
+            continue
+        for at in range(0, high - low - lay.PAGE + 1, lay.PAGE):
+            piece = data[at : at + lay.PAGE]
+            if piece[4:8] != b"\1\0\0\0" or piece[8:12] != b"\0\0\0\0" or piece[lay.DESCRIPTORS_AT] != lay.FLAGS:
+                continue
+            if pg.checksum(piece) == int.from_bytes(piece[lay.BODY :], "little"):
+                found[low + at] = int.from_bytes(piece[:4], "little")
+    return found
+
+
+def md_start(roots: dict[int, int]) -> tuple[int, int] | None:
+    """(byte where the metadata starts, page size) that most roots agree on."""
+    votes: Counter[tuple[int, int]] = Counter()
+    for at, index in roots.items():
+        for size in PAGE_SIZES:
+            base = at - index * size
+            if base > 0 and base % size == 0:
+                votes[base, size] += 1
+    if not votes:
+        return None
+    best = max(votes.values())
+    return min((key for key, count in votes.items() if count == best), key=lambda key: (key[1], key[0]))
+
+
+def candidates(disk: Disk, wanted: int | None = None) -> list[Candidate]:
+    """Every geometry that fits, the best first; `wanted` is a cluster size that the user gives."""
+    roots = find_roots(disk, FIRST_LOOK) or find_roots(disk, DEEP_LOOK)
+    start = md_start(roots)
+    if start is None:
+        return []
+    base, page = start
+    bare = Geometry(3, 0, lay.NO_BLOB, 0, (1, 0), (0, 0), base // page, 0, bytes(16), (0, 0), disk.size, 4096, page)
+    masked = list(_from_masks(disk, bare, wanted))
+    found = masked or list(_from_layout(disk, bare, wanted))
+    highest = max(index for at, index in roots.items() if at == base + index * page)
+    fitting = [c for c in found if c.geometry.md_len > highest and _fits(disk, c)]
+    if any(c.proved for c in fitting):
+        fitting = [c for c in fitting if c.proved]
+    return sorted(fitting, key=lambda c: c.rank)
+
+
+def _from_masks(disk: Disk, bare: Geometry, wanted: int | None) -> Iterator[Candidate]:
+    """The masks say how many pages and clusters there are; only one power of two gives that many clusters."""
+    page = bare.md_page_size
+    kind, md_len = _mask_head(disk, page)
+    pages = sb.mask_pages(md_len, page)
+    if kind != 0 or not md_len or 1 + 2 * pages > bare.md_start:
+        return
+    kind, total = _mask_head(disk, (1 + pages) * page)
+    ids, id_bits = _mask_head(disk, (bare.md_start - pages) * page)
+    if kind != 1 or not total or ids != 2 or id_bits != md_len:
+        return
+    for size in [wanted] if wanted else CLUSTER_SIZES:
+        if size >= page and disk.size // size == total:
+            yield Candidate(
+                _complete(bare, size, md_len, total), [f"masks name {md_len} pages, {total} clusters"], True
+            )
+
+
+def _mask_head(disk: Disk, at: int) -> tuple[int, int]:
+    data = disk.read(at, sb.MASK_HEAD).ljust(sb.MASK_HEAD, b"\0")
+    kind, length = lay.MASK_HEADER.fast().unpack(data)
+    return int(kind), int(length)
+
+
+def _from_layout(disk: Disk, bare: Geometry, wanted: int | None) -> Iterator[Candidate]:
+    for size in [wanted] if wanted else CLUSTER_SIZES:
+        total = disk.size // size
+        if size < bare.md_page_size or size % bare.md_page_size or not total:
+            continue
+        geometry = _complete(bare, size, total, total)  # lvolstores have one metadata page per cluster
+        if geometry.cluster_mask[0] + geometry.cluster_mask[1] + geometry.blobid_mask[1] == bare.md_start:
+            yield Candidate(geometry, [f"clusters of {size} bytes put the metadata at page {bare.md_start}"])
+
+
+def _complete(bare: Geometry, cluster_size: int, md_len: int, total: int) -> Geometry:
+    page = bare.md_page_size
+    pages = sb.mask_pages(md_len, page)
+    return Geometry(
+        3, 0, bare.super_blob, cluster_size, (1, pages), (1 + pages, sb.mask_pages(total, page)), bare.md_start, md_len,
+        bare.bstype, (bare.md_start - pages, pages), bare.size, bare.io_unit_size, page,
+    )  # fmt: skip
+
+
+def _fits(disk: Disk, candidate: Candidate) -> bool:
+    """Scan under this geometry: no map may name what it does not have; snapshots may prove it. Completes it."""
+    region = Region()
+    for _ in scan(disk, candidate.geometry, region):
+        pass
+    store = st.build(disk, candidate.geometry, region)
+    beyond = any(fault.page >= candidate.geometry.md_len for fault in store.extent_faults)
+    if not store.blobs or store.out_of_range or store.overclaimed or beyond:
+        return False
+    candidate.geometry = _name(candidate.geometry, store)
+    candidate.outside, candidate.empty = _data_against_use(store)
+    verdicts = [v for blob in store.blobs.values() if (v := verify_snapshot(store, blob, MAX_CHECKED)) is not None]
+    if any(v.ok for v in verdicts):
+        candidate.proved = True
+        candidate.because.append(f"the checksum of {sum(v.ok for v in verdicts)} snapshots holds")
+    elif verdicts:
+        candidate.because.append(f"the checksum of {len(verdicts)} snapshots does not hold")
+        candidate.failed = len(verdicts)
+    candidate.because.append(
+        f"{candidate.outside} bytes of data lie outside the clusters in use, {candidate.empty} bytes in use are holes"
+    )
+    return True
+
+
+def _name(geometry: Geometry, store: st.Store) -> Geometry:
+    """The super blob is the root with name and uuid that has no clusters."""
+    for blob in store.blobs.values():
+        if {b"name", b"uuid"} <= blob.xattrs.keys() and blob.clusters == 0 and not blob.thin:
+            return replace(geometry, super_blob=blob.id, bstype=sb.LVOLSTORE)
+    return geometry
+
+
+def _data_against_use(store: st.Store) -> tuple[int, int]:
+    """Bytes of data in clusters that nobody uses, and of clusters in use that are holes; (0, 0) without holes."""
+    size = store.geometry.cluster_size
+    outside, filled, seen = 0, 0, -1
+    for low, high in store.disk.data_ranges(store.first_data * size, store.disk.size):
+        first, last = low // size, -(-high // size)
+        if last - first > 1 << 20:
+            return 0, 0  # a device that knows no holes tells nothing
+        for cluster in range(first, last):
+            if cluster not in store.used:
+                outside += min(high, (cluster + 1) * size) - max(low, cluster * size)
+            elif cluster != seen:
+                filled, seen = filled + 1, cluster
+    return outside, (store.used.count - min(store.first_data, store.total) - filled) * size

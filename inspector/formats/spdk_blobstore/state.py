@@ -1,0 +1,119 @@
+"""What `open` makes: where the store lies, its geometry and how that is known, and the store once it is scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from inspector.format import Claim, Wishes
+from inspector.formats.spdk_blobstore import layout as lay
+from inspector.formats.spdk_blobstore import superblock as sb
+from inspector.formats.spdk_blobstore.crash import HalfDone, half_done
+from inspector.formats.spdk_blobstore.disk import Disk
+from inspector.formats.spdk_blobstore.identify import identify, partitions
+from inspector.formats.spdk_blobstore.mend import mend, mend_super
+from inspector.formats.spdk_blobstore.recover import FIRST_LOOK, Candidate, candidates, find_roots, md_start
+from inspector.formats.spdk_blobstore.region import Region, scan
+from inspector.formats.spdk_blobstore.store import Store, build
+from inspector.formats.spdk_blobstore.superblock import Geometry
+from inspector.source import Source
+
+How = Literal["sealed", "mended", "recovered", "given", "ambiguous", "none"]
+
+
+@dataclass(slots=True)
+class State:
+    source: Source
+    wishes: Wishes
+    disk: Disk
+    where: str  # "" or the partition that holds the store
+    super_data: bytes  # page 0 as it lies there
+    how: How = "none"
+    geometry: Geometry | None = None
+    super_bit: int | None = None  # the flipped bit of a corrected super block
+    candidates: list[Candidate] = field(default_factory=list)
+    region: Region = field(default_factory=Region)
+    mended: dict[int, int] = field(default_factory=dict)  # page -> the bit that was flipped
+    half: list[HalfDone] = field(default_factory=list)
+    store: Store | None = None
+
+    def scan(self) -> Iterator[tuple[int, int]]:
+        """Read the metadata region once; yields page ranges as they are done. The store is there afterwards."""
+        assert self.geometry is not None
+        if self.store is not None:
+            return
+        self.region = Region()
+        yield from scan(self.disk, self.geometry, self.region)
+        self.mended = dict(mend(self.disk, self.geometry, self.region))
+        self.store = build(self.disk, self.geometry, self.region, self.wishes.accept)
+        self.half = half_done(self.store)
+
+    def ready(self) -> Store | None:
+        """The store, scanned if it was not yet; None where no geometry is known."""
+        if self.geometry is not None:
+            for _ in self.scan():
+                pass
+        return self.store
+
+    @property
+    def trusted(self) -> bool:
+        """The geometry is proved, so that clusters lie where the maps say."""
+        return self.how in ("sealed", "mended", "recovered", "given")
+
+
+def locate(source: Source) -> tuple[Disk, str]:
+    """The store in a source: at its start, or in the first partition that holds one."""
+    whole = Disk(source)
+    if whole.read(0, 8) == lay.SIGNATURE:
+        return whole, ""
+    for start, end, which in partitions(whole.read):
+        part = Disk(source, start, end)
+        if part.read(0, 8) == lay.SIGNATURE:
+            return part, which
+    return whole, ""
+
+
+def claim(source: Source, lower: object) -> Claim:
+    """Sure when a super block is sealed; nearly sure when its pages are there without it."""
+    if source.kind == "folder":
+        return Claim(0, "a folder, not an image or a device")
+    disk, which = locate(source)
+    data = disk.read(0, lay.PAGE)
+    behind = f" in {which} at byte {disk.base}" if disk.base else ""
+    if sb.sealed(data):
+        return Claim(100, f"super block with signature SPDKBLOB and a valid checksum{behind}")
+    if data[:8] == lay.SIGNATURE:
+        return Claim(70, f"signature SPDKBLOB{behind}, but the super block's checksum does not hold")
+    roots = find_roots(disk, FIRST_LOOK)
+    start = md_start(roots)
+    if start is not None:
+        return Claim(60, f"no super block, but {len(roots)} sealed blobstore root pages from byte {min(roots)} on")
+    name = identify(disk.read)
+    if name is None and any(True for _ in partitions(disk.read)):
+        name = "a partition table, and none of its partitions starts with a blobstore"
+    return Claim(0, name or "no SPDKBLOB signature and no blobstore metadata page in the first 16 MiB")
+
+
+def open_store(source: Source, lower: object, wishes: Wishes) -> State:
+    """Find the geometry: sealed, one bit away, borne out by what is left, or given by the user."""
+    disk, where = locate(source)
+    data = disk.read(0, lay.PAGE)
+    state = State(source, wishes, disk, where, data)
+    if sb.sealed(data) and not sb.impossible(sb.parse(data), max(disk.size, sb.parse(data).size)):
+        state.geometry, state.how = sb.parse(data), "sealed"
+        return state
+    fixed = None if sb.sealed(data) else mend_super(disk)
+    if fixed is not None:
+        state.geometry, state.super_bit = fixed
+        state.how = "mended"
+        return state
+    state.candidates = candidates(disk, wishes.cluster_size)
+    if not state.candidates:
+        return state
+    state.geometry = state.candidates[0].geometry
+    if wishes.cluster_size:
+        state.how = "given"
+    else:
+        state.how = "recovered" if len(state.candidates) == 1 else "ambiguous"
+    return state

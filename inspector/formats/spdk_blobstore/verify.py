@@ -1,0 +1,88 @@
+"""Content against checksums: Longhorn's `checksum` attribute of a snapshot, or one CRC-64 per cluster (type 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from inspector.formats.spdk_blobstore.blobs import Blob
+from inspector.formats.spdk_blobstore.crc64 import crc64
+from inspector.formats.spdk_blobstore.store import Store
+from inspector.source import WINDOW
+
+CHECKSUM = b"checksum"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Of a whole snapshot (`cluster` None) or one cluster of a blob, by its number in the blob."""
+
+    blob: int
+    stored: int
+    computed: int
+    cluster: int | None = None
+    place: int = 0  # cluster on disk
+
+    @property
+    def ok(self) -> bool:
+        return self.stored == self.computed
+
+
+def verify_snapshot(store: Store, blob: Blob, limit: int | None = None) -> Verdict | None:
+    """The `checksum` attribute covers the snapshot's own clusters in logical order; None where it cannot be held."""
+    value = blob.xattrs.get(CHECKSUM)
+    if value is None or len(value) != 8 or not blob.read_only or blob.refused:
+        return None
+    size, state, done = store.geometry.cluster_size, 0, 0
+    for run in store.own(blob):
+        if run.cluster < 0:
+            return None
+        for number in range(run.count if run.cluster else 0):
+            if limit is not None and done > limit:
+                return None
+            state = _cluster(store, run.cluster + number, state)
+            done += size
+    return Verdict(blob.id, int.from_bytes(value, "little"), state)
+
+
+def verify_clusters(store: Store, blob: Blob) -> Iterator[Verdict]:
+    """Each allocated cluster against its entry of a type-7 descriptor."""
+    if not blob.checksums:
+        return
+    stored = _expand(blob, store.size_of(blob))
+    for run in store.own(blob):
+        for number in range(run.count if run.cluster > 0 else 0):
+            at, place = run.at + number, run.cluster + number
+            value = _at(stored, at)
+            if value:
+                yield Verdict(blob.id, value, _cluster(store, place, 0), at, place)
+
+
+def _expand(blob: Blob, limit: int) -> list[tuple[int, int, int]]:
+    """(first cluster, end, value) of each entry, cut at the blob's size."""
+    found, at = [], 0
+    for value, count in blob.checksums:
+        if at >= limit:
+            break
+        found.append((at, at + count, value))
+        at += count
+    return found
+
+
+def _at(stored: list[tuple[int, int, int]], cluster: int) -> int:
+    low, high = 0, len(stored)
+    while low < high:
+        middle = (low + high) // 2
+        if stored[middle][1] <= cluster:
+            low = middle + 1
+        else:
+            high = middle
+    return stored[low][2] if low < len(stored) and stored[low][0] <= cluster else 0
+
+
+def _cluster(store: Store, cluster: int, state: int) -> int:
+    size = store.geometry.cluster_size
+    at = store.geometry.cluster_at(cluster)
+    for offset in range(0, size, WINDOW):
+        state = crc64(store.disk.read(at + offset, min(WINDOW, size - offset)), state)
+    return state

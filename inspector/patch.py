@@ -1,0 +1,280 @@
+"""Only what a repair changes, as a small file that can be reviewed, applied in place and taken back.
+
+One JSON object per line: a head, the changes in order with the hashes of what they replace, and a foot with the
+hash of all lines before it. Applying checks every hash first and writes the way back before the first byte.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import stat
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from inspector.errors import OutputError, RefusedError, SourceError, UnverifiedError, UsageError
+from inspector.format import Edit, Plan
+from inspector.output import place_file, writers_of
+from inspector.source import Source, open_source
+
+SCHEMA = "inspector/patch/1"
+PIECE = 1 << 20  # bytes of one change; longer edits are cut into several
+MAX_LINE = 4 << 20
+MAX_CHANGES = 1_000_000
+MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Bytes [start, start + len(data)) become `data`; `before` is the SHA-256 of what must lie there."""
+
+    start: int
+    data: bytes
+    before: str
+    action: str = "corrected"
+    proof: str = "derived"
+    why: str = ""
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """`size` is the one that the target must have."""
+
+    size: int
+    format: str
+    changes: tuple[Change, ...]
+    undoes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    target: str
+    undo: str
+    changes: int
+    bytes: int
+    already: int  # changes whose bytes were there before
+
+
+def changes_of(source: Source, plan: Plan) -> Iterator[Change]:
+    """The changes of a plan that keeps every byte's place; raises RefusedError for any other plan."""
+    if plan.folder or (plan.size is not None and plan.size != source.size) or source.kind == "folder":
+        raise RefusedError("this repair is not a change in place", "write a whole new file: -o OUT")
+    for edit in plan.edits:
+        if edit.action == "kept" and edit.origin is not None and edit.at in (None, edit.origin.start):
+            continue
+        yield from _cut(source, edit)
+
+
+def _cut(source: Source, edit: Edit) -> Iterator[Change]:
+    origin = edit.origin
+    if origin is None or edit.at not in (None, origin.start) or len(edit.data or b"") not in (0, origin.length):
+        raise RefusedError("this repair moves bytes", "write a whole new file: -o OUT")
+    for at in range(origin.start, origin.end, PIECE):
+        end = min(at + PIECE, origin.end)
+        old = source.read(at, end - at)
+        new = edit.data[at - origin.start : end - origin.start] if edit.data is not None else bytes(end - at)
+        if old != new:
+            yield Change(at, new, _sha(old), edit.action, edit.proof, edit.why)
+
+
+def write(path: str, source: Source | None, patch: Patch, force: bool = False) -> int:
+    """Write a patch file that appears whole or not at all; returns its size."""
+    with place_file(path, source, 0, force, mode=MODE) as place:
+        digest, at = hashlib.sha256(), 0
+        for line in _lines(patch):
+            digest.update(line)
+            at += _put(place.fd, line, at)
+        foot = {"changes": len(patch.changes), "sha256": digest.hexdigest()}
+        at += _put(place.fd, _line(foot), at)
+    return at
+
+
+def _lines(patch: Patch) -> Iterator[bytes]:
+    yield _line({"schema": SCHEMA, "size": patch.size, "format": patch.format, "undoes": patch.undoes})
+    for change in patch.changes:
+        data = base64.b64encode(change.data).decode() if any(change.data) else None  # null: zeroes
+        yield _line(
+            {
+                "start": change.start,
+                "length": len(change.data),
+                "before": change.before,
+                "after": _sha(change.data),
+                "action": change.action,
+                "proof": change.proof,
+                "why": change.why,
+                "data": data,
+            }
+        )
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+def _put(fd: int, data: bytes, at: int) -> int:
+    done = 0
+    while done < len(data):
+        step = os.pwrite(fd, data[done:], at + done)
+        if step <= 0:
+            raise OutputError("the system wrote nothing and gave no error")
+        done += step
+    return done
+
+
+def read(path: str) -> Patch:
+    """A patch from a file; raises UsageError where one byte of it is not as it was written."""
+    try:
+        with Path(path).open("rb") as file:
+            return _read(path, file)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from error
+
+
+def _read(path: str, file: IO[bytes]) -> Patch:
+    digest = hashlib.sha256()
+    head = _object(path, file.readline(MAX_LINE), 1)
+    if head.get("schema") != SCHEMA or not isinstance(head.get("size"), int):
+        raise UsageError(f"{path}: not a patch of inspector", "inspector repair PATH --patch FILE writes one")
+    digest.update(_line(head))
+    changes: list[Change] = []
+    while line := file.readline(MAX_LINE):
+        entry = _object(path, line, len(changes) + 2)
+        if "sha256" in entry:
+            if entry["sha256"] != digest.hexdigest() or entry.get("changes") != len(changes) or file.read(1):
+                raise UsageError(f"{path}: the patch was changed or cut after it was written", "make it again")
+            return Patch(head["size"], str(head.get("format")), tuple(changes), bool(head.get("undoes")))
+        digest.update(line)
+        changes.append(_change(path, entry, changes[-1].end if changes else 0, head["size"]))
+        if len(changes) > MAX_CHANGES:
+            break
+    raise UsageError(f"{path}: the patch is not whole", "make it again")
+
+
+def _object(path: str, line: bytes, number: int) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path}: line {number} is not an entry of a patch", "make it again")
+    return found
+
+
+def _change(path: str, entry: dict[str, Any], least: int, size: int) -> Change:
+    start, length, data = entry.get("start"), entry.get("length"), entry.get("data")
+    if not (isinstance(start, int) and isinstance(length, int) and least <= start and 0 < length <= PIECE):
+        raise UsageError(f"{path}: a change has no valid place", "make it again")
+    if start + length > size:
+        raise UsageError(f"{path}: a change lies beyond {size} bytes", "make it again")
+    try:
+        new = bytes(length) if data is None else base64.b64decode(str(data), validate=True)
+    except binascii.Error as error:
+        raise UsageError(f"{path}: a change cannot be decoded: {error}", "make it again") from error
+    if len(new) != length or _sha(new) != entry.get("after"):
+        raise UsageError(f"{path}: a change does not have its hash", "make it again")
+    words = (str(entry.get(name) or "") for name in ("action", "proof", "why"))
+    return Change(start, new, str(entry.get("before")), *words)
+
+
+class Patched(Source):
+    """A source as it would read after a patch; nothing is written."""
+
+    def __init__(self, under: Source, patch: Patch) -> None:
+        super().__init__(under.label, under.kind, under.path, list(under.members))
+        self._under, self._changes = under, patch.changes
+        self._starts = [change.start for change in patch.changes]
+
+    def _pread(self, member: str, n: int, at: int) -> bytes:
+        data = bytearray(self._under.read(at, n, member))
+        first = max(0, bisect_right(self._starts, at) - 1)
+        for change in self._changes[first:]:
+            if change.start >= at + len(data):
+                break
+            low, high = max(change.start, at), min(change.end, at + len(data))
+            if low < high:
+                data[low - at : high - at] = change.data[low - change.start : high - change.start]
+        return bytes(data)
+
+    def close(self) -> None:
+        """The source below stays open: it belongs to somebody else."""
+
+
+def apply(patch: Patch, target: str, undo: str) -> Applied:
+    """Change the target in place. Raises RefusedError, having written nothing, where anything is not as expected."""
+    with open_source(target) as source:
+        if source.kind not in ("file", "device"):
+            raise RefusedError(f"{target} is a {source.kind}", "a patch is applied to a file or a block device")
+        _not_in_use(source, target)
+        if source.size != patch.size:
+            text = f"{target} has {source.size} bytes, the patch is for {patch.size}"
+            raise RefusedError(text, "name the source that the patch was made from")
+        before = [source.read(change.start, len(change.data)) for change in patch.changes]
+        if source.unreadable:
+            raise RefusedError(f"{target} cannot be read at {source.unreadable[0].start}", "image the medium first")
+        already = _compare(target, patch, before)
+        back = tuple(
+            Change(c.start, old, _sha(c.data), c.action, c.proof, f"takes back: {c.why}")
+            for c, old in zip(patch.changes, before, strict=True)
+        )
+        write(undo, source, Patch(patch.size, patch.format, back, undoes=not patch.undoes))
+    _write(target, patch)
+    return Applied(target, undo, len(patch.changes), sum(len(c.data) for c in patch.changes), already)
+
+
+def _compare(target: str, patch: Patch, before: list[bytes]) -> int:
+    already = 0
+    for change, old in zip(patch.changes, before, strict=True):
+        if old == change.data:
+            already += 1
+        elif _sha(old) != change.before:
+            raise RefusedError(
+                f"{target}: the {len(old)} bytes at {change.start} are not those that the patch replaces",
+                "the target changed since the patch was made: make it again",
+            )
+    if patch.changes and already == len(patch.changes):
+        raise RefusedError(f"{target}: every change of the patch is there already", "nothing is left to do")
+    return already
+
+
+def _not_in_use(source: Source, target: str) -> None:
+    writers = writers_of(source)
+    if writers:
+        raise RefusedError(f"{target} is open for writing by {', '.join(writers)}", "stop that program first")
+
+
+def _write(target: str, patch: Patch) -> None:
+    try:
+        info = Path(target).stat()
+        # on Linux, O_EXCL without O_CREAT refuses a block device that is mounted or claimed (open(2))
+        exclusive = os.O_EXCL if stat.S_ISBLK(info.st_mode) else 0
+        fd = os.open(target, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | exclusive)
+    except OSError as error:
+        raise OutputError(f"{target}: {error.strerror}") from error
+    try:
+        for change in patch.changes:
+            _put(fd, change.data, change.start)
+        os.fsync(fd)
+        for change in patch.changes:
+            if os.pread(fd, len(change.data), change.start) != change.data:
+                raise UnverifiedError(
+                    f"{target}: the bytes at {change.start} read back differ from those written",
+                    "apply the undo file, then image the medium",
+                )
+    except OSError as error:
+        raise OutputError(f"{target}: {error.strerror}; the undo file takes back what was written") from error
+    finally:
+        os.close(fd)
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

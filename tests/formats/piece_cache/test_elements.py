@@ -1,0 +1,117 @@
+"""A farmer's piece cache: every element judged alone, bad ones emptied, nothing else touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inspector.errors import Exit, RefusedError
+from inspector.format import Query, Wishes
+from inspector.formats.piece_cache import FORMAT
+from inspector.formats.piece_cache.layout import ELEMENT, PIECE
+from inspector.inspect import Report, inspect
+from inspector.repair import Result, repair
+from inspector.source import MemorySource, open_source
+from tests.builders.piece_cache import EMPTY, element
+
+FIRST, SECOND = element(3), element(1 << 40)
+
+
+def scan(data: bytes, name: str = "piece_cache.bin") -> Report:
+    report = inspect(MemorySource(data, name), (FORMAT,))
+    assert not report.account.holes
+    assert sum(report.account.roles) == len(data)
+    return report
+
+
+def mend(data: bytes, tmp_path: Path) -> tuple[bytes, Result]:
+    source, target = tmp_path / "piece_cache.bin", tmp_path / "out.bin"
+    source.write_bytes(data)
+    with open_source(str(source)) as opened:
+        result = repair(opened, (FORMAT,), str(target), Wishes(), forced="piece-cache", force=True)
+    return target.read_bytes(), result
+
+
+def flipped(data: bytes, at: int, mask: int = 1) -> bytes:
+    return data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :]
+
+
+def test_an_element_has_the_length_the_farmer_computes() -> None:
+    assert ELEMENT == 1_048_712 == PIECE.struct.sizeof() == len(FIRST)
+
+
+def test_good_and_empty_elements_are_clean() -> None:
+    report = scan(FIRST + EMPTY + SECOND, "anything")
+    assert report.exit_code() == Exit.CLEAN
+    assert report.claim.strength == 98
+    assert report.answer.summary == {
+        "elements": 3, "good": 2, "empty": 1, "bad": 0, "cut_bytes": 0, "bad_elements": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("at", [0, 8, 500_000, ELEMENT - 33])
+def test_a_flipped_bit_costs_that_piece_and_no_other(at: int, tmp_path: Path) -> None:
+    data = FIRST + flipped(SECOND, at) + EMPTY
+    report = scan(data)
+    (finding,) = report.tally.findings()
+    assert (finding.rule.code, finding.span.start, finding.span.end) == ("PCH001", ELEMENT, 2 * ELEMENT)
+    fixed, result = mend(data, tmp_path)
+    assert fixed == FIRST + EMPTY + EMPTY
+    assert (result.code, result.bytes["lost"], result.records["lost"]) == (Exit.LOST, ELEMENT, 1)
+    assert scan(fixed).exit_code() == Exit.CLEAN
+
+
+def test_a_flipped_bit_of_the_digest_is_named() -> None:
+    report = scan(flipped(FIRST, ELEMENT - 5, 0x20) + SECOND)
+    (finding,) = report.tally.findings()
+    assert (finding.cause.name, finding.cause.confidence) == ("bit-flip", "certain")
+    assert (finding.evidence["flipped_byte"], finding.evidence["flipped_bit"]) == (ELEMENT - 5, 5)
+
+
+def test_a_zeroed_page_is_named() -> None:
+    report = scan(FIRST[:8192] + bytes(4096) + FIRST[12288:] + SECOND)
+    (finding,) = report.tally.findings()
+    assert (finding.cause.name, finding.cause.confidence) == ("zeroed-range", "likely")
+    assert (finding.evidence["zeroes_start"], finding.evidence["zeroes_end"]) == (8192, 12288)
+
+
+def test_a_cut_file_loses_its_last_element(tmp_path: Path) -> None:
+    data = FIRST + SECOND[:1000]
+    report = scan(data)
+    assert [f.rule.code for f in report.tally.findings()] == ["PCH002"]
+    assert mend(data, tmp_path)[0] == FIRST + EMPTY
+
+
+def test_a_piece_in_two_elements_is_a_note() -> None:
+    report = scan(FIRST + FIRST)
+    assert [f.rule.code for f in report.tally.findings()] == ["PCH003"]
+    assert report.exit_code() == Exit.CLEAN
+
+
+def test_records_and_items_name_pieces() -> None:
+    report = scan(FIRST + EMPTY + flipped(SECOND, 77))
+    assert FORMAT.records is not None
+    assert FORMAT.items is not None
+    assert FORMAT.show is not None
+    assert [(e.kind, e.state) for e in FORMAT.records(report.state, Query())] == [
+        ("piece", "ok"), ("empty", "ok"), ("piece", "bad checksum"),
+    ]  # fmt: skip
+    assert [i.id for i in FORMAT.items(report.state)] == ["piece:3"]
+    shown = FORMAT.show(report.state, "", 2 * ELEMENT + 9)
+    assert shown is not None
+    assert (shown.span.start, shown.state) == (2 * ELEMENT, "bad")
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 32, ELEMENT - 1, ELEMENT + 1])
+def test_any_length_is_accounted_for(length: int) -> None:
+    scan((FIRST + SECOND)[:length])
+
+
+@pytest.mark.parametrize("name", ["identity.bin", "secret_ed25519"])
+def test_files_that_hold_keys_are_refused_by_name_and_not_opened(name: str, tmp_path: Path) -> None:
+    place = tmp_path / name
+    place.write_bytes(b"k" * 32)
+    place.chmod(0)
+    with pytest.raises(RefusedError, match="never opened"):
+        open_source(str(place))
