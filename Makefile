@@ -24,6 +24,7 @@ proof: .venv/.ready
 
 bench: .venv/.ready
 	$(BIN)/python -m benchmarks.bench_gossip
+	$(BIN)/python -m benchmarks.bench_rocksdb
 
 # scans a damaged store, looks at the damage, repairs it into a temporary folder and scans the result
 SAMPLE := samples/gossip_store/checksum-at-3044.gossip_store

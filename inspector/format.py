@@ -43,6 +43,7 @@ class Stretch:
     marks: array[int]
     member: str = ""
     columns: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[int, int] | None = None  # tiles by kind, where the walk has counted them already
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -78,6 +79,8 @@ class Wishes:
     against: tuple[tuple[str, bytes], ...] = ()  # documents of a running system: what they are called, their bytes
     thresholds: Mapping[str, float] = field(default_factory=dict)
     max_unit: int = 64 << 20  # a larger unit is checksummed in a stream and not decoded
+    verify_signatures: bool = False  # check the signatures of sound records, too
+    no_correct: bool = False  # leave damaged records as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,7 @@ class Format:
     records: Callable[[State, Query], Iterator[Entry]] | None = None
     show: Callable[[State, str, int], Exhibit | None] | None = None  # member, offset
     items: Callable[[State], Iterator[Item]] | None = None
+    item: Callable[[State, str], Item | None] | None = None  # one by its id, also where items gives only ranges
     extents: Callable[[State, str], Iterator[Extent]] | None = None  # item id
     addresses: bool = False  # extents also takes ids that items does not list (a key); it refuses unknown ones itself
     after: Callable[[State, Item, str], tuple[str, ...]] | None = None  # how to use an item extracted to this path

@@ -85,7 +85,7 @@ class Account:
         self.units += units
         if units == count:
             self.roles[UNIT] += stretch.end - stretch.start
-            self.kinds.update(stretch.kinds)
+            self.kinds.update(stretch.kinds if stretch.counts is None else stretch.counts)
         else:
             ends = [*stretch.starts[1:], stretch.end]
             for start, end, role, kind in zip(stretch.starts, ends, roles, stretch.kinds, strict=True):
@@ -146,12 +146,9 @@ class Report:
 def detect(source: Source, formats: Formats, forced: str | None = None) -> tuple[list[Format], Claim]:
     """The bottom format that claims the source most strongly, and why; raises UnknownFormatError."""
     if forced:
-        by_name = {f.name: f for f in formats}
-        if forced not in by_name:
-            raise UnknownFormatError(f"no format is named {forced}", "inspector formats lists them")
-        chain = [by_name[forced]]
+        chain = [_named(formats, forced)]
         while chain[-1].on:
-            chain.append(by_name[chain[-1].on])
+            chain.append(_named(formats, chain[-1].on))
         return chain, Claim(1, "named on the command line")
     claims: list[tuple[Format, Claim]] = []
     for bottom in standing_on(formats, None):
@@ -165,6 +162,13 @@ def detect(source: Source, formats: Formats, forced: str | None = None) -> tuple
             f"{source.label}: no known format", "inspector formats lists what is known; --format NAME forces one", tried
         )
     return [best], claim
+
+
+def _named(formats: Formats, name: str) -> Format:
+    found = next((f for f in formats if f.name == name), None)  # imports no more than it must
+    if found is None:
+        raise UnknownFormatError(f"no format is named {name}", "inspector formats lists them")
+    return found
 
 
 def inspect(
@@ -198,7 +202,7 @@ def inspect(
         for _ in stretches:  # a check may stop early; the account must not
             pass
         answer = bottom.answer(state, tally)
-        for upper in _uppers(source, formats, chain, bottom, state):
+        for upper in _uppers(source, formats, chain, state, forced is not None):
             state = upper.open(source, state, wishes)
             upper.check(state, (), tally)
             answer = upper.answer(state, tally)
@@ -220,11 +224,11 @@ def inspect(
     return Report(source, tuple(layers), claim, state, account, tally, answer, partial)
 
 
-def _uppers(source: Source, formats: Formats, chain: list[Format], bottom: Format, state: State) -> Iterator[Format]:
-    if len(chain) > 1:
+def _uppers(source: Source, formats: Formats, chain: list[Format], state: State, forced: bool) -> Iterator[Format]:
+    if forced:  # a named format is the uppermost one, also where another would fit on it
         yield from reversed(chain[:-1])
         return
-    for upper in standing_on(formats, bottom.name):
+    for upper in standing_on(formats, chain[-1].name):
         if upper.claim(source, state).strength > 0:
             yield upper
             return

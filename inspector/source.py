@@ -16,7 +16,7 @@ import struct
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
@@ -73,6 +73,12 @@ class Source:
         self._files.clear()
         if self._spool is not None:
             self._spool.close()
+
+    def inside(self, folder: str) -> Source:
+        """The members below a folder as a source of their own, named relative to it; closed on its own."""
+        head = f"{folder}/"
+        found = [replace(m, name=m.name[len(head) :]) for m in self.members if m.name.startswith(head)]
+        return Source(f"{self.label}/{folder}", self.kind, self.path / folder if self.path else None, found)
 
     @property
     def size(self) -> int:
@@ -225,6 +231,11 @@ class MemorySource(Source):
     def __init__(self, members: dict[str, bytes] | bytes, label: str = "memory") -> None:
         self._bytes = {"": members} if isinstance(members, bytes) else members
         super().__init__(label, "memory", None, [Member(name, len(data)) for name, data in self._bytes.items()])
+
+    def inside(self, folder: str) -> Source:
+        head = f"{folder}/"
+        found = {name[len(head) :]: data for name, data in self._bytes.items() if name.startswith(head)}
+        return MemorySource(found, f"{self.label}/{folder}")
 
     def _pread(self, member: str, n: int, at: int) -> bytes:
         return self._bytes[member][at : at + n]

@@ -14,6 +14,7 @@ from tests.builders import (
     longhorn_samples,
     piece_cache_samples,
     rocksdb_samples,
+    snarkos_samples,
     spdk_samples,
 )
 from tests.builders.samples import Sample
@@ -27,6 +28,7 @@ ALL: tuple[Sample, ...] = (
     *piece_cache_samples.SAMPLES,
     *kad_trace_samples.SAMPLES,
     *rocksdb_samples.SAMPLES,
+    *snarkos_samples.SAMPLES,
 )
 
 HEAD = """# Samples and where they come from

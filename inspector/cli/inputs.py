@@ -136,7 +136,7 @@ def opened(source: Source, formats: Formats, wishes: Wishes, forced: str | None)
     chain, _ = detect(source, formats, forced)
     bottom = chain[-1]
     layers = [(bottom, bottom.open(source, None, wishes))]
-    for upper in reversed(chain[:-1]) if len(chain) > 1 else _upper(source, formats, *layers[0]):
+    for upper in reversed(chain[:-1]) if forced else _upper(source, formats, *layers[0]):
         layers.insert(0, (upper, upper.open(source, layers[0][1], wishes)))
     return Opened(source, tuple(layers))
 

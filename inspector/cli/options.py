@@ -51,6 +51,11 @@ Thresholds = Annotated[
     typer.Option("--threshold", metavar="NAME=VALUE", help="Judge by this limit instead of the format's (repeatable)."),
 ]
 
+VerifySignatures = Annotated[
+    bool, typer.Option("--verify-signatures", help="Check the signatures of sound records, too.")
+]
+NoCorrect = Annotated[bool, typer.Option("--no-correct", help="Do not undo damage: leave damaged records out.")]
+
 # a wish of the contract -> the option that makes it
 WISH_OPTIONS = {
     "release": "--for",
@@ -66,6 +71,8 @@ WISH_OPTIONS = {
     "against": "--against",
     "max_unit": "--max-unit",
     "thresholds": "--threshold",
+    "verify_signatures": "--verify-signatures",
+    "no_correct": "--no-correct",
 }
 FILTER_OPTIONS = {
     "kinds": "--kind",

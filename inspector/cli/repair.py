@@ -13,8 +13,10 @@ from inspector.cli.options import (
     FormatName,
     Json,
     MaxUnit,
+    NoCorrect,
     PathArgument,
     Release,
+    VerifySignatures,
     max_unit,
     moment,
     refuse_unknown,
@@ -61,6 +63,8 @@ def repair(
     touch: Touch = False,
     archive: Archive = False,
     cluster_size: ClusterSize = None,
+    no_correct: NoCorrect = False,
+    verify_signatures: VerifySignatures = False,
     copy: Copy = False,
     unit: MaxUnit = None,
     hash: Hash = False,  # noqa: A002  typer shows the parameter's name nowhere; the option is --hash
@@ -87,6 +91,8 @@ def repair(
         archive=archive,
         cluster_size=cluster_size,
         max_unit=max_unit(unit),
+        no_correct=no_correct,
+        verify_signatures=verify_signatures,
     )
     formats = known_formats()
     named_format(formats, format)

@@ -17,8 +17,10 @@ from inspector.cli.options import (
     ClusterSize,
     FormatName,
     MaxUnit,
+    NoCorrect,
     Release,
     Thresholds,
+    VerifySignatures,
     documents_of,
     limits,
     max_unit,
@@ -100,6 +102,8 @@ def scan(
     max_findings: MaxFindings = None,
     threshold: Thresholds = None,
     unit: MaxUnit = None,
+    verify_signatures: VerifySignatures = False,
+    no_correct: NoCorrect = False,
 ) -> int:
     """Walk every record past the damage; say what is wrong, where, why, and what to do next."""
     from inspector.cli.inputs import known_formats, named_format
@@ -117,6 +121,8 @@ def scan(
         at=moment(at),
         thresholds=limits(threshold),
         max_unit=max_unit(unit),
+        verify_signatures=verify_signatures,
+        no_correct=no_correct,
         accept=frozenset(accept or ()),
         checksums=checksums,
         cluster_size=cluster_size,

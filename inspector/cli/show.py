@@ -85,6 +85,8 @@ def _exhibit(store: Opened, member: str, at: int) -> Exhibit:
 
 def _item(store: Opened, wanted: str) -> Item:
     for fmt, state in store.layers:
+        if fmt.item and (found := fmt.item(state, wanted)):
+            return found
         for item in fmt.items(state) if fmt.items else ():
             if item.id == wanted:
                 return item

@@ -14,12 +14,14 @@ MODULES: tuple[str, ...] = (
     "spdk_blobstore",
     "longhorn",
     "rocksdb",
+    "snarkos",
+    "snarkos_blocks",
     "known_peers",
     "piece_cache",
     "kad_trace",
 )
 # name of a format -> modules of those that stand on it; a test holds this against their own `on`
-UPPERS: dict[str, tuple[str, ...]] = {"spdk-blobstore": ("longhorn",)}
+UPPERS: dict[str, tuple[str, ...]] = {"spdk-blobstore": ("longhorn",), "rocksdb": ("snarkos",)}
 
 
 @cache

@@ -73,6 +73,7 @@ __all__ = [
     "Batch",
     "GossipOwners",
     "GossipWalker",
+    "count_kinds",
     "hardware_crc",
     "oddities",
 ]
@@ -98,9 +99,9 @@ WHICH: Final = _which(os.environ.get("INSPECTOR_KERNEL", ""))
 
 if TYPE_CHECKING or WHICH == "plain":
     from inspector.kernels.plain_gossip import GossipWalker, hardware_crc
-    from inspector.kernels.plain_oddities import oddities
+    from inspector.kernels.plain_oddities import count_kinds, oddities
     from inspector.kernels.plain_owners import GossipOwners
 else:
     from inspector.kernels._gossip import GossipWalker, hardware_crc
-    from inspector.kernels._gossip_oddities import oddities
+    from inspector.kernels._gossip_oddities import count_kinds, oddities
     from inspector.kernels._gossip_owners import GossipOwners

@@ -49,3 +49,19 @@ def oddities(batch not None, const uint8_t[::1] window not None, uint64_t at, ui
     if state < 0:
         raise ValueError("the batch's records are not in this window")
     return found
+
+
+def count_kinds(const uint16_t[::1] kinds not None):
+    """How many tiles there are of each kind."""
+    cdef uint32_t[65536] table
+    cdef Py_ssize_t i, count = kinds.shape[0]
+    with nogil:
+        for i in range(65536):
+            table[i] = 0
+        for i in range(count):
+            table[kinds[i]] += 1
+    found = {}
+    for i in range(65536):
+        if table[i]:
+            found[i] = table[i]
+    return found

@@ -1,6 +1,9 @@
 """Properties of records that verify but will trouble a reader, in plain Python: the twin of `_gossip_oddities`."""
 
+from __future__ import annotations
+
 from array import array
+from collections import Counter
 from typing import Final
 
 from inspector.kernels.gossip_tiles import (
@@ -26,7 +29,7 @@ _SPECIAL: Final = frozenset((4105, 4107))
 
 def oddities(
     batch: Batch, window: bytes, at: int, unknown_flags: int, completed: int, update_least: int, ended_least: int
-) -> "array[int]":
+) -> array[int]:
     """One byte of bits per tile; only tiles that verify are judged.
 
     `window` begins at `at`, as it was fed. unknown_flags: bits that the store's version gives no meaning. completed:
@@ -83,3 +86,8 @@ def _node(window: bytes, body: int, length: int) -> int:
     except UnicodeDecodeError:
         return BAD_ALIAS
     return 0
+
+
+def count_kinds(kinds: array[int]) -> dict[int, int]:
+    """How many tiles there are of each kind."""
+    return dict(Counter(kinds))

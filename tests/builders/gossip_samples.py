@@ -8,6 +8,7 @@ from collections.abc import Callable
 from tests import damage
 from tests.builders import gossip_messages as m
 from tests.builders.gossip import DELETED, HEADER, Network, Store, grown
+from tests.builders.gossip_signed import signed_store
 from tests.builders.samples import Sample
 
 SIZE = 9_000  # bytes before the damage: some 60 records
@@ -230,7 +231,7 @@ def _deleted_bit() -> bytes:
 
 
 def _length_past_end() -> bytes:
-    """The top length bit of an announcement and a bit of its feature count: nothing tells where it ends."""
+    """The top length bit of an announcement and a bit of its feature count: only the next record tells its end."""
     net = _town()
     at = net.channels[-1].announcement
     data = damage.flip_bit(net.store.bytes(), at + 2, 7).data
@@ -249,6 +250,16 @@ def _healthy(version: int) -> Callable[[], bytes]:
     return make
 
 
+def _signed_flips() -> bytes:
+    data = signed_store(channels=3, nodes=3)
+    announcement = 47  # behind the version byte and the uuid
+    update = announcement + HEADER + 432 + HEADER + 10
+    node = update + 2 * (HEADER + 138)
+    for at, bit in ((announcement + 200, 6), (update + HEADER + 70, 1), (update + HEADER + 120, 4)):
+        data = damage.flip_bit(data, at, bit).data
+    return damage.overwrite(data, node + HEADER + 70, b"junk").data
+
+
 def _version(byte: int, version: int = 16) -> Callable[[], bytes]:
     return lambda: damage.overwrite(_town(version).store.bytes(), 0, bytes([byte])).data
 
@@ -263,6 +274,12 @@ SAMPLES = (
     _sample("clean-v9", "nothing: version 9 with private channels, 130-byte updates and PUSH bits", (), _healthy(9)),
     _sample("checksum-at-3044", "one bit flipped in the channel_update at offset 3044", ("GSP003",), _checksum_at_3044),
     _sample("deleted-bit", "one bit flipped in a record that was deleted already: a note", ("GSP003",), _deleted_bit),
+    _sample(
+        "signed-flips",
+        "real signatures; an announcement with one flipped bit, an update with two, a node with four bytes of rubbish",
+        ("GSP003",),
+        _signed_flips,
+    ),
     _sample("zeroed-hole", "the 4096-byte page at 8192 reads as zeroes", ("GSP006",), _zeroed_hole),
     _sample(
         "zeroes-then-record",

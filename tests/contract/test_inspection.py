@@ -34,6 +34,8 @@ UNSHOWN: dict[str, str] = {
     "KNP014": "needs a time to judge by (--at); shown in tests/formats/known_peers",
     "RDB034": "needs a process that holds the lock; shown in tests/formats/rocksdb",
     "SPB070": "needs more than 4,000,000 sealed metadata pages",
+    "GSP035": "needs --verify-signatures; shown in tests/formats/gossip_store/test_signatures.py",
+    "GSP036": "as GSP035",
     "GSP032": "needs a file larger than 4 GiB; shown on a sparse file in tests/test_bad_input.py",
 }
 

@@ -2,10 +2,12 @@
 
 import random
 import struct
+from array import array
 
 import pytest
 
 from inspector import kernels as k
+from inspector.kernels import plain_oddities
 from tests.conftest import Kernel, kernels
 from tests.kernels import stores
 from tests.kernels.walks import walk
@@ -115,3 +117,9 @@ def test_a_window_that_is_not_the_batchs_is_refused() -> None:
     batch = kernels()["compiled"].GossipWalker(len(data)).feed(data[1:], True)
     with pytest.raises(ValueError, match="not in this window"):
         kernels()["compiled"].oddities(batch, data[1:-1], 1, *V16)
+
+
+def test_kinds_are_counted_alike() -> None:
+    kinds = array("H", [256, 4101, 256, 65535, 0])
+    assert k.count_kinds(kinds) == plain_oddities.count_kinds(kinds) == {0: 1, 256: 2, 4101: 1, 65535: 1}
+    assert k.count_kinds(array("H")) == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from inspector.formats.gossip_store.events import EventLog
 from inspector.formats.gossip_store.evidence import body_cause, is_uniform, length_cause, longest_run
 from inspector.formats.gossip_store.layout import KINDS, SEALED_HEADER, kind_name
 from inspector.formats.gossip_store.loader import V24_02, Facts
+from inspector.formats.gossip_store.mending import Mending, channel_lives, of_gap, of_record
 from inspector.formats.gossip_store.rules import BY_SLUG
 from inspector.formats.gossip_store.structure import needs
 from inspector.formats.gossip_store.walk import (
@@ -47,7 +48,6 @@ from inspector.formats.gossip_store.walk import (
     UNJUDGED,
     Store,
 )
-from inspector.formats.gossip_store.whole import whole_file
 from inspector.span import Span
 
 SHORTEST = 14  # bytes of a header and a type; less than that at the end was cut off before its type
@@ -77,6 +77,7 @@ class Checker:
         self.owners = kernels.GossipOwners()
         self.log = EventLog()
         self.previous_mark = OK
+        self.hurt = False  # whether there is anything that corrections are looked for
         self.lost: Counter[str] = Counter()  # live records by kind
         self.lost_bytes = 0  # in which not even records can be counted
         self.live = self.deleted = self.dead_bytes = self.live_bytes = 0
@@ -90,6 +91,7 @@ class Checker:
         severity: Severity | None = None,
         salvage: Any = None,
         evidence: dict[str, Any] | None = None,
+        mended: Callable[[Cause], Mending] | None = None,
     ) -> None:
         rule = RULE[slug]
 
@@ -98,7 +100,11 @@ class Checker:
                 cause() if cause else (Cause("software-rule-violation", "likely", "the record's checksum is right"), {})
             )
             text = message() if callable(message) else message
-            return Finding(rule, span, text, {**(evidence or {}), **told}, why, salvage, severity)
+            saved = salvage
+            if mended:
+                why, more, saved = mended(why)
+                told = {**told, **more}
+            return Finding(rule, span, text, {**(evidence or {}), **told}, why, saved, severity)
 
         self.tally.add(rule, make, severity)
 
@@ -130,7 +136,7 @@ class Checker:
 
     def _proved(self, batch: Any) -> Any:
         """The batch without records found inside damaged ones: a planted one must not contradict a genuine one."""
-        if "anchored" in self.store.wishes.accept or ANCHORED not in batch.marks:
+        if "anchored" in self.store.wishes.accept or bytes([ANCHORED]) not in batch.marks.tobytes():
             return batch
         marks = batch.marks.tobytes().replace(bytes([ANCHORED]), bytes([LOST]))
         return replace(batch, marks=array("B", marks))
@@ -160,6 +166,7 @@ class Checker:
             self._gap(span)
 
     def _count_loss(self, mark: int, kind: int, flags: int, span: Span) -> None:
+        self.hurt |= mark in DAMAGED or mark == LOST
         if mark == TORN_BODY or (mark in DAMAGED and not flags & versions.DELETED):
             self.lost[kind_name(kind)] += 1
         elif mark in (LOST, TORN_HEADER):
@@ -180,6 +187,7 @@ class Checker:
             self.severity_of_dead() if dead else None,
             "lost",
             {"type": kind, "flags": flags, "length": span.length - 12},
+            lambda why: of_record(self.store, span, why),
         )
 
     def severity_of_dead(self) -> Severity:
@@ -209,7 +217,10 @@ class Checker:
             self.add("record-too-short", span, "a record without even a type", cause, Severity.ERROR, "lost")
         else:
             text = f"{kind_name(kind)}: the length says {claimed}, the message ends after {right}"
-            self.add("record-length-wrong", span, text, cause, None, "lost", {"type": kind, "flags": flags})
+            told = {"type": kind, "flags": flags}
+            self.add(
+                "record-length-wrong", span, text, cause, None, None, told, lambda why: of_record(self.store, span, why)
+            )
 
     def _torn(self, span: Span, kind: int, mark: int) -> None:
         self.fact("torn", span.start)
@@ -255,6 +266,10 @@ class Checker:
         if at_end and span.length < SHORTEST and self.previous_mark == OK:
             self._torn(span, 0, TORN_BODY)
             return
+
+        def mended(why: Cause) -> Mending:
+            return of_gap(self.store, span, why)
+
         self.fact("broken", span.start)
         if self.previous_mark == ANCHORED:
             text = f"{span.length:,} bytes: the rest of the damaged record around the one found inside it"
@@ -267,18 +282,17 @@ class Checker:
             return
         if run and run.value == 0 and run.end - run.start >= 64:
             text = f"{run.end - run.start:,} zero bytes at [{run.start}, {run.end}) cover the records here"
-            self.add("zeroed-range", span, text, lambda: run_cause(self.store, span), None, "lost")
+            self.add("zeroed-range", span, text, lambda: run_cause(self.store, span), mended=mended)
         elif self._claims_past_end(first, claimed, span) and not at_end:
             self.fact("past_end", span.start)
             kind = kind_name(first[12] << 8 | first[13])
             text = f"{kind} claims {claimed} bytes, past the end of the file; records go on at {span.end}"
-            self.add(
-                "length-past-end", span, text, lambda: run_cause(self.store, span), None, "lost", {"claimed": claimed}
-            )
+            told = {"claimed": claimed}
+            self.add("length-past-end", span, text, lambda: run_cause(self.store, span), evidence=told, mended=mended)
         else:
             ends = "the end of the file" if at_end else f"{span.end}, where the next record verifies"
             text = f"no record can be read in {span.length:,} bytes, up to {ends}"
-            self.add("unreadable-stretch", span, text, lambda: run_cause(self.store, span), None, "lost")
+            self.add("unreadable-stretch", span, text, lambda: run_cause(self.store, span), mended=mended)
 
     def _claims_past_end(self, first: bytes, claimed: int, span: Span) -> bool:
         known = len(first) == 14 and (first[12] << 8 | first[13]) in KINDS
@@ -361,7 +375,7 @@ class Checker:
             if code == 4:
                 dead = bool(self.store.source.read(at, 1)[0] & 0x80)
                 name = "announcement_deleted" if dead else "amount_deleted"
-                severity = Severity.NOTE if dead else None
+                severity = Severity.NOTE if dead and not channel_lives(self.store, at) else None
             if code == 2 and self._at_end(at):
                 name = "no_amount_at_end"
             self.fact(name, at)
@@ -372,22 +386,3 @@ class Checker:
 
     def _at_end(self, at: int) -> bool:
         return at + 12 + int.from_bytes(self.store.source.read(at + 2, 2), "big") >= self.store.size
-
-
-def check(store: Store, stretches: Iterable[Stretch], tally: Tally) -> None:
-    """Findings over the whole store; leaves the loader's facts and the counts in `store.facts`."""
-    checker = Checker(store, tally)
-    for stretch in stretches:
-        batch = stretch.columns.get("batch")
-        if "first" not in store.facts and stretch.start == store.start and len(stretch):
-            end = stretch.starts[1] if len(stretch) > 1 else stretch.end
-            store.facts["first"] = (stretch.start, end, stretch.kinds[0], stretch.marks[0])
-        checker.stretch(stretch)
-        if batch is not None:
-            checker.previous_mark = stretch.marks[-1]
-    checker.events(checker.owners.finish(), late=True)
-    whole_file(checker.add, store)
-    store.facts |= {"loader": checker.facts, "channels": checker.owners.channels, "nodes": checker.owners.nodes}
-    bad = tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING)
-    store.facts |= {"lost": checker.lost, "lost_bytes": checker.lost_bytes}
-    store.facts |= {"damaged": bool(bad), "spilled": checker.owners.spilled, "events": checker.log}

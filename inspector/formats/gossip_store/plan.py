@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from inspector.errors import RefusedError, UsageError
+from inspector.finding import Tally
 from inspector.format import UNIT, Edit, Plan, Proof, Stretch, Wishes
 from inspector.formats.gossip_store import oddities as odd
 from inspector.formats.gossip_store import versions
@@ -22,7 +23,9 @@ from inspector.formats.gossip_store.events import (
 )
 from inspector.formats.gossip_store.evidence import is_uniform
 from inspector.formats.gossip_store.layout import kind_name
+from inspector.formats.gossip_store.mending import corrector, mend, seen_through
 from inspector.formats.gossip_store.placing import steps
+from inspector.formats.gossip_store.survey import check
 from inspector.formats.gossip_store.walk import (
     ANCHORED,
     BAD_CHECKSUM,
@@ -36,6 +39,7 @@ from inspector.formats.gossip_store.walk import (
     walk,
 )
 from inspector.formats.gossip_store.words import LEAVE_ALONE, NO_FUNDS
+from inspector.overlay import Overlay, corrected_edits
 from inspector.span import Span
 
 
@@ -107,7 +111,8 @@ class Planner:
             if stretch.start < self.store.start:
                 continue
             at = 0
-            for i, mark in enumerate(stretch.marks):
+            marks = stretch.marks.tobytes()
+            for i, mark in enumerate(marks if marks.count(OK) != len(marks) else b""):
                 if mark != OK:
                     if i > at:
                         yield self._keep(stretch, at, i, None)
@@ -244,14 +249,24 @@ class Planner:
             elif code == ANNOUNCEMENT_WITHOUT_AMOUNT:
                 self._delete(stretch, verdicts, i, "its channel_amount is missing: DELETED set")
             elif code == PAIR_FLAG_MISMATCH:
-                flags = stretch.columns["batch"].flags
-                if flags[i] & versions.DELETED:
-                    self._delete(stretch, verdicts, i + 1, "its announcement is deleted: DELETED set")
-                elif i + 1 not in verdicts:
-                    why = "its announcement is live: DELETED cleared"
-                    verdicts[i + 1] = Verdict("corrected", why, flags=flags[i + 1] & ~versions.DELETED)
+                self._pair(stretch, verdicts, i)
             else:
                 self._delete(stretch, verdicts, i, "its channel_announcement is missing: DELETED set")
+
+    def _pair(self, stretch: Stretch, verdicts: dict[int, Verdict], i: int) -> None:
+        """DELETED on one of an announcement and its amount: the channel's updates say on which it is wrong."""
+        batch = stretch.columns["batch"]
+        dead, lives = batch.flags[i] & versions.DELETED, corrector(self.store).known.lives(batch.owners[i])
+        if dead and lives and i not in verdicts:
+            why = "its amount and updates are live: DELETED cleared"
+            verdicts[i] = Verdict("corrected", why, flags=batch.flags[i] & ~versions.DELETED)
+        elif dead:
+            self._delete(stretch, verdicts, i + 1, "its announcement is deleted: DELETED set")
+        elif lives is False:
+            self._delete(stretch, verdicts, i, "its amount and updates are deleted: DELETED set")
+        elif i + 1 not in verdicts:
+            why = "its announcement is live: DELETED cleared"
+            verdicts[i + 1] = Verdict("corrected", why, flags=batch.flags[i + 1] & ~versions.DELETED)
 
     def _delete(self, stretch: Stretch, verdicts: dict[int, Verdict], i: int, why: str) -> None:
         known = verdicts.get(i)
@@ -310,10 +325,21 @@ def plan(store: Store, wishes: Wishes) -> Plan:
         )
     unknown = wishes.accept - {"anchored", "unique"}
     if unknown:
-        raise UsageError(f"--accept {', '.join(sorted(unknown))} means nothing here", "a gossip store takes: anchored")
+        raise UsageError(
+            f"--accept {', '.join(sorted(unknown))} means nothing here", "a gossip store takes: anchored, unique"
+        )
+    target = target_version(store, wishes)
+    mended = mend(store, wishes)
+    if mended.pieces:
+        store = seen_through(store, mended)
+        check(store, walk(store), Tally(2))
     events: EventLog = store.facts["events"]
-    planner = Planner(store, wishes, target_version(store, wishes), iter(events))
-    made = Plan(planner.edits(), store.size + 64, notes=planner.notes, after=steps)
+    planner = Planner(store, wishes, target, iter(events))
+    edits = planner.edits()
+    if isinstance(store.source, Overlay):
+        edits = corrected_edits(edits, store.source)
+    made = Plan(edits, store.size + 64, notes=planner.notes, after=steps)
+    made.notes += mended.notes()
     made.notes += [NO_FUNDS, LEAVE_ALONE]
     live, dead = _bytes_by_life(store)
     if dead > live and not wishes.compact:

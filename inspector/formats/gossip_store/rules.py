@@ -197,5 +197,19 @@ RULES: tuple[Rule, ...] = (
         "The tombstone is appended first, then the records are flagged; a stop in between leaves them live.",
         "the tombstone is honoured", "", "gossipd/gossmap_manage.c:306",
     ),
+    Rule(
+        "GSP035", "signature-invalid", W, "a record's checksum is right and a signature of its message does not hold",
+        "BOLT 7 messages are signed by the nodes they speak of. Checked with --verify-signatures. Regtest networks and "
+        "stores made by tests may have no valid signatures at all; in a store where most hold, this one was forged or "
+        "its bytes and its checksum were changed together.",
+        "CLN checks signatures when gossip arrives and never when it loads a store; peers that get the message from "
+        "this node refuse it.",
+        "Delete the store if many fail; the network sends the messages again.", "gossipd/sigcheck.c",
+    ),
+    Rule(
+        "GSP036", "signatures-absent", N, "messages with signatures of zeroes",
+        "Stores that were made from a topology alone (gossmap-compress) have no signatures.",
+        "loaded like any other", "Do not use it on a node that talks to others.", "gossipd/sigcheck.c",
+    ),
 )  # fmt: skip
 BY_SLUG = {rule.slug: rule for rule in RULES}

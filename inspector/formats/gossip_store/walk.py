@@ -202,8 +202,16 @@ def walk(store: Store) -> Iterator[Stretch]:
         if len(batch):
             _mark_version_bytes(batch, data, at)
             odd = oddities(batch, data, at, store.version)
-            ends = {"batch": batch, "odd": odd}
-            yield Stretch(batch.starts[0], batch.end, batch.starts, batch.roles, batch.kinds, batch.marks, columns=ends)
+            yield Stretch(
+                batch.starts[0],
+                batch.end,
+                batch.starts,
+                batch.roles,
+                batch.kinds,
+                batch.marks,
+                columns={"batch": batch, "odd": odd},
+                counts=kernels.count_kinds(batch.kinds),
+            )
         elif walker.want == at and not walker.done:
             window *= 2  # one record set that needs more room than the window had
         else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from inspector.finding import Severity, Tally
 from inspector.format import Answer, Outcome
 from inspector.formats.gossip_store import loader, versions
+from inspector.formats.gossip_store.layout import kind_name
 from inspector.formats.gossip_store.walk import Store
 
 NO_FUNDS = (
@@ -14,6 +16,7 @@ NO_FUNDS = (
     "costs minutes to hours of poor routing; repairing it saves that."
 )
 LEAVE_ALONE = "Leave hsm_secret and lightningd.sqlite3 alone: they have nothing to do with this."
+UNDOING = frozenset({"GSP003", "GSP004", "GSP005", "GSP006", "GSP012"})  # what corrections are looked for
 LOSING = frozenset({"GSP003", "GSP004", "GSP005", "GSP006", "GSP007", "GSP008", "GSP012", "GSP033"})
 
 
@@ -63,11 +66,11 @@ def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[st
         lines.append(f"This gossip store is healthy (version {store.version}, {who}): {whole}.")
         if store.size <= store.start:
             lines[0] = f"This gossip store is healthy and empty (version {store.version}, {who})."
-        return lines
+        return lines + _signatures(store)
     if places:
         where = f"{places:,} place{'s' * (places != 1)}"
         lines.append(f"This gossip store (version {store.version}, {who}) is damaged in {where}; {whole}.")
-        lines.append(_loss(store))
+        lines += _loss(store, tally)
     else:
         lines.append(f"Nothing is lost in this gossip store (version {store.version}, {who}): {whole}.")
     bad = [o for o in outcomes if o.outcome != loader.LOADS]
@@ -81,18 +84,49 @@ def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[st
             )
         elif bad[0].outcome == loader.ABORT:
             lines.append("Stop the restart loop first; it ends only when this file is repaired or moved away.")
+    lines += _signatures(store)
     lines += _known_bug(store, tally)
     lines += [NO_FUNDS, LEAVE_ALONE]
     return lines
 
 
-def _loss(store: Store) -> str:
-    """What the damage costs, in records by kind and in bytes where records cannot be counted."""
-    lost, rest = store.facts["lost"], store.facts["lost_bytes"]
+def _loss(store: Store, tally: Tally) -> list[str]:
+    """What the damage costs, in records by kind and in bytes where records cannot be counted, and what is undone."""
+    lost, rest = Counter(store.facts["lost"]), store.facts["lost_bytes"]
+    undone: Counter[str] = Counter()
+    for finding in tally.findings():
+        if finding.salvage == "corrected" and finding.rule.code in ("GSP003", "GSP004"):
+            kind, flags = (int(str(finding.evidence[name])) for name in ("type", "flags"))
+            undone[kind_name(kind)] += 1
+            if not flags & versions.DELETED:
+                lost -= Counter([kind_name(kind)])
+        elif finding.salvage == "corrected":
+            undone[f"stretch of {finding.span.length:,} bytes"] += 1
+            rest -= finding.span.length
     parts = [f"{count:,} {kind}" for kind, count in sorted(lost.items())]
     if rest:
         parts.append(f"{rest:,} bytes in which no record can be read")
-    return f"Lost: {', '.join(parts)}. Everything else can be saved." if parts else "Everything can be saved."
+    loss = f"Lost: {', '.join(parts)}. Everything else can be saved." if parts else "Everything can be saved."
+    if not undone:
+        return [loss]
+    looked_at = sum(finding.rule.code in UNDOING for finding in tally.findings())
+    count = sum(n for (code, _), n in tally.counts.items() if code in UNDOING)
+    if looked_at < count:
+        whole = f"{undone.total():,} of the {looked_at:,} damages looked at here can be undone"
+        return [f"{whole}; a repair looks at all {count:,}. Without that, lost: {', '.join(parts)}."]
+    told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(undone.items()))
+    return [f"Damage that a repair undoes: {told}.", loss]
+
+
+def _signatures(store: Store) -> list[str]:
+    told = store.facts.get("signatures")
+    if not told:
+        return []
+    count = sum(told[state] for state in ("held", "failed", "absent", "unknown"))
+    rest = [f"{told['failed']:,} do not"] if told["failed"] else []
+    rest += [f"{told['absent']:,} are all zero"] if told["absent"] else []
+    rest += [f"of {told['unknown']:,} the signer is not known"] if told["unknown"] else []
+    return [f"Signatures: {told['held']:,} of {count:,} hold{''.join(f', {part}' for part in rest)}."]
 
 
 def _known_bug(store: Store, tally: Tally) -> list[str]:
@@ -126,6 +160,7 @@ def _summary(store: Store, tally: Tally) -> dict[str, Any]:
         "written_by": versions.written_by(store.version),
         "live_channels": store.facts.get("channels", 0),
         "live_nodes": store.facts.get("nodes", 0),
+        "signatures": store.facts.get("signatures"),
         "first_damage": first,
         "torn_at": facts.torn,
     }
@@ -149,6 +184,17 @@ SCHEMA = {
         "written_by": {"type": "string"},
         "live_channels": {"type": "integer"},
         "live_nodes": {"type": "integer"},
+        "signatures": {
+            "type": ["object", "null"],
+            "description": "messages and signatures by state, with --verify-signatures",
+            "properties": {
+                "messages": {"type": "integer"},
+                "held": {"type": "integer"},
+                "failed": {"type": "integer"},
+                "absent": {"type": "integer", "description": "all zero"},
+                "unknown": {"type": "integer", "description": "no announcement tells the signer"},
+            },
+        },
         "first_damage": {"type": ["integer", "null"], "description": "offset of the first error or warning"},
         "torn_at": {"type": ["integer", "null"], "description": "offset of the record that is cut off at the end"},
     },

@@ -81,6 +81,7 @@ FORMAT = Format(
     standing=HISTORY,
     filters=frozenset({"kinds", "damaged", "start", "end"}),
     wishes=frozenset({"thresholds", "accept"}),
+    brief=("time", "query", "count", "last", "ok", "num_remaining", "bootstrap_step", "text"),
     names=("*.log", "*.log.gz", "*.log.[0-9]*", "*.jsonl"),
     schema=SCHEMA,
 )

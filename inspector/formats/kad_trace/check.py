@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Rule, Tally
 from inspector.format import Stretch
@@ -11,6 +12,7 @@ from inspector.formats.kad_trace import rules
 from inspector.formats.kad_trace.bootstrap import Bootstrap, judge
 from inspector.formats.kad_trace.clock import MICRO, show_time
 from inspector.formats.kad_trace.state import KIND_LONG, KIND_UNREADABLE, KIND_ZEROES, Damage, State
+from inspector.formats.kad_trace.tracker import Breach
 from inspector.span import Span
 
 MAX_NAMED = 10  # offsets of I/O errors in the evidence of one stall
@@ -24,21 +26,30 @@ DAMAGE_RULE = {KIND_UNREADABLE: rules.UNREADABLE, KIND_ZEROES: rules.ZEROES, KIN
 
 
 def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
-    """Everything is gathered while the lines pass; what it means is known at the end."""
+    """Wrong bytes and broken invariants are told as they pass; what became of a bootstrap is known at the end."""
     for _ in stretches:
-        pass
+        _drain(state, tally, 1)  # the last damage may go on in the next stretch
+    _drain(state, tally, 0)
     for boot in state.tracker.finish():
         for finding in _boot(state, boot):
             tally.put(finding)
-    for breach in state.tracker.breaches:
-        evidence = {"invariant": breach.name, "bootstrap": breach.boot or None}
-        tally.put(
-            finding_at(state, rules.OF_INVARIANT[breach.name], breach.start, breach.end, breach.message, evidence)
-        )
-    for damage in state.damage:
-        tally.put(_damage(state, damage))
     for finding in _packed(state):
         tally.put(finding)
+
+
+def _drain(state: State, tally: Tally, keep: int) -> None:
+    tracker = state.tracker
+    for breach in tracker.breaches:
+        tally.add(rules.OF_INVARIANT[breach.name], partial(_breach, state, breach))
+    tracker.breaches.clear()
+    for damage in state.damage[: len(state.damage) - keep]:
+        tally.add(DAMAGE_RULE[damage.kind], partial(_damage, state, damage))
+    del state.damage[: len(state.damage) - keep]
+
+
+def _breach(state: State, breach: Breach) -> Finding:
+    evidence = {"invariant": breach.name, "bootstrap": breach.boot or None}
+    return finding_at(state, rules.OF_INVARIANT[breach.name], breach.start, breach.end, breach.message, evidence)
 
 
 def finding_at(

@@ -9,8 +9,8 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
-from operator import add
+
+from inspector.kernels.lines import line_starts, lines_with
 
 MAX_LINE = 1 << 20
 # zero, and bytes that no UTF-8 text contains
@@ -43,14 +43,7 @@ class Block:
 
     def lines_with(self, needles: Iterable[bytes]) -> set[int]:
         """Numbers of lines (in this block) that contain any of the needles."""
-        found: set[int] = set()
-        for needle in needles:
-            at = self.data.find(needle)
-            while at >= 0:
-                index = bisect_right(self.starts, self.at + at) - 1
-                found.add(index)
-                at = self.data.find(needle, self.bounds(index)[1] - self.at)
-        return found
+        return lines_with(self.data, self.starts, self.at, tuple(needles))
 
     def suspects(self) -> set[int]:
         """Numbers of lines with a byte that text never holds."""
@@ -83,12 +76,7 @@ def blocks(chunks: Iterable[bytes], at: int = 0) -> Iterator[Block]:
 
 
 def _block(at: int, data: bytes, line: int) -> Block:
-    parts = data.split(b"\n")
-    if not parts[-1]:
-        del parts[-1]
-    lengths = accumulate(map(len, parts), initial=at)
-    # zip ends the sums before the end of the last line; each line end adds one byte per line before it
-    return Block(at, data, array("Q", map(add, lengths, range(len(parts)))), line)
+    return Block(at, data, line_starts(data, at), line)
 
 
 def _without_long(block: Block) -> Iterator[Block]:

@@ -14,7 +14,7 @@ from inspector.span import Span
 
 def plan(state: State, wishes: Wishes) -> Plan:
     size = state.source.size
-    damaged = bool(state.damage) or any(m.problem for m in state.unpacked.members)
+    damaged = state.damaged or any(m.problem for m in state.unpacked.members)
     if not damaged:
         return Plan(
             [Edit("kept", Span(0, size), units=state.lines)] if size else [], size, notes=["nothing to leave out"]
@@ -41,6 +41,7 @@ def _lines(state: State) -> Iterator[Edit]:
     end = 0
     for block in blocks(state.text()):
         stretch = tiles(scratch, block)
+        scratch.damage.clear()
         starts = [*stretch.starts, stretch.end]
         for index, kind in enumerate(stretch.kinds):
             good = kind == KIND_LINE
@@ -74,6 +75,7 @@ def _unpacked(state: State, accepted: bool) -> Iterator[Edit]:
     scratch = open_log(state.source, None, Wishes())
     for block in blocks(Unpacked(state.source.size).text(data for _, data in state.source.windows())):
         stretch = tiles(scratch, block)
+        scratch.damage.clear()
         starts = [*stretch.starts, stretch.end]
         for start, end, kind in zip(starts, starts[1:], stretch.kinds, strict=False):
             if kind != KIND_LINE:

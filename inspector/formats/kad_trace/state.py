@@ -31,11 +31,10 @@ KINDS = {
     **{100 + i: name for i, name in enumerate(EVENT_KINDS)},  # of `records`; no tile has these
 }
 BAD = 1
-# a connection that closed in peace is only counted; one that broke has IO( in its cause
-SCAN_NEEDLES = (*(n for n in NEEDLES if n != b"Connection closed"), b"IO(", b"closed with error")
-SAMPLE = 64  # lines between two whose time is read, where no message asks for it
+# one search for all words of an error; a connection that closed in peace is only counted, one that broke has IO(
+SCAN_NEEDLES = (b"ootstrap", b"DSN instance configured", b" error", b"IO(")
+SAMPLE = 256  # lines between two whose time is read, where no message asks for it
 LOOK = 1 << 20  # bytes of the start that decide whether this is a log
-MAX_DAMAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,8 @@ class State:
     lines: int = 0
     text_size: int = 0
     read: bool = False  # the walk came to its end
-    damage: list[Damage] = field(default_factory=list)
+    damage: list[Damage] = field(default_factory=list)  # what was not told yet
+    damaged: bool = False
     damaged_lines: int = 0
     closed: int = 0
 
@@ -132,15 +132,16 @@ def _study(state: State, block: Block) -> Stretch:
         return tiles(state, block)
     state.lines += len(block.starts)
     state.closed += block.data.count(b"Connection closed")
+    hits = block.lines_with(SCAN_NEEDLES)
     before = -1
-    for index in sorted(block.lines_with(SCAN_NEEDLES) | _samples(block)):
-        _line(state, block, index, before)
+    for index in sorted(hits | _samples(block)):
+        _line(state.tracker, block, index, before, event_at(block, index) if index in hits else None)
         before = index
     return tiles(state, block)
 
 
 def _samples(block: Block) -> set[int]:
-    """Every 64th line, and from the end backwards until one has a time."""
+    """Every 256th line, and from the end backwards until one has a time."""
     count = len(block.starts)
     found = set(range(0, count, SAMPLE))
     for index in range(count - 1, max(-1, count - 1 - SAMPLE), -1):
@@ -150,11 +151,9 @@ def _samples(block: Block) -> set[int]:
     return found
 
 
-def _line(state: State, block: Block, index: int, before: int) -> None:
+def _line(tracker: Tracker, block: Block, index: int, before: int, event: Event | None) -> None:
     """Take one line; of those since line `before` only the times that matter here are read."""
-    event = event_at(block, index)
     time = event.time if event else _time(block, index)
-    tracker = state.tracker
     if time is not None and tracker.steps_back(time):
         for between in range(before + 1, index):  # the break lies at one of these
             _tick(tracker, block, between)
@@ -164,8 +163,8 @@ def _line(state: State, block: Block, index: int, before: int) -> None:
                 break
     if event is not None:
         tracker.take(event)
-    else:
-        _tick(tracker, block, index)
+    elif time is not None:
+        tracker.tick(time, *block.bounds(index))
 
 
 def _tick(tracker: Tracker, block: Block, index: int) -> bool:
@@ -239,8 +238,9 @@ def _pieces(raw: bytes, start: int, end: int) -> tuple[tuple[int, int, int, int]
 
 def _damaged(state: State, kind: int, start: int, end: int, lines: int) -> None:
     state.damaged_lines += lines
+    state.damaged = True
     last = state.damage[-1] if state.damage else None
     if last and last.kind == kind and last.end == start:
         state.damage[-1] = Damage(kind, last.start, end, last.lines + lines)
-    elif len(state.damage) < MAX_DAMAGE:
+    else:
         state.damage.append(Damage(kind, start, end, lines))

@@ -22,7 +22,6 @@ MAX_OPEN = 256  # bootstraps followed at the same time; a program runs a few
 MAX_OVER = 8  # bootstraps that are over and wait for their line "Bootstrap finished."
 MAX_KEPT = 10_000
 MAX_IO = 1_000_000
-MAX_BREACHES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +47,10 @@ class Tracker:
     done: list[Bootstrap] = field(default_factory=list)
     verdicts: Counter[str] = field(default_factory=Counter)
     breaches: list[Breach] = field(default_factory=list)
-    breach_counts: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     io_at: array[int] = field(default_factory=lambda: array("Q"))
     io_time: array[int] = field(default_factory=lambda: array("q"))
     peers: list[str] = field(default_factory=list)  # of the last process starts
-    dropped: int = 0  # finished bootstraps that are counted and not kept
     subspace: bool = False
 
     def tick(self, time: int, start: int, end: int) -> None:
@@ -88,9 +85,7 @@ class Tracker:
         return (self.span + here) / MICRO
 
     def breach(self, name: str, start: int, end: int, message: str, boot: Bootstrap | None = None) -> None:
-        self.breach_counts[name] += 1
-        if len(self.breaches) < MAX_BREACHES:
-            self.breaches.append(Breach(name, start, end, message, boot.id if boot else ""))
+        self.breaches.append(Breach(name, start, end, message, boot.id if boot else ""))
 
     def take(self, event: Event) -> None:
         """One event; must come in the order of offsets."""
@@ -153,8 +148,6 @@ class Tracker:
             self.verdicts[verdict] += 1
             if len(self.done) < MAX_KEPT or (verdict in ("stalled", "slow") and len(self.done) < 2 * MAX_KEPT):
                 self.done.append(boot)
-            else:
-                self.dropped += 1
 
     def _restart(self, time: int | None) -> None:
         """The process began again: what was open in the run before can no longer go on."""

@@ -35,7 +35,8 @@ def followed(state: State) -> list[Bootstrap]:
     """All bootstraps; reads the log first where that was not done yet."""
     if not state.read:
         for _ in walk(state):
-            pass
+            state.damage.clear()  # told by a scan
+            state.tracker.breaches.clear()
     return state.tracker.finish()
 
 
@@ -63,7 +64,7 @@ def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> It
             )
     if stalled:
         yield "No data is at risk: the node has to be restarted. " + UPSTREAM
-    if state.damaged_lines or state.damage:
+    if state.damaged:
         count = _plural(state.damaged_lines, "line")
         yield f"{count} that are no text, or stretches of zeroes, were skipped; a repair leaves them out."
     if state.packed:
@@ -190,10 +191,14 @@ def show(state: State, _: str, at: int) -> Exhibit | None:
     text = raw.rstrip(b"\r\n")
     block = next(blocks([raw], start), None)
     event = event_at(block, 0) if block and not block.over else None
-    fields = [Field("line", start, span.end, text[:DATA_SHOWN], text[:DATA_SHOWN].decode("utf-8", "replace"))]
+    shown = text[:DATA_SHOWN]
+    fields = [Field("line", start, span.end, shown, shown.decode("utf-8", "replace"), privacy="private")]
     if event:
         told = {"event": event.kind, "time": show_time(event.time), **event.fields}
-        fields += [Field(k, start, span.end, v, str(v)) for k, v in told.items()]
+        fields += [
+            Field(k, start, span.end, v, str(v), privacy="private" if k in ("peer", "text") else "public")
+            for k, v in told.items()
+        ]
     word = "ok" if readable(text) else "unreadable"
     return Exhibit("a line of the log", span, word, "offset", raw[:DATA_SHOWN], tuple(fields))
 

@@ -79,6 +79,7 @@ FORMAT = Format(
     plan=plan,
     filters=frozenset({"kinds", "damaged", "start", "end"}),
     wishes=frozenset({"at", "accept", "touch"}),
+    brief=("slot", "peer", "problem", "timestamp", "peers"),
     names=("known_addresses.bin", "known_addresses*.bin"),
     schema=SCHEMA,
 )

@@ -14,6 +14,7 @@ from inspector.formats.known_peers.scale import Malformed
 from inspector.formats.known_peers.slots import is_sealed
 
 MAX_PAYLOAD = 16 << 10  # trials grow with the square of the payload: 16 KiB take about a second
+MAX_WORK = 1 << 20  # bytes decoded in all trials of lengths
 NEAR = 2  # entries before the place where decoding stopped that may hold the flipped length
 
 
@@ -62,34 +63,47 @@ def _in_structure(buf: bytes, payload: Payload) -> Flip | None:
     stop = min((payload.error.at if payload.error else payload.end) + 2, len(buf), MAX_PAYLOAD)
     resume = max(0, len(payload.peers) - NEAR)
     begin = payload.peers[resume].start if payload.peers else head
+    work = 0
     for at in (*range(stop - 1, max(begin, head) - 1, -1), *range(head, min(head + 2, len(buf)))):
-        from_entry = resume if at >= begin and payload.peers else None
+        from_entry = resume if at >= begin and payload.peers else 0
         for bit in range(8):
-            found = _try(buf, at, bit, payload, from_entry)
+            if work > MAX_WORK:
+                return None
+            found, cost = _try(buf, at, bit, payload, from_entry)
+            work += cost
             if found:
                 return found
     return None
 
 
-def _try(buf: bytes, at: int, bit: int, payload: Payload, resume: int | None) -> Flip | None:
-    """The slot with that bit changed, if it then verifies; entries before number `resume` are not read again."""
+def _try(buf: bytes, at: int, bit: int, payload: Payload, resume: int) -> tuple[Flip | None, int]:
+    """The slot with that bit changed, if it then verifies, and the bytes that were decoded to know it.
+
+    Entries before number `resume` are not read again.
+    """
     trial = bytearray(buf[: MAX_PAYLOAD + DIGEST])
     trial[at] ^= 1 << bit
     mended = bytes(trial)
-    if resume is not None and not _decodes(mended, payload, resume):
-        return None
+    cost = 0
+    if resume:
+        start = payload.peers[resume].start
+        end, whole = _decodes(mended, start, payload.declared - resume)
+        cost = end - start
+        if not whole or (payload.error is None and end == payload.end):
+            return None, cost  # does not decode, or to an end that was tried already
     read = parse_payload(mended, 0, len(mended), payload.generation)
-    return Flip(at, bit, read, mended[: read.end + DIGEST]) if is_sealed(mended, read) else None
+    cost += read.length
+    return (Flip(at, bit, read, mended[: read.end + DIGEST]) if is_sealed(mended, read) else None), cost
 
 
-def _decodes(mended: bytes, payload: Payload, resume: int) -> bool:
-    """True when the entries from there on decode to an end that was not tried yet."""
-    end = -1
-    for peer in read_peers(mended, payload.peers[resume].start, len(mended), payload.declared - resume):
+def _decodes(mended: bytes, start: int, count: int) -> tuple[int, bool]:
+    """Where decoding `count` entries from `start` ends, and whether all of them decode."""
+    end = start
+    for peer in read_peers(mended, start, len(mended), count):
         if isinstance(peer, Malformed):
-            return False
+            return max(end, peer.at), False
         end = peer.end
-    return payload.error is not None or end != payload.end
+    return end, True
 
 
 def _fixed(buf: bytes, at: int, bit: int, payload: Payload) -> Flip:

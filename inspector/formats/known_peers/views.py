@@ -74,7 +74,16 @@ def _words(state: State) -> Iterator[str]:
             yield (
                 f"Slot {'AB'[slot.index]} is {slot.verdict}; {parse} of its {slot.payload.declared} peers can be read."
             )
+    listed = {p.raw for _, peers, _ in state.sealed for p in peers}
+    loose = [p for s in state.slots if not s.sealed and s.index not in state.flips for p in s.payload.peers]
+    more = len({p.raw for p in loose if not p.problem} - listed)
+    if more and state.sealed:
+        yield f"{_plural(more, 'peer')} that no sealed list names can be read; --accept unsealed writes them as well."
     yield "Peers are found again by the network; no funds and no plots depend on this file."
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _next(state: State, tally: Tally) -> tuple[str, ...]:
@@ -213,5 +222,5 @@ def _peer_fields(peers: tuple[Peer, ...], at: int) -> list[Field]:
     for peer in peers[first : first + MAX_SHOWN]:
         text = f"{peer.text} " + " ".join(a.text or f"0x{a.raw[:32].hex()}" for a in peer.addresses)
         meaning = peer.problem or "one peer with its addresses"
-        found.append(Field("peer", peer.start, peer.end, peer.raw, text, meaning))
+        found.append(Field("peer", peer.start, peer.end, peer.raw, text, meaning, "private"))
     return found

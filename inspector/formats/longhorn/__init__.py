@@ -17,8 +17,8 @@ from inspector.formats.longhorn.check import check
 from inspector.formats.longhorn.rules import RULES, STANDING
 from inspector.formats.longhorn.state import State, claim, open_replicas
 from inspector.formats.spdk_blobstore import FORMAT as STORE
+from inspector.formats.spdk_blobstore.content import extents as store_extents
 from inspector.formats.spdk_blobstore.items import after as store_after
-from inspector.formats.spdk_blobstore.items import extents as store_extents
 from inspector.formats.spdk_blobstore.items import items as store_items
 from inspector.formats.spdk_blobstore.plan import damaged
 from inspector.formats.spdk_blobstore.plan import plan as store_plan
@@ -59,7 +59,7 @@ def plan(state: State, wishes: Wishes) -> Plan:
 
 FORMAT = Format(
     name="longhorn",
-    title="Longhorn v2 replicas on an SPDK blobstore",
+    title="Longhorn v2 replicas",
     kinds={},
     rules=RULES,
     layouts=(),

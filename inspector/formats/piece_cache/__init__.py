@@ -44,6 +44,7 @@ FORMAT = Format(
     plan=plan,
     filters=frozenset({"kinds", "damaged", "start", "end"}),
     wishes=frozenset(),
+    brief=("element", "piece_index"),
     names=("piece_cache.bin",),
     schema=SCHEMA,
 )

@@ -24,7 +24,7 @@ _GUESS: Final = 10_000_000  # for each guess at the checksum type of a table wit
 _GUESS_AT: Final = (0, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 28)
 _STEP: Final = 256 << 10  # bytes in which each codec is looked for, before the next are
 # compression types that look alike, those whose beginnings are surest first
-_GROUPS: Final = tuple(map(frozenset, ({7}, {3}, {4, 5}, {1}, {0}, {2})))
+_GROUPS: Final = tuple(map(frozenset, ({7}, {3}, {0}, {4, 5}, {1}, {2})))
 _ENOUGH: Final = 4  # blocks after which the types seen so far are tried first
 
 
@@ -84,7 +84,7 @@ class Carver:
                 continue
             after = self._next(at, usual)
             gap_end = after.offset if after else self.end
-            yield self._one_raw(at, gap_end) or Found(at, gap_end, None, 0, self.meter.left > 0)
+            yield from self._raw(at, gap_end)
             at = gap_end
 
     def _usual(self) -> frozenset[int]:
@@ -92,6 +92,14 @@ class Carver:
         if sum(self._seen.values()) < _ENOUGH:
             return self.context.types
         return frozenset({0, *self._seen}) & self.context.types
+
+    def first(self) -> Found | None:
+        """The block at the region's start, if one verifies there."""
+        return self._block(self.start, self.context.types) if self.start < self.end else None
+
+    def following(self, at: int) -> Found | None:
+        """The nearest block that begins after `at`."""
+        return self._next(at, self.context.types)
 
     def _fill(self, at: int, need: int = WINDOW // 2) -> None:
         """Make at least `need` bytes after `at` available, as far as the region goes."""
@@ -122,7 +130,8 @@ class Carver:
         self.meter.call()
         buf, begin = self._buf, at - self._base
         limit = len(buf) - TRAILER
-        reach = 4 * self._largest
+        # a search tries many beginnings: there only content that tells its own end is worth the time
+        reach = 4 * self._largest if largest == codecs.MAX_BLOCK else 0
         context = self.context
         view = memoryview(buf)
         for stop in ends.candidates(buf, begin, limit, types, context.sized, reach, largest, self.meter):
@@ -152,6 +161,10 @@ class Carver:
         base = (stored - computed) & 0xFFFFFFFF ^ (offset + (offset >> 32)) & 0xFFFFFFFF
         if not base:
             return False
+        self.meter.left -= 20_000  # decoding, and a look at the next block
+        # where no block is known to begin, content that decodes is the cheaper witness and comes first
+        if offset != self.start and not _sound(self.context, bytes(view[begin:stop]), view[stop]):
+            return False
         trial = Carver(self._read, self._base + stop + TRAILER, self.end, replace(self.context, base=base))
         trial.meter = self.meter
         if trial.start >= self.end or not trial._block(trial.start, trial.context.types):
@@ -162,7 +175,9 @@ class Carver:
     def _next(self, at: int, types: frozenset[int]) -> Found | None:
         """The nearest block that begins after `at`; a beginning is tried only as the codec it looks like."""
         sized = self.context.sized
-        tries = [(ends.starts(min(group), sized), group) for group in _GROUPS if group & types]
+        leveldb = self.context.version < 0  # there 2 means zstd, and no codec carries a size
+        kinds = {2: codecs.ZSTD} if leveldb else {}
+        tries = [(ends.starts(kinds.get(min(g), min(g)), sized), g) for g in _GROUPS if g & types]
         largest = max(_REACH, 4 * self._largest)
         pos = at + 1
         while pos < self.end and self.meter.left > 0:
@@ -179,6 +194,24 @@ class Carver:
                 return best
             pos = stop
         return None
+
+    def _raw(self, start: int, end: int) -> Iterator[Found]:
+        """The bytes before the next block: one raw block, a gap and then one, or a gap."""
+        if found := self._one_raw(start, end):
+            yield found
+            return
+        if end - start <= _REACH and self.context.base is not None:
+            data = memoryview(self._read(start, end - start))
+            stop = len(data) - TRAILER
+            for at in range(1, stop - 8) if stop > 0 and data[stop] == 0 else ():
+                self.meter.call(stop - at)
+                if self.meter.left < 0:
+                    break
+                if u32(bytes(data[stop:]), 1) == expected(self.context, data[at : stop + 1], start + at):
+                    yield Found(start, start + at, None)
+                    yield Found(start + at, end, stop - at)
+                    return
+        yield Found(start, end, None, 0, self.meter.left > 0)
 
     def _one_raw(self, start: int, end: int) -> Found | None:
         """A filter or a dictionary has no structure of its own, but ends where the next block begins."""
@@ -210,17 +243,24 @@ def guess_context(read: Read, size: int, leveldb: bool) -> Context | None:
     if leveldb:
         return Context(checksums.CRC32C, 0, -1, frozenset({0, 1, 2}))
     kinds = (checksums.XXH3, checksums.CRC32C, checksums.XXHASH64, checksums.XXHASH)
-    for start in (at for at in _GUESS_AT if at < max(size, 1)):
-        for base in (0, None):
+    for start in (-1, *(at for at in _GUESS_AT if at < max(size, 1))):
+        # a base must be learnt from two blocks at each beginning that is tried: only a few windows are worth that
+        for base in (0, None) if start <= _GUESS_AT[1] else (0,):
             for kind in kinds:
                 context = Context(kind, base, 5 if base == 0 else 6)
-                trial = Carver(read, start, min(size, start + 4 * _REACH), context)
-                trial.meter.left = _GUESS
-                found = trial._block(0, context.types) if start == 0 else trial._next(start, context.types)
-                if found and (base is None or _sound_at(read, found, trial.context)):
+                trial = Carver(read, max(start, 0), min(size, max(start, 0) + 4 * _REACH), context)
+                trial.meter.left = _GUESS if base == 0 else 10 * _GUESS
+                found = trial.first() if start < 0 else trial.following(start)
+                if found and (base is None or _confirmed(read, size, found, trial.context)):
                     return trial.context
     return None
 
 
-def _sound_at(read: Read, found: Found, context: Context) -> bool:
-    return found.size is not None and _sound(context, read(found.offset, found.size), found.type)
+def _confirmed(read: Read, size: int, found: Found, context: Context) -> bool:
+    """A second witness for the first block: it decodes, or, where that needs a dictionary, its successor verifies."""
+    assert found.size is not None
+    if _sound(context, read(found.offset, found.size), found.type):
+        return True
+    follower = Carver(read, found.end, min(size, found.end + 4 * _REACH), context)
+    follower.meter.left = _GUESS
+    return follower.first() is not None

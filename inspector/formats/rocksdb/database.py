@@ -39,8 +39,10 @@ class Database:
     leveldb: bool = False
     max_unit: int = 64 << 20
     facts: dict[str, object] = field(default_factory=dict)  # filled by the walk, one per member
+    wal_ends: dict[str, int] = field(default_factory=dict)  # where an upper format wants a WAL to end
     bad_sums: set[str] = field(default_factory=set)  # tables that differ from their whole-file checksum
     bad_tails: dict[str, int] = field(default_factory=dict)  # tables -> blocks but data blocks that do not verify
+    lost_edits: bool = False  # a table on disk is newer than everything that MANIFEST and WALs know
     _open: OrderedDict[str, Table] = field(default_factory=OrderedDict)
 
     def reader(self, member: str) -> Read:
@@ -68,7 +70,8 @@ class Database:
     @property
     def trusted(self) -> bool:
         """Whether the file set can be taken from the MANIFEST."""
-        return self.version is not None and not self.version.damaged and self.manifest == self.current
+        known = self.version is not None and not self.version.damaged and self.manifest == self.current
+        return known and not self.lost_edits
 
     def unlisted(self) -> dict[int, str]:
         """Tables on disk that no column family of the MANIFEST lists."""
@@ -125,7 +128,46 @@ def open_database(source: Source, max_unit: int = 64 << 20) -> Database:
         database.current = names.current_target(source.read(0, 64, "CURRENT"))
     _choose_manifest(database)
     database.leveldb = _is_leveldb(database)
+    database.lost_edits = _has_lost_edits(database)
     return database
+
+
+def _has_lost_edits(database: Database) -> bool:
+    """Whether an unlisted table holds what neither the MANIFEST's numbers nor any WAL reaches.
+
+    A MANIFEST that was cut off between two records looks whole. Left-overs of interrupted work never show this:
+    their entries are in the tables they were made from, or in a WAL.
+    """
+    version = database.version
+    if version is None or not version.edits or version.damaged:
+        return False
+    fresh = [name for number, name in database.unlisted().items() if number not in version.removed]
+    if not fresh:
+        return False
+    known = max([version.last_sequence, *(_last_in_wal(database, name) for _, name in database.live_wals())])
+    return any(newest_in(database.table(name)) > known for name in fresh)
+
+
+def _last_in_wal(database: Database, name: str) -> int:
+    last = 0
+    reader = LogReader(database.reader(name), database.size(name), database.files[name].number or None)
+    for record in Assembler(max_record=database.max_unit).records(reader.pieces()):
+        if record.fate == WHOLE and len(record.data) >= batch.HEADER:
+            sequence, count = batch.header(record.data)
+            last = max(last, sequence + max(count, 1) - 1)
+    return last
+
+
+def newest_in(table: Table) -> int:
+    """The highest sequence number among a table's entries, from its properties or its blocks."""
+    stated = table.properties.number("key.largest.seqno") if table.properties else None
+    if stated is not None:
+        return stated
+    newest = 0
+    for _, _, content in good_blocks(table):
+        for key, _ in pairs_of(content):
+            newest = max(newest, int.from_bytes(key[-7:], "little"))
+    return newest
 
 
 def _open_single(source: Source, max_unit: int) -> Database:

@@ -16,13 +16,24 @@ from inspector.formats.rocksdb.coding import MalformedError, u16, u32, varint
 _COUNT: Final = (1 << 28) - 1
 _HASH_INDEX: Final = 1 << 31
 _FLAGS: Final = 0xB  # the high nibbles that a block's last word may have, but for the escape bit 30
+_SIZE: Final = rb"(?:[\x80-\xff]{1,3}[\x01-\x7f]|[\x10-\x7f])"  # uncompressed bytes of a block, as a varint
+_FIRST: Final = rb"\x00[\x08-\xff]"  # the first key shares nothing and has 8 bytes at least
+_LZ4_START: Final = rb"(?:[\x30-\xef]|[\xf0-\xff]\xff{0,8}[\x00-\xfe])" + _FIRST
+_SNAPPY_START: Final = rb"(?:[\x08\x0c\x10-\xec]|\xf0.|\xf4..)" + _FIRST
+# a type byte, its checksum, and what a neighbour of the same table begins with; then the type byte alone
+_LZ4_TYPES: Final = (
+    re.compile(rb"[\x04\x05](?=.{4}(?:" + _FIRST + rb"|" + _SIZE + _LZ4_START + rb"))", re.DOTALL),
+    re.compile(rb"[\x04\x05]"),
+)
+_SNAPPY_TYPES: Final = (
+    re.compile(rb"\x01(?=.{4}(?:" + _FIRST + rb"|" + _SIZE + _SNAPPY_START + rb"))", re.DOTALL),
+    re.compile(rb"\x01"),
+)
 Walk = Callable[[bytes, int, int, int, "Meter"], int | None]
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _LZ4_RATIO: Final = 255  # a byte of an LZ4 block stands for at most this many (lz4_Block_format.md)
 WALK_ABOVE: Final = 128 << 10  # larger lz4 and snappy blocks are walked, smaller ones tried at every type byte
 
-_LZ4_TYPES: Final = re.compile(rb"[\x04\x05]")
-_SNAPPY_TYPES: Final = re.compile(rb"\x01")
 # the low three bytes of the last word of an uncompressed block of fewer than 65,536 restarts, then type 0
 _PLAIN_WORDS: Final = re.compile(rb"(?<=\0[\x00\x10\x20\x30\x80\x90\xa0\xb0])\0")
 
@@ -69,7 +80,7 @@ def delta_index(buf: bytes, start: int, end: int, meter: Meter) -> int | None:
     at, key = start, 0
     try:
         while at + 8 <= end:
-            meter.left -= 600
+            meter.left -= 3000
             if buf[at] == 0 and buf[at + 1] == 0 and not buf[at + 2] | buf[at + 3]:
                 return restarts_end(buf, at, end, at - start, meter)
             shared, at = varint(buf, at, end, 32)
@@ -96,7 +107,7 @@ def restarts_end(buf: bytes, at: int, end: int, length: int, meter: Meter) -> in
         if not last < word <= length:
             break
         count, last, pos = count + 1, word, pos + 4
-    meter.step(count)
+    meter.left -= 300 * count + 10_000
     for restarts in range(count, max(0, count - 3), -1):  # bytes of a hash index may look like restarts
         buckets = at + 4 * restarts
         needle = (restarts | _HASH_INDEX).to_bytes(4, "little")
@@ -203,7 +214,8 @@ def candidates(
 ) -> Iterator[int]:
     """Payload ends worth a checksum for a block at `start`; `sized` is whether codecs carry a size before them.
 
-    `reach` bounds the tries for content whose own structure does not tell its end, `largest` the uncompressed size.
+    `reach` bounds the tries for content whose own structure does not tell its end, and with 0 there are none of those,
+    nor of indexes; `largest` bounds the uncompressed size.
     """
     if start + 8 > end:
         return
@@ -212,9 +224,10 @@ def candidates(
         yield found
     if len(types) > 1 or 0 not in types:
         yield from _compressed(buf, start, end, types, sized, largest, meter)
-    if 0 in types and buf[start] == 0:
+    if 0 in types and buf[start] == 0 and reach:
         if found := delta_index(buf, start, plainly, meter):
             yield found
+        meter.left -= reach
         for word in _PLAIN_WORDS.finditer(buf, start + 8, min(end, start + reach)):
             if 0 < u32(buf, word.start() - 4) & _COUNT <= (word.start() - start) // 4:
                 yield word.start()
@@ -239,13 +252,15 @@ def _compressed(
     if codecs.LZ4 in types or codecs.LZ4HC in types:
         yield from _tried(buf, at, end, size, _LZ4_TYPES, lz4_stream, meter)
     for kind in (codecs.ZLIB, codecs.BZIP2):
-        meter.call(size // 8)
-        if kind in types and (found := _stream_end(kind, buf, at, end, size)):
+        if kind not in types:
+            continue
+        meter.left -= 3000 + size
+        if found := _stream_end(kind, buf, at, end, size):
             yield found
 
 
 def _tried(
-    buf: bytes, at: int, end: int, size: int, types: re.Pattern[bytes], walk: Walk, meter: Meter
+    buf: bytes, at: int, end: int, size: int, types: tuple[re.Pattern[bytes], ...], walk: Walk, meter: Meter
 ) -> Iterator[int]:
     """Every type byte where the codec could have ended; a large block is walked instead, once."""
     if size > WALK_ABOVE:
@@ -253,12 +268,10 @@ def _tried(
             yield found
         return
     last = min(end, at + size + size // 6 + 64)
-    for byte in types.finditer(buf, at + size // _LZ4_RATIO, last):
-        yield byte.start()
-
-
-_SIZE: Final = rb"(?:[\x80-\xff]{1,3}[\x01-\x7f]|[\x10-\x7f])"  # uncompressed bytes of a block, as a varint
-_FIRST: Final = rb"\x00[\x08-\xff]"  # the first key shares nothing and has 8 bytes at least
+    meter.left -= 2 * max(0, last - at)
+    for pattern in types:
+        for byte in pattern.finditer(buf, at + size // _LZ4_RATIO, min(len(buf), last)):
+            yield byte.start()
 
 
 def starts(kind: int, sized: bool) -> re.Pattern[bytes]:
@@ -269,8 +282,8 @@ def starts(kind: int, sized: bool) -> re.Pattern[bytes]:
         form = {
             codecs.NO_COMPRESSION: _FIRST,
             codecs.ZSTD: size + re.escape(_ZSTD_MAGIC),
-            codecs.LZ4: size + rb"(?:[\x30-\xef]|[\xf0-\xff]\xff{0,8}[\x00-\xfe])" + _FIRST,
-            codecs.SNAPPY: _SIZE + rb"(?:[\x08\x0c\x10-\xec]|\xf0.|\xf4..)" + _FIRST,
+            codecs.LZ4: size + _LZ4_START,
+            codecs.SNAPPY: _SIZE + _SNAPPY_START,
             codecs.BZIP2: size + rb"BZh[1-9]1AY",
             codecs.ZLIB: rb"[\x80-\xff]{1,3}[\x01-\x7f]",
         }[kind]

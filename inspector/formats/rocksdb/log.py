@@ -133,7 +133,7 @@ class LogReader:
 
     def _raw(self) -> Iterator[Piece]:
         for base in range(0, self.size, MAX_REACH):
-            window = self._read(base, MAX_REACH)
+            window = self._read(base, min(MAX_REACH, self.size - base))
             for start in range(0, len(window), BLOCK):
                 block = window[start : start + BLOCK]
                 for piece in self._block(block, base + start):

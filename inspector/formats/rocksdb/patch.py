@@ -14,6 +14,8 @@ from inspector.formats.rocksdb.keys import RANGE_DELETE, TYPE_NAMES
 from inspector.formats.rocksdb.table import Role, Table, Trouble, read_dictionary, read_properties, role_of
 
 _DICTIONARY_TRIES: Final = 16
+_RUN: Final = 32  # data blocks in a row after which no other block is expected before them
+_TAIL: Final = 256  # blocks at the end among which metaindex and properties are looked for
 
 
 def complete(table: Table) -> None:
@@ -67,8 +69,11 @@ def _sort_in(table: Table, found: list[Found]) -> None:
         unknown = _take_meta(table, unknown)
     data_end = _data_end(table)
     offsets = {h.offset for h in (*unknown, *data)}
-    for handle in unknown:
-        role = _kind(table, handle, offsets) if handle.offset >= data_end or not table.meta else "data"
+    certain = 0  # data blocks come first: after a run of them, seen from the end, only data is left
+    for handle in reversed(unknown):
+        asked = certain < _RUN and (handle.offset >= data_end or not table.meta)
+        role = _kind(table, handle, offsets) if asked else "data"
+        certain = certain + 1 if role == "data" else 0
         if role == "data":
             data.append(handle)
         else:
@@ -90,7 +95,7 @@ def _alignment(table: Table, piece: Found) -> bool:
 def _take_meta(table: Table, blocks: list[Handle]) -> list[Handle]:
     """Find metaindex, properties and dictionary among carved blocks, from the end; the blocks that are left."""
     left = list(blocks)
-    for handle in reversed(blocks):
+    for handle in reversed(blocks[-_TAIL:]):
         pairs = _pairs(table, handle)
         if not pairs:
             continue
@@ -99,12 +104,11 @@ def _take_meta(table: Table, blocks: list[Handle]) -> list[Handle]:
             table.tail.append(("metaindex", handle))
             left.remove(handle)
             break
-        if pairs[0][0] < b"rocksdb." and len(left) - len(blocks) < -4:
-            break
     names = {h.offset: role_of(name) for name, h in table.meta.items()}
+    last = left[-_TAIL].offset if len(left) > _TAIL else 0
     for handle in list(left):
         role = names.get(handle.offset)
-        if role is None and table.properties is None and _is_properties(table, handle):
+        if role is None and handle.offset >= last and table.properties is None and _is_properties(table, handle):
             role = "properties"
         if role == "properties":
             read_properties(table, handle)
@@ -143,13 +147,13 @@ def _all_handles(pairs: list[block.Pair]) -> bool:
 def _try_dictionaries(table: Table, blocks: list[Handle]) -> None:
     """Without a metaindex a dictionary has no name: it is the raw block with which a data block decompresses."""
     compressed = next((h for h in blocks if table.load(h, compressed=False).type not in (0,)), None)
-    if compressed is None or table.load(compressed).ok:
+    if compressed is None or _reads(table, compressed):
         return
     plain = [h for h in blocks if table.load(h, compressed=False).type == 0 and not _pairs(table, h)]
     bare = table.context
     for handle in plain[-_DICTIONARY_TRIES:]:
         read_dictionary(table, handle)
-        if table.load(compressed).ok:
+        if _reads(table, compressed):
             table.tail.append(("dictionary", handle))
             blocks.remove(handle)
             return
@@ -157,6 +161,12 @@ def _try_dictionaries(table: Table, blocks: list[Handle]) -> None:
     table.troubles.append(
         Trouble("dictionary", table.size, table.size, "blocks need a compression dictionary that could not be found")
     )
+
+
+def _reads(table: Table, handle: Handle) -> bool:
+    """Whether a block gives internal keys: with the wrong dictionary it may decompress to nonsense."""
+    pairs = _pairs(table, handle)
+    return bool(pairs) and all(len(key) >= 8 and key[-8] in TYPE_NAMES for key, _ in pairs)
 
 
 def _kind(table: Table, handle: Handle, offsets: set[int]) -> Role:
@@ -168,7 +178,7 @@ def _kind(table: Table, handle: Handle, offsets: set[int]) -> Role:
         pairs = block.entries(loaded.content)
     except MalformedError:
         return "index" if _is_index(table, loaded.content, offsets) else "filter"
-    if _is_index(table, loaded.content, offsets):
+    if pairs and _leads(pairs[0][1], offsets) and _is_index(table, loaded.content, offsets):
         return "index"
     if not pairs or any(len(key) < 8 for key, _ in pairs):
         return "other"
@@ -176,6 +186,14 @@ def _kind(table: Table, handle: Handle, offsets: set[int]) -> Role:
     if types == {RANGE_DELETE}:
         return "range-deletes"
     return "data" if types <= TYPE_NAMES.keys() else "other"
+
+
+def _leads(value: bytes, offsets: set[int]) -> bool:
+    """Whether a value begins like the handle of a block that is here."""
+    try:
+        return read_handle(value, 0, len(value))[0].offset in offsets
+    except MalformedError:
+        return False
 
 
 def _is_index(table: Table, content: bytes, offsets: set[int]) -> bool:

@@ -21,7 +21,7 @@ from inspector.formats.rocksdb.facts import TableFacts
 from inspector.formats.rocksdb.levels import settle
 from inspector.formats.rocksdb.manifest_writer import snapshot
 from inspector.formats.rocksdb.reblob import BlobMender
-from inspector.formats.rocksdb.rewal import rewrite_wal, wal_is_damaged
+from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, wal_is_damaged
 from inspector.formats.rocksdb.rewrite import Rewriter, joined
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family, Version
@@ -242,7 +242,8 @@ class Planner:
         self.changed = self.changed or overlapping
         short = any(db.size(db.wals[n]) < size for n, size in version.wal_sizes.items() if n in db.wals)
         gone = any(n >= db.oldest_wal() and n not in db.wals for n in version.wal_sizes)
-        if self._newest > version.last_sequence or self._unlevel() or short or gone:
+        mended = any(has_wrong_length(db, name) for name in db.manifests.values())
+        if self._newest > version.last_sequence or self._unlevel() or short or gone or mended:
             self.changed = True
         if not self.changed:
             for name in sorted(sources):

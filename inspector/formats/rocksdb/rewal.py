@@ -32,6 +32,12 @@ def wal_is_damaged(db: Database, member: str) -> bool:
     return bad
 
 
+def has_wrong_length(db: Database, member: str) -> bool:
+    """Whether a record of a MANIFEST could be read only after its length was put right."""
+    pieces = log.LogReader(db.reader(member), db.size(member), None).pieces()
+    return any(piece.state == log.RELENGTH for piece in pieces)
+
+
 def _sound(record: logical.Record) -> bool:
     if record.fate != logical.WHOLE:
         return False

@@ -197,7 +197,18 @@ def proves(table: Table, footer: Footer) -> bool:
         return False
     context = Context(footer.checksum, footer.base, footer.version)
     right = expected(context, memoryview(raw)[: footer.metaindex.size + 1], footer.metaindex.offset)
-    return footer.checksum != checksums.NONE and right == u32(raw, footer.metaindex.size + 1)
+    if footer.checksum == checksums.NONE or right != u32(raw, footer.metaindex.size + 1):
+        return False
+    return _is_metaindex(raw[: footer.metaindex.size], footer.start)
+
+
+def _is_metaindex(content: bytes, end: int) -> bool:
+    """Whether every value is the handle of a block before `end`: bytes of an index may spell a handle by chance."""
+    try:
+        found = [(footers.read_handle(value, 0, len(value)), len(value)) for _, value in block.entries(content)]
+    except MalformedError:
+        return False
+    return all(at == size and handle.end <= end for (handle, at), size in found)
 
 
 def _guess_footer(table: Table, tail: bytes) -> Footer | None:

@@ -149,7 +149,7 @@ def wal_operations(db: Database, doubts: Doubts) -> Iterator[tuple[int, WalOp]]:
     prepared: dict[bytes, list[batch.Op]] = {}
     held = 0
     for number, name in db.live_wals():
-        reader = LogReader(db.reader(name), db.size(name), number or None)
+        reader = LogReader(db.reader(name), db.wal_ends.get(name, db.size(name)), number or None)
         for record in Assembler(max_record=db.max_unit).records(reader.pieces()):
             if record.fate != WHOLE:
                 continue

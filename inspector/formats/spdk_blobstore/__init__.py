@@ -3,15 +3,16 @@
 A volume (blob) is a root page at the index its id names, continuation pages linked by `next`, and extent pages
 with 512 clusters each. Snapshots are volumes that others name as parent. Nothing but metadata has a checksum.
 
-Reading order: layout, page, superblock, region (the scan), blobs (chains), store (who owns what), clustermap
-(content), crash, recover, then check, loader, items, plan.
+Reading order: layout, page, superblock, region (the scan), blobs (chains), store and assemble (who owns what),
+clustermap (content), crash, recover, then state, walk, check, loader, items, content, plan.
 """
 
 from inspector.format import Format
 from inspector.formats.spdk_blobstore.answer import SCHEMA, answer
 from inspector.formats.spdk_blobstore.blob_rules import RULES
 from inspector.formats.spdk_blobstore.check import check
-from inspector.formats.spdk_blobstore.items import after, extents, items
+from inspector.formats.spdk_blobstore.content import extents
+from inspector.formats.spdk_blobstore.items import after, items
 from inspector.formats.spdk_blobstore.layout import LAYOUTS
 from inspector.formats.spdk_blobstore.plan import plan
 from inspector.formats.spdk_blobstore.show import records, show

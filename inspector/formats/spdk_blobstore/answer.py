@@ -7,9 +7,9 @@ from typing import Any
 from inspector.finding import Severity, Tally
 from inspector.format import Answer
 from inspector.formats.spdk_blobstore.blobs import Blob
-from inspector.formats.spdk_blobstore.items import item_ids
 from inspector.formats.spdk_blobstore.loader import LONGHORN, LONGHORN_7, PROGRAMS, UPSTREAM, Load, load
 from inspector.formats.spdk_blobstore.lost import find_lost
+from inspector.formats.spdk_blobstore.names import item_ids
 from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
 

@@ -10,7 +10,7 @@ from inspector.formats.spdk_blobstore import blob_rules as b
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore.blobs import SNAP, Blob
 from inspector.formats.spdk_blobstore.crash import HalfDone
-from inspector.formats.spdk_blobstore.state import State
+from inspector.formats.spdk_blobstore.state import State, target
 from inspector.formats.spdk_blobstore.store import Store
 from inspector.formats.spdk_blobstore.verify import verify_clusters, verify_snapshot
 from inspector.span import Span
@@ -85,7 +85,9 @@ def _structure(state: State, store: Store, blob: Blob, tally: Tally) -> None:
         )
     if blob.checksums or blob.unknown:
         kinds = sorted({lay.CHECKSUM} if blob.checksums else set()) + sorted(set(blob.unknown))
-        level = Severity.WARNING if store.geometry.clean != 1 and blob.unknown else None
+        program = target(state.wishes.release or "")
+        strange = blob.unknown or (program is not None and program != "longhorn-checksums")
+        level = Severity.WARNING if store.geometry.clean != 1 and strange else None
         text = f"descriptors of type {', '.join(str(k) for k in kinds)}"
         cause = Cause("newer-version", "likely", "no earlier release writes them")
         _put(state, store, blob, b.NEWER, text, tally, {"types": kinds}, cause, level=level)
@@ -198,12 +200,11 @@ def _names(state: State, store: Store, tally: Tally) -> None:
         if not _UUID.match(blob.xattrs.get(b"uuid", b"")):
             _put(state, store, blob, b.UUID_BAD, "no valid uuid", tally)
     if long:
-        upstream = (state.wishes.release or "").startswith(("spdk", "upstream", "SPDK"))
+        upstream = target(state.wishes.release or "") == "spdk"
         text = f"{len(long)} of {len(lvols)} volumes have a name of more than {UPSTREAM_NAME} bytes"
         level = Severity.WARNING if upstream else None
-        tally.put(
-            Finding(b.NAME_LONG, _root(state, store, long[0]), text, {"count": len(long)}, SOFTWARE, severity=level)
-        )
+        who = Cause("newer-version", "likely", "Longhorn's engine writes names of 256 bytes")
+        tally.put(Finding(b.NAME_LONG, _root(state, store, long[0]), text, {"count": len(long)}, who, severity=level))
 
 
 def _content(state: State, store: Store, blob: Blob, tally: Tally) -> None:

@@ -10,6 +10,7 @@ from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore.blobs import Blob
 
 HOLE, UNKNOWN = 0, -1
+NO_LIMIT = 1 << 62  # clusters of a blob whose size is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ Slots = Callable[[Blob], Iterator[Slot | Run]]
 
 def own_runs(blob: Blob, slots: Slots, in_range: Callable[[int], bool]) -> Iterator[Run]:
     """The blob's own map from 0 to its size, without gaps; clusters out of range are UNKNOWN."""
-    limit = blob.clusters if blob.clusters is not None else 1 << 62
+    limit = blob.clusters if blob.clusters is not None else NO_LIMIT
     at = 0
     for part in slots(blob):
         if at >= limit:
@@ -57,12 +58,12 @@ def own_runs(blob: Blob, slots: Slots, in_range: Callable[[int], bool]) -> Itera
         else:
             yield from _coalesce(blob.id, part.at, part.words[: end - part.at], end, in_range)
         at = end
-    if blob.clusters is not None and at < blob.clusters:
-        if blob.broken and not blob.attached:
-            why = f"the chain of metadata pages breaks at page {blob.broken.page}"
-            yield Run(at, blob.clusters - at, UNKNOWN, why, blob.id)
-        else:
-            yield Run(at, blob.clusters - at, HOLE, "", blob.id)
+    if at < limit and (blob.broken is None or blob.attached):
+        if blob.clusters is not None:
+            yield Run(at, limit - at, HOLE, "", blob.id)
+    elif at < limit and blob.broken is not None:
+        why = f"its chain of metadata pages breaks at page {blob.broken.page}"
+        yield Run(at, limit - at, UNKNOWN, why, blob.id)
 
 
 def _ranged(run: Run, in_range: Callable[[int], bool]) -> Iterator[Run]:
@@ -143,4 +144,4 @@ def _joins(left: Run, right: Run) -> bool:
     return left.owner == right.owner and left.cluster + left.count == right.cluster
 
 
-__all__ = ["HOLE", "UNKNOWN", "Run", "Slot", "own_runs", "resolve"]
+__all__ = ["HOLE", "NO_LIMIT", "UNKNOWN", "Run", "Slot", "own_runs", "resolve"]

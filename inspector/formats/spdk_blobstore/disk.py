@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from inspector.source import WINDOW, Source
 from inspector.span import Span
 
+PIECE = 4096
+
 
 @dataclass(slots=True)
 class Disk:
@@ -16,7 +18,7 @@ class Disk:
     source: Source
     base: int = 0
     end: int | None = None  # of the source, where the partition ends before it does
-    mended: dict[int, bytes] = field(default_factory=dict)  # corrected 4096-byte pieces, by where they start
+    mended: dict[int, bytes] = field(default_factory=dict)  # corrected pages of PIECE bytes, by where they start
 
     @property
     def size(self) -> int:
@@ -29,9 +31,10 @@ class Disk:
         if not self.mended or not data:
             return data
         whole = bytearray(data)
-        for start, piece in self.mended.items():
-            low, high = max(start, at), min(start + len(piece), at + len(data))
-            if low < high:
+        for start in range(at - at % PIECE, at + len(data), PIECE):
+            piece = self.mended.get(start)
+            if piece is not None:
+                low, high = max(start, at), min(start + len(piece), at + len(data))
                 whole[low - at : high - at] = piece[low - start : high - start]
         return bytes(whole)
 

@@ -1,29 +1,22 @@
-"""Volumes and snapshots: the tree, what is known of each, its content in extents, and what lost ones left behind."""
+"""Volumes and snapshots: the tree, what is known of each, and what lost ones left behind."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from inspector.format import Extent, Item, Proof
+from inspector.format import Item
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore.blobs import Blob
-from inspector.formats.spdk_blobstore.clustermap import HOLE, Run
-from inspector.formats.spdk_blobstore.crc64 import crc64
+from inspector.formats.spdk_blobstore.content import manifest, manifest_unit, reader
 from inspector.formats.spdk_blobstore.identify import identify
 from inspector.formats.spdk_blobstore.lost import Lost, find_lost
+from inspector.formats.spdk_blobstore.names import item_ids
 from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
-from inspector.formats.spdk_blobstore.verify import Verdict, verify_snapshot
 
+MAX_DEPTH = 256  # snapshots below a volume whose first bytes are looked at
 CLEAR = ("default", "none", "unmap", "write zeroes")
-
-
-def item_ids(store: Store) -> dict[int, str]:
-    """What each blob is called: its name where that is unique, else its id."""
-    names = Counter(blob.name for blob in store.blobs.values())
-    return {b.id: b.name if names[b.name] == 1 else f"0x{b.id:x}" for b in store.blobs.values()}
 
 
 def items(state: State) -> Iterator[Item]:
@@ -69,7 +62,7 @@ def item(state: State, store: Store, blob: Blob, ids: dict[int, str]) -> Item:
         "clear_method": CLEAR[blob.flags[2] & 3],
         "children": [ids[c] for c in store.children.get(blob.id, ())],
         "state": condition(state, store, blob),
-        "content": identify(reader(store, blob)) if state.trusted and blob.clusters else None,
+        "content": _content(state, store, blob),
         "xattrs": {
             name.decode("utf-8", "backslashreplace"): _value(value)
             for name, value in blob.xattrs.items()
@@ -80,8 +73,16 @@ def item(state: State, store: Store, blob: Blob, ids: dict[int, str]) -> Item:
     if blob.external is not None:
         fields["external_snapshot"] = _value(blob.external)
     if state.wishes.checksums and state.trusted:
+        fields["manifest_unit"] = manifest_unit(store.size_of(blob))
         fields["manifest"] = [[at, f"{value:016x}"] for at, value in manifest(store, blob)]
     return Item(ids[blob.id], kind_of(store, blob), ids.get(parent) if parent else None, fields, _pages(state, blob))
+
+
+def _content(state: State, store: Store, blob: Blob) -> str | None:
+    """What the volume starts with; not looked at where that would take a long way through snapshots."""
+    if not state.trusted or not blob.clusters or store.lineage(blob)[0] > MAX_DEPTH:
+        return None
+    return identify(reader(store, blob))
 
 
 def kind_of(store: Store, blob: Blob) -> str:
@@ -112,104 +113,12 @@ def condition(state: State, store: Store, blob: Blob) -> str:
         return "metadata chain broken"
     if blob.refused or blob.id in store.overclaimed:
         return "contradictory metadata"
-    _, why = store.chain(blob)
+    _, why = store.lineage(blob)
     if why and blob.thin:
         return why
     if any(fault.blob == blob.id for fault in store.extent_faults[:1000]):
         return "part of its map is lost"
     return "ok" if blob.id not in {b for b, _, _ in store.out_of_range[:1000]} else "maps clusters out of range"
-
-
-def find(store: Store, wanted: str) -> Blob | None:
-    """A blob by item id, name, uuid, `lvs/name` or blob id."""
-    for blob in store.blobs.values():
-        if wanted in (f"0x{blob.id:x}", blob.text(b"uuid")):
-            return blob
-    ids = item_ids(store)
-    for name in (wanted, wanted.split("/", 1)[-1]):
-        for blob in store.blobs.values():
-            if ids[blob.id] == name:
-                return blob
-    return None
-
-
-def extents(state: State, wanted: str) -> Iterator[Extent]:
-    """The logical content of an item, in runs from 0 to its size."""
-    store = state.ready()
-    if store is None:
-        return
-    blob = find(store, wanted)
-    if blob is not None:
-        proof = _proofs(state, store)
-        for run in store.content(blob):
-            yield _extent(state, store, run, proof)
-        return
-    lost = next((found for found in find_lost(store) if found.id == wanted), None)
-    if lost is not None:
-        for run in lost.runs:
-            yield _extent(state, store, run, lambda owner: ("placed", lost.why))
-
-
-def _extent(state: State, store: Store, run: Run, proof: Callable[[int], tuple[Proof, str]]) -> Extent:
-    size = store.geometry.cluster_size
-    if run.cluster == HOLE:
-        return Extent(run.at * size, run.count * size, None, "derived")
-    if run.cluster < 0:
-        return Extent(run.at * size, run.count * size, None, "none", run.why)
-    at = store.geometry.cluster_at(run.cluster)
-    if at + run.count * size > state.disk.size:
-        return Extent(run.at * size, run.count * size, None, "none", "it lies beyond the end of the image")
-    how, why = proof(run.owner)
-    return Extent(run.at * size, run.count * size, state.disk.span(at, at + run.count * size), how, why)
-
-
-def _proofs(state: State, store: Store) -> Callable[[int], tuple[Proof, str]]:
-    """How well each owner's clusters are proved; snapshots with a checksum are read and verified once."""
-    known: dict[int, tuple[Proof, str]] = {}
-
-    def proof(owner: int) -> tuple[Proof, str]:
-        if owner not in known:
-            known[owner] = _judge(state, store, owner)
-        return known[owner]
-
-    return proof
-
-
-def _judge(state: State, store: Store, owner: int) -> tuple[Proof, str]:
-    if not state.trusted:
-        return "none", "the cluster size is not certain (--cluster-size)"
-    verdict: Verdict | None = verify_snapshot(store, store.blobs[owner])
-    if verdict is None:
-        return "placed", ""
-    return ("sealed", "") if verdict.ok else ("placed", "the snapshot does not match its checksum")
-
-
-def reader(store: Store, blob: Blob) -> Callable[[int, int], bytes]:
-    """Reads of the first clusters of a volume's content; zeroes where nothing is known."""
-    size = store.geometry.cluster_size
-    head: list[Run] = []
-    for run in store.content(blob):
-        head.append(run)
-        if run.end * size >= 1 << 17 or len(head) >= 64:
-            break
-
-    def read(at: int, n: int) -> bytes:
-        for run in head:
-            if run.at * size <= at < run.end * size and run.cluster > 0:
-                return store.disk.read(store.geometry.cluster_at(run.cluster) + at - run.at * size, n)
-        return bytes(n)
-
-    return read
-
-
-def manifest(store: Store, blob: Blob) -> Iterator[tuple[int, int]]:
-    """(cluster, CRC-64 of its content) for each cluster that is not zero; unknown ones are left out."""
-    size = store.geometry.cluster_size
-    for run in store.content(blob):
-        for number in range(run.count if run.cluster > 0 else 0):
-            data = store.disk.read(store.geometry.cluster_at(run.cluster + number), size)
-            if data.count(0) != len(data):
-                yield run.at + number, crc64(data)
 
 
 def _lost_item(state: State, store: Store, found: Lost) -> Item:

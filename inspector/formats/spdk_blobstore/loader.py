@@ -133,6 +133,8 @@ def _missing(state: State, store: Store, on_disk: dict[int, Blob], found: Load) 
             bad[blob.id] = f"-22: {blob.refused[0]}"
         elif blob.broken and blob.broken.kind in ("stale", "foreign"):
             found.wrong[blob.id] = f"{blob.name} takes the page of blob 0x{blob.broken.holder:x} for its own"
+        elif any(page in state.mended for page in blob.pages):
+            bad[blob.id] = "crc mismatch on a page of its chain"
         elif blob.broken:
             bad[blob.id] = f"metadata page {blob.broken.page} cannot be used"
     found.missing = {blob: f"{_name(store, blob)}: {why}" for blob, why in bad.items()}

@@ -49,7 +49,9 @@ def find_lost(store: Store) -> list[Lost]:
         if all(len(pages) == 1 for pages in by_start.values()):
             found.append(_from_extents(store, writer, [by_start[start][0] for start in sorted(by_start)]))
         else:
-            found += [_from_extents(store, writer, [page]) for pages in by_start.values() for page in pages]
+            found += [_from_extents(store, writer, [page]) for pages in by_start.values() for page in pages[:MAX_LOST]]
+        if len(found) >= MAX_LOST:
+            break
     return found[:MAX_LOST]
 
 

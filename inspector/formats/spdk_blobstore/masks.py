@@ -59,7 +59,7 @@ def _one(store: Store, kind: int, start: int, room: int, bits: Bits, length: int
     found = Difference(kind, start, (stored[0], stored[1]), (kind, length))
     if not found.header_ok:
         return found
-    left = min(-(-length // 8), room - sb.MASK_HEAD)
+    left = min(-(-length // 8), room - sb.MASK_HEAD, max(0, store.disk.size - start - sb.MASK_HEAD))
     for number in range(-(-left // CHUNK)):
         size = min(CHUNK, left - number * CHUNK)
         have = store.disk.read(start + sb.MASK_HEAD + number * CHUNK, size).ljust(size, b"\0")

@@ -18,6 +18,7 @@ from inspector.formats.spdk_blobstore.blobs import SNAP, SNAPRM, SNAPTMP, Blob
 from inspector.formats.spdk_blobstore.check import check
 from inspector.formats.spdk_blobstore.crash import HalfDone, half_done
 from inspector.formats.spdk_blobstore.image import edits, untouched
+from inspector.formats.spdk_blobstore.recover import IO_UNIT
 from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
 from inspector.formats.spdk_blobstore.workshop import Workshop, read_only, renamed, without_internal
@@ -40,6 +41,8 @@ def plan(state: State, wishes: Wishes) -> Plan:
         return Plan(untouched(state, Workshop(state)), space, size=state.source.size, after=_after)
     size = _full_size(state, store)
     shop = Workshop(state)
+    if state.how in ("recovered", "given"):
+        shop.notes.append(f"the size of the smallest request is on no other page: {IO_UNIT} bytes are taken for it")
     _corrected(state, shop)
     _accepted(shop)
     for half in half_done(shop.store):
@@ -63,6 +66,11 @@ def _full_size(state: State, store: Store) -> int:
     g = store.geometry
     if g.size <= state.disk.size:
         return state.source.size
+    if g.md_at(g.md_len) > state.disk.size:
+        raise RefusedError(
+            f"the image ends inside its metadata, {g.size - state.disk.size} bytes before the store does",
+            "extract what is there; the volumes whose metadata is missing cannot be known",
+        )
     lost = sum(1 for cluster in store.used if g.cluster_at(cluster + 1) > state.disk.size)
     if lost and "unsealed" not in state.wishes.accept:
         raise RefusedError(
@@ -154,11 +162,10 @@ def _put_extent(shop: Workshop, page: int, start: int, words: array[int], why: s
 
 
 def _strays(shop: Workshop) -> None:
-    for row, kind in enumerate(list(shop.store.region.kind)):
-        if kind == pg.STRAY:
-            page = shop.store.region.index[row]
-            shop.notes.append(f"metadata page {page} lies where it does not belong and is left out")
-    for page in [p for p, k in zip(shop.store.region.index, shop.store.region.kind, strict=True) if k == pg.STRAY]:
+    """Sealed pages that lie where they do not belong would stay findings for ever."""
+    region = shop.store.region
+    for page in [page for page, kind in zip(region.index, region.kind, strict=True) if kind == pg.STRAY]:
+        shop.notes.append(f"metadata page {page} lies where it does not belong and is left out")
         shop.clear(page, "dropped", f"metadata page {page} lies where it does not belong")
     shop.refresh()
 

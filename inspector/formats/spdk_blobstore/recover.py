@@ -13,15 +13,17 @@ from dataclasses import dataclass, field, replace
 
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
-from inspector.formats.spdk_blobstore import store as st
 from inspector.formats.spdk_blobstore import superblock as sb
+from inspector.formats.spdk_blobstore.assemble import build
 from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.formats.spdk_blobstore.region import Region, scan
+from inspector.formats.spdk_blobstore.store import Store
 from inspector.formats.spdk_blobstore.superblock import Geometry
 from inspector.formats.spdk_blobstore.verify import verify_snapshot
 
 PAGE_SIZES = (4096, 8192, 16384, 32768, 65536)
 CLUSTER_SIZES = tuple(1 << n for n in range(12, 31))
+IO_UNIT = 4096  # what Longhorn's aio disks have; NVMe disks may have 512, which nothing else on disk tells
 PREFERRED = (1 << 20, 4 << 20)  # Longhorn's disks; SPDK's default
 FIRST_LOOK = 16 << 20  # bytes searched for roots by a claim
 DEEP_LOOK = 1 << 30  # bytes searched where the first look found nothing: masks of a store with tiny clusters
@@ -86,7 +88,21 @@ def candidates(disk: Disk, wanted: int | None = None) -> list[Candidate]:
     if start is None:
         return []
     base, page = start
-    bare = Geometry(3, 0, lay.NO_BLOB, 0, (1, 0), (0, 0), base // page, 0, bytes(16), (0, 0), disk.size, 4096, page)
+    bare = Geometry(
+        3,
+        0,
+        lay.NO_BLOB,
+        0,
+        (1, 0),
+        (0, 0),
+        base // page,
+        0,
+        bytes(16),
+        (0, 0),
+        disk.size,
+        IO_UNIT,
+        0 if page == lay.PAGE else page,
+    )
     masked = list(_from_masks(disk, bare, wanted))
     found = masked or list(_from_layout(disk, bare, wanted))
     highest = max(index for at, index in roots.items() if at == base + index * page)
@@ -98,7 +114,7 @@ def candidates(disk: Disk, wanted: int | None = None) -> list[Candidate]:
 
 def _from_masks(disk: Disk, bare: Geometry, wanted: int | None) -> Iterator[Candidate]:
     """The masks say how many pages and clusters there are; only one power of two gives that many clusters."""
-    page = bare.md_page_size
+    page = bare.page_size
     kind, md_len = _mask_head(disk, page)
     pages = sb.mask_pages(md_len, page)
     if kind != 0 or not md_len or 1 + 2 * pages > bare.md_start:
@@ -123,7 +139,7 @@ def _mask_head(disk: Disk, at: int) -> tuple[int, int]:
 def _from_layout(disk: Disk, bare: Geometry, wanted: int | None) -> Iterator[Candidate]:
     for size in [wanted] if wanted else CLUSTER_SIZES:
         total = disk.size // size
-        if size < bare.md_page_size or size % bare.md_page_size or not total:
+        if size < bare.page_size or size % bare.page_size or not total:
             continue
         geometry = _complete(bare, size, total, total)  # lvolstores have one metadata page per cluster
         if geometry.cluster_mask[0] + geometry.cluster_mask[1] + geometry.blobid_mask[1] == bare.md_start:
@@ -131,11 +147,11 @@ def _from_layout(disk: Disk, bare: Geometry, wanted: int | None) -> Iterator[Can
 
 
 def _complete(bare: Geometry, cluster_size: int, md_len: int, total: int) -> Geometry:
-    page = bare.md_page_size
+    page = bare.page_size
     pages = sb.mask_pages(md_len, page)
     return Geometry(
         3, 0, bare.super_blob, cluster_size, (1, pages), (1 + pages, sb.mask_pages(total, page)), bare.md_start, md_len,
-        bare.bstype, (bare.md_start - pages, pages), bare.size, bare.io_unit_size, page,
+        bare.bstype, (bare.md_start - pages, pages), bare.size, bare.io_unit_size, bare.md_page_size,
     )  # fmt: skip
 
 
@@ -144,7 +160,7 @@ def _fits(disk: Disk, candidate: Candidate) -> bool:
     region = Region()
     for _ in scan(disk, candidate.geometry, region):
         pass
-    store = st.build(disk, candidate.geometry, region)
+    store = build(disk, candidate.geometry, region)
     beyond = any(fault.page >= candidate.geometry.md_len for fault in store.extent_faults)
     if not store.blobs or store.out_of_range or store.overclaimed or beyond:
         return False
@@ -163,7 +179,7 @@ def _fits(disk: Disk, candidate: Candidate) -> bool:
     return True
 
 
-def _name(geometry: Geometry, store: st.Store) -> Geometry:
+def _name(geometry: Geometry, store: Store) -> Geometry:
     """The super blob is the root with name and uuid that has no clusters."""
     for blob in store.blobs.values():
         if {b"name", b"uuid"} <= blob.xattrs.keys() and blob.clusters == 0 and not blob.thin:
@@ -171,7 +187,7 @@ def _name(geometry: Geometry, store: st.Store) -> Geometry:
     return geometry
 
 
-def _data_against_use(store: st.Store) -> tuple[int, int]:
+def _data_against_use(store: Store) -> tuple[int, int]:
     """Bytes of data in clusters that nobody uses, and of clusters in use that are holes; (0, 0) without holes."""
     size = store.geometry.cluster_size
     outside, filled, seen = 0, 0, -1

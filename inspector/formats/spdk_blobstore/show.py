@@ -9,7 +9,7 @@ from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import masks as mk
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore import superblock as sb
-from inspector.formats.spdk_blobstore.items import item_ids
+from inspector.formats.spdk_blobstore.names import item_ids
 from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
 from inspector.formats.spdk_blobstore.walk import KIND_OF, KINDS, SUPER

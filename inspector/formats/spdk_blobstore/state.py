@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from inspector.errors import UsageError
 from inspector.format import Claim, Wishes
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import superblock as sb
+from inspector.formats.spdk_blobstore.assemble import build
 from inspector.formats.spdk_blobstore.crash import HalfDone, half_done
 from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.formats.spdk_blobstore.identify import identify, partitions
 from inspector.formats.spdk_blobstore.mend import mend, mend_super
 from inspector.formats.spdk_blobstore.recover import FIRST_LOOK, Candidate, candidates, find_roots, md_start
 from inspector.formats.spdk_blobstore.region import Region, scan
-from inspector.formats.spdk_blobstore.store import Store, build
+from inspector.formats.spdk_blobstore.store import Store
 from inspector.formats.spdk_blobstore.superblock import Geometry
 from inspector.source import Source
 
+# pages found by id and number alone; zeroes where a map is lost; names and uuids that are made up
+ACCEPTS = frozenset({"anchored", "unsealed", "name"})
+TARGETS = ("spdk", "longhorn", "longhorn-checksums")
 How = Literal["sealed", "mended", "recovered", "given", "ambiguous", "none"]
 
 
@@ -62,6 +68,12 @@ class State:
         return self.how in ("sealed", "mended", "recovered", "given")
 
 
+def target(release: str) -> str | None:
+    """The program that --for names: `spdk`, `longhorn` or `longhorn-checksums`, with a release after it or not."""
+    name = re.split(r"[ @=:/]|-?v?\d", release.lower())[0]
+    return name if name in TARGETS else None
+
+
 def locate(source: Source) -> tuple[Disk, str]:
     """The store in a source: at its start, or in the first partition that holds one."""
     whole = Disk(source)
@@ -97,16 +109,25 @@ def claim(source: Source, lower: object) -> Claim:
 
 def open_store(source: Source, lower: object, wishes: Wishes) -> State:
     """Find the geometry: sealed, one bit away, borne out by what is left, or given by the user."""
+    if wishes.release is not None and target(wishes.release) is None:
+        raise UsageError(f"--for {wishes.release}: not a program that loads blobstores", f"known: {', '.join(TARGETS)}")
+    strange = wishes.accept - ACCEPTS
+    if strange:
+        raise UsageError(
+            f"--accept {min(strange)} means nothing to a blobstore", f"known: {', '.join(sorted(ACCEPTS))}"
+        )
     disk, where = locate(source)
     data = disk.read(0, lay.PAGE)
     state = State(source, wishes, disk, where, data)
     if sb.sealed(data) and not sb.impossible(sb.parse(data), max(disk.size, sb.parse(data).size)):
         state.geometry, state.how = sb.parse(data), "sealed"
+        _no_other_size(state, wishes)
         return state
     fixed = None if sb.sealed(data) else mend_super(disk)
     if fixed is not None:
         state.geometry, state.super_bit = fixed
         state.how = "mended"
+        _no_other_size(state, wishes)
         return state
     state.candidates = candidates(disk, wishes.cluster_size)
     if not state.candidates:
@@ -117,3 +138,10 @@ def open_store(source: Source, lower: object, wishes: Wishes) -> State:
     else:
         state.how = "recovered" if len(state.candidates) == 1 else "ambiguous"
     return state
+
+
+def _no_other_size(state: State, wishes: Wishes) -> None:
+    """A sealed cluster size is not open to choice."""
+    known = state.geometry.cluster_size if state.geometry is not None else None
+    if wishes.cluster_size is not None and wishes.cluster_size != known:
+        raise UsageError(f"the super block is sealed and says clusters of {known} bytes", "leave out --cluster-size")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -10,7 +9,7 @@ from inspector.formats.spdk_blobstore import blobs as bl
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore.bits import Bits
-from inspector.formats.spdk_blobstore.clustermap import HOLE, UNKNOWN, Run, Slot, own_runs, resolve
+from inspector.formats.spdk_blobstore.clustermap import HOLE, NO_LIMIT, UNKNOWN, Run, Slot, own_runs, resolve
 from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.formats.spdk_blobstore.region import Region
 from inspector.formats.spdk_blobstore.superblock import Geometry
@@ -60,6 +59,7 @@ class Store:
     total: int = 0  # clusters, those of the metadata included
     first_data: int = 0
     _cache: dict[int, pg.Body] = field(default_factory=dict)
+    _lineage: dict[int, tuple[int, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.total = self.geometry.total_clusters(self.disk.size)
@@ -112,30 +112,59 @@ class Store:
         return own_runs(blob, self.slots, self.in_range)
 
     def size_of(self, blob: bl.Blob) -> int:
-        """Clusters of the blob; where its size is lost, those that its map still names."""
+        """Clusters of the blob; where its size is lost, the best guess: what a lost page, its map or its tree says."""
         if blob.clusters is not None:
             return blob.clusters
-        return sum(blob.runs[1::2]) * (1 if blob.mapping == "rle" else lay.PER_EXTENT_PAGE)
+        known = sum(blob.runs[1::2]) * (1 if blob.mapping == "rle" else lay.PER_EXTENT_PAGE)
+        for page in blob.resumed:
+            known = max(known, pg.read_body(self.read_page(page)).table_clusters or 0)
+        family = [self.blobs.get(other) for other in (blob.parent or 0, *self.children.get(blob.id, ())[:64])]
+        return max(1, known, *(other.clusters or 0 for other in family if other is not None))
 
     def chain(self, blob: bl.Blob) -> tuple[list[bl.Blob], str]:
         """The blob and its parents, and why what the last one lacks is unknown ("" where it is zeroes)."""
         found, seen = [blob], {blob.id}
         while True:
-            last = found[-1]
-            if last.external is not None:
-                return found, "it lies in an external snapshot"
-            if last.broken and not last.attached and bl.SNAP not in last.internal and last.thin:
-                return found, f"the page that may name the parent of {last.name} is lost"
-            parent = last.parent
-            if parent is None:
-                return found, ""
+            why = self._ends(found[-1])
+            parent = found[-1].parent
+            if why or parent is None:
+                return found, why
             if parent in seen:
                 return found, f"the chain of snapshots runs in a circle at 0x{parent:x}"
-            following = self.blobs.get(parent)
-            if following is None:
-                return found, f"its snapshot 0x{parent:x} is lost"
-            found.append(following)
+            found.append(self.blobs[parent])
             seen.add(parent)
+
+    def _ends(self, last: bl.Blob) -> str:
+        """Why nothing is known below a blob."""
+        if last.external is not None:
+            return "it lies in an external snapshot"
+        if last.broken and not last.attached and bl.SNAP not in last.internal and last.thin:
+            return f"the page that may name the parent of {last.name} is lost"
+        if last.parent is not None and last.parent not in self.blobs:
+            return f"its snapshot 0x{last.parent:x} is lost"
+        return ""
+
+    def lineage(self, blob: bl.Blob) -> tuple[int, str]:
+        """How many parents a blob has, and what `chain` says about their end; linear over all blobs together."""
+        path: list[bl.Blob] = []
+        at: bl.Blob | None = blob
+        here: set[int] = set()
+        depth, why = -1, ""
+        while at is not None:
+            if at.id in self._lineage:
+                depth, why = self._lineage[at.id]
+                break
+            if at.id in here:
+                why = f"the chain of snapshots runs in a circle at 0x{at.id:x}"
+                break
+            here.add(at.id)
+            path.append(at)
+            why = self._ends(at)
+            at = None if why or at.parent is None else self.blobs[at.parent]
+        for one in reversed(path):
+            depth += 1
+            self._lineage[one.id] = (depth, why)
+        return self._lineage[blob.id]
 
     def circles(self) -> set[int]:
         """Blobs whose chain of parents leads back to themselves; linear in their number."""
@@ -155,142 +184,11 @@ class Store:
     def content(self, blob: bl.Blob) -> Iterator[Run]:
         """The logical content in runs of clusters, resolved through the chain."""
         chain, bottom = self.chain(blob)
-        sizes = [self.size_of(b) for b in chain]
+        sizes = [self.size_of(blob), *(b.clusters if b.clusters is not None else NO_LIMIT for b in chain[1:])]
         return resolve([lambda b=b: self.own(b) for b in chain], sizes, bottom)  # type: ignore[misc]
 
     def allocated(self, blob: bl.Blob) -> int:
         return sum(run.count for run in self.own(blob) if run.cluster > 0)
 
 
-def build(disk: Disk, geometry: Geometry, region: Region, accept: frozenset[str] = frozenset()) -> Store:
-    """The store of a scanned region. `anchored` attaches pages that were found by id and sequence alone."""
-    store = Store(disk, geometry, region)
-    store.blobs, store.owner, store.left_out = bl.collect(disk, geometry, region)
-    if "anchored" in accept:
-        for blob in store.blobs.values():
-            if blob.resumed:
-                bl.attach(disk, geometry, blob)
-                store.owner.update(dict.fromkeys(blob.pages, blob.id))
-    for blob in store.blobs.values():
-        if blob.parent is not None:
-            store.children.setdefault(blob.parent, []).append(blob.id)
-    for page in store.owner:
-        store.pages.add(page)
-    _claim_clusters(store)
-    _find_orphans(store)
-    return store
-
-
-def _claim_clusters(store: Store) -> None:
-    store.used.add_range(0, min(store.first_data, store.total))
-    twice = Bits()
-    budget = 2 * store.total + (1 << 14)  # a healthy store names each cluster once, a half-done snapshot twice
-    for blob in store.blobs.values():
-        budget = _claim_blob(store, blob, twice, budget)
-    store.shared_count = twice.count
-    if twice.count:
-        store.shared = _who_shares(store, twice)
-
-
-def _claim_blob(store: Store, blob: bl.Blob, twice: Bits, budget: int) -> int:
-    runs = zip(blob.runs[::2], blob.runs[1::2], strict=False) if blob.mapping == "rle" else ()
-    if sum(count for cluster, count in runs if cluster) > min(store.total, budget):
-        store.overclaimed.append(blob.id)
-        return budget
-    for part in store.slots(blob):
-        if isinstance(part, Run):
-            if part.cluster == HOLE:
-                if part.count and part.at < store.size_of(blob):
-                    _note_hole(store, blob)
-            elif not store.in_range(part.cluster) or not store.in_range(part.cluster + part.count - 1):
-                _note_bad(store, blob, part.at, part.cluster)
-            else:
-                budget -= part.count
-                _mark(store, range(part.cluster, part.cluster + part.count), twice)
-        elif part.words is None:
-            store.extent_faults.append(ExtentFault(blob.id, part.page, part.at, part.why))
-        else:
-            owners = store.extent_owners.setdefault(part.page, [])
-            if len(owners) < 8:
-                owners.append(blob.id)
-            if len(owners) == 1:
-                store.pages.add(part.page)
-                _claim_extent(store, blob, part, twice)
-            else:
-                _mark(store, (c for c in part.words if c and store.in_range(c)), twice)
-    return budget
-
-
-def _claim_extent(store: Store, blob: bl.Blob, slot: Slot, twice: Bits) -> None:
-    assert slot.words is not None
-    if not blob.thin and 0 in slot.words[: max(0, (blob.clusters or 0) - slot.at)]:
-        _note_hole(store, blob)
-    low, high, add = store.first_data, store.total, store.used.add
-    for number, cluster in enumerate(slot.words):
-        if low <= cluster < high:
-            if add(cluster):
-                twice.add(cluster)
-        elif cluster:
-            _note_bad(store, blob, slot.at + number, cluster)
-
-
-def _mark(store: Store, clusters: Iterator[int] | range, twice: Bits) -> None:
-    for cluster in clusters:
-        if store.used.add(cluster):
-            twice.add(cluster)
-
-
-def _note_hole(store: Store, blob: bl.Blob) -> None:
-    if not blob.thin and (not store.thick_holes or store.thick_holes[-1] != blob.id):
-        store.thick_holes.append(blob.id)
-
-
-def _note_bad(store: Store, blob: bl.Blob, at: int, cluster: int) -> None:
-    if len(store.out_of_range) < KEEP:
-        store.out_of_range.append((blob.id, at, cluster))
-
-
-def _who_shares(store: Store, twice: Bits) -> list[Shared]:
-    owners: dict[int, list[int]] = {}
-    wanted = set()
-    for cluster in twice:
-        wanted.add(cluster)
-        if len(wanted) >= KEEP:
-            break
-    for blob in store.blobs.values():
-        for run in store.own(blob):
-            if run.cluster > 0:
-                low = run.cluster
-                hits = wanted if run.count > len(wanted) else range(low, low + run.count)
-                for cluster in hits:
-                    if low <= cluster < low + run.count and cluster in wanted:
-                        found = owners.setdefault(cluster, [])
-                        if len(found) < 8:
-                            found.append(blob.id)
-    return [Shared(cluster, tuple(owners.get(cluster, ()))) for cluster in sorted(wanted)]
-
-
-def _find_orphans(store: Store) -> None:
-    spare: dict[int, list[tuple[int, int]]] = {}
-    for row, kind in enumerate(store.region.kind):
-        page = store.region.index[row]
-        if kind == pg.EXTENT and page not in store.extent_owners:
-            store.orphan_extents.append(page)
-        elif kind == pg.CONT and page not in store.owner:
-            spare.setdefault(store.region.id[row], []).append((store.region.sequence[row], page))
-    store.orphan_chains = {blob: [page for _, page in sorted(found)] for blob, found in spare.items()}
-
-
-def runs_of(words: array[int]) -> Iterator[tuple[int, int]]:
-    """(first cluster, count) of ascending runs in an extent page, holes left out."""
-    start, length = 0, len(words)
-    while start < length:
-        stop = start + 1
-        while stop < length and words[start] and words[stop] == words[start] + stop - start:
-            stop += 1
-        if words[start]:
-            yield words[start], stop - start
-        start = stop
-
-
-__all__ = ["HOLE", "UNKNOWN", "ExtentFault", "Run", "Shared", "Store", "build", "runs_of"]
+__all__ = ["HOLE", "NO_LIMIT", "UNKNOWN", "ExtentFault", "Run", "Shared", "Store"]

@@ -9,6 +9,7 @@ from inspector.formats.spdk_blobstore.page import checksum
 
 _SUPER = lay.SUPER_BLOCK.fast()
 LVOLSTORE = b"LVOLSTORE".ljust(16, b"\0")
+MAX_CLUSTERS = 1 << 32  # maps hold cluster numbers of 32 bits
 MASK_HEAD = 5  # bytes before a mask's bits
 
 
@@ -116,7 +117,12 @@ def impossible(g: Geometry, device: int) -> list[str]:
     end = g.size or device
     if not g.md_len or not g.md_start or (g.md_start + g.md_len) * page > end:
         why.append(f"metadata pages {g.md_start} + {g.md_len} do not fit in {end} bytes")
+    bits = {"used page": g.md_len, "used cluster": g.total_clusters(device), "root": g.md_len}
+    if bits["used cluster"] > MAX_CLUSTERS:
+        why.append(f"{bits['used cluster']} clusters are more than a map can name")
     for name, (start, count) in masks(g).items():
+        if count < mask_pages(bits[name], page):
+            why.append(f"the {name} mask has {count} pages, too few for {bits[name]} bits")
         if count and (start == 0 or start + count > g.md_start):
             why.append(
                 f"the {name} mask (page {start}, {count} pages) does not lie before the metadata at {g.md_start}"

@@ -90,7 +90,8 @@ def walk(state: State) -> Iterator[Stretch]:
         assert state.store is not None
         tiles.add(geometry.md_at(geometry.md_len), FREE, RESERVED)
         tiles.add(state.store.first_data * geometry.cluster_size, FREE, RESERVED)
-        yield from _clusters(tiles, state.store.used, state.store.first_data, state.store.total, geometry.cluster_size)
+        end = min(state.store.total, -(-disk.size // geometry.cluster_size))
+        yield from _clusters(tiles, state.store.used, state.store.first_data, end, geometry.cluster_size)
         tiles.add(disk.size, FREE, TAIL)
         yield from tiles.take()
     end = disk.base + disk.size

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from inspector.format import Action, Proof
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
+from inspector.formats.spdk_blobstore.assemble import build
 from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.formats.spdk_blobstore.state import State
-from inspector.formats.spdk_blobstore.store import Store, build
+from inspector.formats.spdk_blobstore.store import Store
 
 Descriptor = tuple[int, bytes]
 

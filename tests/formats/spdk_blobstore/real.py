@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from inspector.formats.spdk_blobstore.items import extents
+from inspector.formats.spdk_blobstore.content import extents
 from inspector.inspect import Report
 from inspector.source import Source, open_source
 from tests.formats.spdk_blobstore.support import DATA

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inspector.format import Wishes
 from inspector.formats.spdk_blobstore import FORMAT
-from inspector.formats.spdk_blobstore.items import extents
+from inspector.formats.spdk_blobstore.content import extents
 from inspector.inspect import Report, inspect
 from inspector.source import MemorySource, Source
 

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from inspector.errors import RefusedError
+from inspector.errors import RefusedError, UsageError
 from inspector.formats.spdk_blobstore.items import items
 from inspector.formats.spdk_blobstore.loader import LONGHORN, load
 from tests.builders.spdk import NONE, Chain, Image, content, desc, md_page, replica, xattr
@@ -196,7 +196,7 @@ def test_a_stale_page_in_a_chain_is_named_and_the_head_is_whole_once_its_last_pa
     assert codes(report) == ["SPB024"]
     assert place(report, "SPB024") == (at, at + 4096)
     assert head in load(report.state, LONGHORN).wrong
-    assert read(report, "head")[0] == b""
+    assert read(report, "head") == (bytes(6 * SIZE), [(0, 6 * SIZE)])  # unknown, not zero
     accepted = look(data, accept=frozenset({"anchored"}))
     assert read(accepted, "head") == (image.logical(head), [])
     fixed = look(repaired(data, ["anchored"]))
@@ -303,6 +303,10 @@ def test_a_cluster_with_two_owners_is_the_users_decision() -> None:
     assert place(report, "SPB033") == (place_, place_ + SIZE)
     with pytest.raises(RefusedError, match="two volumes"):
         repaired(data)
+    for name, cluster in (("one", 0), ("two", 0)):
+        assert read(report, name)[1] == [(cluster * SIZE, (cluster + 1) * SIZE)]
+    taken = look(data, accept=frozenset({"unsealed"}))
+    assert read(taken, "one") == (image.logical(one), [])
 
 
 def test_maps_names_and_trees_that_break_the_rules_are_told_by_rule() -> None:
@@ -322,6 +326,25 @@ def test_maps_names_and_trees_that_break_the_rules_are_told_by_rule() -> None:
     one("SPB034", thin=False)
     one("SPB043", parent=1 << 32 | 25)
     one("SPB044", parent=1 << 32 | 3)
+
+
+def test_what_a_child_reads_through_a_broken_parent_is_unknown() -> None:
+    image = Image()
+    snap = image.lvol("snap", 6, [0, 3], snapshot=True, xattrs={b"p%d" % i: b"x" * 3000 for i in range(3)})
+    head = image.lvol("head", 6, [1], parent=snap)
+    data = image.build()
+    at = image.page_at(image.vols[snap].pages[1])
+    data[at : at + 4096] = bytes(4096)
+    report = look(data)
+    assert codes(report) == ["SPB023"]
+    content_, unknown = read(report, "head")
+    assert unknown == [(0, SIZE), (2 * SIZE, 6 * SIZE)]
+    assert content_[SIZE : 2 * SIZE] == image.logical(head)[SIZE : 2 * SIZE]
+
+
+def test_a_proof_that_a_blobstore_does_not_know_is_refused() -> None:
+    with pytest.raises(UsageError, match="--accept luck"):
+        look(replica().image.build(), accept=frozenset({"luck"}))
 
 
 def test_two_volumes_of_one_name_are_renamed_only_on_request() -> None:

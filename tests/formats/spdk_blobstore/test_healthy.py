@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from importlib import import_module
 from itertools import pairwise
 
 import pytest
@@ -10,10 +11,13 @@ import pytest
 from inspector.formats.spdk_blobstore import FORMAT
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore.bits import Bits
+from inspector.formats.spdk_blobstore.content import manifest, manifest_unit
 from inspector.formats.spdk_blobstore.crc64 import crc64
+from inspector.formats.spdk_blobstore.items import items
+from inspector.formats.spdk_blobstore.loader import UPSTREAM, load
 from inspector.formats.spdk_blobstore.walk import bit_runs
 from inspector.source import MemorySource
-from tests.builders.spdk import Image, replica
+from tests.builders.spdk import Chain, Image, replica
 from tests.formats.spdk_blobstore.support import codes, look, read, repaired
 
 
@@ -143,3 +147,40 @@ def test_what_is_no_store_is_not_claimed_and_said_by_name() -> None:
         claim = FORMAT.claim(MemorySource(data.ljust(4096 if data else 0, b"\0")), None)
         assert claim.strength == 0
         assert name in claim.because
+
+
+def test_a_manifest_tells_replicas_apart_cluster_by_cluster_and_stays_short_for_large_volumes() -> None:
+    chain = replica()
+    report = look(chain.image.build(), checksums=True)
+    lines = {item.fields["blob"]: item.fields["manifest"] for item in items(report.state)}
+    logical = chain.image.logical(chain.head)
+    want = [(at, logical[at * 16384 : (at + 1) * 16384]) for at in range(8)]
+    assert lines[f"0x{chain.head:x}"] == [[at, f"{crc64(data):016x}"] for at, data in want if any(data)]
+    assert [manifest_unit(n) for n in (0, 1, 65536, 65537, 1 << 17, 1 << 40)] == [1, 1, 1, 2, 2, 1 << 24]
+
+
+def grouped(chain: Chain) -> list[tuple[int, int]]:
+    store = look(chain.image.build()).state.store
+    return list(manifest(store, store.blobs[chain.head]))
+
+
+def test_groups_of_a_manifest_change_with_any_of_their_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("inspector.formats.spdk_blobstore.content"), "MAX_MANIFEST", 4)
+    chain = replica()
+    first = grouped(chain)
+    assert [at for at, _ in first] == [0, 2, 4, 6]
+    chain.image.data[chain.image.vols[chain.head].map[7] * 16384] ^= 1
+    second = grouped(chain)
+    assert first[:3] == second[:3]
+    assert first[3] != second[3]
+
+
+def test_a_store_of_version_2_has_no_mask_of_roots_and_always_recovers() -> None:
+    chain = replica()
+    image = chain.image.build()
+    image[:4096] = chain.image.super_block(version=2)
+    report = look(image)
+    assert codes(report) == []
+    assert read(report, f"0x{chain.head:x}") == (chain.image.logical(chain.head), [])
+    assert load(report.state, UPSTREAM).recovers
+    assert repaired(image) == image

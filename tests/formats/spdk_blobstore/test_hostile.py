@@ -5,12 +5,17 @@ from __future__ import annotations
 import errno
 import random
 import struct
+from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.errors import UsageError
 from inspector.formats.spdk_blobstore import FORMAT
-from inspector.formats.spdk_blobstore.items import extents, items
+from inspector.formats.spdk_blobstore import superblock as sb
+from inspector.formats.spdk_blobstore.content import extents
+from inspector.formats.spdk_blobstore.items import items
 from inspector.source import MemorySource
 from tests.builders.spdk import NONE, Image, desc, md_page, replica, seal, xattr
 from tests.formats.spdk_blobstore.support import codes, look, read
@@ -78,6 +83,37 @@ def image_with(body: bytes) -> bytearray:
 def test_a_table_that_claims_trillions_of_clusters_costs_no_memory() -> None:
     survives(image_with(desc(5, struct.pack("<QII", 1 << 60, 0, 0xFFFFFFFF))))
     survives(image_with(desc(5, struct.pack("<QII", (1 << 64) - 1, 31, 1))))
+
+
+def test_a_super_block_that_claims_the_sky_costs_no_memory_and_no_time() -> None:
+    for fields in (
+        {"size": 1 << 62},
+        {"size": 1 << 62, "md_len": 1 << 31},
+        {"md_start": 0xFFFFFFFF, "md_len": 0xFFFFFFFF, "size": (1 << 64) - 1},
+        {"cluster_size": 4096, "size": 1 << 50, "cluster_mask": (2, 1 << 20)},
+        {"md_page_size": 1 << 31},
+        {"cluster_size": 0},
+        {"page_mask": (0xFFFFFFFF, 0xFFFFFFFF)},
+    ):
+        g = replace(sb.parse(HEALTHY[:4096]), **fields)
+        survives(sb.build(g) + HEALTHY[4096:])
+
+
+def test_a_choice_that_is_not_the_users_is_refused() -> None:
+    with pytest.raises(UsageError, match="sealed"):
+        look(HEALTHY, cluster_size=4096)
+    assert codes(look(HEALTHY, cluster_size=16384)) == []
+    with pytest.raises(UsageError, match="not a program"):
+        look(HEALTHY, release="v24.11.1")
+
+
+def test_the_program_to_judge_for_decides_what_is_a_warning() -> None:
+    image = Image(name_size=256)
+    image.lvol("vol", 2, [0], tail=desc(7, struct.pack("<QIQI", 5, 1, 0, 1)))
+    data = image.build(clean=False)
+    assert codes(look(data)) == codes(look(data, release="longhorn-checksums")) == []
+    assert codes(look(data, release="longhorn v1.8")) == ["SPB036"]
+    assert codes(look(data, release="spdk-v25.01")) == ["SPB036", "SPB051"]
 
 
 def test_runs_that_name_the_store_a_thousand_times_are_cut_off() -> None:

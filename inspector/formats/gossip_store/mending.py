@@ -1,0 +1,185 @@
+"""From corrections to findings and to the repair: what they tell, which of them are written, the store with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from inspector.correct import Correction, flips, told
+from inspector.finding import UNKNOWN_CAUSE, Cause, Salvage
+from inspector.format import Stretch, Wishes
+from inspector.formats.gossip_store.correction import REPAIR_CHECKS, Corrector
+from inspector.formats.gossip_store.walk import BAD_CHECKSUM, BAD_LENGTH, LOST, Store, walk
+from inspector.overlay import Overlay, Piece
+from inspector.span import Span
+
+SURE_CAUSE = 1e-6  # a chance of error below this makes a cause certain, though not a correction
+LOOKED_AT = 1 << 17  # damaged records of one repair: minutes of work, and 60 MiB of corrections
+Mending = tuple[Cause, dict[str, Any], Salvage]  # the cause as it is then, more evidence, what a repair does
+_PATCHED = frozenset({BAD_CHECKSUM, BAD_LENGTH})
+
+
+def corrector(store: Store) -> Corrector:
+    """The one corrector of a store: what was found out for the scan is not looked for again by the repair."""
+    made: Corrector = store.facts.setdefault("corrector", Corrector(store))
+    return made
+
+
+def written(found: Correction, wishes: Wishes) -> bool:
+    """Whether a repair with these wishes writes it."""
+    if wishes.no_correct:
+        return False
+    return found.verdict == "sealed" or (found.verdict == "unique" and "unique" in wishes.accept)
+
+
+def channel_lives(store: Store, at: int) -> bool:
+    """Whether the channel of the announcement at `at` is open by its updates: then its DELETED flag is the damage."""
+    known = corrector(store).known
+    return bool(known.lives(known.channel_at(at)))
+
+
+def of_record(store: Store, span: Span, before: Cause) -> Mending:
+    """What a finding about a damaged record says of its correction."""
+    if store.wishes.no_correct:
+        return before, {}, "lost"
+    found = corrector(store).record(span)
+    unit = store.source.read(span.start, span.length)
+    saved: Salvage = "corrected" if written(found, store.wishes) else "lost"
+    return cause(found, before, unit, span.start), evidence(found, unit, span.start), saved
+
+
+def of_gap(store: Store, span: Span, before: Cause) -> Mending:
+    """What a finding about a stretch without records says of the records that can be proved in it."""
+    if store.wishes.no_correct:
+        return before, {}, "lost"
+    found = [(at, one) for at, one in corrector(store).gap(span) if written(one, store.wishes)]
+    lines = [why(one, store.source.read(at.start, at.length), at.start) for at, one in found[:4]]
+    facts: dict[str, Any] = {"records_corrected": len(found), "undone": lines} if found else {}
+    if sum(at.length for at, _ in found) == span.length:
+        return cause(found[0][1], before, store.source.read(span.start, span.length), span.start), facts, "corrected"
+    return before, facts, "lost"
+
+
+def evidence(found: Correction, unit: bytes, base: int) -> dict[str, Any]:
+    """What a finding says of a correction, JSON-ready; {} where nothing was found."""
+    if found.verdict == "none":
+        return {}
+    facts: dict[str, Any] = {"correction": found.verdict, "candidates": found.count, "tried": found.tried}
+    if found.unit:
+        facts |= {"damage": found.how, "undone": told(unit, found.patch, base)}
+        if flips(found.patch) == 1:
+            at, mask = found.patch[0]
+            facts |= {"flip_at": base + at, "flip_bit": mask.bit_length() - 1}
+    elif found.listed:
+        facts["listed"] = ["; ".join(told(unit, patch, base)) for patch in found.listed[:4]]
+    if found.verdict == "sealed":
+        facts["witness"] = found.witness
+    else:
+        facts["chance_of_error"] = found.chance
+    return facts
+
+
+def cause(found: Correction, before: Cause, unit: bytes, base: int) -> Cause:
+    """The cause as the correction shows it; what the checksum alone suggested stands where nothing was found."""
+    if not found.unit:
+        if found.verdict == "none" and before.name == "bit-flip":
+            because = "one flipped bit would explain the checksum, but the message contradicts it"
+            return Cause("unknown", "possible", because)
+        return before
+    sure = found.verdict == "sealed"
+    bits = flips(found.patch)
+    if "zeroes" in found.how:
+        return Cause("zeroed-range", "certain" if sure else "possible", found.how)
+    if bits <= 2:
+        where = "; ".join(told(unit, found.patch, base))
+        because = f"{where}; {found.witness}" if sure else f"{where} explains it, and nothing else of that size"
+        firm = sure or found.chance < SURE_CAUSE
+        return Cause("bit-flip" if bits == 1 else "multi-bit", "certain" if firm else "likely", because)
+    if before.name not in ("bit-flip", "unknown"):
+        return before
+    return Cause("multi-bit", "likely", found.how) if "burst" in found.how else UNKNOWN_CAUSE
+
+
+def why(found: Correction, unit: bytes, base: int) -> str:
+    """One line for the ledger: what was undone and what vouches for it."""
+    what = "; ".join(told(unit, found.patch, base, 4))
+    proof = found.witness or f"no second witness, 1 in {max(1, round(1 / max(found.chance, 1e-12))):,} by chance"
+    return f"{found.how}: {what} ({proof})"
+
+
+@dataclass(slots=True)
+class Mended:
+    """The corrections of one repair."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    waiting: int = 0  # unique ones that --accept unique would write
+    beyond: int = 0  # damaged records behind the limit
+    unsearched: int = 0  # damaged records that were not searched for bursts
+
+    def notes(self) -> list[str]:
+        """What the user should know about corrections that are not written."""
+        lines = []
+        if self.waiting:
+            what = f"{self.waiting:,} damaged records have one correction and no second witness"
+            lines.append(f"{what}: --accept unique writes them (inspector scan tells each one's chance of being wrong)")
+        if self.beyond:
+            lines.append(f"{self.beyond:,} damaged records were not looked at: one repair corrects {LOOKED_AT:,}")
+        if self.unsearched:
+            lines.append(
+                f"{self.unsearched:,} damaged records were not searched for bursts: too many to search them all"
+            )
+        return lines
+
+
+def mend(store: Store, wishes: Wishes) -> Mended:
+    """Corrections of every damaged record that these wishes allow to be written."""
+    mended = Mended()
+    if wishes.no_correct or not store.facts.get("hurt", True):
+        return mended
+    undo = corrector(store)
+    undo.checks, undo.skipped = max(undo.checks, REPAIR_CHECKS), 0
+    for count, (mark, span) in enumerate(_damaged(store)):
+        if count >= LOOKED_AT or len(mended.pieces) >= LOOKED_AT:
+            mended.beyond += 1
+        elif mark == LOST:
+            for inner, found in undo.gap(span):
+                mended.waiting += not written(found, wishes)
+                if written(found, wishes):
+                    mended.pieces.append(_piece(store, inner, found))
+        else:
+            found = undo.record(span)
+            mended.waiting += found.verdict == "unique" and not written(found, wishes)
+            if written(found, wishes):
+                mended.pieces.append(_piece(store, span, found))
+    mended.unsearched = undo.skipped
+    return mended
+
+
+def _damaged(store: Store) -> Iterator[tuple[int, Span]]:
+    for stretch in walk(store):
+        marks = stretch.marks.tobytes()
+        if marks.count(0) == len(marks):
+            continue
+        for i, mark in enumerate(marks):
+            if mark in _PATCHED or mark == LOST:
+                yield mark, Span(stretch.starts[i], _end(stretch, i))
+
+
+def _end(stretch: Stretch, i: int) -> int:
+    return stretch.starts[i + 1] if i + 1 < len(stretch) else stretch.end
+
+
+def _piece(store: Store, span: Span, found: Correction) -> Piece:
+    unit = store.source.read(span.start, span.length)
+    return Piece(
+        span.start, found.unit, "sealed" if found.verdict == "sealed" else "none", why(found, unit, span.start)
+    )
+
+
+def seen_through(store: Store, mended: Mended) -> Store:
+    """The store as it is with the corrections."""
+    over = Overlay(store.source, mended.pieces)
+    return Store(
+        over, store.wishes, store.size, store.version, store.version_byte, store.version_at, store.start, store.guessed
+    )

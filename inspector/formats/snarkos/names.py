@@ -1,0 +1,85 @@
+"""How snarkOS writes ids: bech32m with a two-letter prefix (ab1... block hash, at1... transaction)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_ALPHABET: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_GENERATORS: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)  # BIP 173
+_BECH32M: Final = 0x2BC830A3  # BIP 350
+
+NETWORKS: Final = {0: "mainnet", 1: "testnet", 2: "canary"}
+
+
+def _polymod(values: list[int]) -> int:
+    check = 1
+    for value in values:
+        top = check >> 25
+        check = (check & 0x1FFFFFF) << 5 ^ value
+        for bit, generator in enumerate(_GENERATORS):
+            if top >> bit & 1:
+                check ^= generator
+    return check
+
+
+def _fives(raw: bytes) -> list[int]:
+    """8-bit groups as 5-bit groups, most significant bit first, padded with zeroes."""
+    number, bits = int.from_bytes(raw, "big"), len(raw) * 8
+    pad = -bits % 5
+    number, bits = number << pad, bits + pad
+    return [number >> shift & 31 for shift in range(bits - 5, -1, -5)]
+
+
+def bech32m(prefix: str, raw: bytes) -> str:
+    """An id as the node prints it."""
+    data = _fives(raw)
+    head = [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix]
+    check = _polymod([*head, *data, 0, 0, 0, 0, 0, 0]) ^ _BECH32M
+    tail = [check >> 5 * (5 - i) & 31 for i in range(6)]
+    return prefix + "1" + "".join(_ALPHABET[v] for v in data + tail)
+
+
+def block_name(raw: bytes) -> str:
+    return bech32m("ab", raw)
+
+
+def root_name(raw: bytes) -> str:
+    return bech32m("sr", raw)
+
+
+def transaction_name(raw: bytes) -> str:
+    return bech32m("at", raw)
+
+
+def transition_name(raw: bytes) -> str:
+    return bech32m("au", raw)
+
+
+def solution_name(raw: bytes) -> str:
+    return bech32m("solution", raw)
+
+
+def address_name(raw: bytes) -> str:
+    return bech32m("aleo", raw)
+
+
+def field_name(raw: bytes) -> str:
+    """A field element as Aleo writes it."""
+    return f"{int.from_bytes(raw, 'little')}field"
+
+
+def network_name(network: int) -> str:
+    return NETWORKS.get(network, f"network {network}")
+
+
+def ranges(heights: list[int]) -> str:
+    """Sorted heights in few words: "3, 7-9"."""
+    parts: list[str] = []
+    i = 0
+    while i < len(heights):
+        j = i
+        while j + 1 < len(heights) and heights[j + 1] == heights[j] + 1:
+            j += 1
+        parts.append(str(heights[i]) if i == j else f"{heights[i]}-{heights[j]}")
+        i = j + 1
+    return ", ".join(parts)

@@ -1,0 +1,67 @@
+"""One pass over the live rows of all networks in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from inspector.formats.snarkos.maps import PREFIX
+from inspector.formats.snarkos.network import BROKEN, Network, Wrong
+from inspector.formats.snarkos.reading import FIELD, MalformedError
+from inspector.formats.snarkos.rows import Places
+from inspector.formats.snarkos.takes import TAKES
+from inspector.span import Span
+
+Entry = tuple[bytes, bytes, Span]  # key, value, where it lies
+
+MAX_WRONG: Final = 1000
+_BY_HASH: Final = frozenset({5, 6, 7, 9, 10, 12, 14, 15})
+_BY_TRANSACTION: Final = frozenset({17, 22, 29, 31, 32, 51})
+_BY_TRANSITION: Final = frozenset({30, 33, 34, 42, 52, 53, 55, 57})
+
+
+def read(entries: Iterable[Entry], seen: Callable[[int], None] | None = None) -> tuple[dict[int, Network], int]:
+    """The networks found, and how many keys were too short to belong to any."""
+    networks: dict[int, Network] = {}
+    places = Places()
+    pack = places.pack
+    short = 0
+    prefix, network, take, number = b"", None, None, 0
+    for key, value, place in entries:
+        if key[:PREFIX] != prefix:
+            if len(key) < PREFIX:
+                short += 1
+                continue
+            prefix, number = key[:PREFIX], key[2] | key[3] << 8
+            owner = key[0] | key[1] << 8
+            network = networks.get(owner)
+            if network is None:
+                network = networks[owner] = Network(owner, places)
+            take = TAKES.get(number)
+            if seen:
+                seen(number)
+        assert network is not None
+        network.counts[number] += 1
+        if take is None:
+            continue
+        own, packed = key[PREFIX:], pack(place)
+        try:
+            take(network, own, value, packed)
+        except MalformedError as error:
+            _wrong(network, number, own, error, packed, place)
+    return networks, short
+
+
+def _wrong(network: Network, number: int, key: bytes, error: MalformedError, packed: bytes, place: Span) -> None:
+    network.wrong_count += 1
+    if len(network.wrong) < MAX_WRONG:
+        network.wrong.append(Wrong(number, key, error.why, place))
+    if len(key) == FIELD:
+        if number in _BY_HASH:
+            network.values.add(key, BROKEN | number, packed)
+        elif number in _BY_TRANSACTION:
+            network.transactions.add(key, BROKEN | number, packed)
+        elif number in _BY_TRANSITION:
+            network.transitions.add(key, BROKEN | number, packed)
+    elif len(key) == 4 and number in (2, 4, 21):
+        network.heights.add(key[::-1], BROKEN | number, packed)

@@ -1,0 +1,79 @@
+"""Repair: the longest run of whole blocks in order of height, framed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inspector.errors import RefusedError
+from inspector.format import Edit, Plan, Wishes
+from inspector.formats.snarkos_blocks.layout import COUNT_SIZE, MARK_NAMES, SOUND, Head
+from inspector.formats.snarkos_blocks.walk import Blocks, head_at
+from inspector.span import Span
+
+
+def plan(blocks: Blocks, wishes: Wishes) -> Plan:
+    size = blocks.source.length("")
+    if blocks.latest:
+        if blocks.latest_why:
+            raise RefusedError("latest.json cannot be repaired", "download it again")
+        return Plan(iter([Edit("kept", Span(0, size), units=1, why="healthy")]), size)
+    run = best_run(blocks)
+    if not run:
+        raise RefusedError("no block of this file is whole", "download it again")
+    made = Plan(_edits(blocks, run, size), size + COUNT_SIZE)
+    first, last = blocks.heights[run[0]], blocks.heights[run[-1]]
+    left = sum(mark == SOUND for mark in blocks.marks) - len(run)
+    made.notes.append(f"{len(run)} whole blocks, heights {first} to {last}: name the file {first}.{last + 1}.blocks")
+    if left:
+        made.notes.append(f"{left} whole blocks behind a missing height were left out")
+    return made
+
+
+def best_run(blocks: Blocks) -> list[int]:
+    """Indexes of the longest run of whole blocks that follow each other in height and by hash; the first if equal."""
+    by_height: dict[int, int] = {}
+    for i, (height, mark) in enumerate(zip(blocks.heights, blocks.marks, strict=True)):
+        if mark == SOUND:
+            by_height.setdefault(height, i)
+    order = sorted(by_height)
+    best = (0, 0)  # half-open, in `order`
+    start = 0
+    before: Head | None = None
+    for i, height in enumerate(order):
+        head = head_at(blocks.source, blocks.starts[by_height[height]])
+        if before is None or head is None or not _follows(before, head):
+            start = i
+        before = head
+        if i + 1 - start > best[1] - best[0]:
+            best = start, i + 1
+    return [by_height[height] for height in order[best[0] : best[1]]]
+
+
+def _follows(before: Head, head: Head) -> bool:
+    linked = head.height == before.height + 1 and head.previous == before.hash
+    return linked and head.round > before.round and head.timestamp >= before.timestamp
+
+
+def _edits(blocks: Blocks, run: list[int], size: int) -> Iterator[Edit]:
+    head = Span(0, min(COUNT_SIZE, size))
+    count = len(run).to_bytes(COUNT_SIZE, "little")
+    if blocks.claimed == len(run):
+        yield Edit("kept", head, why="the count")
+    else:
+        yield Edit("corrected", head, count, "derived", f"{len(run)} blocks are written")
+    for i in run:
+        yield Edit("kept", Span(blocks.starts[i], blocks.ends[i]), units=1, why="a whole block")
+    chosen = set(run)
+    here = COUNT_SIZE
+    for i, (start, end) in enumerate(zip(blocks.starts, blocks.ends, strict=True)):
+        if here < start:
+            yield Edit("lost", Span(here, start), why="no block can be read from these bytes")
+        here = end
+        if i in chosen:
+            continue
+        if blocks.marks[i] == SOUND:
+            yield Edit("dropped", Span(start, end), why="behind a missing height, or there twice", units=1)
+        else:
+            yield Edit("lost", Span(start, end), why=MARK_NAMES[blocks.marks[i]], units=1)
+    if here < size:
+        yield Edit("lost", Span(here, size), why="no block can be read from these bytes")

@@ -1,0 +1,103 @@
+"""Which flipped bits explain a CRC-32C that fails: found from the difference alone, without trying them.
+
+A CRC is linear: flipping a bit changes it by a value that depends only on how far the bit lies from the end. So
+one flipped bit is a look-up, and two are a meeting of two look-ups. Everything here is a function of a length and of
+the difference (the syndrome) between the stored and the computed checksum.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+POLYNOMIAL: Final = 0x82F63B78  # Castagnoli, bit-reversed: a byte's lowest bit is processed first
+UNIQUE_PAIRS: Final = 655  # bytes: up to here no two damages of at most two bits have one syndrome (all were compared)
+PAGES: Final = 8192  # bytes: up to here the places of all effects are kept in a table
+LONGEST: Final = 1 << 20  # bytes of a unit that is corrected
+
+Place = tuple[int, int]  # byte from the start of the covered bytes, bit of it
+
+
+def _table() -> tuple[int, ...]:
+    rows = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (POLYNOMIAL if value & 1 else 0)
+        rows.append(value)
+    return tuple(rows)
+
+
+_TABLE: Final = _table()
+_BACK: Final = POLYNOMIAL << 1 | 1  # undoes one step of the register that had shifted a one out
+# entry 8 * m + b: what flipping bit b of the byte m before the last one changes the checksum by
+_EFFECTS: Final = array("I", (_TABLE[1 << bit] for bit in range(8)))
+
+
+def effects(length: int) -> array[int]:
+    """The effects of all bits of the last `length` bytes or more; grows once and is kept."""
+    known = _EFFECTS
+    if len(known) < 8 * length:
+        table = _TABLE
+        for k in range(len(known) - 8, 8 * length - 8):
+            value = known[k]
+            known.append(table[value & 0xFF] ^ value >> 8)
+    return known
+
+
+@lru_cache(maxsize=64)
+def _all_effects(length: int) -> frozenset[int]:
+    return frozenset(effects(length)[: 8 * length])
+
+
+@lru_cache(maxsize=2)
+def _places(length: int) -> dict[int, int]:
+    return {effect: k for k, effect in enumerate(effects(length)[: 8 * length])}
+
+
+def one_flip(length: int, syndrome: int) -> Place | None:
+    """The bit of `length` covered bytes whose flip changes the checksum by `syndrome`."""
+    k = _places(UNIQUE_PAIRS if length <= UNIQUE_PAIRS else PAGES).get(syndrome, -1)
+    if k < 0 and length > PAGES:
+        try:
+            k = effects(length).index(syndrome, 8 * PAGES, 8 * length)
+        except ValueError:  # how an array says that it holds no such value
+            return None
+    return (length - 1 - k // 8, k % 8) if 0 <= k < 8 * length else None
+
+
+def two_flips(length: int, syndrome: int) -> list[tuple[Place, Place]]:
+    """All pairs of covered bits whose flips change the checksum by `syndrome`; at most one up to 655 bytes."""
+    kept = length <= UNIQUE_PAIRS
+    every = _all_effects(length) if kept else frozenset(effects(length)[: 8 * length])
+    halves = every & {syndrome ^ effect for effect in every}
+    pairs = []
+    for half in halves:
+        first, second = one_flip(length, half), one_flip(length, half ^ syndrome)
+        if first is not None and second is not None and first < second:
+            pairs.append((first, second))
+    return sorted(pairs)
+
+
+def bursts(
+    length: int, syndrome: int, width: int = 32, within: tuple[int, int] | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """Every damage of at most `width` (32 or less) neighbouring bits that explains `syndrome`: (byte, mask).
+
+    There is exactly one 32-bit pattern for each place; one that begins with a sound bit is told where it begins.
+    `within` limits the bytes that the damage may touch, half-open. Bits neighbour in the order of the checksum: up
+    through a byte, then on to the next byte.
+    """
+    low, high = within or (0, length)
+    state = syndrome
+    # the register as it was so many bits before the end is the pattern of the bits that begin there
+    for bits in range(1, 8 * (length - low) + 1):
+        state = state << 1 ^ _BACK if state & 0x80000000 else state << 1
+        if not state & 1 or state >> min(bits, width):
+            continue
+        byte, bit = divmod(8 * length - bits, 8)
+        mask = state << bit
+        size = (mask.bit_length() + 7) // 8
+        if byte + size <= high:
+            yield byte, mask.to_bytes(size, "little")
