@@ -1,14 +1,15 @@
-# make demo | make test | make proof | make bench; everything is installed into .venv and nothing else is touched
+# make demo | make test | make proof | make faults | make live | make bench; everything is installed into .venv and nothing else is touched
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test proof bench clean
+.PHONY: demo test proof bench fuzz faults live quality clean
 .DELETE_ON_ERROR:
 
 .venv/.ready: pyproject.toml setup.py $(wildcard inspector/kernels/*.pyx inspector/kernels/*.h)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m compileall -q inspector  # where PYTHONDONTWRITEBYTECODE is set, start-up would pay for it each time
 	@touch $@
 
 test: .venv/.ready
@@ -22,9 +23,29 @@ proof: .venv/.ready
 	$(BIN)/python -m tests.damage_table
 	INSPECTOR_PROOF=1 $(BIN)/python -m pytest -n auto tests/contract tests/test_bad_input.py
 
+# hostile bytes for every format, FUZZ_SECONDS each; guided by coverage where `pip install atheris` works
+FUZZ_SECONDS ?= 60
+fuzz: .venv/.ready
+	$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
+
+# every system call of every command fails once, in every way
+faults: .venv/.ready
+	$(BIN)/python -m tests.faults
+
+# two minutes of a writer against inspector watch; a month of hourly scans of a healthy store
+live: .venv/.ready
+	$(BIN)/python -m benchmarks.watch_writer 120
+	$(BIN)/python -m benchmarks.month_of_scans 720
+
 bench: .venv/.ready
 	$(BIN)/python -m benchmarks.bench_gossip
 	$(BIN)/python -m benchmarks.bench_rocksdb
+	$(BIN)/python -m benchmarks.bench_carve
+
+# how often inspector is right, per format; MUTANTS=24 also asks how many mistakes in the code the tests notice
+MUTANTS ?= 0
+quality: .venv/.ready
+	$(BIN)/python -m benchmarks.quality --mutants $(MUTANTS)
 
 # scans a damaged store, looks at the damage, repairs it into a temporary folder and scans the result
 SAMPLE := samples/gossip_store/checksum-at-3044.gossip_store

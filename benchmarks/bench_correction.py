@@ -1,8 +1,7 @@
-"""What corrections of gossip records can do: `python -m benchmarks.bench_correction bits pairs noise store`.
+"""What corrections of gossip records can do: `python -m benchmarks.bench_correction bits pairs store`.
 
 bits   every bit of one signed record of each type flipped
 pairs  every pair of bits of a 138-byte update; 100,000 pairs of an announcement and a node announcement
-noise  damage that is no bit error on signed records: nothing wrong may be written
 store  the real mainnet store: its signatures, and 1,000 flips (needs ../shared/data)
 
 Each line is a count and a time; anything that went wrong is listed and makes the exit code 1.
@@ -21,7 +20,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
-from inspector.correct import SILENT, Word, correct_crc32c
 from inspector.format import Wishes
 from inspector.formats.gossip_store.correction import Corrector
 from inspector.formats.gossip_store.mending import mend, seen_through
@@ -132,55 +130,6 @@ def pairs(cores: int, sample: int = 100_000) -> bool:
     return good
 
 
-def hurt(unit: bytes, rng: Random) -> bytes:
-    """Damage of a body that is no bit error: zeroed, overwritten or shifted stretches."""
-    start = rng.randrange(12, len(unit) - 5)
-    end = min(len(unit), start + rng.randrange(5, max(6, len(unit) // 2)))
-    kind = rng.randrange(3)
-    if kind == 0:
-        middle = bytes(end - start)
-    elif kind == 1:
-        middle = rng.randbytes(end - start)
-    else:
-        by = rng.randrange(1, end - start)
-        middle = unit[start + by : end] + unit[start : start + by]
-    return unit[:start] + middle + unit[end:]
-
-
-def harmed(job: tuple[bytes, list[Flips]]) -> Counter[str]:
-    """What becomes of random damages of a record, with its signatures and with the checksum alone."""
-    unit, seeds = job
-    found: Counter[str] = Counter()
-    undo = corrector(unit)
-    word = Word(12, len(unit), 4, "big", seed=8)
-    for (seed,) in seeds:
-        bad = hurt(unit, Random(seed))
-        if bad == unit:
-            continue
-        correction = undo.solve(bad)
-        right = "right" if correction.unit == unit else "WRONG" if correction.unit else "left alone"
-        found[f"{correction.verdict}, {right}"] += 1
-        alone = correct_crc32c(bad, word, lambda *_: SILENT)
-        if alone.verdict in ("unique", "ambiguous"):
-            found["(checksum alone: looks like flipped bits)"] += 1
-    return found
-
-
-def noise(cores: int, count: int = 1_000_000) -> bool:
-    good, units = True, first_of(signed_store())
-    for kind in (256, 257, 258):
-        since, unit = time.perf_counter(), units[kind]
-        seeds = ((seed,) for seed in range(kind * 10**8, kind * 10**8 + count // 3))
-        found = spread(((unit, part) for part in chunks(seeds)), harmed, cores)
-        good &= report(f"random damage, {NAMES[kind]}, {len(unit) - 12} bytes", found, since)
-        # the seed's first bits are twins of the first four bytes: as patterns they are not new ones
-        patterns = 8 * (len(unit) - 12) + 32
-        expected = patterns * (patterns + 1) / 2 / 2**32
-        alone = found.pop("(checksum alone: looks like flipped bits)", 0)
-        print(f"  the checksum alone would take {alone / found.total():.6%} for flips; expected {expected:.6%}")
-    return good
-
-
 def store(cores: int, flips: int = 1000) -> bool:
     data = lzma.decompress(REAL.read_bytes())
     whole = opened(data)
@@ -221,12 +170,10 @@ def _flips_of_store(data: bytes, flips: int, accept: tuple[str, ...]) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    steps: dict[str, Callable[[int], bool]] = {"bits": bits, "pairs": pairs, "noise": noise, "store": store}
+    steps: dict[str, Callable[[int], bool]] = {"bits": bits, "pairs": pairs, "store": store}
     parser.add_argument("steps", nargs="*", choices=[*steps, []], help="all, if none is named")
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--damages", type=int, default=1_000_000, help="of step noise")
     asked = parser.parse_args()
-    steps["noise"] = lambda cores: noise(cores, asked.damages)
     print(f"signatures are checked by {library()}")
     good = [steps[name](asked.cores) for name in asked.steps or steps]
     return 0 if all(good) else 1

@@ -1,7 +1,8 @@
-"""Every bit of metadata pages and RocksDB blocks flipped: `python -m benchmarks.bench_correction_units`.
+"""Every bit of a unit flipped: `python -m benchmarks.bench_correction_units [pages] [masks] [slots] [rocksdb]`.
 
-For each page or block: the share undone with a witness (sealed), undone and only listed because nothing but the
-checksum speaks for it (unique), not undone; and whether anything wrong would have been written.
+For each metadata page, slot of known peers or RocksDB block: the share undone with a witness (sealed), undone and only
+listed because nothing but the checksum speaks for it (unique), not undone; and whether anything wrong would have been
+written.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -18,19 +20,25 @@ import cramjam
 import lz4.block
 import zstandard
 
-from inspector.correct import Correction, Word, apply, correct_crc32c, noticed_by
+from inspector.correct import Correction, apply
+from inspector.format import Wishes
+from inspector.formats.known_peers.flip import one_flip
+from inspector.formats.known_peers.payload import Generation
 from inspector.formats.rocksdb import block, codecs
 from inspector.formats.rocksdb.checksums import CRC32C, XXH3, block_checksum
 from inspector.formats.rocksdb.checksums import NAMES as CHECKSUMS
 from inspector.formats.rocksdb.coding import put_varint
 from inspector.formats.rocksdb.correction import correct_block
 from inspector.formats.rocksdb.keys import PUT, internal
+from inspector.formats.spdk_blobstore import mend
 from inspector.formats.spdk_blobstore import page as pg
-from inspector.formats.spdk_blobstore.mend import sane
-
-IMAGES = Path(__file__).parents[1] / "samples" / "spdk_blobstore"
-PAGE = Word(0, 4092, 4092)
-NO_LIMIT = 1 << 32
+from inspector.formats.spdk_blobstore import superblock as sb
+from inspector.formats.spdk_blobstore.signs import page_signs
+from inspector.formats.spdk_blobstore.state import State, open_store
+from inspector.source import MemorySource
+from tests.builders import known_peers
+from tests.builders.spdk import replica
+from tests.formats.spdk_blobstore.support import repaired
 
 ENCODERS: dict[int, Callable[[bytes], bytes]] = {
     codecs.NO_COMPRESSION: bytes,
@@ -46,19 +54,64 @@ def _deflate(raw: bytes) -> bytes:
     return stream.compress(raw) + stream.flush()
 
 
-def pages() -> Iterator[tuple[str, bytes]]:
-    """One page of each kind, from the project's samples."""
+SAMPLES = Path(__file__).parents[1] / "samples" / "spdk_blobstore"
+Unit = tuple[str, bytes, Callable[[bytes], Correction]]  # name, sound bytes, what undoes damage of them
+
+
+def pages() -> Iterator[Unit]:
+    """One metadata page of each kind of a replica, and its super block, as the store around them speaks for them."""
+    image = bytes(replica().image.build())
+    yield "SPDK super block", image[:4096], partial(mend.solve, by=mend.super_witness(_opened(image).disk))
     seen: set[int] = set()
-    for path in sorted(IMAGES.iterdir()):
-        data = path.read_bytes() if path.is_file() else b""
-        for at in range(4096, len(data) - 4095, 4096):
-            unit = data[at : at + 4096]
-            if not any(unit) or PAGE.syndrome(unit):
-                continue
-            kind = sane(unit, int.from_bytes(unit[:4], "little"), NO_LIMIT)
-            if kind is not None and kind not in seen:
-                seen.add(kind)
-                yield pg.STATE_NAMES[kind], unit
+    for one in (image, *(path.read_bytes() for path in sorted(SAMPLES.glob("*.img")))):
+        yield from _pages_of(one, seen)
+
+
+def _pages_of(image: bytes, seen: set[int]) -> Iterator[Unit]:
+    state = open_store(MemorySource(image), None, Wishes())
+    if state.how != "sealed" or state.ready() is None or state.geometry is None or state.disk.base:
+        return
+    for page, kind in zip(state.region.index, state.region.kind, strict=True):
+        if kind in seen or kind == pg.STRAY:
+            continue
+        seen.add(kind)
+        at = state.geometry.md_at(page)
+        broken = _opened(image[:at] + bytes(b ^ 0x5A for b in image[at : at + 64]) + image[at + 64 :])
+        witness = mend.witness(page, state.geometry, page_signs(broken.disk, state.geometry, broken.region))
+        yield f"SPDK page: {pg.STATE_NAMES[kind]}", image[at : at + 4096], partial(mend.solve, by=witness)
+
+
+def _opened(image: bytes) -> State:
+    state = open_store(MemorySource(image), None, Wishes())
+    assert state.ready() is not None
+    return state
+
+
+def masks() -> bool:
+    """Every bit of the masks: the repair computes them from the sealed pages."""
+    chain = replica()
+    image = bytes(chain.image.build())
+    g = _opened(image).geometry
+    assert g is not None
+    bits = [8 * (start * g.page_size) + bit for start, _ in sb.masks(g).values() for bit in range(40 + g.md_len)]
+    since, right = time.process_time(), 0
+    for bit in bits:
+        right += repaired(bytearray(apply(image, ((bit >> 3, 1 << (bit & 7)),)))) == image
+    told = f"{len(bits):,} flips in {time.process_time() - since:.1f} s"
+    print(f"SPDK masks: {told}: derived anew, byte-identical {right / len(bits):.1%}", flush=True)
+    return right == len(bits)
+
+
+def slots() -> Iterator[Unit]:
+    """A slot of known peers of each generation; BLAKE3, so by trial."""
+    for generation in (1, 2, 3):
+        unit = known_peers.seal(known_peers.payload(known_peers.peers(12), generation=generation))
+        yield f"known peers slot, generation {generation}", unit, partial(_by_trial, generation=generation)
+
+
+def _by_trial(unit: bytes, generation: Generation) -> Correction:
+    found = one_flip(unit + bytes(64), generation)
+    return Correction("sealed", found.data) if found else Correction("none")
 
 
 def blocks() -> Iterator[tuple[str, bytes, int]]:
@@ -90,15 +143,29 @@ def measure(name: str, unit: bytes, undo: Callable[[bytes], Correction]) -> bool
     return not any("WRONG" in what for what in found)
 
 
-def main() -> int:
+def rocksdb() -> bool:
     good = True
-    for name, unit in pages():
-        index = int.from_bytes(unit[:4], "little")
-        witness = noticed_by(lambda page, index=index: sane(page, index, NO_LIMIT) is not None)  # type: ignore[misc]
-        good &= measure(f"SPDK metadata page, {name}", unit, lambda bad, w=witness: correct_crc32c(bad, PAGE, w))  # type: ignore[misc]
     for name, unit, kind in blocks():
         good &= measure(f"RocksDB block, {name}", unit, lambda bad, kind=kind: correct_block(bad, kind, 5))  # type: ignore[misc]
-    return 0 if good else 1
+    return good
+
+
+def every(units: Iterator[Unit]) -> bool:
+    """Measures all of them; whether nothing was wrong in any."""
+    good = [measure(*unit) for unit in units]
+    return all(good)
+
+
+def main() -> int:
+    steps: dict[str, Callable[[], bool]] = {
+        "pages": lambda: every(pages()),
+        "masks": masks,
+        "slots": lambda: every(slots()),
+        "rocksdb": rocksdb,
+    }
+    asked = sys.argv[1:] or list(steps)
+    good = [steps[name]() for name in asked]
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ class Run:
     seconds: float
     peak: int  # bytes of resident memory
     output: int  # bytes on stdout
+    cpu: float = 0.0  # seconds of processor time
 
 
 def run(command: list[str], kernel: str = "") -> Run:
@@ -34,7 +35,7 @@ def run(command: list[str], kernel: str = "") -> Run:
     seconds = time.perf_counter() - begun
     if process.returncode not in (0, 3, 4):
         raise RuntimeError(f"{command} ended with {process.returncode}")
-    return Run(seconds, usage.ru_maxrss * 1024, output)
+    return Run(seconds, usage.ru_maxrss * 1024, output, usage.ru_utime + usage.ru_stime)
 
 
 def floor(path: str) -> Run:

@@ -11,8 +11,8 @@ from inspector import __version__
 def main(argv: list[str] | None = None) -> int:
     """Run one command line and return its exit code; nothing is raised."""
     arguments = sys.argv[1:] if argv is None else argv
-    _occupy_standard_files()
     try:
+        _occupy_standard_files()
         if arguments == ["--version"]:
             sys.stdout.write(version())
             code = 0
@@ -25,6 +25,8 @@ def main(argv: list[str] | None = None) -> int:
         code = 130
     except BrokenPipeError:
         code = 0
+    except OSError as error:  # of a call between reading and writing: a look at a folder, a close
+        code = _system(error)
     except Exception as error:  # noqa: BLE001  a bug of ours that no inner border caught
         code = _our_bug(error)
     return _flushed(code)
@@ -48,6 +50,14 @@ def version() -> str:
 
     crc = "hardware" if kernels.hardware_crc() else "portable"
     return f"inspector {__version__} (kernel: {kernels.WHICH}, crc32c: {crc})\n"
+
+
+def _system(error: OSError) -> int:
+    from inspector.sanitize import clean
+
+    place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    sys.stderr.write(f"inspector: {clean(place, 1000)}{error.strerror or error}; the source was not changed\n")
+    return 6
 
 
 def _our_bug(error: Exception) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 from inspector.format import Format
 
@@ -37,3 +39,12 @@ def standing_on(formats: Formats, name: str | None) -> Iterator[Format]:
     else:
         above = {module for modules in formats.uppers.values() for module in modules}
         yield from map(formats.load, (m for m in formats.modules if m not in above))
+
+
+def later(module: str, name: str) -> Callable[..., Any]:
+    """A function that is imported when it is called: what few commands need costs the others nothing."""
+
+    def call(*arguments: Any) -> Any:
+        return getattr(import_module(module), name)(*arguments)
+
+    return call

@@ -151,6 +151,8 @@ def two_bits(word: Word, unit: bytes) -> Iterator[Candidate]:
     """Pairs of flips that explain the checksum; up to 655 bytes at most one, but for the seed's twins."""
     length = word.end - word.start
     computed, stored = word.computed(unit), word.read(unit, word.stored)
+    if word.stands_for is _itself and (computed ^ stored).bit_count() & 1:
+        return  # an odd number of flips
     for first, second in syndromes.two_flips(length, computed ^ word.stands_for(stored)):
         yield from (_pair(a, b) for a in _spots(word, first) for b in _spots(word, second))
     for bit in range(32):
@@ -190,18 +192,22 @@ def burst(word: Word, unit: bytes, width: int = 32, within: tuple[int, int] | No
         yield Candidate(patch, f"a burst of damage within {width} bits")
 
 
-def noticed_by(judge: Callable[[bytes], bool]) -> Witness:
+def noticed_by(judge: Callable[[bytes], bool], *signs: Callable[[bytes], bool]) -> Witness:
     """A witness made of a judge of whole units (it decompresses, its keys are in order, its structure is sound).
 
     What the judge rejects is refuted. Proved is only what it notices: with any one changed byte as it was found, it
-    rejects the unit. Damage that it would pass over says nothing.
+    rejects the unit, or one of the `signs` that the corrected unit shows is gone. A sound unit need not show a sign
+    (a round number, a usual layout). Damage that all of them would pass over says nothing.
     """
 
     def witness(unit: bytes, patch: Patch) -> Testimony:
         if not judge(unit):
             return Testimony(False)
-        if any(judge(apply(unit, (change,))) for change in patch):
-            return SILENT
+        shown = [sign for sign in signs if sign(unit)]
+        for change in patch:
+            found = apply(unit, (change,))
+            if judge(found) and all(sign(found) for sign in shown):
+                return SILENT
         return Testimony(True, "its structure holds, and notices every changed byte")
 
     return witness
@@ -212,11 +218,13 @@ def decide(
 ) -> Correction:
     """The verdict over all candidates. Without `sure`, one that nobody vouches for is listed, never unique.
 
-    The first two that the witness holds end it: two proved ones that differ prove nothing.
+    The first two that the witness holds end it: two proved ones that differ prove nothing. So does the first that a
+    checksum agrees with which is too long to match by chance.
     """
     silent: list[Candidate] = []
     proved: tuple[Candidate, str] | None = None
     count = 0
+    enough = tried < 1 << max(0, bits - CERTAIN)
     for candidate in candidates:
         said = witness(apply(unit, candidate.patch), candidate.patch)
         if said.holds is False:
@@ -227,6 +235,10 @@ def decide(
             return Correction("ambiguous", tried=tried, bits=bits, listed=both, count=count)
         if said.holds:
             proved = candidate, said.because
+        elif sure and enough:
+            because = f"{bits} bits of the checksum match"
+            patch = candidate.patch
+            return Correction("sealed", apply(unit, patch), patch, candidate.how, because, tried, bits, count=1)
         elif len(silent) < LISTED:
             silent.append(candidate)
     if proved is not None:
@@ -236,9 +248,6 @@ def decide(
         return Correction("none", tried=tried, bits=bits)
     if count == 1 and sure:
         patch = silent[0].patch
-        if tried < 1 << max(0, bits - CERTAIN):
-            because = f"{bits} bits of the checksum match"
-            return Correction("sealed", apply(unit, patch), patch, silent[0].how, because, tried, bits, count=1)
         return Correction("unique", apply(unit, patch), patch, silent[0].how, "", tried, bits, count=1)
     listed = tuple(c.patch for c in silent)
     return Correction("ambiguous", how=silent[0].how, tried=tried, bits=bits, listed=listed, count=count)

@@ -55,6 +55,20 @@ class InspectorError(Exception):
         self.hint = hint
 
 
+class OutOfTime(BaseException):
+    """The time limit was reached. Not an Exception, so that no border inside a format takes it for a bug."""
+
+
+class TimedOutError(InspectorError):
+    code = Exit.PARTIAL
+
+
+class ChangedError(InspectorError):
+    """The source lost bytes while it was read: what was told of it is a lower bound."""
+
+    code = Exit.PARTIAL
+
+
 class UsageError(InspectorError):
     code = Exit.USAGE
 

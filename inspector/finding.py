@@ -94,9 +94,12 @@ class Tally:
         self._first: dict[tuple[str, Severity], list[Finding]] = {}
         self._last: dict[tuple[str, Severity], deque[Callable[[], Finding]]] = {}
         self.counts: dict[tuple[str, Severity], int] = {}
+        self.view: Callable[[Finding], Finding] | None = None  # how findings are shown once all are counted
+        self._settled: list[Finding] | None = None
 
     def add(self, rule: Rule, make: Callable[[], Finding], severity: Severity | None = None) -> None:
         """Count one finding of `rule`; `severity` must be what `make().level` will be."""
+        self._settled = None
         key = (rule.code, severity or rule.severity)
         count = self.counts.get(key, 0)
         self.counts[key] = count + 1
@@ -118,6 +121,13 @@ class Tally:
 
     def findings(self) -> list[Finding]:
         """The kept findings in the order of member and offset."""
-        kept = [f for group in self._first.values() for f in group]
-        kept += [make() for group in self._last.values() for make in group]
-        return sorted(kept, key=lambda f: (f.span.member, f.span.start, f.span.end, f.rule.code))
+        kept = self._settled
+        if kept is None:
+            kept = [f for group in self._first.values() for f in group]
+            kept += [make() for group in self._last.values() for make in group]
+            kept.sort(key=lambda f: (f.span.member, f.span.start, f.span.end, f.rule.code))
+        return list(kept) if self.view is None else [self.view(f) for f in kept]
+
+    def settle(self, findings: list[Finding]) -> None:
+        """Keep these in place of what `findings` gave: the same ones, with causes that are known better now."""
+        self._settled = list(findings)

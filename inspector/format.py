@@ -8,15 +8,20 @@ it checks what the lower one read.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from inspector.finding import Finding, Rule, Tally
+from inspector.finding import CauseName, Finding, Rule, Tally
 from inspector.layout import Field, Layout
+from inspector.private import NOTHING, Private
 from inspector.source import Source
 from inspector.span import Span
+
+if TYPE_CHECKING:
+    from inspector.follow import Follower
 
 # roles of tiles, as small integers so that a stretch holds them in one array of bytes
 FRAME, UNIT, OPAQUE, FREE, GAP = range(5)
@@ -24,6 +29,9 @@ ROLE_NAMES = ("frame", "unit", "opaque", "free", "gap")
 
 Proof = Literal["sealed", "derived", "placed", "none"]
 Action = Literal["kept", "corrected", "dropped", "lost", "added"]
+_MARKED = re.compile(rb"[^\0]")  # DOTALL is not needed: a class matches newlines
+Name = Callable[[str, str], str]  # noun and private original -> pseudonym
+Hide = Callable[[int, int], bool]  # whether the damaged bytes [start, end) are to be made unrecognisable
 State = Any  # a format's own; nobody else looks inside, except a format that stands on it
 
 
@@ -47,6 +55,14 @@ class Stretch:
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def marked(self) -> Iterator[int]:
+        """The numbers of the tiles that are marked; a stretch of thousands has few or none."""
+        return (match.start() for match in _MARKED.finditer(self.marks.tobytes()))
+
+    def span(self, i: int) -> Span:
+        """Where tile `i` lies."""
+        return Span(self.starts[i], self.starts[i + 1] if i + 1 < len(self.starts) else self.end, self.member)
 
 
 def tile(start: int, end: int, role: int, kind: int = 0, mark: int = 0, member: str = "") -> Stretch:
@@ -81,6 +97,7 @@ class Wishes:
     max_unit: int = 64 << 20  # a larger unit is checksummed in a stream and not decoded
     verify_signatures: bool = False  # check the signatures of sound records, too
     no_correct: bool = False  # leave damaged records as they are
+    jobs: int | None = None  # threads; None leaves it to the format
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +222,46 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Unit:
+    """What a format sees where a unit begins: where it claims to end, and whether its checksum holds."""
+
+    end: int
+    sound: bool
+
+
+Reading = Callable[[int, int], bytes]  # offset, count -> bytes of one member as they are, or as they may have been
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the diagnosis asks a format about bytes; all but `unit` may be None.
+
+    `unit`: what begins at (member, offset) as a reading shows it; None where no unit can.
+    `surplus`: bytes that a member has more than it or its store says; None where nothing says. With `tailed` it is
+    only told where the member's own end is there, so that a shorter member was not just cut.
+    `flipped`: the number of bits whose flip explains a damaged span, and how.
+    `misplaced`: why a unit that holds cannot stand at (member, offset): the cause's name and the evidence.
+    `endless`: why a member's end must be missing.
+    `reach`: the bytes to look at for a damaged span, where the span ends at the first byte that is wrong.
+    `follower`: where the unit behind the one at (member, offset) begins by its own words, looked for up to a limit.
+    `marks`: magics that are this format's own. `apart`: rules whose findings follow from damage elsewhere.
+    `mixed`: sound bytes of one member are of several kinds, so that a strange kind tells nothing.
+    """
+
+    unit: Callable[[State, str, int, Reading], Unit | None]
+    surplus: Callable[[State, str], int | None] | None = None
+    tailed: bool = False
+    flipped: Callable[[State, Span], tuple[int, str] | None] | None = None
+    misplaced: Callable[[State, str, int, Reading], tuple[CauseName, str] | None] | None = None
+    endless: Callable[[State, str], str | None] | None = None
+    reach: Callable[[State, Span], Span] | None = None
+    follower: Callable[[State, str, int, Reading, int], int | None] | None = None
+    marks: frozenset[str] = frozenset()
+    apart: frozenset[str] = frozenset()
+    mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """A format as a value. Functions take the state that `open` made; None means "has no such thing"."""
 
@@ -221,6 +278,8 @@ class Format:
     on: str | None = None
     damaged: frozenset[int] = frozenset()  # marks of units whose bytes are wrong
     records: Callable[[State, Query], Iterator[Entry]] | None = None
+    # records as blocks of JSON lines where that is faster, or None; takes what encodes a value
+    lines: Callable[[State, Query, Callable[[Any], bytes]], Iterator[bytes | Entry] | None] | None = None
     show: Callable[[State, str, int], Exhibit | None] | None = None  # member, offset
     items: Callable[[State], Iterator[Item]] | None = None
     item: Callable[[State, str], Item | None] | None = None  # one by its id, also where items gives only ranges
@@ -238,4 +297,17 @@ class Format:
     compare: Callable[[list[tuple[str, int, int, State]]], tuple[str, ...]] | None = (
         None  # label, size, mtime_ns, state
     )
+    merge: Callable[[list[State], Wishes, str | None], Any] | None = None  # copies, item -> copies.Merge
+    appends: bool = False  # grows at its end only; what was whole stays whole while it is written
+    follow: Callable[[Mapping[str, Any] | None], Follower] | None = None  # units as they land; from what it saved
+    identities: Callable[[State], Any] | None = None  # comparing.Identities: what is compared with another store
+    together: Callable[[list[tuple[str, State]]], tuple[str, ...]] | None = None  # several inputs: label, state
     schema: Mapping[str, Any] = field(default_factory=dict)  # JSON Schema of Answer.summary
+    splices: bool = False  # units follow each other and name no offsets: some can be left out
+    kin: Callable[[State, bytes], Iterable[bytes]] | None = None  # bytes that units share with the one given
+    mask: (
+        Callable[[State, Callable[[str, str], str], Callable[[int, int], bool]], Iterator[tuple[int, bytes]]] | None
+    ) = None  # pseudonyms and noise in place of private bytes, so that every finding stays
+    private: Private = NOTHING  # which of its words are somebody's own
+    veil: Callable[[Any], Any] | None = None  # set by --redact: a Report with those words replaced
+    traits: Callable[[], Traits] | None = None  # what the diagnosis asks; imported only when something is wrong

@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from inspector.catalogue import Formats, standing_on
-from inspector.errors import Exit, InspectorError, UnknownFormatError
+from inspector.errors import Exit, InspectorError, OutOfTime, UnknownFormatError
 from inspector.finding import Cause, Finding, Rule, Severity, Tally
 from inspector.format import FRAME, GAP, ROLE_NAMES, UNIT, Answer, Claim, Format, State, Stretch, Wishes
 from inspector.source import Source
 from inspector.span import Span
+
+if TYPE_CHECKING:
+    from inspector.diagnosis.model import Diagnosis
 
 SURE = 95  # a claim of this strength rests on checksums of several units
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
@@ -45,7 +49,36 @@ CHANGED = Rule(
     "The program that owns the store is probably running on it.",
     "Stop the program or inspect a copy, then scan again.",
 )
-CORE_RULES = (OUR_BUG, UNREADABLE, CHANGED)
+TRANSIENT = Rule(
+    "INS004",
+    "transient-read",
+    Severity.NOTE,
+    "bytes that did not verify, and did when they were read again",
+    "The store was being written while it was read, or the page cache and the medium disagreed for a moment (ZFS has "
+    "given zeroes where data was just written). The second reading is the one that is reported.",
+    "The original program, reading at that moment, would have taken it for corruption.",
+    "Nothing on the medium is damaged. Where it happens often, watch the store: inspector watch PATH.",
+)
+IN_FLIGHT = Rule(
+    "INS005",
+    "maybe-in-flight",
+    Severity.NOTE,
+    "bytes at the end of a store that its program is writing; they are not judged",
+    "Everything before them verifies. Something holds the store open for writing, or it changed while it was read, so "
+    "the last record may simply not be finished yet.",
+    "The original program knows where its last record ends.",
+    "Scan again later, or when the program is stopped: what stays unfinished then is damage.",
+)
+CACHE = Rule(
+    "INS006",
+    "cache-and-medium-differ",
+    Severity.WARNING,
+    "the page cache holds other bytes than the medium",
+    "Damaged bytes were read again past the page cache and were different there, while nothing wrote to the file.",
+    "The original program reads from the page cache, too, until it is dropped.",
+    "Test the memory of this machine; compare with a copy read after: echo 1 > /proc/sys/vm/drop_caches.",
+)
+CORE_RULES = (OUR_BUG, UNREADABLE, CHANGED, TRANSIENT, IN_FLIGHT, CACHE)
 
 
 @dataclass(slots=True)
@@ -94,7 +127,7 @@ class Account:
                     self.kinds[kind] += 1
         marks = stretch.marks.tobytes()
         if marks.count(0) != count:
-            self.damaged += sum(r == UNIT and m in bad for r, m in zip(roles, marks, strict=True))
+            self.damaged += sum(roles[i] == UNIT and marks[i] in bad for i in stretch.marked())
 
     def _close(self, source: Source, member: str | None, at: int) -> None:
         if member is not None and at != source.length(member) and not source.changed:
@@ -113,6 +146,18 @@ class Report:
     tally: Tally
     answer: Answer
     partial: str = ""
+    lower: State = None  # the state of the bottom format, where another stands on it
+    diagnosis: Diagnosis | None = None  # None where nothing is wrong
+    live: Mapping[str, Any] = field(default_factory=dict)  # what a second look at a store in use found out
+
+    @property
+    def state_of_bottom(self) -> State:
+        return self.state if self.lower is None else self.lower
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """Of the layers, in their order; fewer where one could not be opened."""
+        return (self.state,) if len(self.layers) == 1 else (self.state, self.state_of_bottom)
 
     @property
     def format(self) -> Format:
@@ -150,6 +195,11 @@ def detect(source: Source, formats: Formats, forced: str | None = None) -> tuple
         while chain[-1].on:
             chain.append(_named(formats, chain[-1].on))
         return chain, Claim(1, "named on the command line")
+    if source.settled:
+        name, strength, because = source.settled
+        found = _named(formats, name)
+        if found.on is None:
+            return [found], Claim(strength, because)
     claims: list[tuple[Format, Claim]] = []
     for bottom in standing_on(formats, None):
         claims.append((bottom, bottom.claim(source, None)))
@@ -190,8 +240,9 @@ def inspect(
     answer = Answer("", claim.because, ())
     partial = ""
     layers = [bottom]
+    lower: State = None
     try:
-        state = bottom.open(source, None, wishes)
+        state = lower = bottom.open(source, None, wishes)
         assert bottom.walk is not None
         stretches: Iterator[Stretch] = account.through(bottom.walk(state), source, bottom.damaged, progress)
         if tap:
@@ -209,7 +260,7 @@ def inspect(
             layers.insert(0, upper)
     except InspectorError:
         raise
-    except TimeoutError:
+    except (TimeoutError, OutOfTime):
         partial = "the time limit was reached"
     except RecursionError as error:
         _our_bug(tally, source, account.done, error)
@@ -221,7 +272,24 @@ def inspect(
     if not source.still_same():
         partial = partial or source.changed
         tally.put(Finding(CHANGED, Span(0, 0), source.changed, bytes_known=False))
-    return Report(source, tuple(layers), claim, state, account, tally, answer, partial)
+    report = Report(source, tuple(layers), claim, state, account, tally, answer, partial, lower)
+    _diagnose(report)
+    veil = layers[0].veil
+    return veil(report) if veil else report
+
+
+def _diagnose(report: Report) -> None:
+    """Name the causes, where anything can be wrong; a failure of that takes nothing else away."""
+    if report.state is None or not any(f.level is not Severity.NOTE for f in report.tally.findings()):
+        return
+    from inspector.diagnosis import diagnose
+
+    try:
+        report.diagnosis = diagnose(report)
+    except InspectorError:
+        raise
+    except Exception as error:  # noqa: BLE001  the same border as above
+        _our_bug(report.tally, report.source, report.account.done, error)
 
 
 def _uppers(source: Source, formats: Formats, chain: list[Format], state: State, forced: bool) -> Iterator[Format]:

@@ -153,7 +153,7 @@ def place_file(
         _like_the_source(place, source, mode)
         os.fsync(place.fd)
         _give_name(place, force)
-        _flush_folder(path.parent)
+        _flush_named(path)
     except InspectorError:
         raise
     except OSError as error:
@@ -183,14 +183,25 @@ def place_folder(target: str, source: Source | None, estimate: int) -> Iterator[
             partial.chmod(stat.S_IMODE(source.path.stat().st_mode) | stat.S_IRWXU)
         _flush_folder(partial)
         partial.rename(path)
-        _flush_folder(path.parent)
+        _flush_named(path)
     except InspectorError:
         raise
     except OSError as error:
         raise _output_error(path, error) from error
     finally:
         if partial.exists():
-            shutil.rmtree(partial, ignore_errors=True)
+            take_away(partial)
+
+
+def take_away(folder: Path) -> None:
+    """Remove a folder of ours as far as that goes; an interrupt stays one."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        # interrupted after a close, rmtree closes once more, and the error of that hides the interrupt
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
 
 
 def _create(place: Place) -> None:
@@ -261,6 +272,17 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _flush_named(path: Path) -> None:
+    """The output has its name; where the folder cannot be flushed it stays, and that is said."""
+    try:
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: it is whole and in its place, but its folder could not be flushed ({error.strerror})",
+            "a power cut now may take its name away: run sync, and look again",
+        ) from error
 
 
 def _output_error(path: Path, error: OSError) -> OutputError:

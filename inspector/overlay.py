@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inspector.format import Edit, Proof
 from inspector.source import Source
@@ -20,6 +20,7 @@ class Piece:
     proof: Proof
     why: str
     units: int = 1
+    member: str = ""
 
     @property
     def end(self) -> int:
@@ -27,30 +28,51 @@ class Piece:
 
 
 class Overlay(Source):
-    """A source of one member with pieces laid over it; the source below stays open, and its owner closes it."""
+    """A source with pieces laid over its members; the source below stays open, and its owner closes it."""
 
     def __init__(self, below: Source, pieces: Iterable[Piece]) -> None:
         super().__init__(below.label, below.kind, below.path, list(below.members))
         self._below = below
         self.unreadable = below.unreadable
-        self.pieces = sorted(pieces, key=lambda piece: piece.start)
-        self._starts = [piece.start for piece in self.pieces]
-        self._ends = [piece.end for piece in self.pieces]
+        self.pieces = sorted(pieces, key=lambda piece: (piece.member, piece.start))
+        self._of: dict[str, tuple[list[Piece], list[int], list[int]]] = {}
+        for piece in self.pieces:
+            own, starts, ends = self._of.setdefault(piece.member, ([], [], []))
+            own.append(piece)
+            starts.append(piece.start)
+            ends.append(piece.end)
 
     def _pread(self, member: str, n: int, at: int) -> bytes:
         data = self._below.read(at, n, member)
-        touched = self.within(at, at + len(data))
+        touched = self.within(at, at + len(data), member)
         if not touched:
             return data
-        out = bytearray(data)
+        view, done = memoryview(data), at
+        runs: list[bytes | memoryview] = []
         for piece in touched:
             low, high = max(piece.start, at), min(piece.end, at + len(data))
-            out[low - at : high - at] = piece.data[low - piece.start : high - piece.start]
-        return bytes(out)
+            runs += (view[done - at : low - at], piece.data[low - piece.start : high - piece.start])
+            done = high
+        return b"".join((*runs, view[done - at :]))
 
-    def within(self, start: int, end: int) -> list[Piece]:
-        """The pieces that touch [start, end), in order; pieces never overlap."""
-        return self.pieces[bisect_right(self._ends, start) : bisect_left(self._starts, end)]
+    def within(self, start: int, end: int, member: str = "") -> list[Piece]:
+        """The pieces that touch [start, end) of a member, in order; pieces never overlap."""
+        if member not in self._of:
+            return []
+        own, starts, ends = self._of[member]
+        return own[bisect_right(ends, start) : bisect_left(starts, end)]
+
+    def locked_by(self, member: str) -> int | None:
+        return self._below.locked_by(member)
+
+    def still_same(self) -> bool:
+        same = self._below.still_same()
+        self.changed = self._below.changed
+        return same
+
+    @property
+    def name(self) -> str:
+        return self._below.name
 
     def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
         return self._below.data_ranges(member, start)
@@ -59,21 +81,24 @@ class Overlay(Source):
 def corrected_edits(edits: Iterable[Edit], over: Overlay) -> Iterator[Edit]:
     """A plan made over the overlay as one over the source: kept pieces become corrected ones."""
     for edit in edits:
-        if edit.action != "kept" or edit.origin is None or edit.data is not None:
+        span = edit.origin
+        if edit.action != "kept" or span is None or edit.data is not None:
             yield edit
             continue
-        span = edit.origin
-        touched = over.within(span.start, span.end)
-        units = edit.units - sum(piece.units for piece in touched if span.start <= piece.start)
+        touched = over.within(span.start, span.end, span.member)
+        if not touched:
+            yield edit
+            continue
+        rest = replace(edit, whole=False, units=edit.units - sum(p.units for p in touched if span.start <= p.start))
         at = span.start
         for piece in touched:
             low, high = max(piece.start, span.start), min(piece.end, span.end)
             if low > at:
-                yield Edit("kept", Span(at, low), proof=edit.proof, why=edit.why, units=units, out=edit.out)
-                units = 0
+                yield replace(rest, origin=Span(at, low, span.member))
+                rest = replace(rest, units=0)
             data = piece.data[low - piece.start : high - piece.start]
             own = piece.units if span.start <= piece.start else 0
-            yield Edit("corrected", Span(low, high), data, piece.proof, piece.why, own, out=edit.out)
+            yield Edit("corrected", Span(low, high, span.member), data, piece.proof, piece.why, own, out=edit.out)
             at = high
         if at < span.end:
-            yield Edit("kept", Span(at, span.end), proof=edit.proof, why=edit.why, units=units, out=edit.out)
+            yield replace(rest, origin=Span(at, span.end, span.member))

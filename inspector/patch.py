@@ -21,7 +21,8 @@ from typing import IO, Any
 from inspector.errors import OutputError, RefusedError, SourceError, UnverifiedError, UsageError
 from inspector.format import Edit, Plan
 from inspector.output import place_file, writers_of
-from inspector.source import Source, open_source
+from inspector.source import Source, open_source, pread_all
+from inspector.span import Span
 
 SCHEMA = "inspector/patch/1"
 PIECE = 1 << 20  # bytes of one change; longer edits are cut into several
@@ -205,6 +206,13 @@ class Patched(Source):
                 data[low - at : high - at] = change.data[low - change.start : high - change.start]
         return bytes(data)
 
+    @property
+    def name(self) -> str:
+        return self._under.name
+
+    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
+        return self._under.data_ranges(member, start)
+
     def close(self) -> None:
         """The source below stays open: it belongs to somebody else."""
 
@@ -265,7 +273,7 @@ def _write(target: str, patch: Patch) -> None:
             _put(fd, change.data, change.start)
         os.fsync(fd)
         for change in patch.changes:
-            if os.pread(fd, len(change.data), change.start) != change.data:
+            if pread_all(fd, len(change.data), change.start) != change.data:
                 raise UnverifiedError(
                     f"{target}: the bytes at {change.start} read back differ from those written",
                     "apply the undo file, then image the medium",

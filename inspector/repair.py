@@ -12,7 +12,8 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from inspector.format import Edit, Format, Plan, Wishes
 from inspector.inspect import Progress, Report, inspect
 from inspector.output import Place, place_file, place_folder, preflight, writers_of
 from inspector.source import Member, Source, open_source
+from inspector.span import Span
 
 COPY = 4 << 20
 ACTIONS = ("kept", "corrected", "dropped", "lost")
@@ -49,6 +51,11 @@ class Result:
     code: Exit = Exit.CLEAN
 
 
+def _unread(source: Source, span: Span) -> bool:
+    """Whether a part of it could not be read: what is left out on purpose is known."""
+    return any(u.member == span.member and u.start < span.end and span.start < u.end for u in source.unreadable)
+
+
 class Ledger:
     """Adds up edits as they are executed."""
 
@@ -59,6 +66,8 @@ class Ledger:
 
     def note(self, edit: Edit) -> None:
         result = self.result
+        if edit.action == "dropped" and edit.origin and _unread(result.report.source, edit.origin):
+            edit = replace(edit, action="lost", why=f"{edit.why}; it could not be read")
         span = edit.origin.end - edit.origin.start if edit.origin else 0
         if edit.action != "added":
             result.bytes[edit.action] += span
@@ -98,62 +107,54 @@ def repair(
     progress: Progress | None = None,
 ) -> Result:
     """Write a repaired copy of `source` to `output`, with `patch` only what changes; the code says what was lost."""
-    try:
-        return _repair(
-            source, formats, output, wishes, forced, force, dry_run, copy, patch, keep, hash_source, progress
-        )
-    except OSError as error:  # of a call between reading and writing: a look at the target, a close
-        raise OutputError(f"{output or source.label}: {error.strerror}; the input is untouched") from error
-
-
-def _repair(
-    source: Source,
-    formats: Formats,
-    output: str | None,
-    wishes: Wishes,
-    forced: str | None,
-    force: bool,
-    dry_run: bool,
-    copy: bool,
-    patch: bool,
-    keep: int,
-    hash_source: bool,
-    progress: Progress | None,
-) -> Result:
-    if not dry_run and output is not None:
-        preflight(output, source, 0, force, folder=source.kind == "folder")
-    report = inspect(source, formats, wishes, forced, keep, progress)
-    maker = next((f for f in report.layers if f.plan is not None), None)
-    if maker is None or maker.plan is None:
-        raise RefusedError(f"{report.format.name}: repair is not offered for this format", "inspector scan tells more")
-    _not_in_use(source, report.format)
-    plan = maker.plan(report.state, wishes)
-    result = Result(report, None if dry_run else output, notes=plan.notes)
-    ledger = Ledger(result, keep)
-    if dry_run or output is None:
-        for edit in plan.edits:
-            ledger.note(edit)
-        ledger.close(source)
-        result.verified = {"ok": False, "by": [], "engine": {"ran": False, "why": "dry run: nothing was written"}}
-        result.code = report.exit_code()
+    with _failures_told(output or source.label):
+        if not dry_run and output is not None:
+            preflight(output, source, 0, force, folder=source.kind == "folder")
+        report = inspect(source, formats, wishes, forced, keep, progress)
+        maker = next((f for f in report.layers if f.plan is not None), None)
+        if maker is None or maker.plan is None:
+            raise RefusedError(
+                f"{report.format.name}: repair is not offered for this format", "inspector scan tells more"
+            )
+        not_in_use(source, report.format)
+        plan = maker.plan(report.state, wishes)
+        result = Result(report, None if dry_run else output, notes=plan.notes)
+        ledger = Ledger(result, keep)
+        if dry_run or output is None:
+            for edit in plan.edits:
+                ledger.note(edit)
+            ledger.close(source)
+            result.verified = {"ok": False, "by": [], "engine": {"ran": False, "why": "dry run: nothing was written"}}
+            result.code = report.exit_code()
+            return result
+        if patch:
+            _make_patch(source, plan, output, result, ledger, force, formats, wishes)
+        elif plan.folder:
+            _make_folder(source, plan, output, result, ledger, copy, formats, wishes)
+        else:
+            _make_file(source, plan, output, result, ledger, force, formats, wishes)
+        if hash_source:
+            result.source_sha256 = _hash(source) if source.kind != "folder" else None
+        if not source.still_same():
+            result.notes.append(f"{source.changed}: repair it again when nothing writes to it")
+        result.after = _patch_after(source, output) if patch else plan.after(source.label, output)
+        # a file that is missing altogether has no bytes here, but what was in it is lost all the same
+        result.code = Exit.LOST if result.bytes["lost"] or result.records["lost"] != 0 else Exit.CLEAN
+        if source.drift - {"grew"}:
+            result.code = Exit.PARTIAL
         return result
-    if patch:
-        _make_patch(source, plan, output, result, ledger, force, formats, wishes)
-    elif plan.folder:
-        _make_folder(source, plan, output, result, ledger, copy, formats, wishes)
-    else:
-        _make_file(source, plan, output, result, ledger, force, formats, wishes)
-    if hash_source:
-        result.source_sha256 = _hash_source(source)
-    if not source.still_same():
-        result.notes.append(f"{source.changed}: repair it again when nothing writes to it")
-    result.after = _patch_after(source, output) if patch else plan.after(source.label, output)
-    # a file that is missing altogether has no bytes here, but what was in it is lost all the same
-    result.code = Exit.LOST if result.bytes["lost"] or result.records["lost"] != 0 else Exit.CLEAN
-    return result
 
 
-def _not_in_use(source: Source, form: Format) -> None:
+@contextmanager
+def _failures_told(label: str) -> Iterator[None]:
+    """A call that fails between reading and writing, a look at the target or a close, is an I/O error in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{label}: {error.strerror}; the input is untouched") from error
+
+
+def not_in_use(source: Source, form: Format) -> None:
     busy = form.busy(source) if form.busy else None
     writers = writers_of(source)
     if busy or writers:
@@ -185,7 +186,7 @@ def _make_file(
                 at = write_edit(source, edit, place.fd, edit.at if edit.at is not None else at)
         ledger.close(source)
         result.size = os.fstat(place.fd).st_size
-        _verify_file(place, result, formats, wishes)
+        verify_file(place, result, formats, wishes)
 
 
 def _make_folder(
@@ -210,13 +211,13 @@ def _make_folder(
                 if edit.whole and not copy and _link_member(source, edit, place.folder):
                     continue
                 if edit.out != current:
-                    fd = _next_member(fd, place.folder, edit.out)
+                    done, fd = fd, -1  # whatever fails from here on, it is closed once
+                    _close_member(done)
+                    fd = _open_member(place.folder, edit.out)
                     current, at = edit.out, os.fstat(fd).st_size
                 at = write_edit(source, edit, fd, edit.at if edit.at is not None else at)
         finally:
-            if fd >= 0:
-                os.fsync(fd)
-                os.close(fd)
+            _close_member(fd)
         ledger.close(source)
         result.size = sum(p.stat().st_size for p in place.folder.rglob("*") if p.is_file())
         _verify_folder(place.folder, result, formats, wishes)
@@ -257,10 +258,15 @@ def _patch_after(source: Source, output: str) -> tuple[str, ...]:
     )
 
 
-def _next_member(fd: int, folder: Path, name: str) -> int:
+def _close_member(fd: int) -> None:
     if fd >= 0:
-        os.fsync(fd)
-        os.close(fd)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _open_member(folder: Path, name: str) -> int:
     path = _inside(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -275,7 +281,7 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def _link_member(source: Source, edit: Edit, folder: Path) -> bool:
-    if source.path is None or edit.origin is None:
+    if source.path is None or edit.origin is None or not source.path.is_dir():
         return False
     target = _inside(folder, edit.out)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -344,13 +350,13 @@ def _write(fd: int, data: bytes, at: int) -> int:
     return at
 
 
-def _verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes) -> None:
+def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, name: str = "") -> None:
     size = result.size
     written = Source(place.target.name, "file", None, [Member("", size, os.fstat(place.fd).st_mtime_ns)])
     written._files[""] = os.dup(place.fd)
     with written, ThreadPoolExecutor(1) as pool:
         hashing = pool.submit(_hash, written)
-        again = inspect(written, formats, Wishes(release=wishes.release), result.report.format.name)
+        again = inspect(written, formats, Wishes(release=wishes.release), name or result.report.format.name)
         result.sha256 = hashing.result()
         if written.unreadable:
             raise OutputError(f"{place.target}: what was written cannot be read back; nothing stays of it")
@@ -392,9 +398,3 @@ def _hash(source: Source) -> str:
     for _, data in source.windows():
         digest.update(data)
     return digest.hexdigest()
-
-
-def _hash_source(source: Source) -> str | None:
-    if source.kind == "folder":
-        return None
-    return _hash(source)

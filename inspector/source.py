@@ -9,25 +9,30 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
 import select
 import stat
 import struct
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
+from inspector.devices import pci_hint
 from inspector.errors import RefusedError, SourceError
 from inspector.span import Span
 
+if TYPE_CHECKING:
+    from inspector.pace import Pace
+
 Kind = Literal["file", "folder", "device", "stdin", "memory"]
+Drift = Literal["grew", "written", "shrank", "replaced", "removed"]
 WINDOW = 4 << 20
 RETRY_UNIT = 4096  # a failed read is tried again in pieces of this size, to lose no more than the medium lost
 FIFO_PATIENCE = 5.0  # seconds without a writer
 MAX_MEMBERS = 1_000_000
+pace: Pace | None = None  # how this process reads: one disk, one rate; None is as fast as it goes
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, length, pid
 
 # files that hold keys are recognised by name and never opened
@@ -55,9 +60,13 @@ class Source:
         self.unreadable: list[Span] = []
         self.shrunk = False  # some bytes were gone when they were read, and stand as zeroes in what `read` gave
         self.changed: str = ""  # set when the bytes moved under us: the result is a lower bound
+        self.drift: set[Drift] = set()  # in which ways
+        self.settled: tuple[str, int, str] | None = None  # a detection done before: format, strength, because
         self.skipped: list[tuple[str, str]] = []  # entries of a folder that were not opened, and why
+        self.later: list[Source] = []  # the same file opened again; closed with this one
         self._by_name = {m.name: m for m in members}
         self._files: dict[str, int] = {}
+        self._met: set[str] = set()  # members that were opened at any time
         self._spool: IO[bytes] | None = None
 
     def __enter__(self) -> Source:
@@ -71,6 +80,8 @@ class Source:
             with contextlib.suppress(OSError):  # opened for reading: a close that fails can lose nothing
                 os.close(fd)
         self._files.clear()
+        while self.later:
+            self.later.pop().close()
         if self._spool is not None:
             self._spool.close()
 
@@ -79,6 +90,11 @@ class Source:
         head = f"{folder}/"
         found = [replace(m, name=m.name[len(head) :]) for m in self.members if m.name.startswith(head)]
         return Source(f"{self.label}/{folder}", self.kind, self.path / folder if self.path else None, found)
+
+    @property
+    def name(self) -> str:
+        """What the file or folder is called, without its place; formats may know their files by it."""
+        return self.path.name if self.path else self.label.rsplit("/", 1)[-1]
 
     @property
     def size(self) -> int:
@@ -109,6 +125,7 @@ class Source:
             data = self._read_in_pieces(member, at, n)
         if len(data) < n:
             self.shrunk = True
+            self.drift.add("shrank")
             self.changed = (
                 self.changed or f"{self._show(member)} became shorter while it was read (now {at + len(data)})"
             )
@@ -143,13 +160,40 @@ class Source:
             at = max(end, at + 1)
 
     def still_same(self) -> bool:
-        """False when a file's size or time changed since it was opened; says so in `changed`."""
+        """False when a file that was read is no longer what it was when it was opened; says so in `changed`."""
         for name, fd in self._files.items():
-            now, then = os.fstat(fd), self._by_name[name]
-            if stat.S_ISREG(now.st_mode) and (now.st_size, now.st_mtime_ns) != (then.size, then.mtime_ns):
-                what = "grew" if now.st_size > then.size else "was written to"
-                self.changed = self.changed or f"{self._show(name)} {what} while it was read"
+            try:
+                self._compare(name, os.fstat(fd))
+            except OSError as error:
+                self._note_change(name, "removed", f"could not be looked at again ({error.strerror})")
+        if self.path is None or self.kind not in ("file", "folder"):
+            return not self.changed
+        for name in sorted(self._met):  # by name, too: another file may stand there now
+            try:
+                now = os.stat(self.path / name if name else self.path)  # noqa: PTH116  the fault tests replace os.stat
+            except OSError as error:
+                self._note_change(name, "removed", f"was removed while it was read ({error.strerror})")
+                continue
+            if name not in self._files:
+                self._compare(name, now)
+            elif not os.path.samestat(now, os.fstat(self._files[name])):
+                self._note_change(name, "replaced", "was replaced while it was read")
         return not self.changed
+
+    def _compare(self, name: str, now: os.stat_result) -> None:
+        then = self._by_name[name]
+        if not stat.S_ISREG(now.st_mode) or (now.st_size, now.st_mtime_ns) == (then.size, then.mtime_ns):
+            return
+        if now.st_size < then.size:
+            self._note_change(name, "shrank", "became shorter while it was read")
+        elif now.st_size > then.size:
+            self._note_change(name, "grew", "grew while it was read")
+        else:
+            self._note_change(name, "written", "was written to while it was read")
+
+    def _note_change(self, name: str, how: Drift, what: str) -> None:
+        self.drift.add(how)
+        self.changed = self.changed or f"{self._show(name)} {what}"
 
     def locked_by(self, member: str) -> int | None:
         """The process that holds a POSIX lock on a member, as F_GETLK tells without taking one; None if nobody does."""
@@ -168,22 +212,14 @@ class Source:
         return f"{self.label}/{member}" if member else self.label
 
     def _pread(self, member: str, n: int, at: int) -> bytes:
-        fd = self._fd(member)
-        data = os.pread(fd, n, at)
-        if len(data) == n:
-            return data
-        parts = [data]
-        got = len(data)
-        while got < n and parts[-1]:  # short reads are legal; an empty one is the end
-            parts.append(os.pread(fd, n - got, at + got))
-            got += len(parts[-1])
-        return b"".join(parts)
+        return pread_all(self._fd(member), n, at, os.pread if pace is None else pace.pread)
 
     def _fd(self, member: str) -> int:
         fd = self._files.get(member)
         if fd is None:
             fd = self._open(member)
             self._files[member] = fd
+        self._met.add(member)
         return fd
 
     def _open(self, member: str) -> int:
@@ -225,6 +261,20 @@ class Source:
             self.unreadable.append(span)
 
 
+def pread_all(fd: int, n: int, at: int, pread: Callable[[int, int, int], bytes] | None = None) -> bytes:
+    """`n` bytes from `at`, fewer only at the end: a read may be short at any time."""
+    pread = pread or os.pread
+    data = pread(fd, n, at)
+    if len(data) == n:
+        return data
+    parts = [data]
+    got = len(data)
+    while got < n and parts[-1]:
+        parts.append(pread(fd, n - got, at + got))
+        got += len(parts[-1])
+    return b"".join(parts)
+
+
 class MemorySource(Source):
     """Bytes in memory, for tests and for inspecting what another format holds."""
 
@@ -263,25 +313,14 @@ def open_source(path: str, stdin: IO[bytes] | None = None) -> Source:
             finally:
                 os.close(fd)
     except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}", _pci_hint(path)) from error
+        raise SourceError(f"{path}: {error.strerror}", pci_hint(path)) from error
     if place.name in SECRET_NAMES:
         raise RefusedError(f"{path} holds keys and is never opened", "point inspector at the store beside it")
     if stat.S_ISBLK(info.st_mode):
         return _open_one(place, path, "device", None)
     if not stat.S_ISREG(info.st_mode):
-        raise SourceError(f"{path}: not a file, folder, block device or pipe", _pci_hint(path))
+        raise SourceError(f"{path}: not a file, folder, block device or pipe", pci_hint(path))
     return _open_one(place, path, "file", info)
-
-
-def _pci_hint(path: str) -> str:
-    """What to do about an NVMe disk that a user-space driver holds, so that it has no block device."""
-    if not re.search(r"(?:\A|/)(?:[0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]\Z|\A/dev/vfio/", path):
-        return ""
-    return (
-        "a PCI address has no bytes: stop the program that drives the disk (spdk_tgt, Longhorn's instance manager), "
-        "give it back to the kernel (driverctl unset-override ADDRESS, or SPDK's scripts/setup.sh reset), then name "
-        "its /dev/nvme*n*"
-    )
 
 
 def _open_one(place: Path, label: str, kind: Kind, info: os.stat_result | None) -> Source:

@@ -3,6 +3,9 @@
 A CRC is linear: flipping a bit changes it by a value that depends only on how far the bit lies from the end. So
 one flipped bit is a look-up, and two are a meeting of two look-ups. Everything here is a function of a length and of
 the difference (the syndrome) between the stored and the computed checksum.
+
+The polynomial has the factor x + 1, so a syndrome has an odd number of ones exactly where an odd number of bits was
+flipped: half of all damage is known to be no single flip, the other half to be no pair, before any look-up.
 """
 
 from __future__ import annotations
@@ -58,6 +61,8 @@ def _places(length: int) -> dict[int, int]:
 
 def one_flip(length: int, syndrome: int) -> Place | None:
     """The bit of `length` covered bytes whose flip changes the checksum by `syndrome`."""
+    if not syndrome.bit_count() & 1:
+        return None
     k = _places(UNIQUE_PAIRS if length <= UNIQUE_PAIRS else PAGES).get(syndrome, -1)
     if k < 0 and length > PAGES:
         try:
@@ -69,6 +74,8 @@ def one_flip(length: int, syndrome: int) -> Place | None:
 
 def two_flips(length: int, syndrome: int) -> list[tuple[Place, Place]]:
     """All pairs of covered bits whose flips change the checksum by `syndrome`; at most one up to 655 bytes."""
+    if syndrome.bit_count() & 1:
+        return []
     kept = length <= UNIQUE_PAIRS
     every = _all_effects(length) if kept else frozenset(effects(length)[: 8 * length])
     halves = every & {syndrome ^ effect for effect in every}

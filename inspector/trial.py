@@ -5,7 +5,7 @@ A 16 KiB block has 131,072 bits and XXH3 takes half a microsecond for it, so try
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from inspector.correct import NONE, Candidate, Correction, Witness, decide
 
@@ -64,10 +64,12 @@ def correct_by_trial(
     digest: Callable[[bytearray], bytes],
     witness: Witness,
     size: int = 4,
+    search: Callable[[bytes], Iterable[int]] | None = None,
 ) -> Correction:
     """One flipped bit in a unit whose checksum is no CRC: `digest` of the covered bytes gives the stored `size` bytes.
 
     Covered bytes and stored checksum lie in the unit. Longer than 64 KiB, or nothing wrong: the verdict is "none".
+    `search` gives the bits of the covered bytes whose flip makes it match, where something faster than `digest` can.
     """
     start, end = covered
     stored = unit[stored_at : stored_at + size]
@@ -77,6 +79,10 @@ def correct_by_trial(
 
     def candidates() -> Iterator[Candidate]:
         yield from stored_flip(stored, computed, stored_at)
-        yield from flipped(unit[start:end], lambda trial: digest(trial) == stored, start)
+        if search is None:
+            yield from flipped(unit[start:end], lambda trial: digest(trial) == stored, start)
+            return
+        for bit in search(unit[start:end]):
+            yield Candidate(((start + (bit >> 3), 1 << (bit & 7)),), "one flipped bit")
 
     return decide(unit, candidates(), witness, 8 * (end - start + size), 8 * size)

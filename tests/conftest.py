@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inspector.kernels import plain_gossip, plain_oddities, plain_owners
+from inspector.kernels import plain_gossip, plain_known, plain_oddities, plain_owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +16,22 @@ class Kernel:
     which: str
     GossipWalker: Any
     GossipOwners: Any
+    GossipKnown: Any
     oddities: Any
 
 
 def kernels() -> dict[str, Kernel]:
     """The kernels that exist here: always the plain one, the compiled one where the extension was built."""
-    found = {"plain": Kernel("plain", plain_gossip.GossipWalker, plain_owners.GossipOwners, plain_oddities.oddities)}
+    plain = plain_gossip.GossipWalker, plain_owners.GossipOwners, plain_known.GossipKnown, plain_oddities.oddities
+    found = {"plain": Kernel("plain", *plain)}
     try:
         walker = import_module("inspector.kernels._gossip").GossipWalker
         owners = import_module("inspector.kernels._gossip_owners").GossipOwners
+        known = import_module("inspector.kernels._gossip_known").GossipKnown
         oddities = import_module("inspector.kernels._gossip_oddities").oddities
     except ImportError:
         return found
-    return found | {"compiled": Kernel("compiled", walker, owners, oddities)}
+    return found | {"compiled": Kernel("compiled", walker, owners, known, oddities)}
 
 
 @pytest.fixture(params=["plain", "compiled"])

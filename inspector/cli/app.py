@@ -6,9 +6,12 @@ import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
+from inspector.cli.privacy import active, keep, with_privacy
 from inspector.errors import Exit, InspectorError, UnknownFormatError
 
 # command -> its group in the help; the module of the same name under inspector.cli holds its function and EXAMPLES
@@ -17,25 +20,50 @@ COMMANDS = {
     "records": "Look",
     "show": "Look",
     "items": "Look",
+    "watch": "Look",
+    "diff": "Look",
     "repair": "Save",
     "extract": "Save",
+    "report": "Report",
+    "capture": "Report",
+    "carve": "Save",
+    "excerpt": "Report",
     "apply": "Save",
+    "merge": "Save",
     "formats": "Learn",
     "explain": "Learn",
     "schema": "Learn",
+    "dev": "Prove",
 }
 
 # typer vendors click since 0.26 and used the real one before; both have this ancestor of a bad command line
 _ParserError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
+class _Grouped(TyperGroup):
+    """Commands by their group in plain help, too, which is what a pipe gets: rich costs more than a small scan."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        for group in dict.fromkeys(COMMANDS.values()):
+            named = [(name, self.get_command(ctx, name)) for name, of in COMMANDS.items() if of == group]
+            rows = [(name, command.get_short_help_str(limit=200)) for name, command in named if command is not None]
+            if rows:
+                with formatter.section(group):
+                    formatter.write_dl(rows)
+
+
+def _rich() -> bool:
+    return (sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))) and not os.environ.get("NO_COLOR")
+
+
 def build(commands: Iterable[str]) -> typer.Typer:
     """The command line with these commands."""
     app = typer.Typer(
+        cls=_Grouped,
         name="inspector",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
+        rich_markup_mode="rich" if _rich() else None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         help="Opens a damaged store, names the byte and the cause, and saves what can be saved.",
         epilog="Exit codes: 0 clean | 2 usage | 3 damage | 4 repaired with loss | 5 no known format | 6 I/O "
@@ -44,7 +72,11 @@ def build(commands: Iterable[str]) -> typer.Typer:
     app.callback(invoke_without_command=True)(_root)
     for name in commands:
         module = import_module(f"inspector.cli.{name}")
-        app.command(name, rich_help_panel=COMMANDS[name], epilog=module.EXAMPLES)(getattr(module, name))
+        if hasattr(module, "group"):
+            app.add_typer(module.group(), name=name, rich_help_panel=COMMANDS[name], epilog=module.EXAMPLES)
+            continue
+        command = with_privacy(name, getattr(module, name))
+        app.command(name, rich_help_panel=COMMANDS[name], epilog=module.EXAMPLES)(command)
     return app
 
 
@@ -64,14 +96,23 @@ def run(arguments: list[str]) -> int:
     asked = arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS
     app = build(COMMANDS if "_INSPECTOR_COMPLETE" in os.environ else asked)
     try:
-        code = app(args=arguments, prog_name="inspector", standalone_mode=False)
+        try:
+            code = app(args=arguments, prog_name="inspector", standalone_mode=False)
+        finally:
+            release()
     except InspectorError as error:
         complain(error)
         return int(error.code)
     except typer.Abort:
         code = Exit.INTERRUPTED
+    except SystemExit as ended:  # so typer ends, with 1 and without a word, where any pipe broke
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        code = _broken(ended.__context__)
     except _ParserError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help text
+        if type(error).__name__ == "NoArgsIsHelpError":
+            help_text = "" if _rich() else str(getattr(error, "format_message", str)()) + "\n"
+            sys.stdout.write(help_text)  # rich has printed it already
             return int(Exit.USAGE)
         hint = "inspector --help lists the commands"
         if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
@@ -85,6 +126,29 @@ def run(arguments: list[str]) -> int:
     if code == Exit.INTERRUPTED:  # typer makes a return value of the interrupt
         _say("interrupted")
     return int(code or 0)
+
+
+def _broken(error: BrokenPipeError) -> int:
+    """A reader of the output that went away is no error; a file that breaks like a pipe is one."""
+    import select
+    from contextlib import suppress
+
+    with suppress(OSError, ValueError):  # no descriptor: nobody reads it through a pipe
+        ready = select.poll()
+        ready.register(sys.stdout.fileno(), 0)
+        if ready.poll(0):  # nothing but errors was asked for
+            return 0
+    _say(f"{error.strerror} while reading or writing a file; the source was not changed")
+    return int(Exit.IO)
+
+
+def release() -> None:
+    """Let out what a redacting command printed; raises RefusedError where something private is left in it."""
+    if active() is not None:
+        from inspector.cli.stdout import Output
+
+        Output.release()
+        keep()
 
 
 def complain(error: InspectorError, path: str = "") -> None:
@@ -103,6 +167,8 @@ def _say(message: str, hint: str = "", tried: tuple[tuple[str, str], ...] = ()) 
     if hint:
         lines.append(f"  {clean(hint, 1000)}")
     text = "\n".join(lines) + "\n"
+    redactor = active()
+    text = redactor.text(text) if redactor else text
     encoding = sys.stderr.encoding or "utf-8"
     sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
     sys.stderr.flush()

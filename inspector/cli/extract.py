@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inspector.cli.options import Accept, ClusterSize, FormatName, Json, Lost, PathArgument
+from inspector.cli.privacy import resolve
 from inspector.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def extract(
     from inspector.extract import extract as run
     from inspector.format import Wishes
 
+    item = resolve(item)
     formats = known_formats()
     wishes = Wishes(lost=lost, accept=frozenset(accept or ()), cluster_size=cluster_size)
     with opened_path(path, formats, wishes, format) as store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from inspector.catalogue import standing_on
-from inspector.errors import SourceError, UnknownFormatError, UsageError
+from inspector.cli.privacy import place_of, seen
+from inspector.errors import ChangedError, SourceError, UnknownFormatError, UsageError
 from inspector.source import Member, Source, open_source
 
 if TYPE_CHECKING:
@@ -30,15 +32,38 @@ class Target:
     member: Member | None = None
 
 
+def is_capsule(path: str) -> bool:
+    """A file that begins as `inspector.capsule` writes them; asked without importing it."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.pread(fd, 42, 0)[30:] == b"capsule.json"
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
 def known_formats() -> Formats:
     """The list of formats; imported here and not before, because layouts load construct."""
     from inspector import formats
 
-    return formats.all_formats()
+    return seen(formats.all_formats())
 
 
 def open_path(path: str) -> Source:
-    return open_source(path, getattr(sys.stdin, "buffer", None))
+    label = place_of(path)  # first: the message that it cannot be opened is shown, too
+    source: Source
+    if path != "-" and is_capsule(path):
+        from inspector.capsule import open_capsule
+
+        source = open_capsule(path)
+    else:
+        source = open_source(path, getattr(sys.stdin, "buffer", None))
+    source.label = label
+    return source
 
 
 def targets(path: str, source: Source, formats: Formats, forced: str | None) -> list[Target]:
@@ -151,6 +176,10 @@ def opened_path(path: str, formats: Formats, wishes: Wishes, forced: str | None)
         store = opened(source, formats, wishes, forced)
         refuse_unknown(wished(wishes), store.understood("wishes"), formats, store.name, "wishes")
         yield store
+        if source.shrunk:
+            raise ChangedError(
+                source.changed, "what was printed is a lower bound: run it again when nothing writes to it"
+            )
 
 
 def _upper(source: Source, formats: Formats, bottom: Format, state: State) -> Iterator[Format]:

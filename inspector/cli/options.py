@@ -37,6 +37,10 @@ Against = Annotated[
     list[str] | None,
     typer.Option("--against", metavar="FILE", help="What a running system says: RPC JSON, log, bundle (repeatable)."),
 ]
+Logs = Annotated[
+    list[str] | None,
+    typer.Option("--log", metavar="FILE", help="Log of the program, also gzip: tied to the bytes (repeatable)."),
+]
 At = Annotated[
     str | None,
     typer.Option("--at", metavar="TIME", help="The time to judge by: unix seconds or 2025-01-31T12:00:00Z."),
@@ -51,10 +55,17 @@ Thresholds = Annotated[
     typer.Option("--threshold", metavar="NAME=VALUE", help="Judge by this limit instead of the format's (repeatable)."),
 ]
 
+MapFile = Annotated[
+    str | None,
+    typer.Option("--mapfile", metavar="FILE", help="The ddrescue mapfile of PATH: what was never read is unknown."),
+]
 VerifySignatures = Annotated[
     bool, typer.Option("--verify-signatures", help="Check the signatures of sound records, too.")
 ]
 NoCorrect = Annotated[bool, typer.Option("--no-correct", help="Do not undo damage: leave damaged records out.")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads to use; every core where that is worth it.")
+]
 
 # a wish of the contract -> the option that makes it
 WISH_OPTIONS = {
@@ -73,6 +84,7 @@ WISH_OPTIONS = {
     "thresholds": "--threshold",
     "verify_signatures": "--verify-signatures",
     "no_correct": "--no-correct",
+    "jobs": "--jobs",
 }
 FILTER_OPTIONS = {
     "kinds": "--kind",

@@ -14,8 +14,8 @@ UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 class Progress:
     """Call it with (done, total) as often as you like; leave it to wipe the line."""
 
-    def __init__(self, label: str) -> None:
-        self._label = label
+    def __init__(self, label: str, unit: str = "") -> None:
+        self._label, self._unit = label, unit
         self._active = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._start = time.monotonic()
         self._next = self._start + PATIENCE
@@ -38,17 +38,17 @@ class Progress:
         self._next = now + STEP
         self._shown = True
         width = os.get_terminal_size(sys.stderr.fileno()).columns or 80  # a serial line says 0
-        sys.stderr.write("\r" + line(self._label, done, total, now - self._start)[: width - 1] + "\x1b[K")
+        sys.stderr.write("\r" + line(self._label, done, total, now - self._start, self._unit)[: width - 1] + "\x1b[K")
         sys.stderr.flush()
 
 
-def line(label: str, done: int, total: int, seconds: float) -> str:
-    """One progress line; a total of 0 is work without a known end."""
+def line(label: str, done: int, total: int, seconds: float, unit: str = "") -> str:
+    """One progress line, in bytes or in `unit`; a total of 0 is work without a known end."""
     rate = done / seconds if seconds else 0.0
-    text = f"{label}  {_amount(done)}"
+    text = f"{label}  {done:,}" if unit else f"{label}  {_amount(done)}"
     if total:
-        text += f" of {_amount(total)}  {min(100 * done // total, 100)} %"
-    text += f"  {_amount(rate)}/s"
+        text += f" of {f'{total:,} {unit}' if unit else _amount(total)}  {min(100 * done // total, 100)} %"
+    text += f"  {rate:.1f}/s" if unit else f"  {_amount(rate)}/s"
     if total > done and rate:
         left = round((total - done) / rate)
         text += f"  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"

@@ -93,9 +93,13 @@ def records(
     )
     formats, wishes = known_formats(), Wishes(release=release)
     with opened_path(path, formats, wishes, format) as store:
-        entries = islice(_entries(store, query, formats), limit)
         style = "jsonl" if jsonl else "csv" if csv else "dump" if dump else "table"
         brief = [name for f, _ in store.layers for name in f.brief]
+        listed = _entries(store, query, formats)
+        fast = _lines(store, query) if jsonl and limit is None else None
+        if fast is not None:
+            return int(_write_lines(Output(), fast))
+        entries = islice(listed, limit)
         return int(_write(Output(), entries, style, store.source.kind == "folder", brief))
 
 
@@ -115,6 +119,32 @@ def _entries(store: Opened, query: Query, formats: Formats) -> Iterator[Entry]:
         known = [m.name for m in store.source.members if m.name]
         raise UsageError(f"{store.source.label} has no file {query.member}", nearest(query.member, known))
     return listing(state, query)
+
+
+def _lines(store: Opened, query: Query) -> Iterator[bytes | Entry] | None:
+    """Blocks of JSON lines, where the format makes them faster than one by one and they need nothing else."""
+    served = store.serving("lines")
+    if served is None or served[0].lines is None or store.source.kind == "folder":
+        return None
+    from inspector.render.encoding import encode
+
+    return served[0].lines(served[1], query, lambda value: encode(value, pretty=False))
+
+
+def _write_lines(out: Output, found: Iterator[bytes | Entry]) -> Exit:
+    from inspector.render import record_lines
+
+    bad = False
+    for one in found:
+        if isinstance(one, bytes):
+            out.data(one)
+        else:
+            out.data_line(record_lines.as_json(one))
+            bad = bad or record_lines.is_damaged(one)
+        if out.closed:
+            break
+    out.flush()
+    return Exit.DAMAGED if bad and not out.closed else Exit.CLEAN
 
 
 def _write(out: Output, entries: Iterator[Entry], style: str, folder: bool, brief: Sequence[str]) -> Exit:

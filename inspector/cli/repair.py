@@ -12,6 +12,7 @@ from inspector.cli.options import (
     ClusterSize,
     FormatName,
     Json,
+    MapFile,
     MaxUnit,
     NoCorrect,
     PathArgument,
@@ -65,6 +66,7 @@ def repair(
     cluster_size: ClusterSize = None,
     no_correct: NoCorrect = False,
     verify_signatures: VerifySignatures = False,
+    mapfile: MapFile = None,
     copy: Copy = False,
     unit: MaxUnit = None,
     hash: Hash = False,  # noqa: A002  typer shows the parameter's name nowhere; the option is --hash
@@ -97,6 +99,10 @@ def repair(
     formats = known_formats()
     named_format(formats, format)
     with open_path(path) as source:
+        if mapfile is not None:
+            from inspector.mapfile import rescued
+
+            source = rescued(source, mapfile)
         asked = wished(wishes)
         if asked:
             store = opened(source, formats, wishes, format)

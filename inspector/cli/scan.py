@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inspector.cli import fleet as fleets
 from inspector.cli.options import (
     Accept,
     Against,
@@ -16,6 +18,9 @@ from inspector.cli.options import (
     Checksums,
     ClusterSize,
     FormatName,
+    Jobs,
+    Logs,
+    MapFile,
     MaxUnit,
     NoCorrect,
     Release,
@@ -28,7 +33,7 @@ from inspector.cli.options import (
     refuse_unknown,
     wished,
 )
-from inspector.errors import Exit, InspectorError, UsageError, worst
+from inspector.errors import Exit, InspectorError, OutOfTime, TimedOutError, UsageError, worst
 from inspector.finding import Severity
 
 if TYPE_CHECKING:
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     from inspector.format import Wishes
     from inspector.inspect import Report
     from inspector.source import Source
+    from inspector.state import Recalled
 
 EXAMPLES = """Examples:
 
@@ -47,7 +53,9 @@ inspector scan ~/.lightning/bitcoin --for v24.11.1
 
 inspector scan disk.img --against bdev_get_bdevs.json
 
-inspector scan *.img --json | jq '.results[].verdict'"""
+inspector scan *.img --json | jq '.results[].verdict'
+
+inspector scan /srv/node --baseline known.json --metrics node.prom --timeout 10m"""
 
 ON_SCREEN = 10  # findings per rule on a screen where --max-findings does not say
 IN_DOCUMENT = 100
@@ -81,8 +89,12 @@ class Job:
     keep: int
     style: str  # text, json, jsonl, quiet
     out: Output
+    fleet: fleets.Fleet
+    logs: tuple[str, ...] = ()
+    mapfile: str | None = None  # of the only input
     codes: list[Exit] = field(default_factory=list)
     documents: list[dict[str, object]] = field(default_factory=list)
+    several: list[tuple[str, Report]] = field(default_factory=list)  # whole inputs of formats that compare them
     comparisons: list[dict[str, object]] = field(default_factory=list)
 
 
@@ -104,6 +116,17 @@ def scan(
     unit: MaxUnit = None,
     verify_signatures: VerifySignatures = False,
     no_correct: NoCorrect = False,
+    log: Logs = None,
+    baseline: fleets.BaselineFile = None,
+    write_baseline: fleets.WriteBaseline = None,
+    state: fleets.StateFile = None,
+    max_rate: fleets.MaxRate = None,
+    timeout: fleets.Timeout = None,
+    label: fleets.Label = None,
+    metrics: fleets.Metrics = None,
+    polite: fleets.Polite = None,
+    jobs: Jobs = None,
+    mapfile: MapFile = None,
 ) -> int:
     """Walk every record past the damage; say what is wrong, where, why, and what to do next."""
     from inspector.cli.inputs import known_formats, named_format
@@ -112,8 +135,14 @@ def scan(
 
     if json + jsonl + quiet > 1:
         raise UsageError("--json, --jsonl and --quiet exclude each other")
+    if mapfile is not None and len(paths) > 1:
+        raise UsageError("--mapfile belongs to one image", "scan the others by themselves")
     formats = known_formats()
     named_format(formats, format)
+    if log:
+        from inspector.reporting.logs import readable
+
+        readable(log)
     style = "json" if json else "jsonl" if jsonl else "quiet" if quiet else "text"
     keep = max_findings or (IN_DOCUMENT if json or jsonl else ON_SCREEN)
     wishes = Wishes(
@@ -123,15 +152,18 @@ def scan(
         max_unit=max_unit(unit),
         verify_signatures=verify_signatures,
         no_correct=no_correct,
+        jobs=jobs,
         accept=frozenset(accept or ()),
         checksums=checksums,
         cluster_size=cluster_size,
         against=documents_of(against),
     )
-    job = Job(formats, wishes, format, fail_on, keep, style, Output())
+    fleet = fleets.fleet(baseline, write_baseline, max_rate, timeout, label, metrics, polite, fail_on, state)
+    job = Job(formats, wishes, format, fail_on, keep, style, Output(), fleet, tuple(log or ()), mapfile)
     folder = False
     for path in paths:
         folder |= _path(job, path)
+    _together(job)
     code = worst(job.codes)
     if style == "json":
         from inspector.render import documents
@@ -141,6 +173,7 @@ def scan(
         document = documents.scans(job.documents, job.comparisons, code) if several else job.documents[0]
         job.out.data(encode(document) + b"\n")
     job.out.flush()
+    fleet.finish(job.codes)
     return int(code)
 
 
@@ -150,13 +183,24 @@ def _path(job: Job, path: str) -> bool:
 
     with ExitStack() as held:
         try:
-            source = held.enter_context(open_path(path))
-            found = targets(path, source, job.formats, job.forced)
+            with job.fleet.limit.guarded():
+                source = held.enter_context(open_path(path))
+                job.fleet.begin(source.kind == "folder")
+                if job.mapfile is not None:
+                    from inspector.mapfile import rescued
+
+                    source = rescued(source, job.mapfile)
+                found = targets(path, source, job.formats, job.forced)
+        except OutOfTime:
+            _failed(job, path, TimedOutError("the time limit was reached before anything was checked"))
+            return False
         except InspectorError as error:
             _failed(job, path, error)
             return False
         if len(found) == 1 and found[0].member is None:
-            _one(job, path, source)
+            report = _one(job, path, source)
+            if report is not None and report.format.together is not None and len(job.several) < MAX_COMPARED:
+                job.several.append((path, report))
             return False
         if job.style == "text":
             _announce(job, path, found)
@@ -178,28 +222,85 @@ def _path(job: Job, path: str) -> bool:
 
 def _one(job: Job, path: str, source: Source) -> Report | None:
     from inspector.cli.progress import Progress
-    from inspector.inspect import inspect
+    from inspector.live import inspect
 
+    began, at = time.monotonic(), time.time()
+    key = fleets.key_of(job.wishes, job.forced, job.fail_on) if job.fleet.states else ""
     try:
-        _check_wishes(job, source)
-        with Progress(path) as progress:
-            report = inspect(source, job.formats, job.wishes, job.forced, job.keep, progress)
+        with job.fleet.limit.guarded():
+            _check_wishes(job, source)
+            if job.fleet.states and (recalled := job.fleet.recall(path, source, job.formats, key)):
+                _recalled(job, path, recalled, time.monotonic() - began)
+                return None
+            with Progress(path) as progress:
+                keep = max(job.keep, job.fleet.keep)
+                report = inspect(source, job.formats, job.wishes, job.forced, keep, progress)
+    except OutOfTime:
+        late = TimedOutError("the time limit was reached before anything was checked", "give it more: --timeout")
+        _failed(job, path, late)
+        return None
     except InspectorError as error:
         _failed(job, path, error)
         return None
-    code = report.exit_code(job.fail_on)
+    heard = _log_part(job, report)
+    code, compared = job.fleet.judge(path, report, job.fail_on)
+    if job.fleet.states is not None:
+        from inspector.render import documents
+
+        job.fleet.remember(path, report, documents.scan(report, code), code, key, at)
+    job.fleet.note(path, report, code, time.monotonic() - began, sum(compared.new.values()) if compared else None)
     if job.style == "text":
         from inspector.render.scan_words import scan_blocks
 
         if job.codes:
             job.out.line("")
         job.out.blocks(scan_blocks(report, job.out.width, job.out.utf8, job.keep))
+        if heard:
+            from inspector.render.log_words import log_blocks
+
+            job.out.blocks(log_blocks(heard["log"]))
+        if compared is not None:
+            from inspector.render.live_words import compared_blocks
+
+            job.out.blocks(compared_blocks(compared))
     elif job.style != "quiet":
         from inspector.render import documents
 
-        _document(job, documents.scan(report, code))
+        document = fleets.extend(documents.scan(report, code), job.fleet, compared)
+        if job.fleet.states is not None:
+            document["state"] = {"read": "whole", "from": 0, "to": report.source.size, "whole_read_at": int(at)}
+        _document(job, document | heard)
     job.codes.append(code)
     return report
+
+
+def _log_part(job: Job, report: Report) -> dict[str, Any]:
+    """What the logs given with --log say, tied to this store's bytes, and one timeline of both."""
+    if not job.logs or job.style == "quiet":
+        return {}
+    from inspector.cli.privacy import active, place_of
+    from inspector.reporting.hide import hiding
+    from inspector.reporting.logs import hear
+    from inspector.reporting.timeline import of_scan
+
+    heard = hear([(place_of(path), path) for path in job.logs], report)
+    log = heard.document(hiding(active(), report.layers))
+    return {"log": log, "timeline": of_scan(report.tally.findings(), report.source, log)}
+
+
+def _recalled(job: Job, path: str, recalled: Recalled, seconds: float) -> None:
+    """A result without a whole read: it is clean, or it would not be one."""
+    if job.style == "text":
+        from inspector.render.live_words import recalled_blocks
+
+        if job.codes:
+            job.out.line("")
+        job.out.blocks(recalled_blocks(path, recalled))
+    elif job.style != "quiet":
+        document = fleets.extend(recalled.document, job.fleet, None)
+        _document(job, document | {"state": recalled.told})
+    job.fleet.note(path, None, Exit.CLEAN, seconds)
+    job.codes.append(Exit.CLEAN)
 
 
 def _check_wishes(job: Job, source: Source) -> None:
@@ -220,7 +321,8 @@ def _failed(job: Job, path: str, error: InspectorError) -> None:
     if job.style in ("json", "jsonl"):
         from inspector.render import documents
 
-        _document(job, documents.failure(path, error))
+        _document(job, fleets.extend(documents.failure(path, error), job.fleet, None))
+    job.fleet.note(path, None, error.code, 0.0)
     job.codes.append(error.code)
 
 
@@ -244,7 +346,7 @@ def _announce(job: Job, path: str, found: list[Target]) -> None:
 
 def _compare(job: Job, path: str, reports: list[tuple[Target, Report]]) -> None:
     """What the stores of one format say about each other: ages, sizes, which one to take."""
-    for fmt in job.formats:
+    for fmt in {report.format.name: report.format for _, report in reports}.values():
         same = [(t, r) for t, r in reports if r.format.name == fmt.name and t.member is not None]
         if fmt.compare is None or not same:
             continue
@@ -256,6 +358,20 @@ def _compare(job: Job, path: str, reports: list[tuple[Target, Report]]) -> None:
 
             job.out.blocks([Heading("Together"), *(para(w, indent=2) for w in words)])
         job.comparisons.append({"path": path, "format": fmt.name, "words": list(words)})
+
+
+def _together(job: Job) -> None:
+    """What whole inputs of one format say about each other: which of them to take."""
+    for fmt in {report.format.name: report.format for _, report in job.several}.values():
+        same = [(path, report.state) for path, report in job.several if report.format.name == fmt.name]
+        words = fmt.together(same) if fmt.together is not None and len(same) > 1 else ()
+        if not words:
+            continue
+        if job.style == "text":
+            from inspector.render.text import Heading, para
+
+            job.out.blocks([Heading("Together"), *(para(w, indent=2) for w in words)])
+        job.comparisons.append({"path": same[0][0], "format": fmt.name, "words": list(words)})
 
 
 def _compared(reports: list[tuple[Target, Report]]) -> Iterator[tuple[str, int, int, object]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from inspector.cli.privacy import Gate, active
 from inspector.errors import OutputError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _ASCII = str.maketrans({"…": "...", "—": "-", "–": "-", "→": "->", "·":
 class Output:
     """Where a command puts its result; `closed` once the reader went away (what is written then is dropped)."""
 
+    gate: Gate | None = None  # of --redact: shared, because a command may open its output twice
+
     def __init__(self) -> None:
         self._stream = sys.stdout
         self._stream.flush()
@@ -32,6 +35,9 @@ class Output:
         self.closed = False
         self._held: list[bytes] = []
         self._size = 0
+        redactor = active()
+        if redactor is not None and Output.gate is None:
+            Output.gate = Gate(redactor)
 
     @property
     def width(self) -> int:
@@ -50,6 +56,11 @@ class Output:
 
     def blocks(self, blocks: Iterable[Block]) -> None:
         """Text for people, through rich only where there are colours."""
+        redactor = active()
+        if redactor is not None:
+            from inspector.render.text import reworded
+
+            blocks = reworded(blocks, redactor.text)
         if self.colour:
             from inspector.render.terminal import write
         else:
@@ -79,9 +90,23 @@ class Output:
         if self._size >= CHUNK:
             self.flush()
 
+    @classmethod
+    def release(cls) -> None:
+        """Print what the gate held; raises RefusedError, having printed nothing, where something private is in it."""
+        gate, cls.gate = cls.gate, None
+        if gate is not None:
+            out = cls()
+            cls.gate = None
+            for piece in gate.released():
+                out.data(piece)
+            out.flush()
+
     def flush(self) -> None:
         held, self._held, self._size = b"".join(self._held), [], 0
         if self.closed or not held:
+            return
+        if Output.gate is not None:
+            Output.gate.write(held)
             return
         try:
             self._stream.buffer.write(held)

@@ -6,7 +6,7 @@ says which. The environment variable INSPECTOR_KERNEL forces `plain` or `compile
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from inspector.kernels.gossip_tiles import (
     AMOUNT_WITHOUT_ANNOUNCEMENT,
@@ -71,6 +71,8 @@ __all__ = [
     "UPDATE_UNKNOWN_CHANNEL",
     "WHICH",
     "Batch",
+    "GossipKnown",
+    "GossipLines",
     "GossipOwners",
     "GossipWalker",
     "count_kinds",
@@ -88,6 +90,8 @@ def _which(wanted: str) -> Literal["compiled", "plain"]:
         import_module("inspector.kernels._gossip")
         import_module("inspector.kernels._gossip_owners")
         import_module("inspector.kernels._gossip_oddities")
+        import_module("inspector.kernels._gossip_known")
+        import_module("inspector.kernels._gossip_lines")
     except ImportError as reason:
         if wanted == "compiled":
             raise ImportError(f"INSPECTOR_KERNEL=compiled, but the extension was not built: {reason}") from reason
@@ -97,11 +101,16 @@ def _which(wanted: str) -> Literal["compiled", "plain"]:
 
 WHICH: Final = _which(os.environ.get("INSPECTOR_KERNEL", ""))
 
+GossipLines: Any = None  # has no plain twin: without it the records are written one by one, to the same bytes
+
 if TYPE_CHECKING or WHICH == "plain":
     from inspector.kernels.plain_gossip import GossipWalker, hardware_crc
+    from inspector.kernels.plain_known import GossipKnown
     from inspector.kernels.plain_oddities import count_kinds, oddities
     from inspector.kernels.plain_owners import GossipOwners
 else:
     from inspector.kernels._gossip import GossipWalker, hardware_crc
+    from inspector.kernels._gossip_known import GossipKnown
+    from inspector.kernels._gossip_lines import GossipLines
     from inspector.kernels._gossip_oddities import count_kinds, oddities
     from inspector.kernels._gossip_owners import GossipOwners

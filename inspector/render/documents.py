@@ -42,6 +42,7 @@ def scan(report: Report, code: int) -> Document:
             "because": answer.because or report.claim.because,
         },
         "verdict": "damaged" if report.damaged else "clean",
+        "diagnosis": diagnosis(report),
         "bytes": {
             "total": report.source.size,
             "frame": account.roles[FRAME],
@@ -51,14 +52,15 @@ def scan(report: Report, code: int) -> Document:
             "gaps": account.roles[GAP],
         },
         "records": {"total": account.units, "damaged": account.damaged, "by_kind": by_kind(report)},
-        "findings": [finding(f) for f in tally.findings()],
+        "findings": [finding(f, report.source) for f in tally.findings()],
         "findings_total": tally.total,
         "counts": counts(report),
-        "words": list(answer.words),
+        "words": words(report),
         "loaders": [outcome(o) for o in answer.loaders],
         "next": commands(report),
         "summary": dict(answer.summary),
         "partial": report.partial,
+        **({"live": dict(report.live)} if report.live else {}),
         "exit_code": code,
     }
 
@@ -102,7 +104,9 @@ def counts(report: Report) -> dict[str, int]:
     return totals
 
 
-def finding(found: Finding) -> Document:
+def finding(found: Finding, source: Source) -> Document:
+    from inspector.fingerprint import fingerprint
+
     known = found.bytes_known
     return {
         "code": found.rule.code,
@@ -119,7 +123,25 @@ def finding(found: Finding) -> Document:
             "because": found.cause.because,
         },
         "salvage": found.salvage,
+        "fingerprint": fingerprint(found, source),
     }
+
+
+def words(report: Report) -> list[str]:
+    """The answer in plain words; whether the program or the disk did it comes first."""
+    told = report.diagnosis
+    first = [told.sentence] if told and told.sentence and report.damaged else []
+    return [*first, *report.answer.words]
+
+
+def diagnosis(report: Report) -> Document | None:
+    """Why it is damaged; null where nothing asks for a reason."""
+    told = report.diagnosis
+    if told is None:
+        return None
+    from inspector.render.diagnosis_documents import diagnosis_part
+
+    return diagnosis_part(told)
 
 
 def outcome(found: Outcome) -> Document:
@@ -182,7 +204,7 @@ def show(source: Source, name: str, exhibit: Exhibit) -> Document:
         "data": exhibit.data.hex(),
         "notes": list(exhibit.notes),
         "neighbours": [entry(e) for e in exhibit.neighbours],
-        "findings": [finding(f) for f in exhibit.findings],
+        "findings": [finding(f, source) for f in exhibit.findings],
     }
 
 

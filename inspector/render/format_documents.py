@@ -65,6 +65,11 @@ def known_format(form: Format, full: bool) -> Document:
 
 def verbs(form: Format) -> list[str]:
     """The commands that work on this format."""
-    offered = {"records": form.records, "show": form.show, "items": form.items, "extract": form.extents}
-    found = [name for name, function in offered.items() if function is not None]
-    return ["scan", *found, *(["repair"] if form.plan is not None else [])]
+    offered: dict[str, object] = {
+        "records": form.records,
+        "show": form.show,
+        "items": form.items,
+        "extract": form.extents,
+    }
+    offered |= {"repair": form.plan, "merge": form.merge, "diff": form.identities}
+    return ["scan", *(name for name, function in offered.items() if function is not None)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspector.capture import Captured
 from inspector.extract import Extraction
 from inspector.format import Edit
 from inspector.patch import Applied
@@ -74,4 +75,19 @@ def applied(done: Applied) -> Document:
         "changes": done.changes,
         "bytes": done.bytes,
         "already": done.already,
+    }
+
+
+def captured(done: Captured, path: str) -> Document:
+    return {
+        "schema": "inspector/capture/1",
+        "tool": TOOL,
+        "source": {"path": path, "size": done.source_size},
+        "format": done.format,
+        "output": {"path": done.output, "size": done.size},
+        "bytes": {"captured": done.read, "not_zero": done.stored},
+        "ranges": done.ranges,
+        "findings_total": done.findings,
+        "patch": {"possible": not done.patch, "why_not": done.patch},
+        "notes": list(done.notes),
     }

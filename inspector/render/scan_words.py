@@ -34,6 +34,12 @@ EVIDENCE_LIMIT = 80  # characters of one value; a document has it whole
 def scan_blocks(report: Report, width: int, utf8: bool, per_rule: int) -> Iterator[Block]:
     """The whole screen of `inspector scan`; at most `per_rule` findings of each rule are spelled out."""
     yield from _head(report)
+    told = report.diagnosis
+    if told and told.sentence and report.damaged:
+        from inspector.render.diagnosis_documents import diagnosis_blocks
+
+        yield para((clean(told.sentence, 600), "strong"), hang=2)
+        yield from diagnosis_blocks(told)
     for words in report.answer.words:
         yield para(words, hang=2)
     ribbon = getattr(report, "ribbon", None)
@@ -66,7 +72,11 @@ def _head(report: Report) -> Iterator[Block]:
     yield para(", ".join(size), indent=2)
     if report.partial:
         yield para(("not fully checked: ", "warn"), report.partial, "; what is said here is a lower bound", indent=2)
-    if report.answer.words:
+    if report.live:
+        from inspector.render.live_words import live_blocks
+
+        yield from live_blocks(report)
+    if report.answer.words or report.diagnosis:
         yield Verbatim(())
 
 
@@ -134,7 +144,9 @@ def finding_blocks(found: Finding) -> Iterator[Block]:
 def _evidence(found: Finding) -> Iterator[str]:
     """Each number with its name; large ones (checksums, offsets) in hexadecimal too."""
     for name, value in found.evidence.items():
-        text = str(value)
+        if value is None or name == "undone":  # not known; said by the cause or the message
+            continue
+        text = f"{value:.2g}" if isinstance(value, float) else str(value)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0xFFFF:
             text = f"{value} (0x{value:x})"
         yield f"{clean(name, 60)} {clean(text, EVIDENCE_LIMIT)}"

@@ -2,107 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from inspector.catalogue import Formats
-
-Schema = dict[str, Any]
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
-
-TEXT: Schema = {"type": "string"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-COUNT_OR_NULL: Schema = {"type": ["integer", "null"], "minimum": 0}
-TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
-TEXTS: Schema = {"type": "array", "items": TEXT}
-CODE: Schema = {"type": "integer", "enum": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130]}
-SHA256: Schema = {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$"}
-
-
-def record(properties: Schema, optional: Sequence[str] = ()) -> Schema:
-    """An object with exactly these properties."""
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def ledger(*names: str, value: Schema = COUNT) -> Schema:
-    return record(dict.fromkeys(names, value))
-
-
-def listed(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def named(name: str) -> Schema:
-    return {"const": f"inspector/{name}/1"}
-
-
-PROOF: Schema = {"enum": ["sealed", "derived", "placed", "none"]}
-TOOL = record({"name": {"const": "inspector"}, "version": TEXT})
-SOURCE = record(
-    {
-        "path": TEXT,
-        "kind": {"enum": ["file", "folder", "device", "stdin", "memory"]},
-        "size": COUNT,
-        "sha256": {**SHA256, "description": "only with --hash"},
-    },
-    optional=("sha256",),
+from inspector.render.schema_terms import (
+    CODE,
+    COUNT,
+    COUNT_OR_NULL,
+    DIAGNOSIS,
+    DRAFT,
+    ENTRY,
+    FAILURE,
+    FINDING,
+    ITEM,
+    LABELS,
+    OUTCOME,
+    PROOF,
+    RULE,
+    SHA256,
+    SOURCE,
+    TEXT,
+    TEXT_OR_NULL,
+    TEXTS,
+    TOOL,
+    Schema,
+    ledger,
+    listed,
+    named,
+    record,
 )
-CAUSE = record(
-    {
-        "name": TEXT,
-        "confidence": {"enum": ["certain", "likely", "possible"]},
-        "because": TEXT,
-    }
-)
-FINDING = record(
-    {
-        "code": TEXT,
-        "rule": TEXT,
-        "severity": {"enum": ["error", "warning", "note"]},
-        "file": {**TEXT_OR_NULL, "description": "member of a folder; start and end are within it"},
-        "start": COUNT_OR_NULL,
-        "end": {**COUNT_OR_NULL, "description": "not included; null where the finding has no bytes"},
-        "message": TEXT,
-        "evidence": {"type": "object"},
-        "cause": CAUSE,
-        "salvage": {"enum": ["kept", "corrected", "lost", None]},
-    }
-)
-OUTCOME = record({"program": TEXT, "release": TEXT, "outcome": TEXT, "message": TEXT})
-ENTRY = record(
-    {"file": TEXT, "start": COUNT, "end": COUNT, "kind": TEXT, "state": TEXT, "fields": {"type": "object"}},
-    optional=("file",),
-)
-FAILURE = record(
-    {
-        "message": TEXT,
-        "hint": TEXT,
-        "tried": listed(record({"format": TEXT, "because": TEXT})),
-    }
-)
-ITEM = record(
-    {
-        "id": TEXT,
-        "kind": TEXT,
-        "parent": TEXT_OR_NULL,
-        "fields": {"type": "object"},
-        "spans": listed(record({"file": TEXT_OR_NULL, "start": COUNT, "end": COUNT})),
-    }
-)
-RULE = {
-    "code": TEXT,
-    "rule": TEXT,
-    "severity": {"enum": ["error", "warning", "note"]},
-    "summary": TEXT,
-    "explanation": TEXT,
-    "loader": TEXT,
-    "advice": TEXT,
-    "source": TEXT,
-}
 
 
 def _scan(formats: Formats) -> Schema:
+    from inspector.render.report_schemas import LOG, MOMENT
+
     done = record(
         {
             "schema": named("scan"),
@@ -110,6 +44,7 @@ def _scan(formats: Formats) -> Schema:
             "source": SOURCE,
             "format": record({"name": TEXT, "layers": TEXTS, "version": TEXT, "because": TEXT}),
             "verdict": {"enum": ["clean", "damaged"]},
+            "diagnosis": {"oneOf": [{"type": "null"}, DIAGNOSIS]},
             "bytes": ledger("total", "frame", "records", "opaque", "free", "gaps"),
             "records": record(
                 {
@@ -126,8 +61,22 @@ def _scan(formats: Formats) -> Schema:
             "next": TEXTS,
             "summary": _summary(formats),
             "partial": {**TEXT, "description": "why the result is a lower bound; empty when it is whole"},
+            "live": {"type": "object", "description": "where the store was in use, or the medium was asked in vain"},
             "exit_code": CODE,
-        }
+            "log": {**LOG, "description": "only with --log"},
+            "timeline": {**listed(MOMENT), "description": "only with --log"},
+            "state": record(
+                {
+                    "read": {"enum": ["whole", "nothing", "new bytes"]},
+                    "from": COUNT,
+                    "to": COUNT,
+                    "whole_read_at": COUNT,
+                }
+            ),
+            "baseline": record({"known": COUNT, "new": COUNT, "gone": COUNT}),
+            "labels": LABELS,
+        },
+        optional=("live", "state", "baseline", "labels", "log", "timeline"),
     )
     # the summary of each format, where it says what is in it
     done["allOf"] = [
@@ -147,7 +96,9 @@ def _scan(formats: Formats) -> Schema:
             "source": record({"path": TEXT}),
             "error": FAILURE,
             "exit_code": CODE,
-        }
+            "labels": LABELS,
+        },
+        optional=("labels",),
     )
     return {"oneOf": [done, failed]}
 
@@ -254,6 +205,24 @@ def _item(_: Formats) -> Schema:
     return {**ITEM, "description": "one line of inspector items --jsonl"}
 
 
+def _watch(_: Formats) -> Schema:
+    """Events may be added; a reader passes over those that it does not know."""
+    return record(
+        {
+            "schema": named("watch"),
+            "event": {**TEXT, "description": "opened, damage, transient, healed, torn, rotated, corrupt-file, end ..."},
+            "time": {**TEXT, "format": "date-time"},
+            "path": TEXT,
+            "start": COUNT_OR_NULL,
+            "end": COUNT_OR_NULL,
+            "message": TEXT,
+            "evidence": {"type": "object", "description": "what is known of it; depends on the event"},
+            "labels": LABELS,
+        },
+        optional=("labels",),
+    ) | {"description": "one line of inspector watch --jsonl"}
+
+
 def _apply(_: Formats) -> Schema:
     return record(
         {
@@ -286,6 +255,12 @@ def _extract(_: Formats) -> Schema:
     )
 
 
+def _carve(_: Formats) -> Schema:
+    from inspector.render.carve_documents import carve_schema
+
+    return carve_schema()
+
+
 def _explain(_: Formats) -> Schema:
     return record({"schema": named("explain"), "tool": TOOL, "format": TEXT, **RULE})
 
@@ -307,6 +282,52 @@ def _formats(_: Formats) -> Schema:
     return record({"schema": named("formats"), "tool": TOOL, "formats": listed(record(form, optional))})
 
 
+def _explain_log(_: Formats) -> Schema:
+    from inspector.render.report_schemas import explain_log
+
+    return explain_log()
+
+
+def _report(formats: Formats) -> Schema:
+    from inspector.render.report_schemas import report
+
+    return report(_scan(formats)["oneOf"][0], _show(formats)["oneOf"][0])
+
+
+def _merge(formats: Formats) -> Schema:
+    from inspector.render.merge_documents import merge_schema  # which stands on this module
+
+    return merge_schema(formats)
+
+
+def _diff(formats: Formats) -> Schema:
+    from inspector.render.diff_documents import diff_schema
+
+    return diff_schema(formats)
+
+
+def _inject(_: Formats) -> Schema:
+    from inspector.render.dev_schemas import INJECT  # which stands on this module
+
+    return INJECT
+
+
+def _selftest(_: Formats) -> Schema:
+    from inspector.render.dev_schemas import SELFTEST
+
+    return SELFTEST
+
+
+def _parcel(name: str) -> Any:
+    def make(formats: Formats) -> Schema:
+        from inspector.render import parcel_schemas
+
+        made: Schema = getattr(parcel_schemas, name)(formats)
+        return made
+
+    return make
+
+
 SCHEMAS: Mapping[str, Any] = {
     "scan": _scan,
     "scans": _scans,
@@ -317,8 +338,18 @@ SCHEMAS: Mapping[str, Any] = {
     "repair": _repair,
     "extract": _extract,
     "apply": _apply,
+    "carve": _carve,
+    "merge": _merge,
+    "diff": _diff,
+    "watch": _watch,
+    "capture": _parcel("capture"),
+    "excerpt": _parcel("excerpt"),
     "explain": _explain,
+    "explain-log": _explain_log,
+    "report": _report,
     "formats": _formats,
+    "inject": _inject,
+    "selftest": _selftest,
 }
 
 

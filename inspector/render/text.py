@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import shlex
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from inspector.sanitize import clean
@@ -65,6 +65,19 @@ class Table:
 
 
 Block = Text | Verbatim | Heading | Table
+
+
+def reworded(blocks: Iterable[Block], word: Callable[[str], str]) -> Iterator[Block]:
+    """The same blocks with each text replaced."""
+    for block in blocks:
+        match block:
+            case Text() | Verbatim():
+                yield replace(block, parts=tuple((word(text), style) for text, style in block.parts))
+            case Heading():
+                yield Heading(word(block.title), word(block.rest))
+            case Table():
+                rows = [tuple((word(text), style) for text, style in one) for one in block.rows]
+                yield replace(block, rows=rows)
 
 
 def para(*parts: str | Part, indent: int = 0, hang: int = 0) -> Text:

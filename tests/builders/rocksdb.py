@@ -84,6 +84,7 @@ class World:
     blobs: dict[int, bytes] = field(default_factory=dict)
     blob_edits: list[edits.BlobFile] = field(default_factory=list)
     log_number: int = 0
+    comparator: str = keys.BYTEWISE
     last_sequence: int = 10_000
     extra: list[Edit] = field(default_factory=list)
 
@@ -98,7 +99,7 @@ class World:
 
     def manifest(self) -> bytes:
         first = Edit(db_id="0a1b2c3d-0000-4000-8000-000000000000")
-        second = Edit(comparator=keys.BYTEWISE, log_number=self.log_number, blobs=self.blob_edits)
+        second = Edit(comparator=self.comparator, log_number=self.log_number, blobs=self.blob_edits)
         files = [Edit(added=[new]) for new in self.listed]
         last = Edit(next_file=100, last_sequence=self.last_sequence, prev_log=0, max_family=0)
         return log_of([edits.encode(e) for e in (first, second, *files, *self.extra, last)])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from random import Random
 
 import msgspec
 import pytest
 
 from inspector import formats
-from inspector.format import Query
+from inspector.errors import RefusedError
+from inspector.format import Extent, Query
 from inspector.inspect import inspect
 from tests.contract.corpus import Case, case_id, cases
 
@@ -70,7 +72,10 @@ def test_items_and_their_extents_point_into_the_source(case: Case) -> None:
             if form.extents is None:
                 continue
             at = 0
-            for extent in form.extents(report.state, item.id):
+            extents: list[Extent] = []
+            with suppress(RefusedError):  # of this item not every byte is here
+                extents = list(form.extents(report.state, item.id))
+            for extent in extents:
                 assert extent.at >= at
                 assert extent.length > 0
                 at = extent.at + extent.length

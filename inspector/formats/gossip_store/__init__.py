@@ -5,21 +5,34 @@ type. There is no index, no padding and no magic: a wrong length desynchronises 
 
 Reading order: versions, layout, structure, walk (and legacy), oddities, check (with evidence, rules), loader,
 signed, known, correction (with vouching, fills), mending, verifying, survey, words, records, items, plan (with
-conversion, placing).
+conversion, placing), merging (with merge_order, healing, merge_facts, merge_owners).
 """
 
 from __future__ import annotations
 
-from inspector.format import Format
+from inspector.catalogue import later
+from inspector.format import Format, Traits
 from inspector.formats.gossip_store.channels import items
+from inspector.formats.gossip_store.follow import follow
+from inspector.formats.gossip_store.kin import kin
 from inspector.formats.gossip_store.layout import KINDS, LAYOUTS
+from inspector.formats.gossip_store.lines import lines
+from inspector.formats.gossip_store.masking import mask
 from inspector.formats.gossip_store.placing import busy
 from inspector.formats.gossip_store.plan import plan
+from inspector.formats.gossip_store.private import PRIVATE
 from inspector.formats.gossip_store.records import records, show
 from inspector.formats.gossip_store.rules import RULES
 from inspector.formats.gossip_store.survey import check
 from inspector.formats.gossip_store.walk import DAMAGED, claim, open_store, walk
 from inspector.formats.gossip_store.words import SCHEMA, answer, compare
+
+
+def _traits() -> Traits:
+    from inspector.formats.gossip_store.units import TRAITS
+
+    return TRAITS
+
 
 FORMAT = Format(
     name="gossip-store",
@@ -34,6 +47,7 @@ FORMAT = Format(
     answer=answer,
     damaged=DAMAGED,
     records=records,
+    lines=lines,
     show=show,
     items=items,
     plan=plan,
@@ -43,5 +57,14 @@ FORMAT = Format(
     brief=("scid", "direction", "alias", "node_id", "satoshis", "uuid", "flags", "node_id_1", "node_id_2", "timestamp"),
     names=("gossip_store", "gossip_store.*", "*.gossip_store"),
     compare=compare,
+    appends=True,
+    follow=follow,
+    merge=later("inspector.formats.gossip_store.merging", "merge"),
+    identities=later("inspector.formats.gossip_store.identities", "identities"),
     schema=SCHEMA,
+    splices=True,
+    kin=kin,
+    mask=mask,
+    private=PRIVATE,
+    traits=_traits,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inspector.finding import Cause
+from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.evidence import Run, longest_run
 from inspector.formats.gossip_store.walk import Store
 from inspector.span import Span
@@ -12,7 +13,11 @@ from inspector.span import Span
 Told = tuple[Cause, dict[str, Any]]
 
 
-def torn() -> Cause:
+def torn(store: Store, span: Span) -> Cause:
+    """An append that stopped, or a file that was cut: from version 15 on a finished record says that it is one."""
+    first = store.source.read(span.start, 1)
+    if first and versions.has_completed(store.version) and first[0] & versions.COMPLETED >> 8:
+        return Cause("truncated", "likely", "COMPLETED is set: the record was whole once, and the file was cut later")
     return Cause("torn-write", "likely", "an append that did not finish: disk full, power cut or a killed process")
 
 

@@ -30,7 +30,7 @@ from inspector.formats.gossip_store.events import EventLog
 from inspector.formats.gossip_store.evidence import body_cause, is_uniform, length_cause, longest_run
 from inspector.formats.gossip_store.layout import KINDS, SEALED_HEADER, kind_name
 from inspector.formats.gossip_store.loader import V24_02, Facts
-from inspector.formats.gossip_store.mending import Mending, channel_lives, of_gap, of_record
+from inspector.formats.gossip_store.mending import Hurt, Mending, channel_lives, of_gap, of_record
 from inspector.formats.gossip_store.rules import BY_SLUG
 from inspector.formats.gossip_store.structure import needs
 from inspector.formats.gossip_store.walk import (
@@ -77,7 +77,7 @@ class Checker:
         self.owners = kernels.GossipOwners()
         self.log = EventLog()
         self.previous_mark = OK
-        self.hurt = False  # whether there is anything that corrections are looked for
+        self.hurt = Hurt()
         self.lost: Counter[str] = Counter()  # live records by kind
         self.lost_bytes = 0  # in which not even records can be counted
         self.live = self.deleted = self.dead_bytes = self.live_bytes = 0
@@ -166,7 +166,8 @@ class Checker:
             self._gap(span)
 
     def _count_loss(self, mark: int, kind: int, flags: int, span: Span) -> None:
-        self.hurt |= mark in DAMAGED or mark == LOST
+        if mark in DAMAGED or mark == LOST:
+            self.hurt.add(mark, span)
         if mark == TORN_BODY or (mark in DAMAGED and not flags & versions.DELETED):
             self.lost[kind_name(kind)] += 1
         elif mark in (LOST, TORN_HEADER):
@@ -226,7 +227,9 @@ class Checker:
         self.fact("torn", span.start)
         if mark == TORN_HEADER:
             text = f"{span.length} bytes are left where a 12-byte record header is due"
-            self.add("truncated-header", span, text, lambda: (torn(), {"left": span.length}), None, "lost")
+            self.add(
+                "truncated-header", span, text, lambda: (torn(self.store, span), {"left": span.length}), None, "lost"
+            )
             return
         head = self.store.source.read(span.start, 12)
         size = versions.header_size(self.store.version)
@@ -234,7 +237,7 @@ class Checker:
         left = span.length - size
         text = f"{kind_name(kind)}: its body needs {claimed} bytes, {left} are left in the file"
         told = {"needed": claimed, "left": left, "type": kind}
-        self.add("truncated-body", span, text, lambda: (torn(), told), None, "lost")
+        self.add("truncated-body", span, text, lambda: (torn(self.store, span), told), None, "lost")
 
     def _second(self, span: Span) -> None:
         value = self.store.source.read(span.start, 1)[0]
@@ -246,7 +249,8 @@ class Checker:
         self.facts.displaced = True
         at = self.store.version_at
         why = Cause("shifted", "certain", f"the version byte and all records stand {at} bytes too far on")
-        if at == 1 and self.store.source.read(0, 1) == b"\0":
+        # in later stores nothing but that old bug is known to leave this
+        if at == 1 and self.store.version <= 9 and self.store.source.read(0, 1) == b"\0":
             why = Cause("software-rule-violation", "likely", "version at offset 1 and zero at 0, as before v0.10.0")
         text = f"the version byte ({self.store.version}) stands at offset {at}, not 0"
         self.add("version-byte-displaced", span, text, lambda: (why, {"version_at": at}), None, "kept")

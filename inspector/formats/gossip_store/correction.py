@@ -24,8 +24,10 @@ from inspector.correct import (
     decide,
     difference,
 )
+from inspector.formats.gossip_store.amounts import AMOUNT, possible
 from inspector.formats.gossip_store.fills import fills
-from inspector.formats.gossip_store.known import Known, chain_of
+from inspector.formats.gossip_store.header_time import right_time
+from inspector.formats.gossip_store.known import Known, chain_of, scid_of
 from inspector.formats.gossip_store.layout import KINDS, SEALED_HEADER
 from inspector.formats.gossip_store.signed import (
     ANNOUNCEMENT,
@@ -44,12 +46,14 @@ from inspector.kernels.plain_structure import structural_lengths
 from inspector.span import Span
 
 HEADER = 12
+PRIVATE_UPDATE = 4102  # an update behind two bytes of length
 LONGEST = HEADER + 0xFFFF
 BURST_BYTES = 2048  # longer messages are not searched for bursts
 SCAN_CHECKS = 20_000  # signatures that bursts may cost a scan: a few seconds
 REPAIR_CHECKS = 2_000_000
 GAP = 1 << 17  # bytes of a stretch that is searched for records whose headers are damaged
 RECORDS = 64  # of one stretch
+GAP_SOLVES = 1500  # records that may be tried in all stretches of one store: some ten seconds
 KEPT = 4096  # corrections remembered between the scan and the repair
 
 
@@ -60,10 +64,12 @@ class Corrector:
     store: Store
     checks: int = SCAN_CHECKS  # signatures that may still be spent on bursts
     skipped: int = 0  # records whose bursts were not searched because of that
+    solves: int = GAP_SOLVES  # records that may still be tried where none can be read
     _known: Known | None = None
     _done: dict[tuple[int, int], Correction] = field(default_factory=dict)
     _last: tuple[bytes, Judgement] = (b"", NOT_SIGNED)
     _asking: bool = False
+    _at: int = -1  # where the record that is being corrected begins
 
     @property
     def known(self) -> Known:
@@ -79,7 +85,7 @@ class Corrector:
             unit = self.store.source.read(span.start, span.length)
             fits = len(unit) == span.length and HEADER + 2 <= span.length <= LONGEST
             skipped = self.skipped
-            found = self.solve(unit) if fits else NONE
+            found = self.solve(unit, at=span.start) if fits else NONE
             if skipped == self.skipped and len(self._done) < KEPT:
                 self._done[key] = found
         return found
@@ -90,6 +96,9 @@ class Corrector:
         A record that nothing undoes is stepped over where the one behind it can be proved.
         """
         if span.length > GAP:
+            return []
+        if self.solves <= 0:
+            self.skipped += 1
             return []
         data = self.store.source.read(span.start, span.length)
         found: list[tuple[Span, Correction]] = []
@@ -110,6 +119,7 @@ class Corrector:
         """(where it ends, correction) of the record at a place of a stretch; a proved one goes before a unique one."""
         best = None
         for length in self._lengths(data, at):
+            self.solves -= 1
             one = self.solve(data[at : at + HEADER + length], deep=False)
             if one.verdict == "sealed":
                 return at + HEADER + length, one
@@ -133,8 +143,18 @@ class Corrector:
         claimed = int.from_bytes(data[at + 2 : at + 4], "big")
         return [n for n in dict.fromkeys((*lengths, claimed, rest)) if 2 <= n <= min(rest, 0xFFFF)]
 
-    def solve(self, unit: bytes, deep: bool = True) -> Correction:
-        """What undoes the damage of one record, header and body; not `deep`: only what costs few signatures."""
+    def solve(self, unit: bytes, deep: bool = True, at: int = -1) -> Correction:
+        """What undoes the damage of one record, header and body; not `deep`: only what costs few signatures.
+
+        `at` is where it begins in the store, -1 if that is not known.
+        """
+        outer, self._at = self._at, at
+        try:
+            return self._solve(unit, deep)
+        finally:
+            self._at = outer  # a record's witness may ask for another record
+
+    def _solve(self, unit: bytes, deep: bool) -> Correction:
         right = unit[:2] + (len(unit) - HEADER).to_bytes(2, "big") + unit[4:]
         length = difference(unit, right)
         word = Word(HEADER, len(unit), 4, "big", seed=8)
@@ -181,12 +201,16 @@ class Corrector:
         verdict = self.judge(body)
         if not verdict.all_hold or not self._plausible(body):
             return NONE
-        time = own_time(body)
-        seed = unit[8:12] if time is None else time.to_bytes(4, "big")
-        right = unit[:4] + bytes(4) + seed + body
+        time, because = own_time(body), "the message has its time"
+        if time is None:
+            time, because = right_time(unit, scid_of(body), self.known)
+        right = unit[:4] + bytes(4) + time.to_bytes(4, "big") + body
         right = right[:4] + word.computed(right).to_bytes(4, "big") + right[8:]
         how = "a damaged header around an authentic message"
-        return Correction("sealed", right, difference(unit, right), how, _signed(verdict), 1, count=1)
+        if not because:  # either of the two may be what is damaged, or both
+            return Correction("unique", right, difference(unit, right), how, tried=1 << 31, count=1)
+        witness = f"{_signed(verdict)}; {because}"
+        return Correction("sealed", right, difference(unit, right), how, witness, 1, count=1)
 
     def _zeroes(self, unit: bytes, word: Word) -> Correction:
         if self.checks <= 0:
@@ -228,6 +252,8 @@ class Corrector:
         if kind not in KINDS:  # a later release's: only that its type and time are left alone speaks for it
             return Testimony(False) if any(8 <= at < HEADER + 2 for at, _ in patch) else SILENT
         time = own_time(body)
+        if kind == AMOUNT and not possible(body):
+            return Testimony(False)
         if not self._plausible(body) or (time is not None and time != SEALED_HEADER.unpack(unit[:HEADER])[3]):
             return Testimony(False)
         if kind in SIGNED:
@@ -239,7 +265,13 @@ class Corrector:
                 return Testimony(True, _signed(verdict))
             if verdict.failed and ("held" in verdict.which or self.known.signs()):
                 return Testimony(False)
-        said = vouch(body, patch, self.known)
+        if kind == PRIVATE_UPDATE:
+            inner = judge(body[4:], self.signer)
+            if inner.all_hold:
+                return Testimony(True, _signed(inner))
+            if inner.failed and self.known.signs():
+                return Testimony(False)
+        said = vouch(body, patch, self.known, self.known.channel_before(self._at))
         return Testimony(True, said) if said else SILENT
 
     def judge(self, body: bytes) -> Judgement:

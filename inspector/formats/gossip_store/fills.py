@@ -72,11 +72,11 @@ def _slots(body: bytes, time: bytes, known: Known) -> Iterator[Slot]:
 def _of_update(body: bytes, time: bytes, known: Known) -> Iterator[Slot]:
     yield 66, 98, _chain(known)
     scid = int.from_bytes(body[98:106], "big")
-    if scid not in known.channels:
-        yield 98, 106, [other.to_bytes(8, "big") for other in known.channels]
+    if not known.announced(scid):
+        yield 98, 106, [other.to_bytes(8, "big") for other in known.channels()]
     yield 106, 110, [time]
     yield 110, 112, [bytes([1, flags]) for flags in range(4)]
-    donors = [known.body(at) for at in known.updates.get(scid, ())]
+    donors = [known.body(at) for at in known.index.updates(scid)]
     for start, end in ((112, 114), (114, 122), (122, 126), (126, 130), (130, 138)):
         if len(body) >= end:
             yield start, end, _fields(donors, start, end)
@@ -85,11 +85,11 @@ def _of_update(body: bytes, time: bytes, known: Known) -> Iterator[Slot]:
 def _of_announcement(body: bytes, known: Known) -> Iterator[Slot]:
     size = len(body) - ANNOUNCED
     yield 258, 260, [size.to_bytes(2, "big")]
-    donors = [known.body(at) for at in known.sound]
+    donors = [known.body(at) for at in known.index.first]
     yield 260, 260 + size, _fields([d for d in donors if kind_of(d) == ANNOUNCEMENT], 260, 260 + size)
     at = 260 + size
     yield at, at + 32, _chain(known)
-    yield at + 32, at + 40, [scid.to_bytes(8, "big") for scid in known.updates if scid not in known.channels]
+    yield at + 32, at + 40, [scid.to_bytes(8, "big") for scid in known.index.unannounced() if scid not in known.learnt]
     for start in (at + 40, at + 73):
         if b"\0\0\0\0" in body[start : start + 33]:
             yield start, start + 33, known.node_ids()

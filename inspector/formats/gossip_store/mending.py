@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from inspector.correct import Correction, flips, told
 from inspector.finding import UNKNOWN_CAUSE, Cause, Salvage
-from inspector.format import Stretch, Wishes
-from inspector.formats.gossip_store.correction import REPAIR_CHECKS, Corrector
+from inspector.format import Wishes
+from inspector.formats.gossip_store.correction import GAP_SOLVES, REPAIR_CHECKS, Corrector
 from inspector.formats.gossip_store.walk import BAD_CHECKSUM, BAD_LENGTH, LOST, Store, walk
 from inspector.overlay import Overlay, Piece
 from inspector.span import Span
+from inspector.undone import evidence, why, written
 
 SURE_CAUSE = 1e-6  # a chance of error below this makes a cause certain, though not a correction
 LOOKED_AT = 1 << 17  # damaged records of one repair: minutes of work, and 60 MiB of corrections
@@ -24,13 +26,6 @@ def corrector(store: Store) -> Corrector:
     """The one corrector of a store: what was found out for the scan is not looked for again by the repair."""
     made: Corrector = store.facts.setdefault("corrector", Corrector(store))
     return made
-
-
-def written(found: Correction, wishes: Wishes) -> bool:
-    """Whether a repair with these wishes writes it."""
-    if wishes.no_correct:
-        return False
-    return found.verdict == "sealed" or (found.verdict == "unique" and "unique" in wishes.accept)
 
 
 def channel_lives(store: Store, at: int) -> bool:
@@ -61,25 +56,6 @@ def of_gap(store: Store, span: Span, before: Cause) -> Mending:
     return before, facts, "lost"
 
 
-def evidence(found: Correction, unit: bytes, base: int) -> dict[str, Any]:
-    """What a finding says of a correction, JSON-ready; {} where nothing was found."""
-    if found.verdict == "none":
-        return {}
-    facts: dict[str, Any] = {"correction": found.verdict, "candidates": found.count, "tried": found.tried}
-    if found.unit:
-        facts |= {"damage": found.how, "undone": told(unit, found.patch, base)}
-        if flips(found.patch) == 1:
-            at, mask = found.patch[0]
-            facts |= {"flip_at": base + at, "flip_bit": mask.bit_length() - 1}
-    elif found.listed:
-        facts["listed"] = ["; ".join(told(unit, patch, base)) for patch in found.listed[:4]]
-    if found.verdict == "sealed":
-        facts["witness"] = found.witness
-    else:
-        facts["chance_of_error"] = found.chance
-    return facts
-
-
 def cause(found: Correction, before: Cause, unit: bytes, base: int) -> Cause:
     """The cause as the correction shows it; what the checksum alone suggested stands where nothing was found."""
     if not found.unit:
@@ -101,11 +77,24 @@ def cause(found: Correction, before: Cause, unit: bytes, base: int) -> Cause:
     return Cause("multi-bit", "likely", found.how) if "burst" in found.how else UNKNOWN_CAUSE
 
 
-def why(found: Correction, unit: bytes, base: int) -> str:
-    """One line for the ledger: what was undone and what vouches for it."""
-    what = "; ".join(told(unit, found.patch, base, 4))
-    proof = found.witness or f"no second witness, 1 in {max(1, round(1 / max(found.chance, 1e-12))):,} by chance"
-    return f"{found.how}: {what} ({proof})"
+@dataclass(slots=True)
+class Hurt:
+    """Damaged records and stretches in the order of the file, as the scan met them; the count is of all."""
+
+    places: array[int] = field(default_factory=lambda: array("Q"))  # mark, start, end of the first `LOOKED_AT`
+    count: int = 0
+
+    def add(self, mark: int, span: Span) -> None:
+        if mark not in _PATCHED and mark != LOST:
+            return
+        self.count += 1
+        if self.count <= LOOKED_AT:
+            self.places.extend((mark, span.start, span.end))
+
+    def __iter__(self) -> Iterator[tuple[int, Span]]:
+        flat = self.places
+        for i in range(0, len(flat), 3):
+            yield flat[i], Span(flat[i + 1], flat[i + 2])
 
 
 @dataclass(slots=True)
@@ -127,7 +116,7 @@ class Mended:
             lines.append(f"{self.beyond:,} damaged records were not looked at: one repair corrects {LOOKED_AT:,}")
         if self.unsearched:
             lines.append(
-                f"{self.unsearched:,} damaged records were not searched for bursts: too many to search them all"
+                f"{self.unsearched:,} damaged places were not searched for every correction: there are too many"
             )
         return lines
 
@@ -135,12 +124,14 @@ class Mended:
 def mend(store: Store, wishes: Wishes) -> Mended:
     """Corrections of every damaged record that these wishes allow to be written."""
     mended = Mended()
-    if wishes.no_correct or not store.facts.get("hurt", True):
+    hurt = _hurt(store)
+    if wishes.no_correct or not hurt.count:
         return mended
     undo = corrector(store)
-    undo.checks, undo.skipped = max(undo.checks, REPAIR_CHECKS), 0
-    for count, (mark, span) in enumerate(_damaged(store)):
-        if count >= LOOKED_AT or len(mended.pieces) >= LOOKED_AT:
+    undo.checks, undo.solves, undo.skipped = max(undo.checks, REPAIR_CHECKS), GAP_SOLVES, 0
+    mended.beyond = hurt.count - len(hurt.places) // 3
+    for mark, span in hurt:
+        if len(mended.pieces) >= LOOKED_AT:
             mended.beyond += 1
         elif mark == LOST:
             for inner, found in undo.gap(span):
@@ -156,18 +147,16 @@ def mend(store: Store, wishes: Wishes) -> Mended:
     return mended
 
 
-def _damaged(store: Store) -> Iterator[tuple[int, Span]]:
+def _hurt(store: Store) -> Hurt:
+    """As the scan met them; in a walk of its own where nobody has scanned this store."""
+    known: Hurt | None = store.facts.get("hurt")
+    if known is not None:
+        return known
+    found = Hurt()
     for stretch in walk(store):
-        marks = stretch.marks.tobytes()
-        if marks.count(0) == len(marks):
-            continue
-        for i, mark in enumerate(marks):
-            if mark in _PATCHED or mark == LOST:
-                yield mark, Span(stretch.starts[i], _end(stretch, i))
-
-
-def _end(stretch: Stretch, i: int) -> int:
-    return stretch.starts[i + 1] if i + 1 < len(stretch) else stretch.end
+        for i in stretch.marked():
+            found.add(stretch.marks[i], stretch.span(i))
+    return found
 
 
 def _piece(store: Store, span: Span, found: Correction) -> Piece:
@@ -178,8 +167,15 @@ def _piece(store: Store, span: Span, found: Correction) -> Piece:
 
 
 def seen_through(store: Store, mended: Mended) -> Store:
-    """The store as it is with the corrections."""
+    """The store as it is with the corrections; what is still damaged has been searched and is not searched again."""
     over = Overlay(store.source, mended.pieces)
     return Store(
-        over, store.wishes, store.size, store.version, store.version_byte, store.version_at, store.start, store.guessed
+        over,
+        replace(store.wishes, no_correct=True),
+        store.size,
+        store.version,
+        store.version_byte,
+        store.version_at,
+        store.start,
+        store.guessed,
     )

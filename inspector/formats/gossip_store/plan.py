@@ -182,9 +182,8 @@ class Planner:
         marks = stretch.marks.tobytes()
         if marks.count(OK) == len(marks):
             return verdicts
-        for i, mark in enumerate(marks):
-            if mark == OK:
-                continue
+        for i in stretch.marked():
+            mark = marks[i]
             kind = kind_name(stretch.kinds[i])
             if mark == SECOND_STORE:
                 verdicts[i] = Verdict("dropped", "version byte of a second store", 0)

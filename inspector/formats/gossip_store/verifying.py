@@ -14,7 +14,7 @@ from typing import Any
 
 from inspector.finding import Cause
 from inspector.format import Stretch
-from inspector.formats.gossip_store.known import CHANNELS, Known
+from inspector.formats.gossip_store.known import Known
 from inspector.formats.gossip_store.layout import kind_name
 from inspector.formats.gossip_store.signed import ANNOUNCEMENT, SIGNED, Judgement, judge
 from inspector.formats.gossip_store.walk import ANCHORED, OK, Store
@@ -66,8 +66,7 @@ class Verifier:
 
     def _announced(self, scid: int, at: int) -> None:
         known = self._known = self._known or Known(self.store)
-        if len(known.channels) < CHANNELS or scid in known.channels:
-            known.channels[scid] = at
+        known.index.announce(scid, at)
 
     def _submit(self) -> None:
         known = self._known or Known(self.store)

@@ -6,7 +6,8 @@ A bit that nothing confirms is not vouched for, and one such bit leaves the whol
 from __future__ import annotations
 
 from inspector.correct import Patch
-from inspector.formats.gossip_store.known import Known, chain_of
+from inspector.formats.gossip_store.amounts import AMOUNT, notices, spoken_for
+from inspector.formats.gossip_store.known import TOMBSTONE, Known, chain_of
 from inspector.formats.gossip_store.layout import kind_name
 from inspector.formats.gossip_store.signed import ANNOUNCEMENT, NODE, SIGNED, UPDATE, kind_of, own_time
 
@@ -14,14 +15,20 @@ HEADER = 12
 _ENDING = (4103, 4106)  # delete_chan and chan_dying name a channel that was announced
 
 
-def vouch(body: bytes, patch: Patch, known: Known) -> str:
+def vouch(body: bytes, patch: Patch, known: Known, scid: int = 0) -> str:
     """What confirms every changed byte, in words; "" where one of them is confirmed by nothing.
 
-    The body is corrected, plausible for its type, and agrees with the header's time where it has one.
+    The body is corrected, plausible for its type, and agrees with the header's time where it has one. `scid` is the
+    channel that the record right before announces.
     """
     reasons: dict[str, None] = {}
-    for at, _ in patch:
-        because = _header(at, body) if at < HEADER + 2 else _byte(body, at - HEADER, known)
+    for at, mask in patch:
+        if 4 <= at < 8:
+            because = _whole(body, known, scid)
+        elif at >= HEADER + 2 and kind_of(body) == AMOUNT:
+            because = notices(body, at - HEADER, mask, scid, known)
+        else:
+            because = _header(at, body) if at < HEADER + 2 else _byte(body, at - HEADER, known)
         if not because:
             return ""
         reasons[because] = None
@@ -36,6 +43,16 @@ def _header(at: int, body: bytes) -> str:
             return "the time is 0, as of all of CLN's own records"
         return "the time is the message's own" if own_time(body) is not None else ""
     return f"the type is {kind_name(kind_of(body))} and fits the length" if at >= HEADER else ""
+
+
+def _whole(body: bytes, known: Known, scid: int) -> str:
+    """What confirms all bytes of a body, so that its checksum follows from them."""
+    kind = kind_of(body)
+    if kind == TOMBSTONE and len(body) == 10:
+        because = _channel(int.from_bytes(body[2:10], "big"), known)
+    else:
+        because = spoken_for(body, scid, known) if kind == AMOUNT else ""
+    return because and f"{because}, and the checksum is that of the message"
 
 
 def _byte(body: bytes, at: int, known: Known) -> str:
@@ -54,7 +71,7 @@ def _byte(body: bytes, at: int, known: Known) -> str:
 
 
 def _channel(scid: int, known: Known) -> str:
-    return "the channel is one that the store announces" if scid in known.channels else ""
+    return "the channel is one that the store announces" if known.announced(scid) else ""
 
 
 def _own_time_bytes(body: bytes) -> range:

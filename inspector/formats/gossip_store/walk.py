@@ -60,7 +60,7 @@ def claim(source: Source, _: object) -> Claim:
     if source.kind == "folder":
         return Claim(0, "a folder; a gossip store is one file")
     size = source.length()
-    named = "gossip_store" in source.label.rsplit("/", 1)[-1]
+    named = "gossip_store" in source.name
     if size == 0:
         return Claim(1, "an empty file with the name of a gossip store") if named else Claim(0, "the file is empty")
     head = source.read(0, 2)

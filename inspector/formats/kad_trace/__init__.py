@@ -9,9 +9,11 @@ state, check (with rules), views, plan.
 
 from __future__ import annotations
 
-from inspector.format import Format
+from inspector.format import Format, Traits
 from inspector.formats.kad_trace.check import check
+from inspector.formats.kad_trace.follow import follow
 from inspector.formats.kad_trace.plan import plan
+from inspector.formats.kad_trace.private import PRIVATE
 from inspector.formats.kad_trace.rules import HISTORY, RULES
 from inspector.formats.kad_trace.state import BAD, KINDS, claim, open_log, walk
 from inspector.formats.kad_trace.views import answer, items, records, show
@@ -62,6 +64,13 @@ SCHEMA = {
     },
 }
 
+
+def _traits() -> Traits:
+    from inspector.formats.kad_trace.units import TRAITS
+
+    return TRAITS
+
+
 FORMAT = Format(
     name="kad-trace",
     title="log with Kademlia bootstraps of a rust-libp2p program (tracing, Substrate, journald, docker; gzip)",
@@ -83,5 +92,10 @@ FORMAT = Format(
     wishes=frozenset({"thresholds", "accept"}),
     brief=("time", "query", "count", "last", "ok", "num_remaining", "bootstrap_step", "text"),
     names=("*.log", "*.log.gz", "*.log.[0-9]*", "*.jsonl"),
+    appends=True,
+    follow=follow,
     schema=SCHEMA,
+    splices=True,
+    private=PRIVATE,
+    traits=_traits,
 )

@@ -208,7 +208,8 @@ def tiles(state: State, block: Block) -> Stretch:
     count, suspects = len(block.starts), block.suspects()
     if not suspects:
         roles, marks = array("B", bytes([UNIT])) * count, array("B", bytes(count))
-        return Stretch(block.at, block.end, block.starts, roles, array("H", [KIND_LINE]) * count, marks)
+        kinds = array("H", [KIND_LINE]) * count
+        return Stretch(block.at, block.end, block.starts, roles, kinds, marks, counts={KIND_LINE: count})
     starts, roles, kinds, marks = array("Q"), array("B"), array("H"), array("B")
     for index in range(count):
         start, end = block.bounds(index)

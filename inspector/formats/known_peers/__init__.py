@@ -4,15 +4,17 @@
     payload (v3) = cache_size u32 | timestamp u64 | compact n | n * (peer id, addresses with a failure time)
 
 Reading order: scale, identity, multiaddr (the bytes), payload, slots, place (where and in which state),
-loader (what the node does), state, check, plan, views.
+loader (what the node does), state, check, plan, merging, views.
 """
 
 from __future__ import annotations
 
-from inspector.format import Format
+from inspector.catalogue import later
+from inspector.format import Format, Traits
 from inspector.formats.known_peers.check import check
 from inspector.formats.known_peers.layout import LAYOUTS
 from inspector.formats.known_peers.plan import plan
+from inspector.formats.known_peers.private import PRIVATE
 from inspector.formats.known_peers.rules import RULES
 from inspector.formats.known_peers.state import BAD, KINDS, claim, open_state, walk
 from inspector.formats.known_peers.views import answer, items, records, show
@@ -61,6 +63,13 @@ SCHEMA = {
     },
 }
 
+
+def _traits() -> Traits:
+    from inspector.formats.known_peers.units import TRAITS
+
+    return TRAITS
+
+
 FORMAT = Format(
     name="known-peers",
     title="known_addresses.bin of a Subspace node or farmer",
@@ -77,9 +86,13 @@ FORMAT = Format(
     show=show,
     items=items,
     plan=plan,
+    merge=later("inspector.formats.known_peers.merging", "merge"),
+    identities=later("inspector.formats.known_peers.merging", "identities"),
     filters=frozenset({"kinds", "damaged", "start", "end"}),
     wishes=frozenset({"at", "accept", "touch"}),
     brief=("slot", "peer", "problem", "timestamp", "peers"),
     names=("known_addresses.bin", "known_addresses*.bin"),
     schema=SCHEMA,
+    private=PRIVATE,
+    traits=_traits,
 )

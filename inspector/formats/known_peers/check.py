@@ -51,7 +51,10 @@ def _length(state: State) -> Finding:
     size, right = state.geometry.size, 2 * state.geometry.room
     message = f"the file has {size} bytes, {right} are right ({state.geometry.because})"
     evidence = {"stored": size, "computed": right, "half": state.geometry.half, "slot": state.geometry.room}
-    if size < right:
+    moved = next((s for s in state.slots if s.verdict == "misplaced" and _by(state, s) == size - right), None)
+    if moved:
+        cause = Cause("shifted", "certain", f"a sealed slot lies as many bytes from its place: {size - right:+,}")
+    elif size < right:
         cause = Cause("truncated", "likely", f"{right - size} bytes are missing at the end or inside")
     else:
         cause = Cause("unknown", "possible", f"{size - right} bytes are too many")
@@ -92,6 +95,11 @@ def _slot(state: State, slot: Slot) -> Finding:
     return Finding(RULE_OF[slot.verdict], span, message, evidence, _cause(state, slot), salvage, severity)
 
 
+def _by(state: State, slot: Slot) -> int:
+    """How far a slot lies from its place."""
+    return slot.offset - slot.index * state.geometry.room
+
+
 def _same_list(slot: Slot, twin: Slot) -> bool:
     return slot.computed == twin.computed  # the digest of what lies there, whatever the stored one says
 
@@ -107,16 +115,37 @@ def _cause(state: State, slot: Slot) -> Cause:
         case "misplaced":
             if state.geometry.right_length:
                 return Cause("shifted", "certain", "the digest holds at another offset")
+            if _by(state, slot) == state.geometry.size - 2 * state.geometry.room:
+                return Cause(
+                    "shifted", "certain", f"it lies {_by(state, slot):+,} bytes from its place, as the file is"
+                )
             return Cause("unknown", "possible", "the length of the file changed, and with it the half")
     zero = _zeroed(state, slot)
     if zero:
         return zero
     if slot.verdict == "torn" and slot.torn_at is not None:
+        whole = len(slot.payload.peers) >= slot.payload.declared
+        if whole or (not _at_page(slot) and abs(_entries(state, slot) - slot.payload.declared) <= 1):
+            return UNKNOWN_CAUSE  # all of its entries are here: no older list shows through
         newer = all(slot.payload.timestamp >= s.payload.timestamp for s in state.slots if s.sealed)
         if newer:
             return Cause("torn-write", "likely", "its head is newer than the other slot and its tail is not its own")
         return Cause("torn-write", "possible", "the list stops in the middle")
     return UNKNOWN_CAUSE
+
+
+def _at_page(slot: Slot) -> bool:
+    """Whether a page begins between the last entry that decodes and the first byte that does not."""
+    assert slot.torn_at is not None
+    last = slot.payload.peers[-1].start if slot.payload.peers else slot.offset
+    return slot.torn_at // PAGE * PAGE > last
+
+
+def _entries(state: State, slot: Slot) -> int:
+    """Entries of the slot before and behind the byte at which its list breaks off, and the broken one."""
+    assert slot.torn_at is not None
+    end = slot.offset + slot.room
+    return len(slot.payload.peers) + 1 + sum(slot.torn_at <= peer.start < end for peer in state.carved)
 
 
 def _zeroed(state: State, slot: Slot) -> Cause | None:

@@ -5,13 +5,24 @@ The proof is the digest itself: 256 bits that match by chance once in 2^256 trie
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from blake3 import blake3
 
-from inspector.formats.known_peers.payload import DIGEST, Generation, Payload, head_length, parse_payload, read_peers
-from inspector.formats.known_peers.scale import Malformed
+from inspector.correct import SILENT, Candidate, decide
+from inspector.formats.known_peers.payload import (
+    DIGEST,
+    Address,
+    Generation,
+    Payload,
+    head_length,
+    parse_payload,
+    read_peers,
+)
+from inspector.formats.known_peers.scale import Malformed, write_compact
 from inspector.formats.known_peers.slots import is_sealed
+from inspector.trial import flipped, stored_flip
 
 MAX_PAYLOAD = 16 << 10  # trials grow with the square of the payload: 16 KiB take about a second
 MAX_WORK = 1 << 20  # bytes decoded in all trials of lengths
@@ -31,53 +42,64 @@ class Flip:
 def one_flip(buf: bytes, generation: Generation) -> Flip | None:
     """The single bit whose change makes the slot at the start of `buf` verify, or None."""
     payload = parse_payload(buf, 0, len(buf), generation)
-    if payload.error is None and payload.end + DIGEST <= len(buf):
-        return _in_content(buf, payload)
-    if payload.end > MAX_PAYLOAD:
+    if payload.end > MAX_PAYLOAD and payload.error is not None:
         return None
-    return _in_structure(buf, payload)
+    found = decide(buf, _candidates(buf, payload), lambda *_: SILENT, 8 * len(buf), 8 * DIGEST)
+    if found.verdict != "sealed":
+        return None
+    ((at, mask),) = found.patch
+    read = parse_payload(found.unit, 0, len(buf), generation)
+    return Flip(at, mask.bit_length() - 1, read, found.unit[: read.end + DIGEST])
 
 
-def _in_content(buf: bytes, payload: Payload) -> Flip | None:
+def _candidates(buf: bytes, payload: Payload) -> Iterator[Candidate]:
+    """Single flips after which the slot verifies: of the stored digest, of what it covers, of counts and lengths."""
     end = payload.end
-    stored = buf[end : end + DIGEST]
-    differ = int.from_bytes(blake3(buf[:end]).digest(), "little") ^ int.from_bytes(stored, "little")
-    if differ.bit_count() == 1:
-        place = differ.bit_length() - 1
-        return _fixed(buf, end + place // 8, place % 8, payload)
-    if end > MAX_PAYLOAD:
-        return None
-    trial = bytearray(buf[:end])
-    for at in range(end):
-        for bit in range(8):
-            trial[at] ^= 1 << bit
-            if blake3(trial).digest() == stored:
-                return _fixed(buf, at, bit, payload)
-            trial[at] ^= 1 << bit
-    return _in_structure(buf, payload)  # a flipped length may still decode, with another end
+    if payload.error is None and end + DIGEST <= len(buf):
+        stored = buf[end : end + DIGEST]
+        yield from stored_flip(stored, blake3(buf[:end]).digest(), end)
+        if end > MAX_PAYLOAD:
+            return
+        yield from flipped(buf[:end], lambda trial: blake3(trial).digest() == stored)
+    yield from _in_structure(buf, payload)  # a flipped length may still decode, with another end
 
 
-def _in_structure(buf: bytes, payload: Payload) -> Flip | None:
-    """Bits of counts, lengths and flags: those of the last entries that decoded, and of the number of peers."""
+def _in_structure(buf: bytes, payload: Payload) -> Iterator[Candidate]:
+    """Bits of counts, lengths and flags: of the last entries that decoded, the number of peers, then all others."""
     head = head_length(payload.generation)
     stop = min((payload.error.at if payload.error else payload.end) + 2, len(buf), MAX_PAYLOAD)
     resume = max(0, len(payload.peers) - NEAR)
     begin = payload.peers[resume].start if payload.peers else head
+    near = (*range(stop - 1, max(begin, head) - 1, -1), *range(head, min(head + 2, len(buf))))
+    places = [(at, resume if at >= begin and payload.peers else 0) for at in near]
     work = 0
-    for at in (*range(stop - 1, max(begin, head) - 1, -1), *range(head, min(head + 2, len(buf)))):
-        from_entry = resume if at >= begin and payload.peers else 0
+    for at, from_entry in (*places, *_framing(payload, resume)):
         for bit in range(8):
             if work > MAX_WORK:
-                return None
-            found, cost = _try(buf, at, bit, payload, from_entry)
+                return
+            verifies, cost = _try(buf, at, bit, payload, from_entry)
             work += cost
-            if found:
-                return found
-    return None
+            if verifies:
+                yield Candidate(((at, 1 << bit),), "one flipped bit")
 
 
-def _try(buf: bytes, at: int, bit: int, payload: Payload, resume: int) -> tuple[Flip | None, int]:
-    """The slot with that bit changed, if it then verifies, and the bytes that were decoded to know it.
+def _framing(payload: Payload, count: int) -> Iterator[tuple[int, int]]:
+    """Bytes of counts, lengths and flags in the first `count` entries, the last entry first: (byte, entry)."""
+    for number in range(count - 1, -1, -1):
+        peer = payload.peers[number]
+        at = peer.start
+        for part in (peer.raw, None, *peer.addresses):
+            size = len(peer.addresses) if part is None else len(part.raw if isinstance(part, Address) else part)
+            width = len(write_compact(size))
+            yield from ((at + k, number) for k in range(width))
+            at += width + (size if part is not None else 0)
+            if isinstance(part, Address):
+                yield at, number
+                at += 9 if part.failed is not None else 1
+
+
+def _try(buf: bytes, at: int, bit: int, payload: Payload, resume: int) -> tuple[bool, int]:
+    """Whether the slot verifies with that bit changed, and the bytes that were decoded to know it.
 
     Entries before number `resume` are not read again.
     """
@@ -90,10 +112,9 @@ def _try(buf: bytes, at: int, bit: int, payload: Payload, resume: int) -> tuple[
         end, whole = _decodes(mended, start, payload.declared - resume)
         cost = end - start
         if not whole or (payload.error is None and end == payload.end):
-            return None, cost  # does not decode, or to an end that was tried already
+            return False, cost  # does not decode, or to an end that was tried already
     read = parse_payload(mended, 0, len(mended), payload.generation)
-    cost += read.length
-    return (Flip(at, bit, read, mended[: read.end + DIGEST]) if is_sealed(mended, read) else None), cost
+    return is_sealed(mended, read), cost + read.length
 
 
 def _decodes(mended: bytes, start: int, count: int) -> tuple[int, bool]:
@@ -104,10 +125,3 @@ def _decodes(mended: bytes, start: int, count: int) -> tuple[int, bool]:
             return max(end, peer.at), False
         end = peer.end
     return end, True
-
-
-def _fixed(buf: bytes, at: int, bit: int, payload: Payload) -> Flip:
-    mended = bytearray(buf[: payload.end + DIGEST])
-    mended[at] ^= 1 << bit
-    data = bytes(mended)
-    return Flip(at, bit, parse_payload(data, 0, len(data), payload.generation), data)

@@ -85,6 +85,8 @@ def _hunted(read: Read, slot: Slot, other: Slot, size: int) -> Slot:
     for found in hunt(read, size):
         if found.offset in taken or found.offset == slot.offset:
             continue
+        if not other.sealed and abs(found.offset - other.offset) < abs(found.offset - slot.offset):
+            continue  # it is the other one, which is looked for as well
         why = f"it lies {found.offset - slot.offset:+d} bytes from its place"
         return replace(found, index=slot.index, room=slot.room, verdict="misplaced", why=why)
     return slot

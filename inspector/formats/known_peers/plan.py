@@ -48,9 +48,9 @@ def plan(state: State, wishes: Wishes) -> Plan:
     accepted = "unsealed" in wishes.accept
     if not wrong and not wishes.touch:
         whole = [Edit("kept", Span(0, size), units=sum(s.sealed for s in state.slots))] if size else []
-        return Plan(whole, size, notes=["nothing is wrong: a copy"], after=_after)
+        return Plan(whole, size, notes=["nothing is wrong: a copy"], after=after)
     chosen = compose(state, wishes, accepted)
-    made, notes = _build(chosen, state.geometry) if chosen else (b"", [])
+    made, notes = build_list(chosen, state.geometry) if chosen else (b"", [])
     if chosen and not wishes.touch:
         notes.append(
             f"the list keeps its time of writing ({chosen.timestamp}): a node since 2024-05-30 ignores it more than "
@@ -59,7 +59,7 @@ def plan(state: State, wishes: Wishes) -> Plan:
     if chosen is None:
         notes.append("there is no list to save: the output is the empty file a node begins with")
     edits = _edits(state, chosen, made)
-    return Plan(edits, 2 * state.geometry.room, size=2 * state.geometry.room, notes=notes, after=_after)
+    return Plan(edits, 2 * state.geometry.room, size=2 * state.geometry.room, notes=notes, after=after)
 
 
 def compose(state: State, wishes: Wishes, accepted: bool) -> List | None:
@@ -83,7 +83,7 @@ def compose(state: State, wishes: Wishes, accepted: bool) -> List | None:
     if base and base[0].payload.cache_size and slot_length(base[0].payload.cache_size) == state.geometry.room:
         cache_size = base[0].payload.cache_size
     peers = limited(gathered, cache_size)
-    timestamp = base[2] if base else max((_plausible(s.payload.timestamp) for s in loose), default=0)
+    timestamp = base[2] if base else max((plausible(s.payload.timestamp) for s in loose), default=0)
     if wishes.touch:
         timestamp = wishes.at if wishes.at is not None else int(time.time())
     used = frozenset(s.index for s in loose) | ({base[0].index} if base else frozenset())
@@ -111,11 +111,11 @@ def _contents(peers: Iterable[Peer]) -> list[tuple[bytes, tuple[Address, ...]]]:
     return [(p.raw, p.addresses) for p in peers]
 
 
-def _plausible(timestamp: int) -> int:
+def plausible(timestamp: int) -> int:
     return timestamp if EARLIEST < timestamp < LATEST else 0
 
 
-def _build(chosen: List, geometry: Geometry) -> tuple[bytes, list[str]]:
+def build_list(chosen: List, geometry: Geometry) -> tuple[bytes, list[str]]:
     """Payload and digest; peers at the end are left out when a full list is longer than its slot."""
     peers = list(chosen.peers)
     notes: list[str] = []
@@ -176,7 +176,7 @@ def _slack(state: State, start: int, end: int, used: int) -> Iterator[Edit]:
         yield Edit("kept", Span(cut, end), at=cut)
 
 
-def _after(source: str, output: str) -> tuple[str, ...]:
+def after(source: str, output: str) -> tuple[str, ...]:
     return (
         "stop the node (or the farmer)",
         f"cp -p {source} {source}.before   # the way back",

@@ -62,7 +62,7 @@ def claim(source: Source, _: object) -> Claim:
     if source.kind == "folder" or source.member("") is None:
         return Claim(0, "not a single file")
     size = source.length()
-    name = (source.path.name if source.path else source.label).rsplit("/", 1)[-1]
+    name = source.name
     named = name.startswith("known_addresses")
     if size > 2 * MAX_SLOT + (1 << 20) and not named:
         return Claim(0, "larger than any list of known peers")

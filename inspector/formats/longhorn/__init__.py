@@ -14,6 +14,7 @@ from inspector.finding import Severity, Tally
 from inspector.format import Extent, Format, Item, Plan, Wishes
 from inspector.formats.longhorn.answer import SCHEMA, answer
 from inspector.formats.longhorn.check import check
+from inspector.formats.longhorn.private import PRIVATE
 from inspector.formats.longhorn.rules import RULES, STANDING
 from inspector.formats.longhorn.state import State, claim, open_replicas
 from inspector.formats.spdk_blobstore import FORMAT as STORE
@@ -75,4 +76,5 @@ FORMAT = Format(
     wishes=frozenset({"against"}),
     standing=STANDING,
     schema=SCHEMA,
+    private=PRIVATE,
 )

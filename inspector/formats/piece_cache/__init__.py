@@ -1,16 +1,18 @@
 """`piece_cache.bin` of a Subspace farmer: elements of 1,048,712 bytes, each a piece and its BLAKE3 digest.
 
 Element i lies at i * 1,048,712; all zero is empty. The commitments inside a piece are not verified: that needs the
-trusted setup of the chain. Reading order: layout, elements, views (with rules).
+trusted setup of the chain. Reading order: layout, elements, views (with rules), merging.
 """
 
 from __future__ import annotations
 
-from inspector.format import Format
+from inspector.catalogue import later
+from inspector.format import Format, Traits
 from inspector.formats.piece_cache.elements import BAD, KINDS, claim, open_cache, walk
 from inspector.formats.piece_cache.layout import LAYOUTS
 from inspector.formats.piece_cache.rules import RULES
 from inspector.formats.piece_cache.views import answer, check, items, plan, records, show
+from inspector.private import Private
 
 _COUNT = {"type": "integer"}
 SCHEMA = {
@@ -25,6 +27,13 @@ SCHEMA = {
         "bad_elements": {"type": "array", "items": _COUNT},
     },
 }
+
+
+def _traits() -> Traits:
+    from inspector.formats.piece_cache.units import TRAITS
+
+    return TRAITS
+
 
 FORMAT = Format(
     name="piece-cache",
@@ -42,9 +51,14 @@ FORMAT = Format(
     show=show,
     items=items,
     plan=plan,
+    merge=later("inspector.formats.piece_cache.merging", "merge"),
+    identities=later("inspector.formats.piece_cache.merging", "identities"),
     filters=frozenset({"kinds", "damaged", "start", "end"}),
     wishes=frozenset(),
     brief=("element", "piece_index"),
     names=("piece_cache.bin",),
     schema=SCHEMA,
+    splices=True,
+    private=Private(files=("piece_cache.bin",)),  # pieces of the chain, which is public
+    traits=_traits,
 )

@@ -38,7 +38,7 @@ class State:
 def claim(source: Source, _: object) -> Claim:
     if source.kind == "folder" or source.member("") is None:
         return Claim(0, "not a single file")
-    name = (source.path.name if source.path else source.label).rsplit("/", 1)[-1]
+    name = source.name
     named = name.startswith("piece_cache")
     size = source.length()
     if not named and (size < ELEMENT or size % ELEMENT):

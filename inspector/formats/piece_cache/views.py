@@ -100,7 +100,7 @@ def plan(state: State, _: Wishes) -> Plan:
     """Good and empty elements stay; bad ones become empty, as the farmer leaves what it does not have."""
     size = state.source.length()
     whole = -(-size // ELEMENT) * ELEMENT
-    return Plan(_edits(state), whole, size=whole, notes=[], after=_after)
+    return Plan(_edits(state), whole, size=whole, notes=[], after=after)
 
 
 def _edits(state: State) -> Iterator[Edit]:
@@ -115,7 +115,7 @@ def _edits(state: State) -> Iterator[Edit]:
         yield Edit("lost", Span(size - size % ELEMENT, size), why="a part of an element: left empty")
 
 
-def _after(source: str, output: str) -> tuple[str, ...]:
+def after(source: str, output: str) -> tuple[str, ...]:
     return (
         "stop the farmer",
         f"mv {source} {source}.before   # the way back; it can be deleted, the cache is fetched again",

@@ -147,9 +147,14 @@ class IndexShape:
 
 def index_entries(data: bytes, shape: IndexShape) -> Iterator[tuple[bytes, Handle]]:
     """Separator keys and the handles of the blocks that they close, one by one: an index may be large."""
+    return ((key, handle) for _, key, handle in index_steps(data, shape))
+
+
+def index_steps(data: bytes, shape: IndexShape) -> Iterator[tuple[int, bytes, Handle]]:
+    """Where each entry of an index begins, its key and its handle."""
     if not shape.delta:
-        for key, value in entries(data):
-            yield key, _whole_value(value, shape)
+        for key, start, value_at, value_end, _ in places(data):
+            yield start, key, _whole_value(data[value_at:value_end], shape)
         return
     parts = frame(data)
     if parts.values is not None:
@@ -157,6 +162,7 @@ def index_entries(data: bytes, shape: IndexShape) -> Iterator[tuple[bytes, Handl
     key, at, end = b"", 0, parts.end
     previous = Handle(0, 0)
     while at < end:
+        start = at
         shared, at = varint(data, at, end, 32)
         unshared, at = varint(data, at, end, 32)
         if shared > len(key) or unshared > end - at:
@@ -173,7 +179,7 @@ def index_entries(data: bytes, shape: IndexShape) -> Iterator[tuple[bytes, Handl
             previous, at = read_handle(data, at, end)
         if shape.first_key:
             _, at = prefixed(data, at, end)
-        yield key, previous
+        yield start, key, previous
 
 
 def _whole_value(value: bytes, shape: IndexShape) -> Handle:

@@ -5,7 +5,8 @@ beginning is searched for. A false block needs a 32-bit checksum to hold by chan
 at a known beginning (2^-28 per KiB), and key order is looked at afterwards.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,6 +14,7 @@ from inspector.formats.rocksdb import checksums, codecs, ends
 from inspector.formats.rocksdb.block import entries
 from inspector.formats.rocksdb.coding import MalformedError, u32, varint
 from inspector.formats.rocksdb.footer import TRAILER
+from inspector.kernels.rocksdb import FOUND_TYPES, chain, find_block
 
 Read = Callable[[int, int], bytes]
 ALL_TYPES: Final = frozenset({0, 1, 2, 3, 4, 5, 7})
@@ -76,6 +78,11 @@ class Carver:
         """Blocks and the gaps between them, tiling the region."""
         at = self.start
         while at < self.end:
+            for chained in self._chain(at):
+                yield chained
+                at = chained.end
+            if at >= self.end:
+                return
             self._expect(at)
             usual = self._usual()
             if found := self._block(at, usual) or (usual != self.context.types and self._block(at, self.context.types)):
@@ -86,6 +93,27 @@ class Carver:
             gap_end = after.offset if after else self.end
             yield from self._raw(at, gap_end)
             at = gap_end
+
+    def _chain(self, at: int) -> Iterator[Found]:
+        """Blocks one after another from `at` on, as far as the window goes and all is well."""
+        context = self.context
+        if context.base is None or context.checksum == checksums.NONE:
+            return
+        types = sum(1 << kind for kind in self._usual())
+        while at < self.end:
+            self._fill(at)
+            self.meter.call()
+            offsets, sizes, kinds, stop = chain(
+                self._buf, self._base, at - self._base, context.checksum, context.base, types, context.sized
+            )
+            for offset, size, kind in zip(offsets, sizes, kinds, strict=True):
+                yield Found(offset, offset + size + TRAILER, size, kind)
+            if not sizes:
+                return
+            for kind, count in Counter(kinds).items():
+                self._seen[kind] = self._seen.get(kind, 0) + count
+            self._largest = max(self._largest, *sizes)
+            at = self._base + stop
 
     def _usual(self) -> frozenset[int]:
         """The types worth a try first: a table names one codec, and stores plainly what does not shrink."""
@@ -177,12 +205,15 @@ class Carver:
         sized = self.context.sized
         leveldb = self.context.version < 0  # there 2 means zstd, and no codec carries a size
         kinds = {2: codecs.ZSTD} if leveldb else {}
-        tries = [(ends.starts(kinds.get(min(g), min(g)), sized), g) for g in _GROUPS if g & types]
+        quick = self._quick(types)
+        tries = [(ends.starts(kinds.get(min(g), min(g)), sized), g & types) for g in _GROUPS if g & types - quick]
         largest = max(_REACH, 4 * self._largest)
         pos = at + 1
         while pos < self.end and self.meter.left > 0:
             self._fill(pos, _STEP + WINDOW // 2)
             base, stop, best = self._base, min(pos + _STEP, self.end), None
+            if quick and (best := self._find(pos - base, stop - base, quick, largest)):
+                stop = best.offset
             for pattern, group in tries:
                 for match in pattern.finditer(self._buf, pos - base, stop - base):
                     if found := self._block(base + match.start(), group & types, largest):
@@ -194,6 +225,35 @@ class Carver:
                 return best
             pos = stop
         return None
+
+    def _quick(self, types: frozenset[int]) -> frozenset[int]:
+        """Compression types that the compiled search finds in this table."""
+        context = self.context
+        if context.base is None or context.checksum == checksums.NONE:
+            return frozenset()
+        return frozenset(kind for kind in types if FOUND_TYPES >> kind & 1 and (context.sized or kind < codecs.ZLIB))
+
+    def _find(self, at: int, until: int, types: Set[int], largest: int) -> Found | None:
+        """The nearest block that begins in this part of the buffer, for the types that the compiled search knows."""
+        context, mask = self.context, sum(1 << kind for kind in types)
+        found, self.meter.left = find_block(
+            self._buf,
+            self._base,
+            at,
+            max(at, min(until, len(self._buf))),
+            context.checksum,
+            context.base or 0,
+            mask,
+            context.sized,
+            largest,
+            self.meter.left,
+        )
+        if found is None:
+            return None
+        offset, size, kind = found
+        self._largest = max(self._largest, size)
+        self._seen[kind] = self._seen.get(kind, 0) + 1
+        return Found(offset, offset + size + TRAILER, size, kind)
 
     def _raw(self, start: int, end: int) -> Iterator[Found]:
         """The bytes before the next block: one raw block, a gap and then one, or a gap."""

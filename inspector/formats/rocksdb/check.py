@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from inspector.finding import Cause, Evidence, Finding, Salvage, Severity, Tally
 from inspector.format import Stretch
-from inspector.formats.rocksdb import cause, checksums, kinds
+from inspector.formats.rocksdb import cause, checksums, kinds, mending
 from inspector.formats.rocksdb.database import Database
-from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
+from inspector.formats.rocksdb.facts import MAX_DAMAGE, BlobFacts, LogFacts, Mark, TableFacts, lost_range, marks_of
 from inspector.formats.rocksdb.rules import BY_CODE
-from inspector.formats.rocksdb.table import Table, separators
+from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.whole import check_whole
 from inspector.span import Span
 
@@ -51,32 +50,18 @@ _MANIFEST_RULES: Final = {
     kinds.RELENGTH: "RDB024",
     kinds.UNCHECKED: "RDB035",
 }
-_LOST: Final = frozenset({"RDB001", "RDB002", "RDB007", "RDB008", "RDB009", "RDB020", "RDB021", "RDB023"})
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One tile that is not sound."""
-
-    span: Span
-    kind: int
-    mark: int
-    stored: int
-    computed: int
+_LOST: Final = frozenset({"RDB001", "RDB002", "RDB007", "RDB008", "RDB009", "RDB020", "RDB021", "RDB023",
+                          "RDB030", "RDB038"})  # fmt: skip
 
 
 def check(db: Database, stretches: Iterable[Stretch], tally: Tally) -> None:
     """Findings of every tile with a mark, then of every member, then of the whole."""
     for stretch in stretches:
-        if not stretch.marks.tobytes().strip(b"\0"):
-            continue
-        stored, computed = stretch.columns.get("stored"), stretch.columns.get("computed")
-        for i, mark in enumerate(stretch.marks):
-            if mark:
-                end = stretch.starts[i + 1] if i + 1 < len(stretch) else stretch.end
-                span = Span(stretch.starts[i], end, stretch.member)
-                sums = (stored[i], computed[i]) if stored is not None and computed is not None else (0, 0)
-                _judge(db, Mark(span, stretch.kinds[i], mark, *sums), tally)
+        for mark in marks_of(stretch):
+            db.damage_count += 1
+            if len(db.damage) < MAX_DAMAGE:
+                db.damage.append(mark)
+            _judge(db, mark, tally)
     for member, facts in db.facts.items():
         if isinstance(facts, TableFacts):
             _table(db, member, facts, tally)
@@ -137,9 +122,14 @@ def _finding(db: Database, mark: Mark, code: str, severity: Severity | None) -> 
         evidence |= {"stored": mark.stored, "computed": mark.computed}
     message = _message(db, mark, code, evidence)
     salvage: Salvage = "lost" if code in _LOST else "corrected" if mark.mark == kinds.RELENGTH else "kept"
-    if code == "RDB030" or code == "RDB038":
-        salvage = "lost"
-    return Finding(BY_CODE[code], mark.span, message, evidence, _cause(db, mark), salvage, severity)
+    why = _cause(db, mark)
+    if undone := mending.of_mark(db, mark, why):
+        why, more, corrected = undone
+        evidence |= more
+        if corrected:
+            salvage = "corrected"
+            message += f"; a repair undoes it: {more['undone'][0]}"
+    return Finding(BY_CODE[code], mark.span, message, evidence, why, salvage, severity)
 
 
 def _message(db: Database, mark: Mark, code: str, evidence: dict[str, Any]) -> str:
@@ -153,19 +143,6 @@ def _message(db: Database, mark: Mark, code: str, evidence: dict[str, Any]) -> s
     if isinstance(facts, LogFacts) and span.start in facts.why:
         return f"{what}: {facts.why[span.start]}"
     return f"{what} of {span.length} bytes: {kinds.MARK_NAMES[mark.mark]}"
-
-
-def lost_range(table: Table, facts: TableFacts, span: Span) -> tuple[bytes | None, bytes | None]:
-    """User keys between which a lost block's entries lay: after the last good key, up to the index separator."""
-    low = facts.lost.get(span.start)
-    high = None
-    for key, handle in separators(table):
-        if handle.offset == span.start:
-            high = key if table.shape.user_keys else key[:-8]
-            break
-        if handle.offset > span.start:
-            break
-    return (low[:-8] if low else None), high
 
 
 def show_key(key: bytes | None) -> str:

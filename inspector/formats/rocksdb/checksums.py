@@ -33,10 +33,15 @@ def masked_crc(data: bytes | memoryview) -> int:
     return mask(crc32c(data))
 
 
+def folded(last: int) -> int:
+    """What the byte that XXH3 leaves out, a block's compression type, adds to its checksum."""
+    return last * _LAST_BYTE_PRIME & _M32
+
+
 def block_checksum(kind: int, body: bytes | memoryview) -> int:
     """The checksum of a block's payload and the type byte after it, as one buffer."""
     if kind == XXH3:
-        return xxhash.xxh3_64_intdigest(body[:-1]) & _M32 ^ body[-1] * _LAST_BYTE_PRIME & _M32
+        return xxhash.xxh3_64_intdigest(body[:-1]) & _M32 ^ folded(body[-1])
     if kind == CRC32C:
         return mask(crc32c(body))
     if kind == XXHASH:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from inspector.errors import UsageError
 from inspector.format import Claim, State, Wishes
-from inspector.formats.rocksdb import batch, blob, names, table, version
+from inspector.formats.rocksdb import batch, blob, names, opening, table, version
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, open_database, sniff
 from inspector.formats.rocksdb.footer import SIZE, decode
@@ -40,7 +41,7 @@ def claim(source: Source, lower: State | None) -> Claim:
 
 def _claim_file(source: Source) -> Claim:
     size = source.length("")
-    name = names.classify_alone(source.path.name if source.path else "")
+    name = names.classify_alone(source.name)
     if _is_table(source, ""):
         return Claim(90, "the table's footer leads to a metaindex that verifies")
     found = sniff(source.read, size)
@@ -82,12 +83,16 @@ def _is_table(source: Source, name: str) -> bool:
     except MalformedError:
         return False
     trial = table.Table(lambda at, n: source.read(at, n, name), size)
-    return table.proves(trial, footer)
+    return opening.proves(trial, footer)
 
 
 def open_store(source: Source, lower: State | None, wishes: Wishes) -> Database:
     """The database with its MANIFEST replayed; tables are opened when they are walked."""
-    return open_database(source, wishes.max_unit)
+    if unknown := wishes.accept - {"unique"}:
+        raise UsageError(f"--accept {', '.join(sorted(unknown))} means nothing here", "a database takes: unique")
+    database = open_database(source, wishes.max_unit)
+    database.wishes = wishes
+    return database
 
 
 def busy(source: Source) -> str | None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
+from inspector.format import Wishes
 from inspector.formats.rocksdb import batch, blob, block, names
 from inspector.formats.rocksdb.coding import MalformedError, u32
+from inspector.formats.rocksdb.facts import Mark
 from inspector.formats.rocksdb.footer import LEGACY_MAGIC, MAGIC, OTHER_TABLES
 from inspector.formats.rocksdb.log import LogReader, Read
 from inspector.formats.rocksdb.logical import WHOLE, Assembler
 from inspector.formats.rocksdb.names import FileName
-from inspector.formats.rocksdb.table import Table, open_table
+from inspector.formats.rocksdb.opening import open_table
+from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Version, replay
 from inspector.source import Source
 
@@ -42,6 +45,10 @@ class Database:
     wal_ends: dict[str, int] = field(default_factory=dict)  # where an upper format wants a WAL to end
     bad_sums: set[str] = field(default_factory=set)  # tables that differ from their whole-file checksum
     bad_tails: dict[str, int] = field(default_factory=dict)  # tables -> blocks but data blocks that do not verify
+    wishes: Wishes = field(default_factory=Wishes)
+    damage: list[Mark] = field(default_factory=list)  # tiles that are not sound, as many as are tried for correction
+    damage_count: int = 0
+    corrector: Any = None  # of `mending`, made when the first damaged tile asks
     lost_edits: bool = False  # a table on disk is newer than everything that MANIFEST and WALs know
     _open: OrderedDict[str, Table] = field(default_factory=OrderedDict)
 
@@ -171,7 +178,7 @@ def newest_in(table: Table) -> int:
 
 
 def _open_single(source: Source, max_unit: int) -> Database:
-    name = source.path.name if source.path else ""
+    name = source.name
     what = names.classify_alone(name)
     # opened though nothing verifies: it is what its name says, else a table, the one kind that is searched throughout
     kind = sniff(source.read, source.length("")) or (what.kind if what.kind != "foreign" else "table")

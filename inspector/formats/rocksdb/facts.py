@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from inspector.format import Stretch
+from inspector.format import FRAME, UNIT, Stretch
+from inspector.formats.rocksdb import kinds
+from inspector.formats.rocksdb.index import separators
+from inspector.formats.rocksdb.table import Table
+from inspector.span import Span
 
 MAX_LOST: Final = 1000
 TILES: Final = 4096  # of one stretch
+MAX_DAMAGE: Final = 1 << 16  # damaged units that one repair tries to correct
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One tile that is not sound."""
+
+    span: Span
+    kind: int
+    mark: int
+    stored: int
+    computed: int
+
+
+_PAD_ROLES: Final = bytes((UNIT, FRAME)).ljust(256, b"\0")
+_PAD_KINDS: Final = (kinds.WAL_RECORD, kinds.TRAILER)
 
 
 @dataclass(slots=True)
@@ -88,6 +109,30 @@ class Tiles:
         self.computed.append(computed)
         self.at = end
 
+    def extend(
+        self, starts: array[int], end: int, role: int, kind: int, stored: array[int], computed: array[int]
+    ) -> None:
+        """Sound tiles of one kind, the first where the last tile ended, the last up to `end`."""
+        count = len(starts)
+        self.starts += starts
+        self.roles += array("B", [role]) * count
+        self.kinds += array("H", [kind]) * count
+        self.marks += array("B", [0]) * count
+        self.stored += stored
+        self.computed += computed
+        self.at = end
+
+    def extend_log(self, starts: array[int], end: int, stored: array[int], pads: bytes) -> None:
+        """Sound records of a WAL, and the trailers of its blocks where `pads` is 1."""
+        count = len(starts)
+        self.starts += starts
+        self.roles += array("B", pads.translate(_PAD_ROLES))
+        self.kinds += array("H", map(_PAD_KINDS.__getitem__, pads))
+        self.marks += array("B", [0]) * count
+        self.stored += stored
+        self.computed += stored
+        self.at = end
+
     @property
     def full(self) -> bool:
         return len(self.starts) >= TILES
@@ -98,3 +143,29 @@ class Tiles:
         stretch = Stretch(self.start, self.at, self.starts, self.roles, self.kinds, self.marks, self.member, columns)
         self._reset()
         return stretch
+
+
+def marks_of(stretch: Stretch) -> Iterator[Mark]:
+    """The tiles of a stretch that are not sound."""
+    if not stretch.marks.tobytes().strip(b"\0"):
+        return
+    stored, computed = stretch.columns.get("stored"), stretch.columns.get("computed")
+    for i, mark in enumerate(stretch.marks):
+        if mark:
+            end = stretch.starts[i + 1] if i + 1 < len(stretch) else stretch.end
+            span = Span(stretch.starts[i], end, stretch.member)
+            sums = (stored[i], computed[i]) if stored is not None and computed is not None else (0, 0)
+            yield Mark(span, stretch.kinds[i], mark, *sums)
+
+
+def lost_range(table: Table, facts: TableFacts, span: Span) -> tuple[bytes | None, bytes | None]:
+    """User keys between which a lost block's entries lay: after the last good key, up to the index separator."""
+    low = facts.lost.get(span.start)
+    high = None
+    for key, handle in separators(table):
+        if handle.offset == span.start:
+            high = key if table.shape.user_keys else key[:-8]
+            break
+        if handle.offset > span.start:
+            break
+    return (low[:-8] if low else None), high

@@ -45,7 +45,7 @@ def internal(user_key: bytes, sequence: int, kind: int) -> bytes:
     return user_key + (sequence << 8 | kind).to_bytes(8, "little")
 
 
-def _same(key: bytes) -> bytes:
+def same(key: bytes) -> bytes:
     return key
 
 
@@ -77,7 +77,7 @@ def _backwards_newest_first(key: bytes) -> tuple[_Backwards, int]:
 
 
 _ORDERS: Final[dict[str, Order]] = {
-    BYTEWISE: _same,
+    BYTEWISE: same,
     REVERSE: _Backwards,
     BYTEWISE_TS: _newest_first,
     REVERSE_TS: _backwards_newest_first,

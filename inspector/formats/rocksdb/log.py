@@ -107,9 +107,10 @@ def _anchor(block: bytes, at: int) -> int:
 
 
 class LogReader:
-    """Walks one log. `number` is the log's own, to tell its records from those of the file it recycled."""
+    """Walks one log from `begin`. `number` is the log's own, to tell its records from those of the file it recycled."""
 
-    def __init__(self, read: Read, size: int, number: int | None = None) -> None:
+    def __init__(self, read: Read, size: int, number: int | None = None, begin: int = 0) -> None:
+        self._begin = begin
         self._read = read
         self.size = size
         self.number = number
@@ -132,19 +133,19 @@ class LogReader:
             yield pending
 
     def _raw(self) -> Iterator[Piece]:
-        for base in range(0, self.size, MAX_REACH):
+        for base in range(self._begin - self._begin % BLOCK, self.size, MAX_REACH):
             window = self._read(base, min(MAX_REACH, self.size - base))
             for start in range(0, len(window), BLOCK):
                 block = window[start : start + BLOCK]
-                for piece in self._block(block, base + start):
+                for piece in self._block(block, base + start, max(0, self._begin - base - start)):
                     if piece.state == STALE:
                         # older records of a recycled file go on to its end
                         yield Piece(piece.start, self.size, STALE)
                         return
                     yield piece
 
-    def _block(self, block: bytes, base: int) -> Iterator[Piece]:
-        at, size = 0, len(block)
+    def _block(self, block: bytes, base: int, at: int = 0) -> Iterator[Piece]:
+        size = len(block)
         view = memoryview(block)
         while at < size:
             if size - at < HEADER or (size == BLOCK and _trailer(block, at)):

@@ -1,22 +1,32 @@
-"""The live view: entries of all sources of one column family in order, newest first, deletes honoured."""
+"""The live view: entries of all sources of one column family in order, newest first, deletes honoured.
+
+Millions of entries pass here, so they pass as plain tuples in lists, and lists are merged by sorting: a sort of a few
+sorted stretches costs a comparison an entry, without a call in Python for any of them.
+"""
 
 from __future__ import annotations
 
 import heapq
 import marshal
 import tempfile
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any, Final
+from itertools import islice
+from typing import IO, Any, Final, NamedTuple
 
-from inspector.formats.rocksdb.keys import MERGE, RANGE_DELETE, REMOVES, Order
+from inspector.formats.rocksdb.keys import MERGE, PUT, RANGE_DELETE, REMOVES, Order
 from inspector.span import Span
 
 CHUNK_BYTES: Final = 24 << 20  # entries held in memory before a sorted run is spilled
+ROWS: Final = 512  # of a list that is merged
+TOP: Final = (1 << 64) - 1
+
+# rank of the key in its comparator's order, TOP - (sequence << 8 | type), key, value, place: sorts newest first
+Row = tuple[Any, int, bytes, bytes, Span]
 
 
-@dataclass(frozen=True, slots=True)
-class Versioned:
+class Versioned(NamedTuple):
     """One entry as it lies in a table or a WAL; `place` is the block or record that holds it."""
 
     key: bytes
@@ -26,8 +36,7 @@ class Versioned:
     place: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(NamedTuple):
     """A key as a reader of the database sees it.
 
     `operands` are merge operands, newest first, that no merge operator was applied to; `value` is then their base
@@ -109,6 +118,9 @@ class Cover:
         self._next = 0
         self._active: list[tuple[int, int, Tombstone]] = []
 
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
     def over(self, key: bytes) -> int:
         """The highest sequence number of a range delete that covers the key, or -1."""
         at = self._order(key)
@@ -123,43 +135,81 @@ class Cover:
         return -self._active[0][0] if self._active else -1
 
 
-def merged(sources: Iterable[Iterator[Versioned]], order: Order) -> Iterator[Versioned]:
-    """All versions of all keys, each source already in order."""
-    return heapq.merge(*sources, key=sort_key(order))
+def ranked(entries: Iterable[Versioned], order: Order) -> Iterator[list[Row]]:
+    """Entries as rows, in lists."""
+    rows = (
+        (order(key), TOP - (sequence << 8 | kind), key, value, place) for key, sequence, kind, value, place in entries
+    )
+    while found := list(islice(rows, ROWS)):
+        yield found
 
 
-def live(entries: Iterable[Versioned], cover: Cover) -> Iterator[Live]:
+def merged(sources: Iterable[Iterator[list[Row]]]) -> Iterator[list[Row]]:
+    """All rows of sources that are in order each, in order."""
+    open_ends = [(rows, 0, source) for source in sources if (rows := next(source, None))]
+    while len(open_ends) > 1:
+        bound = min(rows[-1] for rows, _, _ in open_ends)
+        out: list[Row] = []
+        left = []
+        for rows, at, source in open_ends:
+            end = len(rows) if rows[-1] <= bound else bisect_right(rows, bound, at)
+            out += rows[at:end]
+            if end < len(rows):
+                left.append((rows, end, source))
+            elif more := next(source, None):
+                left.append((more, 0, source))
+        open_ends = left
+        out.sort()
+        yield out
+    for rows, at, source in open_ends:
+        yield rows[at:]
+        yield from source
+
+
+def live(lists: Iterable[list[Row]], cover: Cover) -> Iterator[Live]:
     """What is left after deletes: one result per key that has a value or merge operands."""
-    key: bytes | None = None
+    last: bytes | None = None
     done = False
-    operands: list[Versioned] = []
-    covered = -1
-    last: tuple[int, int] = (-1, -1)
-    for entry in entries:
-        if entry.key != key:
-            yield from _pending(operands)
-            key, done, operands = entry.key, False, []
-            covered = cover.over(entry.key)
-            last = (-1, -1)
-        if done or (entry.sequence, entry.type) == last:
-            continue  # older, or the same entry from a table and a WAL
-        last = entry.sequence, entry.type
-        if entry.sequence < covered or entry.type in REMOVES:
-            yield from _pending(operands)
-            operands, done = [], True
-        elif entry.type == MERGE:
-            operands.append(entry)
-        elif entry.type != RANGE_DELETE:
-            done = True
-            newest = operands[0] if operands else entry
-            values = tuple(o.value for o in operands)
-            operands = []
-            yield Live(entry.key, entry.value, newest.sequence, entry.type, newest.place, values)
-    yield from _pending(operands)
-
-
-def _pending(operands: list[Versioned]) -> Iterator[Live]:
+    operands: list[Live] = []
+    covered, before = -1, -1
+    for rows in lists:
+        for _, tag, key, value, place in rows:
+            kind = TOP - tag & 0xFF
+            if key != last:
+                if operands:
+                    yield _pending(operands)
+                    operands = []
+                last, before, covered = key, tag, cover.over(key) if cover else -1
+                if kind == PUT and covered < 0:  # nearly all there is
+                    done = True
+                    yield Live(key, value, TOP - tag >> 8, PUT, place)
+                    continue
+                done = False
+            elif done or tag == before:
+                continue  # older, or the same entry from a table and a WAL
+            before = tag
+            found = Live(key, value, TOP - tag >> 8, kind, place)
+            if found.sequence < covered or kind in REMOVES:
+                if operands:
+                    yield _pending(operands)
+                operands, done = [], True
+            elif kind == MERGE:
+                operands.append(found)
+            elif kind != RANGE_DELETE:
+                done = True
+                yield _based(found, operands)
+                operands = []
     if operands:
-        newest = operands[0]
-        values = tuple(o.value for o in operands)
-        yield Live(newest.key, None, newest.sequence, MERGE, newest.place, values)
+        yield _pending(operands)
+
+
+def _based(base: Live, operands: list[Live]) -> Live:
+    """A value with the merge operands over it, newest first."""
+    newest = operands[0] if operands else base
+    values = tuple(o.value for o in operands if o.value is not None)
+    return base._replace(sequence=newest.sequence, place=newest.place, operands=values)
+
+
+def _pending(operands: list[Live]) -> Live:
+    values = tuple(o.value for o in operands if o.value is not None)
+    return operands[0]._replace(value=None, operands=values)

@@ -11,7 +11,8 @@ from inspector.formats.rocksdb.carve import Carver, Found, guess_context
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.footer import Handle, read_handle
 from inspector.formats.rocksdb.keys import RANGE_DELETE, TYPE_NAMES
-from inspector.formats.rocksdb.table import Role, Table, Trouble, read_dictionary, read_properties, role_of
+from inspector.formats.rocksdb.opening import read_dictionary, read_properties
+from inspector.formats.rocksdb.table import Role, Table, Trouble, role_of
 
 _DICTIONARY_TRIES: Final = 16
 _RUN: Final = 32  # data blocks in a row after which no other block is expected before them
@@ -146,7 +147,7 @@ def _all_handles(pairs: list[block.Pair]) -> bool:
 
 def _try_dictionaries(table: Table, blocks: list[Handle]) -> None:
     """Without a metaindex a dictionary has no name: it is the raw block with which a data block decompresses."""
-    compressed = next((h for h in blocks if table.load(h, compressed=False).type not in (0,)), None)
+    compressed = next((h for h in blocks if table.read(h.offset + h.size, 1) != b"\0"), None)
     if compressed is None or _reads(table, compressed):
         return
     plain = [h for h in blocks if table.load(h, compressed=False).type == 0 and not _pairs(table, h)]

@@ -20,12 +20,15 @@ from inspector.formats.rocksdb.edit import NewFile
 from inspector.formats.rocksdb.facts import TableFacts
 from inspector.formats.rocksdb.levels import settle
 from inspector.formats.rocksdb.manifest_writer import snapshot
+from inspector.formats.rocksdb.mending import mend
+from inspector.formats.rocksdb.plan_file import plan_file, table_needs_work
 from inspector.formats.rocksdb.reblob import BlobMender
 from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, wal_is_damaged
 from inspector.formats.rocksdb.rewrite import Rewriter, joined
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family, Version
 from inspector.formats.rocksdb.view import families, file_of
+from inspector.overlay import Overlay, corrected_edits
 from inspector.span import Span
 
 # immutable once they are written, so that source and output may share them by hard link
@@ -35,13 +38,22 @@ _STALE_FIELDS: Final = frozenset({edits.CUSTOM_CHECKSUM, edits.CUSTOM_CHECKSUM_N
 
 
 def plan(db: Database, wishes: Wishes) -> Plan:
-    """The plan for a folder, or for one table or log."""
+    """The plan for a folder, or for one file of it, with every correction that these wishes allow."""
+    mended = mend(db, wishes)
+    made = _plan(mended.db)
+    if isinstance(mended.db.source, Overlay):
+        made.edits = corrected_edits(made.edits, mended.db.source)
+    made.notes += mended.notes()
+    return made
+
+
+def _plan(db: Database) -> Plan:
     if db.single:
-        return _plan_file(db)
-    unread = [m for m in db.tables.values() if "not read" in db.table(m).declined]
-    if unread:
+        return plan_file(db)
+    if not db.trusted and (unread := [m for m in db.unlisted().values() if _unread(db.table(m))]):
         raise RefusedError(
-            f"{unread[0]} is {db.table(unread[0]).declined}", "use RocksDB's own tools for this database"
+            f"{unread[0]} is {db.table(unread[0]).declined}: nothing but the lost MANIFEST says what is in it",
+            "use RocksDB's own tools for this database",
         )
     planner = Planner(db)
     made = Plan(planner.edits(), db.source.size + (1 << 20), folder=True, notes=planner.notes)
@@ -53,40 +65,9 @@ def plan(db: Database, wishes: Wishes) -> Plan:
     return made
 
 
-def _plan_file(db: Database) -> Plan:
-    kind = db.files[""].kind
-    size = db.size("")
-    if kind == "table":
-        table = db.table("")
-        if "not read" in table.declined:
-            raise RefusedError(table.declined, "use RocksDB's own sst_dump for it")
-        if not table_needs_work(db, "", table):
-            return Plan(iter([Edit("kept", Span(0, size), units=table.data_blocks, why="healthy")]), size)
-        facts = db.facts.get("")
-        if not isinstance(facts, TableFacts) or not facts.good_blocks:
-            raise RefusedError("no entry of this table can be read", "there is nothing to write")
-        return Plan(Rewriter(table, "", "").edits(), size + (1 << 20))
-    if kind == "wal":
-        if not wal_is_damaged(db, ""):
-            return Plan(iter([Edit("kept", Span(0, size), why="healthy")]), size)
-        return Plan(joined(rewrite_wal(db, "", "")), size + (1 << 20))
-    raise RefusedError(
-        f"a {kind} file is not repaired alone", "repair the folder it belongs to: other files refer to its content"
-    )
-
-
-def table_needs_work(db: Database, member: str, table: Table) -> bool:
-    """Whether a table must be written again: anything in it does not verify or is out of order."""
-    if table.declined:
-        return bool(table.data_blocks) or "not read" not in table.declined
-    facts = db.facts.get(member)
-    if not isinstance(facts, TableFacts):
-        raise AssertionError(f"{member} was not walked before its repair was planned")
-    stated = table.properties.number("num.entries") if table.properties else None
-    ranges = (table.properties.number("num.range-deletions") or 0) if table.properties else 0
-    miscounted = stated is not None and facts.entries not in (stated, stated - ranges)
-    damaged = facts.bad_blocks or facts.order_faults or table.gaps or table.troubles or not table.footer
-    return bool(damaged or miscounted or db.bad_tails.get(member))
+def _unread(table: Table) -> bool:
+    """Whether a table is of a kind that is not read: plain or cuckoo."""
+    return "not read" in table.declined
 
 
 @dataclass(slots=True)
@@ -151,6 +132,10 @@ class Planner:
         listed = family.files[number] if family else None
         drops = self._mender.lost_in(name) if self._mender else frozenset()
         sized = listed is None or listed.size == size
+        if _unread(table):
+            self.notes.append(f"{name} is {table.declined}: it is carried over as it is")
+            yield Edit("kept", Span(0, size, name), out=name, whole=True, proof="placed", why="not read, carried over")
+            return
         if not table_needs_work(db, name, table) and not drops and sized:
             yield Edit("kept", Span(0, size, name), out=name, whole=True, units=self._units(name), why="healthy member")
             self._newest = max(self._newest, self._top(name))
@@ -170,6 +155,8 @@ class Planner:
             del family.files[number]
             self.notes.append(f"nothing of {name} could be read: the new database does not list it")
             return
+        if lost := writer.lost_ranges():
+            self.notes.append(f"{name}: {lost} range deletes are lost; what they had deleted may appear again")
         self._newest = max(self._newest, writer.max_tag >> 8)
         family.files[number] = self._relisted(number, writer, table, listed)
 
@@ -279,6 +266,10 @@ class Planner:
         db = self.db
         if self.changed and db.version is not None and not db.trusted and db.unlisted():
             self.notes.append("tables that no edit listed were taken in; what a lost edit had deleted may appear again")
+        for family in self.families.values():
+            if keys.order_of(family.comparator) is None:
+                what = f"column family {family.name}: only its program knows its comparator {family.comparator}"
+                self.notes.append(f"{what}; the order of keys was not checked, and key ranges stay as they were")
         lost = [m for m, f in db.facts.items() if isinstance(f, TableFacts) and f.bad_blocks]
         if lost:
             self.notes.append(

@@ -34,6 +34,10 @@ class BlobMender:
             return False
         return bool(facts.bad or facts.header_why or facts.footer_why or self._spans(member))
 
+    def has_lost(self, member: str) -> bool:
+        """Whether a value of this blob file is lost."""
+        return bool(self._spans(member))
+
     def _spans(self, member: str) -> list[tuple[int, int]]:
         number = self.db.files[member].number
         if number not in self._lost:

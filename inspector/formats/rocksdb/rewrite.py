@@ -57,6 +57,7 @@ class Rewriter:
     _restarts: int = 0
     _places: bytearray = field(default_factory=bytearray)
     _meta: dict[bytes, Handle] = field(default_factory=dict)
+    _ranges_left: bool = False  # a block of range deletes did not verify
     _done: int = 0  # source bytes told about so far
 
     def edits(self) -> Iterator[Edit]:
@@ -92,6 +93,7 @@ class Rewriter:
         """A block that does not go into the new table: damaged, or replaced by a new one."""
         span = Span(handle.offset, handle.end, self.member)
         self._done = handle.end
+        self._ranges_left = self._ranges_left or role == "range-deletes"
         if role in ("data", *_COPIED):
             yield Edit("lost", span, why=f"{role} block does not verify", out=self.out, units=1)
         else:
@@ -176,6 +178,13 @@ class Rewriter:
         self._places += len(self._index).to_bytes(4, "little")
         self._restarts += 1
         self._index += _entry(self.last, footer.put_handle(placed))
+
+    def lost_ranges(self) -> int | str:
+        """Range deletes that the table had and this one has not; words where only that is known."""
+        stated = self.table.properties.number("num.range-deletions") if self.table.properties else None
+        if stated is None:
+            return "some" if self._ranges_left else 0
+        return max(0, stated - self.ranges)
 
     def _new_tail(self) -> Iterator[Edit]:
         table = self.table

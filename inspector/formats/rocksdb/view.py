@@ -12,7 +12,18 @@ from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
 from inspector.formats.rocksdb.edit import CUSTOM_OLDEST_BLOB, NewFile
 from inspector.formats.rocksdb.log import LogReader
 from inspector.formats.rocksdb.logical import WHOLE, Assembler
-from inspector.formats.rocksdb.merge import Cover, Live, Tombstone, Versioned, live, merged, sorted_runs
+from inspector.formats.rocksdb.merge import (
+    TOP,
+    Cover,
+    Live,
+    Row,
+    Tombstone,
+    Versioned,
+    live,
+    merged,
+    ranked,
+    sorted_runs,
+)
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family
 from inspector.span import Span
@@ -210,11 +221,11 @@ def live_view(db: Database, family: Family, doubts: Doubts | None = None) -> Ite
     cuts: list[Tombstone] = []
     if order is None:
         doubts.say(f"comparator {family.comparator} is not known: keys come in byte order, range deletes are ignored")
-        entries: Iterator[Versioned] = sorted_runs(all_entries(db, family, doubts), bytes)
-        yield from live(entries, Cover([], bytes))
+        entries = sorted_runs(all_entries(db, family, doubts), bytes)
+        yield from live(ranked(entries, bytes), Cover([], bytes))
         return
     bytewise = family.comparator == keys.BYTEWISE
-    sources = [_run(db, files, level) for level, files in _runs(family, order)]
+    sources = [_run(db, files, order) for files in _runs(family, order)]
     for file in family.files.values():
         if file.number in db.tables and len(cuts) < MAX_TOMBSTONES:
             member = db.tables[file.number]
@@ -223,7 +234,7 @@ def live_view(db: Database, family: Family, doubts: Doubts | None = None) -> Ite
     wal = sorted_runs(_without_cuts(_family_wal(db, family, doubts), wal_cuts), order)
     first = next(wal, None)  # the whole WAL has been read now, so all its range deletes are known
     rest = _chain(first, wal) if first is not None else iter(())
-    yield from live(merged([*sources, rest], order), Cover([*cuts, *wal_cuts], order))
+    yield from live(merged([*sources, ranked(rest, order)]), Cover([*cuts, *wal_cuts], order))
 
 
 def _chain(first: Versioned, rest: Iterator[Versioned]) -> Iterator[Versioned]:
@@ -240,34 +251,57 @@ def _without_cuts(entries: Iterable[Versioned], cuts: list[Tombstone]) -> Iterat
             yield entry
 
 
-def _runs(family: Family, order: keys.Order) -> list[tuple[int, list[NewFile]]]:
+def _runs(family: Family, order: keys.Order) -> list[list[NewFile]]:
     """Files that can be read one after another: a deep level as a whole where its files do not overlap."""
-    runs: list[tuple[int, list[NewFile]]] = []
+    runs: list[list[NewFile]] = []
     for level, files in family.levels().items():
         if level == 0:
-            runs.extend((0, [file]) for file in files)
+            runs.extend([file] for file in files)
             continue
         chain: list[NewFile] = []
         for file in sorted(files, key=lambda f: order(f.smallest[:-8])):
             if chain and not order(chain[-1].largest[:-8]) < order(file.smallest[:-8]):
-                runs.append((level, chain))
+                runs.append(chain)
                 chain = []
             chain.append(file)
         if chain:
-            runs.append((level, chain))
+            runs.append(chain)
     return runs
 
 
-def _run(db: Database, files: list[NewFile], level: int) -> Iterator[Versioned]:
+def _run(db: Database, files: list[NewFile], order: keys.Order) -> Iterator[list[Row]]:
     for file in files:
         if file.number in db.tables:
             member = db.tables[file.number]
-            yield from ordered(table_entries(db.table(member), member))
+            yield from table_rows(db.table(member), member, order)
 
 
-def ordered(entries: Iterator[Versioned]) -> Iterator[Versioned]:
-    """The entries of one table; a block out of place would break the merge, so its entries are left to its finding."""
-    yield from entries
+def table_rows(table: Table, member: str, order: keys.Order) -> Iterator[list[Row]]:
+    """Every entry of every data block that verifies, in file order.
+
+    A block out of place would break the merge; the walk has a finding for it.
+    """
+    forced = global_sequence(table)
+    for start, end, content in good_blocks(table):
+        place = Span(start, end, member)
+        pairs = pairs_of(content)
+        if forced is not None:
+            entries = (Versioned(key[:-8], *_forced(key, forced), value, place) for key, value in pairs)
+            yield from ranked(entries, order)
+        elif order is keys.same:
+            number = int.from_bytes
+            rows: list[Row] = [
+                (user := key[:-8], TOP - number(key[-8:], "little"), user, value, place) for key, value in pairs
+            ]
+            if rows:
+                yield rows
+        else:
+            yield from ranked((Versioned(key[:-8], *keys.tag_of(key), value, place) for key, value in pairs), order)
+
+
+def _forced(key: bytes, forced: int) -> tuple[int, int]:
+    sequence, kind = keys.tag_of(key)
+    return sequence or forced, kind
 
 
 def resolve(db: Database, found: Live, limit: int = 64 << 20) -> tuple[bytes | None, Span | None, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
 from inspector.formats.rocksdb import batch, blob, kinds, log, logical
@@ -10,31 +10,47 @@ from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, Windowed
 from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, Tiles
+from inspector.formats.rocksdb.runs import Ahead, jobs_for
 from inspector.formats.rocksdb.walk_table import walk_table
+from inspector.kernels.rocksdb import LogRun
 
 MAX_JUMPS = 100
+_WINDOW = 4 << 20
 MAX_WHY = 1000
 
 
 def walk(db: Database) -> Iterator[Stretch]:
     """All members in the source's order."""
-    for member in db.source.members:
-        if not member.size:
-            continue
-        what = db.files.get(member.name)
-        kind = what.kind if what else "foreign"
-        if kind == "table":
-            yield from walk_table(db, member.name)
-        elif kind in ("wal", "manifest"):
-            yield from walk_log(db, member.name, kind == "manifest")
-        elif kind == "blob":
-            yield from walk_blob(db, member.name)
-        elif kind == "current":
-            yield tile(0, member.size, FRAME, kinds.CURRENT, member=member.name)
-        elif kind in ("options", "identity", "info-log", "temp", "lock"):
-            yield tile(0, member.size, OPAQUE, kinds.TEXT, member=member.name)
-        else:
-            yield tile(0, member.size, OPAQUE, kinds.FOREIGN, member=member.name)
+    yield from walk_members(db, [member.name for member in db.source.members if member.size])
+
+
+def walk_members(db: Database, names: list[str]) -> Iterator[Stretch]:
+    """Tiles of members that are not empty; leaves their facts in the database."""
+    tables = [name for name in names if name in db.files and db.files[name].kind == "table"]
+    ahead = Ahead(db, tables, jobs_for(db))
+    try:
+        for name in names:
+            yield from _member(db, name, ahead)
+    finally:
+        ahead.close()
+
+
+def _member(db: Database, name: str, ahead: Ahead) -> Iterator[Stretch]:
+    size = db.size(name)
+    what = db.files.get(name)
+    kind = what.kind if what else "foreign"
+    if kind == "table":
+        yield from walk_table(db, name, ahead)
+    elif kind in ("wal", "manifest"):
+        yield from walk_log(db, name, kind == "manifest")
+    elif kind == "blob":
+        yield from walk_blob(db, name)
+    elif kind == "current":
+        yield tile(0, size, FRAME, kinds.CURRENT, member=name)
+    elif kind in ("options", "identity", "info-log", "temp", "lock"):
+        yield tile(0, size, OPAQUE, kinds.TEXT, member=name)
+    else:
+        yield tile(0, size, OPAQUE, kinds.FOREIGN, member=name)
 
 
 _MARKS = {log.BAD: kinds.CHECKSUM, log.RELENGTH: kinds.RELENGTH, log.TORN: kinds.TORN}
@@ -46,10 +62,13 @@ def walk_log(db: Database, member: str, manifest: bool) -> Iterator[Stretch]:
     db.facts[member] = facts
     tiles = Tiles(member)
     number = None if manifest else db.files[member].number or None
+    begin = 0
+    if not manifest:
+        begin = yield from _runs(db, member, number, facts, tiles)
     waiting: dict[int, tuple[log.Piece, int]] = {}  # fragments whose logical record is not known yet
 
     def seen() -> Iterator[log.Piece]:
-        for piece in log.LogReader(db.reader(member), db.size(member), number).pieces():
+        for piece in log.LogReader(db.reader(member), db.size(member), number, begin).pieces():
             waiting[piece.start] = (piece, _MARKS.get(piece.state, 0))
             yield piece
 
@@ -63,7 +82,30 @@ def walk_log(db: Database, member: str, manifest: bool) -> Iterator[Stretch]:
         if tiles.full:
             yield tiles.take()
     _flush(waiting, tiles, facts, manifest, db.size(member))
-    yield tiles.take()
+    if tiles.starts:
+        yield tiles.take()
+
+
+def _runs(
+    db: Database, member: str, number: int | None, facts: LogFacts, tiles: Tiles
+) -> Generator[Stretch, None, int]:
+    """Sound records from the beginning of a WAL on, by the compiled reader; where it leaves them to the other one."""
+    run, at, size = LogRun(number), 0, db.size(member)
+    while at < size:
+        base = at - at % log.BLOCK
+        data = db.source.read(base, _WINDOW, member)
+        stop, starts, stored, pads = run.take(data, base, at - base)
+        if base + stop == at:
+            break
+        at = base + stop
+        tiles.extend_log(starts, at, stored, pads)
+        yield tiles.take()
+    facts.records, facts.operations = run.records, run.operations
+    facts.families.update(run.families)
+    facts.jump_count, facts.jumps = run.jumps
+    if run.sequences:
+        facts.first_sequence, facts.next_sequence = run.sequences
+    return at
 
 
 def _flush(

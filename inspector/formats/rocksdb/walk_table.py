@@ -12,13 +12,12 @@ from inspector.formats.rocksdb import blob, block, codecs, keys, kinds
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, Windowed
 from inspector.formats.rocksdb.facts import MAX_LOST, TableFacts, Tiles
-from inspector.formats.rocksdb.footer import Handle
+from inspector.formats.rocksdb.footer import TRAILER, Handle
+from inspector.formats.rocksdb.runs import Ahead, Manner, Taken, manner_for, steps, take
 from inspector.formats.rocksdb.table import BEYOND, OK, Loaded, Role, Table
 
-_NO_BLOCK = Handle(0, 0)
 
-
-def walk_table(db: Database, member: str) -> Iterator[Stretch]:
+def walk_table(db: Database, member: str, ahead: Ahead) -> Iterator[Stretch]:
     """Tiles of one table, and its facts."""
     table, size = db.table(member), db.size(member)
     facts = TableFacts()
@@ -30,42 +29,88 @@ def walk_table(db: Database, member: str) -> Iterator[Stretch]:
         else:
             yield tile(0, size, GAP, kinds.LOST, kinds.GONE, member)
         return
-    order = order_for(db, table)
-    read = Windowed(table.read)
-    tiles = Tiles(member)
-    gaps = table.gaps
-    for role, handle in table.blocks():
-        if handle.offset < tiles.at:
-            continue  # an overlapping handle: said as a trouble of the index
-        _between(tiles, table, handle.offset, gaps)
-        if handle.end > size:
+    walk = TableWalk(db, member, table, facts, manner_for(db, table))
+    tiles = walk.tiles
+    for first, last, other in steps(table):
+        if other is not None:
+            walk.one(*other)
+        elif walk.manner.fast:
+            walk.window(ahead.window(member, table, walk.manner, first, last), last)
+        else:
+            for i in range(first, last):
+                walk.one("data", table.data_handle(i))
+        if walk.over:
             break
-        loaded = _judge(table, handle, read, role)
-        mark = kinds.STATE_MARKS[loaded.state]
-        if role == "data":
-            mark = _data(loaded, facts, order, db) if mark == kinds.SOUND else _lost(handle, facts, mark)
-        elif any(t.start == handle.offset and t.role == role for t in table.troubles):
-            mark = mark or kinds.SHAPE
-        if role != "data" and mark:
-            db.bad_tails[member] = db.bad_tails.get(member, 0) + 1
-        tiles.add(handle.end, UNIT, kinds.ROLE_KINDS[role], mark, loaded.stored, loaded.computed)
         if tiles.full:
             yield tiles.take()
     if table.footer and tiles.at <= table.footer.start:
-        _between(tiles, table, table.footer.start, gaps)
+        walk.between(table.footer.start)
         wrong = any(t.role == "footer" for t in table.troubles)
         tiles.add(size, FRAME, kinds.FOOTER, kinds.SHAPE if wrong else 0)
-    _between(tiles, table, size, gaps)
-    yield tiles.take()
+    walk.between(size)
+    if tiles.starts:
+        yield tiles.take()
 
 
-def order_for(db: Database, table: Table) -> keys.Order | None:
-    """The key order of a table, by the comparator that its properties or its column family name."""
-    name = table.properties.text("comparator") if table.properties else None
-    if name is None and db.version and db.version.families:
-        names = {f.comparator for f in db.version.families.values()}
-        name = names.pop() if len(names) == 1 else None
-    return keys.order_of(name or keys.BYTEWISE)
+class TableWalk:
+    """The walk over one table: what was seen so far, and the next block or window of blocks."""
+
+    def __init__(self, db: Database, member: str, table: Table, facts: TableFacts, manner: Manner) -> None:
+        self.db, self.member, self.table, self.facts, self.manner = db, member, table, facts, manner
+        self.tiles = Tiles(member)
+        self.over = False  # a block runs past the end of the file
+        self._read = Windowed(table.read)
+
+    def between(self, end: int) -> None:
+        _between(self.tiles, self.table, end, self.table.gaps)
+
+    def window(self, taken: Taken, last: int) -> None:
+        """Data blocks up to `last`: those that were taken in at once, and the others one by one."""
+        at = self._absorb(taken)
+        while at < last and not self.over:
+            self.one("data", self.table.data_handle(at))
+            at += 1
+            if at < last and not self.over:
+                at = self._absorb(take(self.table, self.manner, taken.data, taken.start, at, last))
+
+    def _absorb(self, taken: Taken) -> int:
+        """Add a run to what was seen; the first block that is left, which is its first where the seam is wrong."""
+        first, done, run, facts = taken.first, taken.done, taken.run, self.facts
+        if done == first or self.table.offsets[first] < self.tiles.at:
+            return first
+        assert run.first_key is not None
+        if not in_order([run.first_key], facts.last_key, self.manner.order):
+            return first
+        self.between(self.table.offsets[first])
+        end = self.table.offsets[done - 1] + self.table.sizes[done - 1] + TRAILER
+        self.tiles.extend(self.table.offsets[first:done], end, UNIT, kinds.DATA, taken.stored, taken.computed)
+        facts.types.update(run.types)
+        facts.entries += run.entries
+        facts.good_blocks += done - first
+        facts.first_key = facts.first_key or run.first_key
+        facts.max_tag = max(facts.max_tag, run.max_tag)
+        facts.last_key = run.last_key
+        return done
+
+    def one(self, role: Role, handle: Handle) -> None:
+        """One block, looked at closely."""
+        tiles, table = self.tiles, self.table
+        if handle.offset < tiles.at:
+            return  # an overlapping handle: said as a trouble of the index
+        self.between(handle.offset)
+        if handle.end > table.size:
+            self.over = True
+            return
+        loaded = _judge(table, handle, self._read, role)
+        mark = kinds.STATE_MARKS[loaded.state]
+        if role == "data":
+            sound = mark == kinds.SOUND
+            mark = _data(loaded, self.facts, self.manner.order, self.db) if sound else _lost(handle, self.facts, mark)
+        elif any(t.start == handle.offset and t.role == role for t in table.troubles):
+            mark = mark or kinds.SHAPE
+        if role != "data" and mark:
+            self.db.bad_tails[self.member] = self.db.bad_tails.get(self.member, 0) + 1
+        tiles.add(handle.end, UNIT, kinds.ROLE_KINDS[role], mark, loaded.stored, loaded.computed)
 
 
 def _between(tiles: Tiles, table: Table, end: int, gaps: list[tuple[int, int]]) -> None:

@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from typing import Any, Final
 from inspector.formats.rocksdb import keys, view
 from inspector.formats.rocksdb.database import Database, open_database
 from inspector.formats.rocksdb.names import classify
+from inspector.output import take_away
 from inspector.source import open_source
 
 TIMEOUT: Final = 3600.0
@@ -68,9 +68,16 @@ def witness(folder: str) -> Mapping[str, Any]:
             mine[family.name] = list(digest_of(view.plain_pairs(db, family, doubts)))
             if doubts.said:
                 return {"ran": False, "why": "; ".join(doubts.said)}
-    with tempfile.TemporaryDirectory(dir=Path(folder).parent, prefix=".inspector-witness-") as copy:
-        _copy(Path(folder), Path(copy))
-        return _compare(mine, copy)
+    # a name that tells a later run what it is, should this one be killed
+    copy = Path(folder).with_name(f"{Path(folder).name}-witness")
+    if copy.exists():
+        shutil.rmtree(copy)
+    try:
+        copy.mkdir(mode=0o700)
+        _copy(Path(folder), copy)
+        return _compare(mine, str(copy))
+    finally:
+        take_away(copy)
 
 
 def _not_for_it(db: Database) -> str:
@@ -79,6 +86,8 @@ def _not_for_it(db: Database) -> str:
     for family in view.families(db):
         if family.comparator != keys.BYTEWISE:
             return f"column family {family.name} has the comparator {family.comparator}, which only its program knows"
+    if unread := next((m for m in db.tables.values() if "not read" in db.table(m).declined), None):
+        return f"{unread} is {db.table(unread).declined}"
     newest = max((db.table(m).context.version for m in db.tables.values()), default=0)
     return f"table format {newest} is newer than the engine" if newest > NEWEST_VERSION else ""
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from inspector.finding import Tally
 from inspector.format import Answer
-from inspector.formats.rocksdb import loader
+from inspector.formats.rocksdb import keys, loader, view
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import LogFacts, TableFacts
 
@@ -43,6 +43,8 @@ def answer(db: Database, tally: Tally) -> Answer:
         following.append(
             "cp -a {path} {path}.copy   # before any program opens it: a read-write open may delete tables"
         )
+    if db.leveldb and not db.single and tally.total:
+        following.append("inspector extract {path} cf:default -o keys.jsonl   # every live key and value as JSON lines")
     if tally.total:
         following.append("inspector repair {path} -o {path}.repaired")
     name = "LevelDB" if db.leveldb else "RocksDB"
@@ -78,6 +80,10 @@ def _words(db: Database, codes: set[str], summary: dict[str, Any]) -> list[str]:
         words.append("By default the engine silently drops every WAL operation after the damage.")
     if "RDB007" in codes:
         words.append("Range deletes are lost: old values may appear again.")
+    for family in view.families(db):
+        if keys.order_of(family.comparator) is None:
+            what = f"Only its program knows the comparator {family.comparator} of column family {family.name}"
+            words.append(f"{what}: the order of keys is not checked, and views do not apply range deletes.")
     if "RDB034" in codes:
         words.append("Another process has the database open; its newest entries may not be on disk yet.")
     return words

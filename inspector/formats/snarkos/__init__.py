@@ -3,13 +3,11 @@
 A key is network u16, map u16 and the map's own key; a block is some 75 rows in 30 maps. Since 2024 a block is one
 write batch; before, a process that ended between two batches left the last block half written.
 
-Blocks are not extracted as CDN files. The maps hold every part of a transaction, but a node checks the block hash of
-what it is given, which needs BHP over the header's Merkle root, and the bytes of executions, fees and deployments
-differ between releases: without that hash nothing proves that the parts were put together as they once were.
+Blocks without transactions are extracted as CDN files; for the others see `blocks`.
 
 Reading order: reading, names, values, authority, maps (what rows hold); rows, network, takes, reader (one pass);
 judge, check_hashes, check_heights, check_transactions (the joins); block_tree, ledger, verdict (what it adds up to);
-loader, words, records, items; fixes, plan.
+loader, words, records, items, blocks, compare; fixes, plan.
 """
 
 from __future__ import annotations
@@ -19,6 +17,9 @@ from collections.abc import Iterable
 from inspector.finding import Tally
 from inspector.format import Format, Stretch
 from inspector.formats.rocksdb.claim import busy
+from inspector.formats.rocksdb.private import FILES
+from inspector.formats.snarkos.blocks import extents
+from inspector.formats.snarkos.compare import together
 from inspector.formats.snarkos.items import item, items
 from inspector.formats.snarkos.layout import LAYOUTS
 from inspector.formats.snarkos.ledger import Ledger, claim, open_ledger
@@ -27,6 +28,7 @@ from inspector.formats.snarkos.records import records
 from inspector.formats.snarkos.rules import RULES
 from inspector.formats.snarkos.verdict import judge_ledger
 from inspector.formats.snarkos.words import SCHEMA, answer
+from inspector.private import Private
 
 
 def check(ledger: Ledger, stretches: Iterable[Stretch], tally: Tally) -> None:
@@ -48,9 +50,13 @@ FORMAT = Format(
     records=records,
     items=items,
     item=item,
+    extents=extents,
+    addresses=True,
     plan=plan,
     busy=busy,
     filters=frozenset({"kinds", "damaged", "start", "end", "member", "value_limit"}),
     wishes=frozenset({"archive", "max_unit"}),
+    together=together,
     schema=SCHEMA,
+    private=Private(files=(*FILES, "block_tree*", "ARCHIVE-NOT-A-LEDGER.txt")),  # the chain is public
 )

@@ -15,6 +15,7 @@ DEPLOY, EXECUTE, FEE = range(3)
 _STORE: Final = {DEPLOY: 22, EXECUTE: 29, FEE: 32}  # the map that holds a transaction of this kind
 _INPUTS: Final = frozenset({36, 37, 38, 39, 41})
 _OUTPUTS: Final = frozenset({44, 45, 46, 47, 49, 50})
+_LONE: Final = (_INPUTS - {39}, _OUTPUTS - {47})  # by side: rows that need no other row beside them
 _ONE_EACH: Final = (52, 53, 55, 34, 42)  # maps that every transition has one row of
 _REVERSE: Final = ((53, 54), (55, 56))  # what a transition has -> the map that leads back from it
 _LISTED: Final = ((34, 35, INPUT), (42, 43, OUTPUT))
@@ -147,6 +148,11 @@ def _orphan_transition(judge: Judge, key: bytes, found: dict[int, list[Row]]) ->
 def _transition(judge: Judge, key: bytes, height: bytes, found: dict[int, list[Row]], with_scm: bool) -> None:
     owner, back = _owner(found)
     tip = judge.unfinalised(height)
+    if not tip and _all_there(found, owner, back, with_scm):
+        for forth, _, side in _LISTED:
+            for part in joined(found[forth][0].payload):
+                judge.network.parts.add(side + part, CLAIMED, NOWHERE, height + owner)
+        return
     rows = found.get(back, [])
     if not rows:
         judge.absent(back, key, height, owner, owner)
@@ -174,6 +180,22 @@ def _transition(judge: Judge, key: bytes, height: bytes, found: dict[int, list[R
                 judge.of_tip(number, key)
 
 
+def _all_there(found: dict[int, list[Row]], owner: bytes, back: int, with_scm: bool) -> bool:
+    """The usual case, told with little work: one row of each map, and all of them agree."""
+    one = {number: rows[0].payload for number, rows in found.items() if len(rows) == 1}
+    if one.get(back) != owner or len(one) < len(found) - 2 or (with_scm and 57 not in one):
+        return False
+    if any(number not in one for number in _ONE_EACH) or any(number & BROKEN for number in found):
+        return False
+    if any(one[forth] != one.get(reverse) for forth, reverse in _REVERSE):
+        return False
+    return all(
+        one[forth] == b"".join(row.payload for row in found.get(reverse, ()))
+        or sorted(joined(one[forth])) == [row.payload for row in found.get(reverse, ())]
+        for forth, reverse, _ in _LISTED
+    )
+
+
 def _reverse(
     judge: Judge, number: int, key: bytes, height: bytes, owner: bytes, said: set[bytes] | None, have: list[Row]
 ) -> None:
@@ -194,6 +216,10 @@ def check_parts(judge: Judge) -> None:
     """Every input and output id has exactly one row among the maps of its side."""
     for group, rows, more in judge.network.parts.groups():
         judge.orphans += more
+        if len(rows) == 2 and rows[1].tag == CLAIMED and rows[0].tag in _LONE[group[0]]:
+            height = rows[1].payload[:4]
+            if height != UNKNOWN_HEIGHT and not judge.unfinalised(height):
+                continue  # nearly all there are
         side, key = group[:1], group[1:]
         height, found = _by_map(rows)
         owner = found[CLAIMED][0].payload[4:] if CLAIMED in found else None

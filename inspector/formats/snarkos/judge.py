@@ -110,10 +110,16 @@ class Judge:
     puts: Fixes = field(default_factory=Fixes)  # they come after the deletes: a row in both is written
     deletes: Fixes = field(default_factory=Fixes)
     obstacle: str = ""  # why rows cannot be set right though they are known
+    _tip_key: bytes = UNKNOWN_HEIGHT  # the tip as a group key
+
+    def finalised(self, tip: int | None) -> None:
+        """Rows of later heights than `tip` were never finalised; None where nothing tells."""
+        self.tip = tip
+        self._tip_key = UNKNOWN_HEIGHT if tip is None else tip.to_bytes(4, "big")
 
     def unfinalised(self, height: bytes) -> bool:
         """Whether a height, as a group key, lies behind the last finalised block."""
-        return height != UNKNOWN_HEIGHT and self.tip is not None and int.from_bytes(height, "big") > self.tip
+        return height > self._tip_key and height != UNKNOWN_HEIGHT
 
     def key(self, number: int, key: bytes) -> bytes:
         return join(self.network.id, number, key)

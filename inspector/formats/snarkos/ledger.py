@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.format import Claim, State, Wishes
 from inspector.formats.rocksdb import keys, log, view
-from inspector.formats.rocksdb.check import lost_range
 from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
-from inspector.formats.rocksdb.facts import TableFacts
+from inspector.formats.rocksdb.facts import TableFacts, lost_range
 from inspector.formats.rocksdb.logical import TOO_LARGE, WHOLE, Assembler
 from inspector.formats.rocksdb.version import Family
 from inspector.formats.rocksdb.walk import walk
@@ -161,8 +160,9 @@ def entries(ledger: Ledger) -> Iterator[Entry]:
     if family is None:
         return
     for found in view.live_view(db, family, ledger.doubts):
-        if found.type == keys.PUT and found.value is not None and not found.operands:
-            yield found.key, found.value, found.place
+        key, plain, _, kind, place, operands = found
+        if kind == keys.PUT and plain is not None and not operands:
+            yield key, plain, place
             continue
         value, _, why = view.resolve(db, found)
         if value is None or found.operands:

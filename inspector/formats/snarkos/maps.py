@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from inspector.formats.snarkos import plaintext
 from inspector.formats.snarkos import values as v
 from inspector.formats.snarkos.reading import Cursor, MalformedError
 from inspector.formats.snarkos.values import Decoder
@@ -32,9 +33,10 @@ _hash, _root, _tx, _au, _field = v.block_hash, v.state_root, v.transaction, v.tr
 _edition = v.both(program=v.program_id, edition=v.u16)
 _function = v.both(program=v.program_id, function=v.identifier, edition=v.u16)
 _proof = v.option(v.blob("proof"))
-_plaintext = v.option(v.blob("plaintext"))
+_plaintext = v.option(plaintext.or_carried(plaintext.plaintext, "plaintext"))
 _ciphertext = v.option(v.blob("ciphertext"))
 _ids = v.many(_field, 32, "ids")
+_mapping_own = plaintext.or_carried(plaintext.plaintext, "key")
 _record = v.both(checksum=_field, record=v.option(v.blob("record")))
 
 
@@ -44,7 +46,7 @@ def _mapping_key(cursor: Cursor) -> dict[str, object]:
     inner = Cursor(cursor.take(size, "mapping"))
     program, mapping = v.program_id(inner), v.identifier(inner)
     inner.done("mapping")
-    return {"program": program, "mapping": mapping, "key": v.blob("key")(cursor)}
+    return {"program": program, "mapping": mapping, "key": _mapping_own(cursor)}
 
 
 _TABLE: Final[tuple[tuple[str, Decoder, Decoder], ...]] = (
@@ -57,7 +59,7 @@ _TABLE: Final[tuple[tuple[str, Decoder, Decoder], ...]] = (
     ("block.header", _hash, v.inside(v.header, "header")),
     ("block.authority", _hash, v.inside(v.authority_value, "authority")),
     ("block.certificate", _field, v.both(height=v.u32, round=v.u64)),
-    ("block.ratifications", _hash, v.inside(v.ratifications, "ratifications")),
+    ("block.ratifications", _hash, v.inside(plaintext.ratifications, "ratifications")),
     ("block.solutions", _hash, v.inside(v.solutions, "solutions")),
     ("block.solution", v.solution_id, v.u32),
     ("block.aborted_solutions", _hash, v.many(v.solution_id, 16, "solution ids")),
@@ -115,7 +117,7 @@ _TABLE: Final[tuple[tuple[str, Decoder, Decoder], ...]] = (
     ("transition.reverse_tcm", _field, _au),
     ("transition.scm", _au, _field),
     ("program.id", v.program_id, v.many(v.identifier, 2, "mapping names")),
-    ("program.key_value", _mapping_key, v.blob("value")),
+    ("program.key_value", _mapping_key, plaintext.or_carried(plaintext.value, "value")),
 )
 # what these hold differs between releases, so nothing inside them is judged
 _LATER: Final = ("output.record_sender", "deployment.id_edition", "deployment.checksum")

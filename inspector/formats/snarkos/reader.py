@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -27,8 +28,9 @@ def read(entries: Iterable[Entry], seen: Callable[[int], None] | None = None) ->
     pack = places.pack
     short = 0
     prefix, network, take, number = b"", None, None, 0
+    counts: Counter[int] = Counter()
     for key, value, place in entries:
-        if key[:PREFIX] != prefix:
+        if not prefix or not key.startswith(prefix):
             if len(key) < PREFIX:
                 short += 1
                 continue
@@ -37,18 +39,18 @@ def read(entries: Iterable[Entry], seen: Callable[[int], None] | None = None) ->
             network = networks.get(owner)
             if network is None:
                 network = networks[owner] = Network(owner, places)
-            take = TAKES.get(number)
+            counts, take = network.counts, TAKES.get(number)
             if seen:
                 seen(number)
         assert network is not None
-        network.counts[number] += 1
+        counts[number] += 1
         if take is None:
             continue
-        own, packed = key[PREFIX:], pack(place)
+        packed = pack(place)
         try:
-            take(network, own, value, packed)
+            take(network, key[PREFIX:], value, packed)
         except MalformedError as error:
-            _wrong(network, number, own, error, packed, place)
+            _wrong(network, number, key[PREFIX:], error, packed, place)
     return networks, short
 
 

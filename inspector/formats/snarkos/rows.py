@@ -8,15 +8,16 @@ from __future__ import annotations
 import heapq
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import Struct
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from inspector.span import Span
 
 RUN_BYTES: Final = 24 << 20  # rows held before a sorted run is written out
 MAX_RUNS: Final = 64  # then runs are merged into one, to bound open files
 GROUP_LIMIT: Final = 1 << 17  # rows of one group that are kept; a ledger's largest have a few thousand
+RECENT: Final = 64  # spans
+_TAGS: Final = tuple(bytes([tag]) for tag in range(256))
 _BUFFER: Final = 1 << 18
 _PLACE: Final = Struct(">IQI")
 _LENGTH: Final = Struct("<I")
@@ -29,18 +30,21 @@ class Places:
     def __init__(self) -> None:
         self._names: list[str] = [""]
         self._ids: dict[str, int] = {}
-        self._last: Span | None = None
-        self._packed = NOWHERE
+        self._recent: dict[int, tuple[Span, bytes]] = {}  # by identity: a block's entries share its span
 
     def pack(self, span: Span) -> bytes:
-        if span is not self._last:
-            number = self._ids.get(span.member)
-            if number is None:
-                number = self._ids[span.member] = len(self._names)
-                self._names.append(span.member)
-            self._packed = _PLACE.pack(number, span.start, min(span.end - span.start, 0xFFFFFFFF))
-            self._last = span
-        return self._packed
+        known = self._recent.get(id(span))
+        if known is not None:
+            return known[1]
+        number = self._ids.get(span.member)
+        if number is None:
+            number = self._ids[span.member] = len(self._names)
+            self._names.append(span.member)
+        packed = _PLACE.pack(number, span.start, min(span.end - span.start, 0xFFFFFFFF))
+        if len(self._recent) >= RECENT:
+            self._recent.clear()
+        self._recent[id(span)] = span, packed  # kept alive, so that its identity stays its own
+        return packed
 
     def unpack(self, packed: bytes) -> Span | None:
         """None for a row that has no place of its own."""
@@ -48,8 +52,7 @@ class Places:
         return Span(start, start + length, self._names[number]) if number else None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     tag: int
     place: bytes
     payload: bytes
@@ -67,7 +70,7 @@ class Sorter:
         self.count = 0
 
     def add(self, group: bytes, tag: int, place: bytes, payload: bytes = b"") -> None:
-        row = b"%b%c%b%b" % (group, tag, place, payload)
+        row = group + _TAGS[tag] + place + payload
         self._held.append(row)
         self.count += 1
         self._size += len(row) + 50  # the object around the bytes
@@ -103,20 +106,20 @@ class Sorter:
     def groups(self) -> Iterator[tuple[bytes, list[Row], int]]:
         """Group key, its rows in order of tag, and how many rows beyond GROUP_LIMIT were left out."""
         width, body = self.width, self.width + 1 + _PLACE.size
-        group: bytes | None = None
+        after = width + 1
+        group = b""
         found: list[Row] = []
         more = 0
         for row in self.rows():
-            key = row[:width]
-            if key != group:
-                if group is not None:
+            if not row.startswith(group) or not found:
+                if found:
                     yield group, found, more
-                group, found, more = key, [], 0
+                group, found, more = row[:width], [], 0
             if len(found) < GROUP_LIMIT:
-                found.append(Row(row[width], row[width + 1 : body], row[body:]))
+                found.append(Row(row[width], row[after:body], row[body:]))
             else:
                 more += 1
-        if group is not None:
+        if found:
             yield group, found, more
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from inspector.formats.snarkos import values
@@ -11,6 +12,8 @@ from inspector.formats.snarkos.layout import HEADER_SIZE
 from inspector.formats.snarkos.maps import MAPS
 from inspector.formats.snarkos.network import INPUT, OUTPUT, Network, Take, content_group
 from inspector.formats.snarkos.reading import FIELD, Cursor, MalformedError, ids, whole
+
+_KINDS: Final = frozenset(kind.to_bytes(4, "little") for kind in range(len(values.TRANSACTION_KINDS)))
 
 
 def _id(raw: bytes, what: str) -> bytes:
@@ -210,15 +213,17 @@ def _fee(n: Network, key: bytes, value: bytes, place: bytes) -> None:
 
 
 def _kind(n: Network, key: bytes, value: bytes, place: bytes) -> None:
-    whole(value, values.transaction_kind, "transaction kind")
+    if value not in _KINDS:
+        whole(value, values.transaction_kind, "transaction kind")
     n.transactions.add(_id(key, "transaction id"), 51, place, value[:1])
 
 
 def _of_transition(number: int, check: Callable[[bytes, str], bytes]) -> Take:
     """A map from a transition to something that the join needs."""
+    name = MAPS[number].name
 
     def take(n: Network, key: bytes, value: bytes, place: bytes) -> None:
-        n.transitions.add(_id(key, "transition id"), number, place, check(value, MAPS[number].name))
+        n.transitions.add(_id(key, "transition id"), number, place, check(value, name))
 
     return take
 
@@ -235,13 +240,15 @@ def _back_to_transaction(number: int) -> Take:
 
 def _to_transition(number: int) -> Take:
     """A reverse map: something to its transition."""
+    name = MAPS[number].name
 
     def take(n: Network, key: bytes, value: bytes, place: bytes) -> None:
-        n.transitions.add(_id(value, "transition id"), number, place, _id(key, MAPS[number].name))
+        n.transitions.add(_id(value, "transition id"), number, place, _id(key, name))
 
     return take
 
 
+@lru_cache(maxsize=4096)  # most transitions are calls of a few functions
 def _locator(raw: bytes, what: str) -> bytes:
     cursor = Cursor(raw)
     values.program_id(cursor)
@@ -267,18 +274,20 @@ def _unread(_: bytes) -> bytes:
 
 def _part(side: bytes, number: int) -> Take:
     keep = {39: _tag, 47: _has_record}.get(number, _unread)
+    name = MAPS[number].name
 
     def take(n: Network, key: bytes, value: bytes, place: bytes) -> None:
-        n.parts.add(side + _id(key, MAPS[number].name), number, place, keep(value))
+        n.parts.add(side + _id(key, name), number, place, keep(value))
 
     return take
 
 
 def _to_part(side: bytes, number: int) -> Take:
     """A tag or nonce that leads to an input's serial number or an output's commitment."""
+    name = MAPS[number].name
 
     def take(n: Network, key: bytes, value: bytes, place: bytes) -> None:
-        n.parts.add(side + _id(value, MAPS[number].name), number, place, _id(key, MAPS[number].name))
+        n.parts.add(side + _id(value, name), number, place, _id(key, name))
 
     return take
 

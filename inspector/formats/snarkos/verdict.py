@@ -106,7 +106,7 @@ def judge_ledger(ledger: Ledger, tally: Tally, tip: int | None = None, outermost
     if main is None:
         main = Network(0, Places())
     judge = Judge(main, tally, lost_ranges(ledger))
-    judge.tip = _finalised(judge) if tip is None else tip
+    judge.finalised(_finalised(judge) if tip is None else tip)
     verdict = Verdict(judge, {n.id: n.rows for n in networks.values()}, short_keys=short)
     _malformed(judge)
     check_hashes(judge)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from inspector.finding import Tally
 from inspector.format import Answer
 from inspector.formats.snarkos import loader
+from inspector.formats.snarkos.compare import siblings
 from inspector.formats.snarkos.ledger import Ledger
 from inspector.formats.snarkos.maps import KNOWN_IN_2024, name_of
 from inspector.formats.snarkos.names import network_name, transaction_name
@@ -54,6 +55,11 @@ SCHEMA: Final = {
                 },
             },
         },
+        "beside": {
+            "type": "array",
+            "description": "databases next to a damaged ledger that are called checkpoints; not looked into",
+            "items": {"type": "string"},
+        },
         "archive": {"type": "boolean"},
     },
 }
@@ -67,7 +73,9 @@ def answer(ledger: Ledger, tally: Tally) -> Answer:
     version = f"snarkVM ledger, {network}, storage of {summary['generation']}"
     because = f"{verdict.network.rows} rows in {len(verdict.network.counts)} maps of {network}"
     words = tuple(_words(ledger, verdict, summary))
-    return Answer(version, because, words, summary, loader.outcomes(facts(ledger, verdict)), _next(verdict))
+    return Answer(
+        version, because, words, summary, loader.outcomes(facts(ledger, verdict)), _next(verdict, summary["beside"])
+    )
 
 
 def summarise(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
@@ -99,6 +107,7 @@ def summarise(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
             "mapping_blocks": verdict.mappings_lost,
         },
         "checkpoints": [{"path": c.path, "block_tip": c.block_tip, "class": c.cls} for c in verdict.checkpoints],
+        "beside": siblings(ledger) if verdict.classes else [],
         "archive": ledger.archive,
     }
 
@@ -134,6 +143,8 @@ def _words(ledger: Ledger, verdict: Verdict, summary: dict[str, Any]) -> list[st
         words.append("No funds are at risk and nothing is lost for good: the network has the block.")
     if verdict.rollback and tip is not None and not judge.obstacle:
         words.append("Stop a service that restarts the node until the repaired copy is in place.")
+    if verdict.classes and summary["beside"]:
+        words.append(f"Beside it lie {', '.join(summary['beside'])}, which were not looked into.")
     if verdict.classes and verdict.checkpoints:
         words.append(_checkpoint_words(verdict))
     if verdict.classes:
@@ -189,11 +200,14 @@ def _lost_words(verdict: Verdict, summary: dict[str, Any]) -> str:
     return f"Data is lost: {'; '.join(parts)}."
 
 
-def _next(verdict: Verdict) -> tuple[str, ...]:
+def _next(verdict: Verdict, beside: list[str]) -> tuple[str, ...]:
     if not verdict.classes:
         return ()
     best = verdict.best_checkpoint
     found = [f"inspector scan {{path}}/{best.path}   # a whole checkpoint: use it instead of a repair"] if best else []
+    if beside:
+        paths = " ".join(f"{{path}}/../{name}" for name in beside)
+        found.append(f"inspector scan {{path}} {paths}   # which of them is the newest whole one")
     if verdict.lossy:
         found.append("inspector repair {path} -o {path}.archive --archive   # whole blocks only, not bootable")
     elif verdict.classes == ["F"]:

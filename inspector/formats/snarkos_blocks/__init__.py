@@ -5,13 +5,21 @@ No checksum protects them; a node recomputes every hash. Reading order: layout, 
 
 from __future__ import annotations
 
-from inspector.format import Format
+from inspector.format import Format, Traits
 from inspector.formats.snarkos_blocks.check import SCHEMA, answer, check, compare
 from inspector.formats.snarkos_blocks.layout import DAMAGED, KINDS, LAYOUTS
 from inspector.formats.snarkos_blocks.plan import plan
 from inspector.formats.snarkos_blocks.records import items, records, show
 from inspector.formats.snarkos_blocks.rules import RULES
 from inspector.formats.snarkos_blocks.walk import claim, open_file, walk
+from inspector.private import Private
+
+
+def _traits() -> Traits:
+    from inspector.formats.snarkos_blocks.units import TRAITS
+
+    return TRAITS
+
 
 FORMAT = Format(
     name="snarkos-blocks",
@@ -34,4 +42,7 @@ FORMAT = Format(
     names=("*.blocks", "latest.json"),
     compare=compare,
     schema=SCHEMA,
+    splices=True,
+    private=Private(files=("[0-9]*.[0-9]*.blocks", "latest.json")),  # the chain is public
+    traits=_traits,
 )

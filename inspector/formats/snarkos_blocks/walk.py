@@ -49,7 +49,7 @@ def claim(source: Source, lower: State | None) -> Claim:
     size = source.length("")
     if head_at(source, at.COUNT_SIZE) is not None:
         return Claim(85, "a count and a length lead to a block header")
-    name = source.path.name if source.path else ""
+    name = source.name
     if NAME.fullmatch(name):
         return Claim(30, "it is named as a CDN names its files")
     head = source.read(0, 9)
@@ -60,7 +60,7 @@ def claim(source: Source, lower: State | None) -> Claim:
 
 
 def open_file(source: Source, lower: State | None, wishes: Wishes) -> Blocks:
-    name = source.path.name if source.path else ""
+    name = source.name
     first = source.read(8, 1)
     latest = name == "latest.json" or (first == b"{" and head_at(source, at.COUNT_SIZE) is None)
     found = Blocks(source, wishes, latest)

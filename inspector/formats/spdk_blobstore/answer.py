@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Any
 
 from inspector.finding import Severity, Tally
@@ -41,7 +42,7 @@ def answer(state: State, tally: Tally) -> Answer:
         tuple(words),
         _summary(state, store, unknown),
         outcomes,
-        _next(state, damaged),
+        _next(state, store, unknown, damaged),
     )
 
 
@@ -122,13 +123,17 @@ def _lost(store: Store, unknown: dict[int, int], damaged: bool) -> list[str]:
     return words
 
 
-def _next(state: State, damaged: bool) -> tuple[str, ...]:
+def _next(state: State, store: Store, unknown: dict[int, int], damaged: bool) -> tuple[str, ...]:
     if not damaged:
         return ("inspector items {path}",)
     tail = " --cluster-size BYTES" if state.how == "ambiguous" else ""
+    named = {b: n if n.isprintable() and not n.startswith("-") else f"0x{b:x}" for b, n in item_ids(store).items()}
+    whole = [name for blob, name in named.items() if blob != store.geometry.super_blob and blob not in unknown]
+    wanted = min(whole or named.values(), default=None)
+    extract = () if wanted is None else (f"inspector extract {{path}} {quote(wanted)} -o volume.raw{tail}",)
     return (
         f"inspector items {{path}}{tail}",
-        f"inspector extract {{path}} VOLUME -o volume.raw{tail}",
+        *extract,
         f"inspector repair {{path}} -o repaired.img{tail}",
     )
 

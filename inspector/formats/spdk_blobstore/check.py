@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from inspector.correct import told
 from inspector.finding import Cause, Evidence, Finding, Rule, Salvage, Severity, Tally
 from inspector.format import Stretch
 from inspector.formats.spdk_blobstore import layout as lay
@@ -199,13 +200,19 @@ def _bad_page(state: State, store: Store, page: int) -> Finding:
     data = state.disk.raw(at, lay.PAGE).ljust(lay.PAGE, b"\0")
     bit = state.mended.get(page)
     what = _role(store, page, data)
+    found = state.corrections.get(page)
     fixed = "" if bit is None else f"; bit {bit} was flipped, corrected"
+    if found is not None and bit is None:
+        fixed = f"; {told(data, found.patch)[0]} would explain it (--accept unique)"
     evidence: Evidence = {
         "page": page,
         "stored": int.from_bytes(data[lay.BODY :], "little"),
         "computed": pg.checksum(data),
         "bit": bit,
     }
+    if found is not None:
+        speaks = {"witness": found.witness} if found.witness else {"chance_of_error": found.chance}
+        evidence = {**evidence, "correction": found.verdict, **speaks}
     message = f"metadata page {page} ({what}): the checksum does not hold{fixed}"
     saved: Salvage = "lost" if bit is None else "corrected"
     return Finding(r.PAGE_CHECKSUM, state.disk.span(at, at + lay.PAGE), message, evidence, cause_of(data, bit), saved)

@@ -72,6 +72,7 @@ MD_PAGE = Layout(
         "next" / c.Int32ul * "index of the next page of the chain; all ones ends it",
         "crc" / c.Int32ul * "CRC-32C of the 4092 bytes before",
     ),
+    private=frozenset({"descriptors", "crc"}),  # names and attributes of volumes
 )
 
 DESCRIPTOR = Layout(

@@ -1,53 +1,27 @@
 """One flipped bit in a metadata page or super block is found from its CRC-32C alone, then held against its structure.
 
-Random damage looks like a one-bit error in 32,768 of 2^32 pages; what else the page must be (its id, descriptors
-that fit, zeroes after them) is the second witness, so what passes is as good as sealed.
+Random damage looks like a one-bit error in 32,768 of 2^32 pages. What else the page must be (its id, descriptors that
+fit, zeroes after them) is the second witness, where it notices the bit: only then is the page written. A bit of a name
+or of a cluster number that could be either is told, and corrected with `--accept unique`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
 
-from crc32c import crc32c
-
+from inspector.correct import NONE, Correction, Witness, Word, correct_crc32c, noticed_by
+from inspector.format import Wishes
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.formats.spdk_blobstore.region import Region
+from inspector.formats.spdk_blobstore.signs import page_signs, super_signs
 from inspector.formats.spdk_blobstore.superblock import Geometry
 
 MAX_MENDED = 1024  # pages; a medium with more than that has no one-bit errors but a pattern
-
-
-@cache
-def _syndromes() -> dict[int, int]:
-    """What each single flipped bit of the 4092 covered bytes does to the checksum."""
-    zero = crc32c(bytes(lay.BODY))
-    found: dict[int, int] = {}
-    error = bytearray(lay.BODY)
-    for at in range(lay.BODY):
-        for bit in range(8):
-            error[at] = 1 << bit
-            found[crc32c(error) ^ zero] = at * 8 + bit
-        error[at] = 0
-    return found
-
-
-def one_bit(data: bytes) -> tuple[bytes, int] | None:
-    """The page with the one bit restored that makes its checksum hold, and which bit of the page it was."""
-    stored = int.from_bytes(data[lay.BODY : lay.PAGE], "little")
-    syndrome = stored ^ crc32c(data[: lay.BODY])
-    bit = _syndromes().get(syndrome)
-    if bit is None:
-        if syndrome.bit_count() != 1:
-            return None
-        bit = 8 * lay.BODY + syndrome.bit_length() - 1  # the stored checksum itself was hit
-    fixed = bytearray(data)
-    fixed[bit >> 3] ^= 1 << (bit & 7)
-    return bytes(fixed), bit
+PAGE = Word(0, lay.BODY, lay.BODY)
 
 
 def sane(data: bytes, index: int, md_len: int) -> int | None:
@@ -66,30 +40,61 @@ def sane(data: bytes, index: int, md_len: int) -> int | None:
     return kind if kind == pg.CONT and page.id >> 32 == 1 else None
 
 
-def mend(disk: Disk, geometry: Geometry, region: Region) -> Iterator[tuple[int, int]]:
-    """Correct what one bit explains, in `disk.mended` and `region`; yields (page, bit)."""
+def witness(page: int, geometry: Geometry, signs: Iterable[Callable[[bytes], bool]] = ()) -> Witness:
+    """What the structure of metadata page `page` says of a correction."""
+    return noticed_by(lambda data: sane(data, page, geometry.md_len) is not None, *signs)
+
+
+def super_witness(disk: Disk) -> Witness:
+    """What the structure of a super block says of a correction."""
+
+    def judge(data: bytes) -> bool:
+        geometry = sb.parse(data)
+        sound = geometry.signature == lay.SIGNATURE and geometry.clean in (0, 1) and not any(geometry.reserved)
+        return sound and not sb.impossible(geometry, disk.size)
+
+    return noticed_by(judge, *super_signs(disk))
+
+
+def solve(data: bytes, by: Witness) -> Correction:
+    """The one flipped bit of a page of 4096 bytes."""
+    return correct_crc32c(data, PAGE, by, most=1) if len(data) == lay.PAGE else NONE
+
+
+def taken(found: Correction, wishes: Wishes) -> bool:
+    """Whether these wishes read the store with the correction."""
+    if wishes.no_correct:
+        return False
+    return found.verdict == "sealed" or (found.verdict == "unique" and "unique" in wishes.accept)
+
+
+def bit_of(found: Correction) -> int:
+    """The flipped bit of the page, of a correction that has one."""
+    ((at, mask),) = found.patch
+    return 8 * at + mask.bit_length() - 1
+
+
+def mend(disk: Disk, geometry: Geometry, region: Region, wishes: Wishes) -> Iterator[tuple[int, Correction]]:
+    """Correct in `disk.mended` and `region` what the wishes allow; yields (page, correction), also those not taken."""
     bad = [page for start, end, _ in region.runs(pg.BAD) for page in range(start, min(end, start + MAX_MENDED))]
+    signs = page_signs(disk, geometry, region) if bad else ()
     for page in bad[:MAX_MENDED]:
         at = geometry.md_at(page)
-        data = disk.raw(at, lay.PAGE)
-        found = one_bit(data) if len(data) == lay.PAGE else None
-        kind = sane(found[0], page, geometry.md_len) if found else None
-        if found is None or kind is None:
+        found = solve(disk.raw(at, lay.PAGE), witness(page, geometry, signs))
+        if not found.unit:
             continue
-        disk.mended[at] = found[0]
-        head = pg.parse(found[0])
-        region.insert(bisect_left(region.index, page), page, kind, (head.id, head.sequence, head.next))
-        yield page, found[1]
+        kind = sane(found.unit, page, geometry.md_len)
+        if kind is not None and taken(found, wishes):
+            disk.mended[at] = found.unit
+            head = pg.parse(found.unit)
+            region.insert(bisect_left(region.index, page), page, kind, (head.id, head.sequence, head.next))
+        yield page, found
 
 
-def mend_super(disk: Disk) -> tuple[Geometry, int] | None:
-    """The geometry of a super block that one flipped bit broke, and the bit."""
-    data = disk.raw(0, lay.PAGE)
-    found = one_bit(data) if len(data) == lay.PAGE else None
-    if found is None:
+def mend_super(disk: Disk, wishes: Wishes) -> tuple[Geometry, Correction] | None:
+    """The geometry of a super block that one flipped bit broke, and the correction; None if it may not be taken."""
+    found = solve(disk.raw(0, lay.PAGE), super_witness(disk))
+    if not taken(found, wishes):
         return None
-    geometry = sb.parse(found[0])
-    if geometry.signature != lay.SIGNATURE or sb.impossible(geometry, disk.size) or any(geometry.reserved):
-        return None
-    disk.mended[0] = found[0]
-    return geometry, found[1]
+    disk.mended[0] = found.unit
+    return sb.parse(found.unit), found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 
+from inspector.correct import told
 from inspector.errors import RefusedError
 from inspector.finding import Severity, Tally
 from inspector.format import Plan, Wishes
@@ -84,7 +85,12 @@ def _corrected(state: State, shop: Workshop) -> None:
     """Pages with one flipped bit are restored; those that nothing explains are left zero."""
     for page in state.mended:
         data = state.disk.read(shop.geometry.md_at(page), lay.PAGE)
-        shop.put(page, data, "corrected", "sealed", "one flipped bit restored, the checksum holds")
+        found = state.corrections[page]
+        bit = told(state.disk.raw(shop.geometry.md_at(page), lay.PAGE), found.patch)[0]
+        if found.verdict == "sealed":
+            shop.put(page, data, "corrected", "sealed", f"{bit}: the checksum holds, {found.witness}")
+        else:
+            shop.put(page, data, "corrected", "none", f"{bit}: the checksum holds, as accepted")
     for start, end, kind in state.region.runs(pg.BAD, pg.UNREADABLE):
         for page in range(start, end):
             if page not in state.mended:

@@ -123,7 +123,8 @@ PAGE_CHECKSUM = Rule(
     "SPB020", "page-checksum", ERROR,
     "a metadata page's checksum does not hold",
     "The CRC-32C over its first 4092 bytes differs from the stored one and the page is not all zero. One flipped "
-    "bit is corrected when everything else about the page is as it must be.",
+    "bit is corrected where the page's structure notices it; a bit of a name or number that nothing else tells is "
+    "corrected with --accept unique.",
     "A root: the volume is missing (clean store: `Metadata page N crc mismatch for blobid 0x...`; after a crash: "
     "silently, and its clusters are given free). A snapshot's root: all its descendants are missing, `Snapshot "
     "fail`. An extent page: the volume does not open (clean), the whole store is refused with -84 (after a crash).",

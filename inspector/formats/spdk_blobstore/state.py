@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from inspector.correct import Correction
 from inspector.errors import UsageError
 from inspector.format import Claim, Wishes
 from inspector.formats.spdk_blobstore import layout as lay
@@ -15,15 +16,16 @@ from inspector.formats.spdk_blobstore.assemble import build
 from inspector.formats.spdk_blobstore.crash import HalfDone, half_done
 from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.formats.spdk_blobstore.identify import identify, partitions
-from inspector.formats.spdk_blobstore.mend import mend, mend_super
+from inspector.formats.spdk_blobstore.mend import bit_of, mend, mend_super, taken
 from inspector.formats.spdk_blobstore.recover import FIRST_LOOK, Candidate, candidates, find_roots, md_start
 from inspector.formats.spdk_blobstore.region import Region, scan
 from inspector.formats.spdk_blobstore.store import Store
 from inspector.formats.spdk_blobstore.superblock import Geometry
 from inspector.source import Source
 
-# pages found by id and number alone; zeroes where a map is lost; names and uuids that are made up
-ACCEPTS = frozenset({"anchored", "unsealed", "name"})
+# pages found by id and number alone; zeroes where a map is lost; names and uuids that are made up; a flipped bit that
+# only the checksum speaks for
+ACCEPTS = frozenset({"anchored", "unsealed", "name", "unique"})
 TARGETS = ("spdk", "longhorn", "longhorn-checksums")
 How = Literal["sealed", "mended", "recovered", "given", "ambiguous", "none"]
 
@@ -38,9 +40,11 @@ class State:
     how: How = "none"
     geometry: Geometry | None = None
     super_bit: int | None = None  # the flipped bit of a corrected super block
+    super_fix: Correction | None = None
     candidates: list[Candidate] = field(default_factory=list)
     region: Region = field(default_factory=Region)
-    mended: dict[int, int] = field(default_factory=dict)  # page -> the bit that was flipped
+    mended: dict[int, int] = field(default_factory=dict)  # corrected page -> the bit that was flipped
+    corrections: dict[int, Correction] = field(default_factory=dict)  # page -> what undoes it, taken or not
     half: list[HalfDone] = field(default_factory=list)
     store: Store | None = None
 
@@ -51,7 +55,8 @@ class State:
             return
         self.region = Region()
         yield from scan(self.disk, self.geometry, self.region)
-        self.mended = dict(mend(self.disk, self.geometry, self.region))
+        self.corrections = dict(mend(self.disk, self.geometry, self.region, self.wishes))
+        self.mended = {p: bit_of(one) for p, one in self.corrections.items() if taken(one, self.wishes)}
         self.store = build(self.disk, self.geometry, self.region, self.wishes.accept)
         self.half = half_done(self.store)
 
@@ -123,9 +128,10 @@ def open_store(source: Source, lower: object, wishes: Wishes) -> State:
         state.geometry, state.how = sb.parse(data), "sealed"
         _no_other_size(state, wishes)
         return state
-    fixed = None if sb.sealed(data) else mend_super(disk)
+    fixed = None if sb.sealed(data) else mend_super(disk, wishes)
     if fixed is not None:
-        state.geometry, state.super_bit = fixed
+        state.geometry, state.super_fix = fixed
+        state.super_bit = bit_of(state.super_fix)
         state.how = "mended"
         _no_other_size(state, wishes)
         return state

@@ -12,10 +12,12 @@ import pytest
 from crc32c import crc32c
 
 from inspector.correct import Correction
+from inspector.finding import Tally
 from inspector.format import Wishes
 from inspector.formats import all_formats
 from inspector.formats.gossip_store.correction import HEADER, Corrector
 from inspector.formats.gossip_store.mending import mend, seen_through
+from inspector.formats.gossip_store.survey import check
 from inspector.formats.gossip_store.walk import Store, open_store, walk
 from inspector.inspect import inspect
 from inspector.repair import Result, repair
@@ -71,6 +73,7 @@ def flip(*bits: int, data: bytes | None = None) -> bytes:
 def mended(data: bytes, wishes: Wishes = UNIQUE) -> bytes:
     """The store as the repair sees it."""
     store = opened(data, wishes)
+    check(store, walk(store), Tally(2))
     return seen_through(store, mend(store, wishes)).source.read(0, len(data))
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from inspector.errors import Exit, RefusedError
 from inspector.format import Wishes
 from inspector.formats.known_peers import FORMAT
+from inspector.formats.known_peers.flip import one_flip
 from inspector.formats.known_peers.payload import Address, Generation, Peer, parse_payload
 from inspector.inspect import Report, inspect
 from inspector.repair import Result, repair
@@ -171,7 +172,7 @@ def test_a_zeroed_page_in_the_newer_slot_is_named_as_the_cause() -> None:
     data[4096:8192] = bytes(4096)
     report = scan(bytes(data))
     finding = report.tally.findings()[0]
-    assert (finding.rule.code, finding.cause.name, finding.cause.confidence) == ("KNP002", "zeroed-range", "likely")
+    assert (finding.rule.code, finding.cause.name, finding.cause.confidence) == ("KNP002", "zeroed-range", "certain")
     assert 4096 <= int(str(finding.evidence["torn_at"])) < 4096 + 64 + 300
     assert report.answer.summary["winner"]["slot"] == 1
 
@@ -378,3 +379,16 @@ def test_files_with_known_contents_read_as_their_manifest_says(name: str) -> Non
     assert summary["old_peers_in_slack"] > 0
     if name.startswith("torn"):
         assert 1840 <= summary["slots"][0]["torn_at"] <= 1926 + 120  # the entry that holds byte 1926, or the next
+
+
+def test_a_flipped_bit_in_any_length_of_a_list_is_found_by_trial() -> None:
+    unit = build.seal(build.payload(build.peers(5)))
+    rng = random.Random(9)
+    places = [unit.index(b"\x00\x24\x08", 30) - 1, *rng.sample(range(len(unit)), 40)]
+    places += [at for at in range(13, len(unit) - 32) if unit[at] == 4][:12]  # counts of one address, and ip4 tags
+    for at in places:
+        for bit in (0, 2, 7):
+            bad = unit[:at] + bytes([unit[at] ^ 1 << bit]) + unit[at + 1 :] + bytes(64)
+            found = one_flip(bad, 3)
+            assert found is not None, (at, bit)
+            assert (found.at, found.bit, found.data) == (at, bit, unit)

@@ -72,7 +72,7 @@ def test_a_flipped_bit_of_the_digest_is_named() -> None:
 def test_a_zeroed_page_is_named() -> None:
     report = scan(FIRST[:8192] + bytes(4096) + FIRST[12288:] + SECOND)
     (finding,) = report.tally.findings()
-    assert (finding.cause.name, finding.cause.confidence) == ("zeroed-range", "likely")
+    assert (finding.cause.name, finding.cause.confidence) == ("zeroed-range", "certain")
     assert (finding.evidence["zeroes_start"], finding.evidence["zeroes_end"]) == (8192, 12288)
 
 

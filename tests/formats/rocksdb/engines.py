@@ -33,6 +33,10 @@ class Recipe:
     families: bool = False
     deletes: bool = False
     entities: bool = False
+    tables: int = 3
+    keys: int = KEYS  # per table
+    wal: int = 300
+    block: int = 1024
 
 
 def _options(recipe: Recipe) -> Any:
@@ -44,7 +48,7 @@ def _options(recipe: Recipe) -> Any:
     table = r.BlockBasedOptions()
     table.set_format_version(recipe.version)
     table.set_checksum_type(getattr(r.ChecksumType, recipe.checksum)())
-    table.set_block_size(1024)
+    table.set_block_size(recipe.block)
     if recipe.filter:
         table.set_bloom_filter(10, False)
     if recipe.index == "two-level":
@@ -70,13 +74,13 @@ def make(folder: Path, recipe: Recipe) -> Path:
     db = rocksdict.Rdict(str(live), _options(recipe))
     other = db.create_column_family("other", _options(recipe)) if recipe.families else None
     rng = Random(1)
-    for table in range(3):
-        for i in range(KEYS):
+    for table in range(recipe.tables):
+        for i in range(recipe.keys):
             db[b"key-%02d-%06d" % (table, i)] = b"value %d " % i + rng.randbytes(16) + b"." * (i % 90)
             if other is not None:
                 other[b"o%06d" % i] = b"other %d" % table * 4
         if recipe.deletes:
-            for i in range(0, KEYS, 7):
+            for i in range(0, recipe.keys, 7):
                 db.delete(b"key-00-%06d" % i)
             db.delete_range(b"key-00-%06d" % (50 * table), b"key-00-%06d" % (50 * table + 20))
         if recipe.entities:
@@ -86,7 +90,7 @@ def make(folder: Path, recipe: Recipe) -> Path:
             other.flush()
     if recipe.compact:
         db.compact_range(None, None)
-    for i in range(300):
+    for i in range(recipe.wal):
         db[b"wal-%06d" % i] = b"w" * 60 + b"%d" % i
     if recipe.deletes:
         db.delete(b"key-01-000001")

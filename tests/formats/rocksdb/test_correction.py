@@ -10,7 +10,8 @@ from inspector.correct import apply
 from inspector.formats.rocksdb import block
 from inspector.formats.rocksdb.checksums import CRC32C, XXH3, XXHASH, XXHASH64, block_checksum
 from inspector.formats.rocksdb.codecs import NO_COMPRESSION, SNAPPY, ZSTD
-from inspector.formats.rocksdb.correction import correct_block, reads
+from inspector.formats.rocksdb.correction import correct_block
+from inspector.formats.rocksdb.judges import reads
 from inspector.formats.rocksdb.keys import PUT, internal
 
 _M32 = 0xFFFFFFFF

@@ -16,7 +16,8 @@ from inspector.format import Query, Wishes
 from inspector.formats.rocksdb import FORMAT, batch, block, log, logical
 from inspector.formats.rocksdb.database import open_database
 from inspector.formats.rocksdb.names import classify
-from inspector.formats.rocksdb.table import Table, open_table
+from inspector.formats.rocksdb.opening import open_table
+from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.view import Doubts, families, live_view
 from inspector.formats.rocksdb.witness import witness
 from inspector.inspect import inspect
@@ -166,7 +167,7 @@ def test_every_entry_that_can_be_read_is_in_the_repaired_database(row: Row, reci
     healthy = Healthy(folder)
     damage(healthy, folder)
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
-    done = _repaired(folder, tmp_path / "new")
+    done = _repaired(folder, tmp_path / "new", Wishes(no_correct=True))
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     with open_source(str(folder)) as source:
         found = [f for f in inspect(source, FORMATS).tally.findings() if f.level is not Severity.NOTE]
@@ -177,9 +178,26 @@ def test_every_entry_that_can_be_read_is_in_the_repaired_database(row: Row, reci
     assert done.code is (Exit.LOST if lost(healthy) or "RDB009" in codes else Exit.CLEAN)
 
 
-def _repaired(folder: Path, new: Path) -> Result:
+def _repaired(folder: Path, new: Path, wishes: Wishes | None = None) -> Result:
     with open_source(str(folder)) as source:
-        return repair(source, FORMATS, str(new), Wishes())
+        return repair(source, FORMATS, str(new), wishes or Wishes())
+
+
+ONE_BIT = [row for row in ROWS if "one bit" in row[0] or "magic" in row[0] or "length" in row[0] or "index," in row[0]]
+
+
+@pytest.mark.parametrize(("row", "recipe"), [*((row, Recipe()) for row in ONE_BIT), (ONE_BIT[0], V6), (ROWS[-1], V6)],
+                         ids=lambda x: x[0] if isinstance(x, tuple) else f"v{x.version}")  # fmt: skip
+def test_flipped_bits_are_undone_and_the_database_is_what_it_was(row: Row, recipe: Recipe, tmp_path: Path) -> None:
+    folder = make(tmp_path / "db", recipe)
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    row[1](Healthy(folder), folder)
+    done = _repaired(folder, tmp_path / "new", Wishes(accept=frozenset({"unique"})))
+    assert {p.name: p.read_bytes() for p in (tmp_path / "new").iterdir()} == before
+    assert done.code is Exit.CLEAN
+    assert done.verified["engine"]["ok"]
+    assert {e.action for e in done.changes} == {"corrected"}
+    assert all("went" in e.why for e in done.changes)
 
 
 def test_a_damaged_blob_costs_that_value_and_nothing_older_comes_back(tmp_path: Path) -> None:

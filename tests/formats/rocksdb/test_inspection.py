@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from inspector import formats
-from inspector.errors import RefusedError, UsageError
+from inspector.errors import Exit, RefusedError, UsageError
 from inspector.finding import Severity
 from inspector.format import Query, Wishes
 from inspector.formats.rocksdb import FORMAT, keys
-from inspector.formats.rocksdb.merge import Cover, Tombstone, Versioned, live, sorted_runs
+from inspector.formats.rocksdb.merge import Cover, Tombstone, Versioned, live, ranked, sorted_runs
 from inspector.inspect import Report, inspect
-from inspector.repair import repair
+from inspector.repair import Result, repair
 from inspector.source import MemorySource, open_source
 from inspector.span import Span
 from samples import build
@@ -166,7 +166,7 @@ def test_the_live_view_honours_deletes_ranges_and_keeps_operands() -> None:
         entry(b"d", 40, keys.PUT, b"covered"), entry(b"e", 40, keys.PUT, b"outside"),
         entry(b"f", 9, keys.MERGE, b"alone"), entry(b"f", 8, keys.DELETE),
     ]  # fmt: skip
-    found = [(e.key, e.value, e.operands) for e in live(rows, Cover([cut], bytes))]
+    found = [(e.key, e.value, e.operands) for e in live(ranked(rows, bytes), Cover([cut], bytes))]
     assert found == [
         (b"b", b"base", (b"two", b"one")),
         (b"c", b"new", ()),
@@ -188,3 +188,80 @@ def test_a_wal_of_a_family_that_was_flushed_is_not_replayed_again() -> None:
     db = FORMAT.open(MemorySource(world.members()), None, Wishes())
     assert FORMAT.extents
     assert len(list(FORMAT.extents(db, "cf:default"))) == 60
+
+
+def mended(path: Path, output: Path, **wishes: object) -> Result:
+    with open_source(str(path)) as source:
+        return repair(source, FORMATS, str(output), Wishes(**wishes))  # type: ignore[arg-type]
+
+
+def test_a_manifest_alone_becomes_a_snapshot_and_the_lost_edit_is_told(tmp_path: Path) -> None:
+    sample = Path(build.__file__).parent / "rocksdb" / "manifest-edit"
+    done = mended(sample, tmp_path / "new")
+    assert done.code is Exit.LOST
+    assert done.records["lost"] == 1
+    assert any("not listed" in note for note in done.notes)
+
+
+def test_a_blob_file_alone_keeps_every_offset_and_loses_one_value(tmp_path: Path) -> None:
+    sample = Path(build.__file__).parent / "rocksdb" / "value-bit.blob"
+    done = mended(sample, tmp_path / "new", no_correct=True)
+    assert (done.code, done.records["lost"], done.size) == (Exit.LOST, 1, sample.stat().st_size)
+    done = mended(sample, tmp_path / "whole", accept=frozenset({"unique"}))
+    assert (done.code, done.bytes["lost"], done.changes_total) == (Exit.CLEAN, 0, 1)
+
+
+def test_a_plain_table_is_carried_over_as_it_is_and_the_repair_says_so(tmp_path: Path) -> None:
+    world = small_world()
+    world.add(17, pairs(100, 120, 900))
+    members = world.members()
+    plain = b"plain table rows " * 30 + (0x8242229663BF9564).to_bytes(8, "little")
+    members["000017.sst"] = plain.rjust(world.listed[-1].size, b"p")[-world.listed[-1].size :]
+    block = world.tables[9].blocks[2]
+    members["000009.sst"] = damage.flip_bit(members["000009.sst"], block.offset + 30, 4).data
+    folder = written(tmp_path / "db", members)
+    done = mended(folder, tmp_path / "new", no_correct=True)
+    assert (tmp_path / "new" / "000017.sst").read_bytes() == members["000017.sst"]
+    assert any("000017.sst is a plain table" in note for note in done.notes)
+    assert not done.verified["engine"]["ran"]
+
+
+def test_lost_range_deletes_are_counted_in_the_notes(tmp_path: Path) -> None:
+    sample = Path(build.__file__).parent / "rocksdb" / "range-deletes-bit.sst"
+    done = mended(sample, tmp_path / "new", no_correct=True)
+    assert [note for note in done.notes if "1 range deletes are lost" in note]
+
+
+def test_a_comparator_that_only_its_program_knows_is_told() -> None:
+    world = small_world()
+    world.comparator = "my.Comparator"
+    members = world.members()
+    report = scan({**members, "MANIFEST-000005": world.manifest()})
+    assert any("my.Comparator" in words for words in report.answer.words)
+
+
+@pytest.mark.parametrize("name", ["data-bit.sst", "index-bit.sst", "000014-bit.log", "manifest-bit", "value-bit.blob"])
+def test_a_finding_names_the_flipped_bit_and_its_proof(name: str) -> None:
+    with open_source(str(Path(build.__file__).parent / "rocksdb" / name)) as source:
+        (finding,) = [f for f in inspect(source, FORMATS).tally.findings() if f.level is not Severity.NOTE]
+    evidence = finding.evidence
+    assert "went" in str(evidence["undone"])
+    assert evidence["correction"] in ("sealed", "unique")
+    assert (evidence["correction"] == "sealed") == (finding.salvage == "corrected")
+    assert finding.cause.name == "bit-flip"
+
+
+def test_threads_change_nothing_that_is_said() -> None:
+    world = small_world()
+    members = world.members()
+    for number, at in ((9, 2), (9, 4), (11, 1)):
+        block = world.tables[number].blocks[at]
+        name = f"{number:06d}.sst"
+        members[name] = damage.flip_bit(members[name], block.offset + 30, 4).data
+    told = []
+    for jobs in (1, 2, 5):
+        report = inspect(MemorySource(members), FORMATS, Wishes(jobs=jobs))
+        findings = [(f.rule.code, f.span, f.message, f.evidence) for f in report.tally.findings()]
+        told.append((findings, report.answer, report.account.kinds, report.account.roles))
+    assert told[0] == told[1] == told[2]
+    assert len(told[0][0]) == 3

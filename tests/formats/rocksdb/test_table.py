@@ -13,8 +13,9 @@ from inspector.formats.rocksdb import footer as footers
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import good_blocks, pairs_of
 from inspector.formats.rocksdb.footer import Handle
+from inspector.formats.rocksdb.opening import open_table
 from inspector.formats.rocksdb.rewrite import Rewriter
-from inspector.formats.rocksdb.table import Table, open_table
+from inspector.formats.rocksdb.table import Table
 from inspector.source import MemorySource
 from tests import damage
 from tests.builders.rocksdb import pairs

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from inspector.cli.app import run
 from inspector.errors import Exit
 from tests.builders.snarkos import batches, key, ledger, sized, state, u
 from tests.builders.snarkos_stores import engine_rows, write_engine, write_folder
@@ -131,3 +133,23 @@ def test_the_engines_lock_is_looked_at_before_a_ledger_is_repaired() -> None:
     from inspector.formats.snarkos import FORMAT
 
     assert FORMAT.busy is busy
+
+
+def test_of_several_ledgers_the_newest_whole_one_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger_ = on_disk(tmp_path / "ledger-0", [*batches(BLOCKS[:-1]), BLOCKS[-1].insert])
+    folder = tmp_path / "ledger-0-checkpoints"
+    old = on_disk(folder / "100", batches(BLOCKS[:2]))
+    new = on_disk(folder / "200", batches(BLOCKS[:4]))
+    half = on_disk(folder / "300", [*batches(BLOCKS[:4]), BLOCKS[4].insert])
+    report = scan(ledger_)
+    names = [f"ledger-0-checkpoints/{number}" for number in (100, 200, 300)]
+    assert report.answer.summary["beside"] == names
+    assert any(all(f"{{path}}/../{name}" in command for name in names) for command in report.answer.next)
+    assert run(["scan", *map(str, (ledger_, old, new, half)), "--json"]) == Exit.DAMAGED
+    words = json.loads(capsys.readouterr().out)["comparisons"][0]["words"]
+    assert words[0] == f"mainnet: {new} is the newest whole one, up to block 3 (2 of 4 ledgers are whole)."
+    assert words[1].startswith(f"{ledger_} has 1 more whole blocks behind it")
+    assert [f"{half}: class A, 4 whole blocks from 0." in words, any(str(old) in word for word in words)] == [
+        True,
+        False,
+    ]

@@ -16,7 +16,7 @@ from inspector.formats.snarkos.reading import FIELD_ORDER, Cursor, MalformedErro
 from inspector.formats.snarkos.records import records, row
 from inspector.formats.snarkos.takes import TAKES
 from inspector.span import Span
-from tests.builders.snarkos import Rows, ledger, state
+from tests.builders.snarkos import Rows, ledger, sized, state, u
 
 ROWS: Rows = state(ledger(12))
 ONE_OF_EACH = {key[2]: (key, value) for key, value in sorted(ROWS.items())}
@@ -119,3 +119,52 @@ def test_records_can_be_asked_for_by_map() -> None:
     headers = list(records(found, Query(kinds=frozenset({"block.header"}))))
     assert [e.state for e in headers] == ["ok"] * 5
     assert {e.fields["value"]["height"] for e in headers} == set(range(5))
+
+
+def literal(kind: int, raw: bytes) -> bytes:
+    return b"\0" + u(kind, 2) + raw
+
+
+def test_plaintexts_read_as_aleo_writes_them() -> None:
+    member = literal(12, u(100, 8))
+    inner = b"\2" + u(2, 4) + (u(4, 2) + literal(9, b"\7")) * 2
+    struct = b"\1\2" + b"\6amount" + sized16(member) + b"\4list" + sized16(inner)
+    cases = {
+        literal(12, u(100, 8)): "100u64",
+        literal(4, b"\xff"): "-1i8",
+        literal(1, b"\1"): True,
+        literal(2, u(5, 32)): "5field",
+        literal(16, u(3, 2) + b"a\x1bb"): "a\\x1bb",
+        struct: {"amount": "100u64", "list": ["7u8", "7u8"]},
+    }
+    for raw, read in cases.items():
+        assert maps.decode_value(37, b"\1" + sized(raw)) == read
+        assert maps.decode_value(59, sized(b"\0" + raw)) == read
+    assert maps.decode_value(9, sized(b"\1" + u(2, 4) + b"\1\1" + u(7, 8) + b"\1\2" + u(9, 8))) == {
+        "count": 2,
+        "content": [{"block_reward": 7}, {"puzzle_reward": 9}],
+    }
+
+
+def sized16(raw: bytes) -> bytes:
+    return u(len(raw), 2) + raw
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\3",
+        literal(17, u(1, 4)),
+        literal(12, u(1, 7)),
+        literal(12, u(1, 9)),
+        b"\2" + b"\xff" * 4,
+        b"\1\xff",
+        b"".join(b"\2" + u(1, 4) + u(7 * (40 - n), 2) for n in range(40)),
+        b"\0\2\0" + b"\xff" * 32,
+    ],
+)
+def test_a_plaintext_of_another_kind_is_carried_as_it_is(raw: bytes) -> None:
+    found = maps.decode_value(37, b"\1" + sized(raw))
+    assert isinstance(found, dict)
+    assert found["bytes"] == len(raw)

@@ -1,0 +1,137 @@
+"""Findings that are known already, by path and fingerprint: only new ones are news."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inspector.errors import OutputError, SourceError, UsageError
+from inspector.finding import Severity
+from inspector.fingerprint import fingerprint
+from inspector.inspect import Report
+from inspector.output import place_file
+
+SCHEMA = "inspector/baseline/1"
+KEEP = 20_000  # findings per rule that are told apart; more are counted
+MAX_FILE = 256 << 20
+MODE = 0o644
+
+
+@dataclass(slots=True)
+class Known:
+    """What was found at one path: names, and exact counts of each rule and severity."""
+
+    names: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, report: Report) -> Known:
+        found = [f for f in report.tally.findings() if f.level is not Severity.NOTE]
+        counts = {f"{code} {level.value}": n for (code, level), n in report.tally.counts.items() if level != "note"}
+        return cls({fingerprint(f, report.source) for f in found}, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """`new` counts findings that the baseline does not have, by severity; `names` are the new ones told apart."""
+
+    known: int
+    new: Mapping[Severity, int]
+    gone: int
+    names: frozenset[str]
+
+    def fails(self, fail_on: Severity) -> bool:
+        levels = [Severity.ERROR] if fail_on is Severity.ERROR else [Severity.ERROR, Severity.WARNING]
+        return any(self.new.get(level) for level in levels)
+
+    def document(self) -> dict[str, Any]:
+        return {"known": self.known, "new": sum(self.new.values()), "gone": self.gone}
+
+
+class Baseline:
+    """Known findings by path."""
+
+    def __init__(self, entries: dict[str, Known] | None = None) -> None:
+        self.entries = entries or {}
+
+    @classmethod
+    def read(cls, path: str) -> Baseline:
+        found = read_json(path, SCHEMA, "inspector scan PATH --write-baseline FILE writes one")
+        try:
+            return cls(
+                {
+                    str(name): Known(set(map(str, entry["fingerprints"])), {str(k): int(v) for k, v in counts.items()})
+                    for name, entry in found["paths"].items()
+                    for counts in [entry["counts"]]
+                }
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UsageError(f"{path}: not a baseline of inspector ({error})", "write it again") from error
+
+    def compare(self, path: str, report: Report) -> Compared:
+        """What is new. Where a rule has more findings than are told apart, one more than before is new."""
+        before, now = self.entries.get(path, Known()), Known.of(report)
+        new: dict[Severity, int] = {}
+        told: dict[tuple[str, Severity], int] = {}
+        for found in report.tally.findings():
+            if found.level is Severity.NOTE:
+                continue
+            key = (found.rule.code, found.level)
+            told[key] = told.get(key, 0) + 1
+            if fingerprint(found, report.source) not in before.names:
+                new[found.level] = new.get(found.level, 0) + 1
+        for (code, level), count in report.tally.counts.items():
+            if level is not Severity.NOTE and count > told.get((code, level), 0):
+                more = count - before.counts.get(f"{code} {level.value}", 0)
+                new[level] = max(new.get(level, 0), more)
+        total = sum(now.counts.values())
+        fresh = sum(new.values())
+        gone = max(0, len(before.names - now.names))
+        return Compared(max(0, total - fresh), new, gone, frozenset(now.names - before.names))
+
+    def add(self, path: str, report: Report) -> None:
+        self.entries[path] = Known.of(report)
+
+    def write(self, path: str) -> None:
+        paths = {
+            name: {"fingerprints": sorted(known.names), "counts": dict(sorted(known.counts.items()))}
+            for name, known in sorted(self.entries.items())
+        }
+        write_text(path, json.dumps({"schema": SCHEMA, "paths": paths}, indent=1) + "\n")
+
+
+def read_json(path: str, schema: str, hint: str) -> dict[str, Any]:
+    """A JSON file of ours; UsageError where it is something else."""
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}", hint) from error
+    try:
+        found = json.loads(raw) if len(raw) <= MAX_FILE else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or found.get("schema") != schema:
+        raise UsageError(f"{path}: not a file with {schema}", hint)
+    return found
+
+
+def write_text(path: str, text: str, mode: int = MODE) -> None:
+    """Replace a small file of ours: whole or not at all."""
+    with place_file(path, None, len(text), force=True, mode=mode) as place:
+        put(place.fd, [text.encode()])
+
+
+def put(fd: int, parts: Iterable[bytes]) -> None:
+    at = 0
+    for part in parts:
+        view = memoryview(part)
+        while view:
+            done = os.pwrite(fd, view, at)
+            if done <= 0:
+                raise OutputError("the system wrote nothing and gave no error")
+            view, at = view[done:], at + done

@@ -1,0 +1,212 @@
+"""A capsule: the bytes of a store that diagnosis needs, at their original offsets, in a zip file.
+
+    capsule.json   what it is: schema inspector/capsule/1, the source's members (name, size), its format and why, and
+                   for each member `ranges` ([start, end) captured), `zeros` (read, and zero) and `extents`
+                   (where the file system said that data is); what is in no range was not captured
+    data           the captured ranges of all members, one after the other, in the order of the list
+    README.txt     how to open it without inspector
+
+A capsule is opened as a source with the members and sizes of the original. A read of bytes that were not captured
+is refused: they are unknown, which is not damage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import zipfile
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from inspector.errors import RefusedError, SourceError
+from inspector.source import Kind, Member, Source, pread_all
+from inspector.span import Span
+
+SCHEMA: Final = "inspector/capsule/1"
+MANIFEST, DATA, README = "capsule.json", "data", "README.txt"
+MAX_DATA: Final = 64 << 30
+MAX_MANIFEST: Final = 64 << 20
+RESERVE: Final = 256 << 20  # bytes that unpacking leaves free
+COPY: Final = 1 << 20
+
+# what zipfile, zlib and json raise on bytes that are not as they were written
+_BROKEN: Final = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError),
+    *(ValueError, KeyError, TypeError, IndexError, OverflowError),
+)
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What of one member is in the capsule; all lists in order, without overlap."""
+
+    member: Member
+    ranges: tuple[Range, ...]
+    zeros: tuple[Range, ...]
+    extents: tuple[Range, ...]
+
+
+class CapsuleSource(Source):
+    """The original's bytes as far as they were captured."""
+
+    def __init__(
+        self, label: str, kind: Kind, path: Path | None, name: str, charts: list[Chart], spool: IO[bytes], base: int = 0
+    ) -> None:
+        super().__init__(label, kind, path, [chart.member for chart in charts])
+        self._own_name = name
+        self._data = spool
+        self._parts: dict[str, _Parts] = {}
+        self._charts = {chart.member.name: chart for chart in charts}
+        for chart in charts:
+            self._parts[chart.member.name] = _Parts(chart, base)
+            base += sum(end - start for start, end in chart.ranges)
+
+    @property
+    def name(self) -> str:
+        return self._own_name
+
+    def inside(self, folder: str) -> Source:
+        head = f"{folder}/"
+        found = CapsuleSource(f"{self.label}/{folder}", self.kind, self.path, folder, [], self._data)
+        inner = [(m.name[len(head) :], m) for m in self.members if m.name.startswith(head)]
+        found.members = tuple(Member(name, m.size, m.mtime_ns, m.secret) for name, m in inner)
+        found._by_name = {m.name: m for m in found.members}
+        found._parts = {name: self._parts[m.name] for name, m in inner}
+        found._charts = {name: self._charts[m.name] for name, m in inner}
+        return found
+
+    def locked_by(self, member: str) -> int | None:
+        return None  # the original is not here
+
+    def still_same(self) -> bool:
+        return True
+
+    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
+        for low, high in self._charts[member].extents:
+            if high > start:
+                yield Span(max(low, start), high, member)
+
+    def captured(self, member: str = "") -> int:
+        """Bytes of a member that are here."""
+        chart = self._charts[member]
+        return sum(end - start for start, end in (*chart.ranges, *chart.zeros))
+
+    def _pread(self, member: str, n: int, at: int) -> bytes:
+        out = bytearray(n)
+        filled = at
+        for start, end, place in self._parts[member].within(at, at + n):
+            if start > filled:
+                self._refuse(member, filled, start)
+            low, high = max(start, at), min(end, at + n)
+            if place is not None:
+                out[low - at : high - at] = pread_all(self._data.fileno(), high - low, place + low - start)
+            filled = high
+        if filled < at + n:
+            self._refuse(member, filled, at + n)
+        return bytes(out)
+
+    def _refuse(self, member: str, start: int, end: int) -> None:
+        raise RefusedError(
+            f"{self._show(member)}: bytes {start} to {end} were not captured",
+            "a capsule holds what diagnosis needs, not content: run this on the original (repair --patch works here)",
+        )
+
+
+class _Parts:
+    """All pieces of a member by offset; a place is an offset of the data, or None for zeroes."""
+
+    def __init__(self, chart: Chart, base: int) -> None:
+        found: list[tuple[int, int, int | None]] = [(start, end, None) for start, end in chart.zeros]
+        for start, end in chart.ranges:
+            found.append((start, end, base))
+            base += end - start
+        self._all = sorted(found, key=lambda part: part[0])
+        self._starts = [part[0] for part in self._all]
+
+    def within(self, start: int, end: int) -> Iterator[tuple[int, int, int | None]]:
+        for part in self._all[max(0, bisect_right(self._starts, start) - 1) :]:
+            if part[0] >= end:
+                return
+            if part[1] > start:
+                yield part
+
+
+def open_capsule(path: str) -> CapsuleSource:
+    """The source in a capsule; raises SourceError, in one line, where one byte of it is not as it was written."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = _manifest(archive)
+            charts = [_chart(one) for one in manifest["members"]]
+            if len({chart.member.name for chart in charts}) != len(charts):
+                raise ValueError("two of its members have one name")
+            total = sum(end - start for chart in charts for start, end in chart.ranges)
+            spool = _unpacked(archive, total, str(manifest["sha256"]))
+            kind: Kind = "folder" if manifest["source"]["kind"] == "folder" else "file"
+            name = str(manifest["source"]["name"])
+            form, strength, because = manifest["detected"]
+            settled = (str(form), int(strength), str(because))
+    except _BROKEN as error:
+        raise SourceError(f"{path}: the capsule is damaged: {error}", "ask for it to be made again") from error
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror or error}") from error
+    source = CapsuleSource(path, kind, Path(path), name, charts, spool)
+    source.settled = settled
+    return source
+
+
+def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+    info = archive.getinfo(MANIFEST)
+    if info.file_size > MAX_MANIFEST:
+        raise ValueError(f"its manifest has {info.file_size} bytes")
+    found = json.loads(archive.read(MANIFEST))
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        raise ValueError(f"its schema is not {SCHEMA}")
+    return found
+
+
+def _chart(told: dict[str, Any]) -> Chart:
+    size, name = int(told["size"]), str(told["name"])
+    if name.startswith("/") or "\0" in name or ".." in name.split("/"):
+        raise ValueError("a member's name leads out of the store")
+    member = Member(name, size, int(told.get("mtime_ns", 0)))
+    lists = [_ordered(told[key], size) for key in ("ranges", "zeros", "extents")]
+    _ordered(sorted([*lists[0], *lists[1]]), size)
+    return Chart(member, *lists)
+
+
+def _ordered(found: Any, size: int) -> tuple[Range, ...]:
+    pairs = tuple((int(one[0]), int(one[1])) for one in found)
+    at = 0
+    for start, end in pairs:
+        if not at <= start < end <= size:
+            raise ValueError(f"its range [{start}, {end}) is out of order")
+        at = end
+    return pairs
+
+
+def _unpacked(archive: zipfile.ZipFile, total: int, digest: str) -> IO[bytes]:
+    """The data in an unnamed file; no more is unpacked than the ranges ask for."""
+    info = archive.getinfo(DATA)
+    if info.file_size != total or total > MAX_DATA:
+        raise ValueError(f"it has {info.file_size} bytes of data where its ranges need {total}")
+    if total + RESERVE > shutil.disk_usage(tempfile.gettempdir()).free:
+        raise SourceError(f"{tempfile.gettempdir()}: no space for {total} bytes of a capsule", "set TMPDIR")
+    spool = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the source, and closes with it
+    summed = hashlib.sha256()
+    with archive.open(DATA) as packed:
+        while piece := packed.read(COPY):
+            summed.update(piece)
+            spool.write(piece)
+    spool.flush()
+    if summed.hexdigest() != digest:
+        spool.close()
+        raise ValueError("its data do not have the hash that it names")
+    return spool

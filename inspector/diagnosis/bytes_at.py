@@ -1,0 +1,109 @@
+"""Bounded reading around damage, and the same bytes as they would be if one thing had not happened to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from inspector.source import Source
+from inspector.span import Span
+
+Read = Callable[[int, int], bytes]  # offset, count -> bytes, shorter only at the end
+CHUNK = 1 << 16
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one diagnosis may cost, in work and not in time, so that the same input gets the same answer."""
+
+    search: int = 64 << 20  # bytes read to look for copies
+    trials: int = 150_000  # units looked at; a long one counts once for each KiB
+
+    def spend(self, trials: int) -> bool:
+        """Take from the trials; False when there are none left."""
+        self.trials -= trials
+        return self.trials > 0
+
+
+@dataclass(slots=True)
+class BytesAt:
+    """One member, with the chunks that were read last."""
+
+    source: Source
+    member: str
+    size: int
+    _chunks: dict[int, bytes] = field(default_factory=dict, repr=False)
+
+    def __call__(self, at: int, n: int) -> bytes:
+        if at < 0 or n <= 0 or at >= self.size:
+            return b""
+        n = min(n, self.size - at)
+        first, last = at // CHUNK, (at + n - 1) // CHUNK
+        if last - first > 16:
+            return self.source.read(at, n, self.member)
+        if first == last:
+            start = at - first * CHUNK
+            return self._chunk(first)[start : start + n]
+        joined = b"".join(self._chunk(i) for i in range(first, last + 1))
+        return joined[at - first * CHUNK : at - first * CHUNK + n]
+
+    def _chunk(self, index: int) -> bytes:
+        found = self._chunks.get(index)
+        if found is None:
+            if len(self._chunks) >= 64:
+                self._chunks.pop(next(iter(self._chunks)))
+            found = self._chunks[index] = self.source.read(index * CHUNK, CHUNK, self.member)
+        return found
+
+    def span(self, start: int, end: int) -> Span:
+        start = max(0, min(start, self.size))
+        return Span(start, max(start, min(end, self.size)), self.member)
+
+
+def without(read: Read, at: int, count: int) -> Read:
+    """The bytes as they were before `count` bytes were put in at `at`."""
+
+    def reading(start: int, n: int) -> bytes:
+        if start >= at:
+            return read(start + count, n)
+        if start + n <= at:
+            return read(start, n)
+        return read(start, at - start) + read(at + count, start + n - at)
+
+    return reading
+
+
+def moved(read: Read, by: int) -> Read:
+    """The bytes as if everything stood `by` bytes further on."""
+    return lambda start, n: read(start + by, n) if start + by >= 0 else b""
+
+
+def with_inserted(read: Read, at: int, data: bytes) -> Read:
+    """The bytes as they were before `data` was lost at `at`."""
+    count = len(data)
+
+    def reading(start: int, n: int) -> bytes:
+        if start >= at + count:
+            return read(start - count, n)
+        if start + n <= at:
+            return read(start, n)
+        low = read(start, at - start) if start < at else b""
+        middle = data[max(0, start - at) : max(0, start + n - at)]
+        rest = n - len(low) - len(middle)
+        return low + middle + (read(at, rest) if rest > 0 else b"")
+
+    return reading
+
+
+def exchanged(read: Read, one: int, two: int, size: int) -> Read:
+    """The bytes as they were before two blocks of `size` bytes changed places."""
+
+    def reading(start: int, n: int) -> bytes:
+        out = bytearray(read(start, n))
+        for here, there in ((one, two), (two, one)):
+            low, high = max(start, here), min(start + len(out), here + size)
+            if low < high:
+                out[low - start : high - start] = read(there + low - here, high - low)
+        return bytes(out)
+
+    return reading

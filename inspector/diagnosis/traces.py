@@ -1,0 +1,152 @@
+"""What bytes look like that do not belong where they lie: runs, text, other programs' magics, translations."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+UNITS = (131072, 4096, 512)  # a ZFS record, a page, a sector
+RUN = 64  # bytes of one value that count as a run
+SHORT = 14  # as many tell something where sound bytes nearby hold none of that length
+SAMPLE = 1 << 18
+CHANCE = 4  # bytes beside a run or a copy that agree with it by chance
+
+RUNS = re.compile(rb"\x00{%d,}|\xff{%d,}" % (RUN, RUN))
+_SHORT = re.compile(rb"\x00{%d,}|\xff{%d,}" % (SHORT, SHORT))
+_TEXT = re.compile(rb"[\t\n\r\x20-\x7e]{160,}")
+# beginnings and marks of stores and files that are found where they were misdirected to
+MAGICS: tuple[tuple[bytes, str], ...] = (
+    (b"SPDKBLOB", "an SPDK blobstore's super block"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\xf7\xcf\xf4\x85\xb7\x41\xe2\x88", "the footer of a RocksDB table"),
+    (b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", "the footer of a LevelDB table"),
+    (b"\x7fELF", "a program file"),
+    (b"\x1f\x8b\x08", "gzip data"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x28\xb5\x2f\xfd", "zstd data"),
+    (b"%PDF-", "a PDF document"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"\xff\xd8\xff\xe0", "a JPEG image"),
+    (b"hsqs", "a squashfs image"),
+    (b"XFSB", "an XFS super block"),
+    (b"FILE0", "an NTFS record"),
+    (b"rocksdb.", "a RocksDB table's properties"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of one byte value, [start, end)."""
+
+    start: int
+    end: int
+    value: int
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+
+def alignment(at: int) -> int | None:
+    """The largest unit of storage on whose boundary an offset lies; 0 lies on none."""
+    return next((unit for unit in UNITS if at and at % unit == 0), None)
+
+
+def block_of(start: int, end: int) -> int | None:
+    """The largest unit on whose boundaries both ends lie."""
+    return next((unit for unit in UNITS if start % unit == 0 and end % unit == 0 and end > start), None)
+
+
+def blocks_of(start: int, end: int, slack: int = CHANCE) -> tuple[int, int] | None:
+    """The whole blocks that [start, end) is, but for a few bytes beside them that look alike by chance."""
+    for unit in UNITS:
+        low, high = -(-start // unit) * unit, end // unit * unit
+        if low < high and low - start <= slack and end - high <= slack:
+            return low, high
+    return None
+
+
+def runs(data: bytes, at: int) -> list[Run]:
+    """Runs of 00 and FF in `data`, which lies at `at`; the longest first. Short ones where there are no others."""
+    found = [Run(at + m.start(), at + m.end(), data[m.start()]) for m in RUNS.finditer(data)]
+    if not found:
+        found = [Run(at + m.start(), at + m.end(), data[m.start()]) for m in _SHORT.finditer(data)]
+    return sorted(found, key=lambda run: (-run.length, run.start))
+
+
+def text_run(data: bytes) -> tuple[int, int] | None:
+    """The longest stretch of printable text with words in it, [start, end)."""
+    best: tuple[int, int] | None = None
+    for match in _TEXT.finditer(data):
+        piece = match.group()
+        words = piece.count(b" ") + piece.count(b"\n")
+        if words * 24 < len(piece) or len(set(piece)) < 12:
+            continue  # base64, padding, a column of one letter
+        if best is None or match.end() - match.start() > best[1] - best[0]:
+            best = match.start(), match.end()
+    return best
+
+
+def magic_in(data: bytes, own: frozenset[str] = frozenset()) -> tuple[int, str] | None:
+    """The first magic of another format that stands on a sector's boundary or is long enough to stand anywhere."""
+    found = []
+    for mark, what in MAGICS:
+        if what in own:
+            continue
+        at = data.find(mark)
+        if at >= 0 and (len(mark) >= 8 or at % 512 == 0):
+            found.append((at, what))
+    return min(found, default=None)
+
+
+def translation(sample: bytes) -> tuple[str, str] | None:
+    """(what was done, the evidence) where a whole binary stretch bears the marks of a text translation."""
+    newlines, pairs = sample.count(b"\n"), sample.count(b"\r\n")
+    if newlines >= 8 and pairs == newlines:
+        return "newlines", f"each of {newlines} bytes 0a follows a 0d, as after a transfer in text mode"
+    # the sample may cut a sequence at either end
+    for skip in range(4):
+        try:
+            text = sample[skip : len(sample) - _tail(sample)].decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        high = [c for c in text if ord(c) >= 0x80]
+        if len(high) < 24:
+            return None
+        lost = sum(c == "�" for c in high)
+        if lost * 2 > len(high):
+            return "replaced", f"{lost} times EF BF BD, and no byte above 7f outside of UTF-8: bytes were replaced"
+        if all(ord(c) < 0x100 for c in high):
+            return "utf-8", f"{len(high)} bytes above 7f stand as two bytes of UTF-8 each"
+        return None
+    return None
+
+
+def _tail(sample: bytes) -> int:
+    """Bytes at the end that begin a UTF-8 sequence which is not complete."""
+    for back in range(1, min(4, len(sample)) + 1):
+        byte = sample[-back]
+        if byte >= 0xC0:
+            need = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return back if need > back else 0
+        if byte < 0x80:
+            return 0
+    return 0
+
+
+def packs(piece: bytes, near: bytes) -> float:
+    """How well a piece packs beside bytes of its own kind: 0 all known, 1 nothing known."""
+    if not piece:
+        return 0.0
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, near[-32768:])
+    return (len(packer.compress(piece)) + len(packer.flush())) / len(piece)
+
+
+def aligned_within(low: int, high: int) -> Iterator[tuple[int, int]]:
+    """(offset, unit) of block boundaries in [low, high], the largest units first."""
+    for unit in UNITS:
+        at = -(-low // unit) * unit
+        if at <= high:
+            yield at, unit

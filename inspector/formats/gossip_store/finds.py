@@ -1,0 +1,172 @@
+"""Everything that was found, in a temporary database on disk: millions of records need no memory.
+
+One row per announcement with the amount that directly follows it, and per any other record.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import count
+
+import crc32c
+
+from inspector.formats.gossip_store import versions
+from inspector.formats.gossip_store.hexed import HexRun
+from inspector.formats.gossip_store.layout import SEALED_HEADER
+from inspector.formats.gossip_store.signed import ANNOUNCEMENT, SIGNED, UPDATE, own_time
+from inspector.kernels.carving import Finds, gossip_records
+from inspector.kernels.gossip_tiles import ANCHORED
+from inspector.scratch import scratch
+
+RECORD, HEX_RECORD, HEX_MESSAGE = range(3)  # how the source has it
+# what is known of a record beside its checksum; more is worse
+SOUND, INSIDE, ALONE, TORN, UNSEALED = range(5)
+SECTOR = 512  # bytes that a disk keeps together
+AMOUNT, AMOUNT_SIZE = 4101, 22
+HEADER = 12
+BATCH = 20_000  # rows written at a time
+PATIENCE = 4096  # unsigned records in a row that may wait for a signed neighbour
+COLUMNS = (
+    "at", "n", "more", "enc", "kind", "flags", "time", "scid", "node_a", "node_b", "side", "digest", "run", "mark",
+    "amount_mark", "rank", "sat", "size", "chain",
+)  # fmt: skip
+Row = list[int | bytes]
+AT, N, MORE, ENC, KIND, FLAGS, MARK, AMOUNT_MARK, RANK, SAT = 0, 1, 2, 3, 4, 5, 13, 14, 15, 16
+
+
+def _database() -> sqlite3.Connection:
+    db = scratch()
+    db.execute(f"CREATE TABLE found ({', '.join(COLUMNS)})")
+    return db
+
+
+@dataclass(slots=True)
+class FoundTable:
+    """The database while it is filled, in the order of the source; one for records and one for those in hex."""
+
+    db: sqlite3.Connection = field(default_factory=_database)
+    runs: Iterator[int] = field(default_factory=count)  # numbers of contiguous pieces, shared by both
+    run: int = -1  # of the piece that the last record belongs to
+    end: int = -1  # where that piece ends
+    signed: bool = False  # it has a signed record
+    waiting: list[Row] = field(default_factory=list)  # of that piece, until it has one
+    ready: list[Row] = field(default_factory=list)
+    suspect_end: int = 0
+    hex_end: int = 0  # where the last record in hex ends
+    chain: int = 0  # of the last message of this piece that names one
+
+    def add(self, finds: Finds, data: bytes, base: int) -> None:
+        """Finds of a window that begins at `base`."""
+        owners, nodes_a, nodes_b = (array("q", c.tobytes()) for c in (finds.owners, finds.nodes_a, finds.nodes_b))
+        view = memoryview(data)
+        carried = self.suspect_end
+        for i, start in enumerate(finds.starts):
+            size = finds.sizes[i]
+            mark = INSIDE if finds.marks[i] == ANCHORED or start + size <= carried else SOUND
+            low = start - base
+            self._put(start, size, RECORD, view[low : low + size], mark, finds.kinds[i], finds.flags[i],
+                      finds.times[i], owners[i], nodes_a[i], nodes_b[i], finds.aux[i] & 1)  # fmt: skip
+        self.suspect_end = max(carried, finds.suspect_end)
+
+    def add_hex(self, found: HexRun, base: int) -> None:
+        """Finds of one run of digits."""
+        finds, raw, at = found.finds, found.raw, base + found.start
+        if found.message:
+            self._message(raw, at)
+        owners, nodes_a, nodes_b = (array("q", c.tobytes()) for c in (finds.owners, finds.nodes_a, finds.nodes_b))
+        carried = self.suspect_end
+        for i, start in enumerate(finds.starts):
+            size = finds.sizes[i]
+            here, after = at + 2 * start, at + 2 * (start + size)
+            if here < self.hex_end:
+                continue  # inside a record that the window before has shown
+            self.hex_end = after
+            mark = INSIDE if finds.marks[i] == ANCHORED or after <= carried else SOUND
+            self._put(here, 2 * size, HEX_RECORD, memoryview(raw)[start : start + size], mark, finds.kinds[i],
+                      finds.flags[i], finds.times[i], owners[i], nodes_a[i], nodes_b[i], finds.aux[i] & 1)  # fmt: skip
+        if finds.suspect_end:
+            self.suspect_end = max(carried, at + 2 * finds.suspect_end)
+
+    def _message(self, body: bytes, at: int) -> None:
+        """A message without its record: the header is made anew if its signatures prove to hold."""
+        time = own_time(body) or 0
+        record = SEALED_HEADER.pack(0, len(body), crc32c.crc32c(body, time), time) + body
+        named = gossip_records(record, 0, len(record), 0)
+        if len(named):
+            a, b, c = (array("q", column.tobytes())[0] for column in (named.owners, named.nodes_a, named.nodes_b))
+            self._put(at, 2 * len(body), HEX_MESSAGE, memoryview(record), UNSEALED, named.kinds[0], 0, time, a, b, c,
+                      named.aux[0] & 1)  # fmt: skip
+
+    def _put(self, at: int, n: int, enc: int, record: memoryview, mark: int, kind: int, flags: int,
+             time: int, scid: int, node_a: int, node_b: int, side: int) -> None:  # fmt: skip
+        if at != self.end:
+            self._close_run()
+            # no checksum covers the flags: where they end a sector, or are none, they may be another file's bytes
+            if enc == RECORD and (at % SECTOR >= SECTOR - 2 or flags & versions.UNKNOWN_BITS):
+                mark, flags = max(mark, TORN), 0
+        self.end = at + n
+        if kind == AMOUNT and self._amount(n, mark, flags, record):
+            return
+        digest = blake2b(record[8:], digest_size=16).digest()  # time and body; flags change in place
+        self.chain = _chain(record, kind) or self.chain
+        row: Row = [at, n, 0, enc, kind, flags, time, scid, node_a, node_b, side, digest, self.run, mark, 0, 0, b"",
+                    len(record), self.chain]  # fmt: skip
+        if kind in SIGNED and not self.signed:
+            self.signed = True
+            self.ready += self.waiting
+            self.waiting = []
+        if self.signed:
+            self.ready.append(row)
+        else:
+            self.waiting.append(row)
+            if len(self.waiting) > PATIENCE:
+                self._give_up()
+        if len(self.ready) > BATCH:
+            self.flush(keep=1)
+
+    def _amount(self, n: int, mark: int, flags: int, record: memoryview) -> bool:
+        """Hand an amount to the announcement that it directly follows."""
+        last = self.ready[-1] if self.signed and self.ready else None
+        if last is None or last[KIND] != ANNOUNCEMENT or last[MORE] or last[AT] + last[N] + n != self.end:  # type: ignore[operator]
+            return False
+        last[MORE], last[AMOUNT_MARK], last[SAT] = n, mark, bytes(record[HEADER:])
+        return True
+
+    def _give_up(self) -> None:
+        for row in self.waiting:
+            row[MARK] = max(int(row[MARK]), ALONE)
+        self.ready += self.waiting
+        self.waiting = []
+
+    def _close_run(self) -> None:
+        self._give_up()
+        self.run, self.end, self.signed, self.chain = next(self.runs), -1, False, 0
+
+    def flush(self, keep: int = 0) -> None:
+        """Write rows; the last `keep` stay, because an amount may follow."""
+        rows, self.ready = (self.ready[:-keep], self.ready[-keep:]) if keep else (self.ready, [])
+        for row in rows:
+            lacking = row[KIND] == ANNOUNCEMENT and not row[MORE]
+            # which of several copies is taken: one with its amount, the best proved, the first
+            row[RANK] = (lacking << 5 | int(row[MARK]) << 2 | int(row[AMOUNT_MARK])) << 56 | int(row[AT])
+        marks = ", ".join("?" * len(COLUMNS))
+        self.db.executemany(f"INSERT INTO found VALUES ({marks})", rows)
+
+    def finish(self) -> None:
+        self._close_run()
+        self.flush()
+
+
+def _chain(record: memoryview, kind: int) -> int:
+    """The first bytes of the hash that names the network, as SQLite holds them; 0 for messages that name none."""
+    if kind == UPDATE:
+        at = HEADER + 66
+    elif kind == ANNOUNCEMENT:
+        at = HEADER + 260 + (record[HEADER + 258] << 8 | record[HEADER + 259])
+    else:
+        return 0
+    return int.from_bytes(record[at : at + 8], "big", signed=True)

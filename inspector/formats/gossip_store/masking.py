@@ -1,0 +1,91 @@
+"""A store with other names for what is private, that is damaged in the same way.
+
+CRC-32C is linear: a stored checksum that keeps its difference to the computed one holds, or fails by the same flipped
+bits, whatever the body. So bodies can be replaced, and the finding stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+import crc32c
+
+from inspector.format import GAP, UNIT
+from inspector.formats.gossip_store import versions
+from inspector.formats.gossip_store.layout import kind_name
+from inspector.formats.gossip_store.private import KINDS, originals
+from inspector.formats.gossip_store.walk import OK, UNJUDGED, Store, walk
+
+Name = Callable[[str, str], str]  # noun and original -> pseudonym
+SEED_FROM = 7  # store versions from here on mix the timestamp into the checksum
+FIRST_BLOCK = 600_000  # made-up channels are numbered from here
+PLAIN = frozenset((0, 255))  # bytes that say how damage came about, and nothing else
+
+
+def mask(store: Store, name: Name, hide: Callable[[int, int], bool]) -> Iterator[tuple[int, bytes]]:
+    """Offsets and the bytes to stand there; `hide` tells which damaged stretches [start, end) are to be noise."""
+    names = dict(_needles(store, name))
+    size = versions.header_size(store.version)
+    for stretch in walk(store):
+        ends = [*stretch.starts[1:], stretch.end]
+        columns = zip(stretch.starts, ends, stretch.roles, stretch.marks, stretch.kinds, strict=True)
+        for start, end, role, mark, kind in columns:
+            raw = store.source.read(start, end - start)
+            if role == GAP:
+                # what would be its header stays: a torn record is known by it
+                new = raw[: size + 2] + _noise(raw[size + 2 :], start) if hide(start, end) else raw
+            elif role != UNIT or store.version < SEED_FROM:
+                continue
+            else:
+                sound = mark in (OK, UNJUDGED)
+                new = _record(raw, size, start, kind_name(kind) in KINDS, not sound and hide(start, end), names)
+            if new != raw:
+                yield start, new
+
+
+def _needles(store: Store, name: Name) -> Iterator[tuple[bytes, bytes]]:
+    """The bytes of each private channel id, and those that stand for it."""
+    for noun, original in originals(store):
+        number = int(name(noun, original).rpartition("-")[2].lstrip("h"), 16) & 0xFFFF
+        block, transaction, output = map(int, original.split("x"))
+        old = (block << 40 | transaction << 16 | output).to_bytes(8, "big")
+        yield old, (FIRST_BLOCK + number << 40 | number << 16).to_bytes(8, "big")
+
+
+def _record(raw: bytes, size: int, at: int, private: bool, noise: bool, names: dict[bytes, bytes]) -> bytes:
+    head, body = bytearray(raw[:size]), raw[size:]
+    head[0] &= ~(versions.PUSH >> 8) & 0xFF  # no checksum covers the flags
+    new = body[:2] + _noise(body[2:], at) if noise else body
+    for old, other in names.items():
+        new = new.replace(old, other)
+    if private and not noise:
+        new = _stripped(body, new, names)
+    stored, seed = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
+    wrong = stored ^ crc32c.crc32c(body, seed)
+    head[4:8] = (crc32c.crc32c(new, seed) ^ wrong).to_bytes(4, "big")
+    return bytes(head) + new
+
+
+def _stripped(body: bytes, new: bytes, names: dict[bytes, bytes]) -> bytes:
+    """Of a private record the ids that were replaced and the structure stay; amounts, fees and signatures are zero."""
+    keep = bytearray(len(body))
+    for old in names:
+        at = body.find(old)
+        while at >= 0:
+            keep[at : at + len(old)] = b"\1" * len(old)
+            at = body.find(old, at + 1)
+    inner = {4102: 4, 4104: 12}.get(body[0] << 8 | body[1], len(body))
+    for low, high in ((0, 2), (inner - 2, inner + 2)):  # its type; the length of the message inside, and its type
+        keep[low:high] = b"\1" * len(keep[low:high])
+    if body[:2] == (4102).to_bytes(2, "big"):  # time and direction of the update, which others are compared with
+        keep[inner + 106 : inner + 112] = b"\1" * len(keep[inner + 106 : inner + 112])
+    if body[:2] == (3503).to_bytes(2, "big"):
+        keep[51:] = b"\1" * len(keep[51:])
+    return bytes(b if k else 0 for b, k in zip(new, keep, strict=True))
+
+
+def _noise(raw: bytes, at: int) -> bytes:
+    """Bytes of the same shape: zeroes and ones stay, because they tell how the damage came about."""
+    made = hashlib.shake_128(b"noise at %d" % at).digest(len(raw))
+    return bytes(b if b in PLAIN else n % 254 + 1 for b, n in zip(raw, made, strict=True))

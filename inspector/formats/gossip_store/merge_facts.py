@@ -1,0 +1,172 @@
+"""What the records of one copy say about owners, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import compress
+
+from inspector.copies import Quilt
+from inspector.format import Stretch, Wishes
+from inspector.formats.gossip_store import oddities as odd
+from inspector.formats.gossip_store import versions
+from inspector.formats.gossip_store.evidence import is_uniform
+from inspector.formats.gossip_store.merge_owners import (
+    AMOUNT,
+    AMOUNT_LIVE,
+    ANNOUNCED,
+    CLOSED,
+    DYING,
+    LIVE,
+    NODE_A,
+    NODE_B,
+    PAIRED,
+    PATCHED,
+    PLACE,
+    PRIVATE,
+    REPLACED,
+    SIDE,
+    UPDATED,
+    WANTED,
+    WANTED_UPDATE,
+    Channels,
+)
+from inspector.formats.gossip_store.walk import ANCHORED, BAD_CHECKSUM, BAD_LENGTH, DISPLACED, OK, SECOND_STORE, Store
+from inspector.kernels import Batch
+
+_UPDATES = frozenset({258, 4102})
+_PRIVATE = frozenset({3503, 4104})
+_NAMING = frozenset({BAD_CHECKSUM, BAD_LENGTH, ANCHORED})  # marks of records that are not taken and still name an owner
+INSIDE = "found inside a damaged record: --accept anchored takes it"
+
+
+@dataclass(slots=True)
+class Facts:
+    """Feeds one copy's sound records to the owners' tables."""
+
+    owners: Channels
+    rank: int
+    quilt: Quilt | None
+    wishes: Wishes
+    mended: frozenset[int] = frozenset()  # offsets of corrected records: no checksum covers their flags
+    refused: int = 0  # live records that no lightningd loads: of an unknown type, or too short
+
+    def _sound(self, stretch: Stretch) -> bytes:
+        """1 for each tile that may speak."""
+        marks = stretch.marks.tobytes()
+        anchored = "anchored" in self.wishes.accept
+        table = bytes(mark == OK or (anchored and mark == ANCHORED) for mark in range(256))
+        sound = bytearray(marks.translate(table))
+        bits = stretch.columns["odd"].tobytes()
+        if bits.count(0) != len(bits):
+            for i, bit in enumerate(bits):
+                if bit & (odd.SHORT | odd.UNKNOWN_TYPE):
+                    sound[i] = 0
+        if self.mended:
+            for i, start in enumerate(stretch.starts):
+                if start in self.mended and stretch.columns["batch"].flags[i] >= versions.DELETED:
+                    sound[i] = 0
+        return bytes(sound)
+
+    def stretch(self, stretch: Stretch) -> None:
+        """Channels and their updates."""
+        batch = stretch.columns.get("batch")
+        if batch is None:
+            return
+        sound, state, base = self._sound(stretch), self.owners.state, self.rank << PLACE
+        kinds, flags_of, owners, starts = batch.kinds, batch.flags, batch.owners, batch.starts
+        # in one go, because they are most of a store; their order among the others does not matter
+        died = [flags >= versions.DELETED and kind == 258 for flags, kind in zip(flags_of, kinds, strict=True)]
+        picked = zip(compress(owners, died), compress(batch.aux, died), compress(batch.times, died), strict=True)
+        rest = compress(sound, died)
+        self.owners.replaced((fact for fact, good in zip(picked, rest, strict=True) if good and fact[0]), self.rank)
+        others = [i for i, dead in enumerate(died) if not dead]
+        for i in others:
+            good, kind, flags, owner, start = sound[i], kinds[i], flags_of[i], owners[i], starts[i]
+            if not good:
+                self.refused += stretch.marks[i] == OK and flags < versions.DELETED
+                continue
+            dead = flags >= versions.DELETED
+            if kind in _UPDATES:
+                if owner:
+                    value = (batch.aux[i] & 1) << SIDE | batch.times[i]
+                    state(owner, REPLACED if dead else UPDATED, value, base | start)
+            elif kind == 256:
+                self._announcement(batch, sound, i, base)
+            elif kind in _PRIVATE and owner:
+                state(owner, ANNOUNCED, PRIVATE | (0 if dead else LIVE), base | start)
+            elif kind == 4103 and owner:
+                state(owner, CLOSED, 0 if dead else LIVE, base | start)
+            elif kind == 4106 and owner and not dead:
+                state(owner, DYING, 0, base | start)
+            elif kind == 4101 and i and kinds[i - 1] == 256 and not sound[i - 1] and owners[i - 1] and not dead:
+                # behind a damaged announcement that still names its channel
+                state(owners[i - 1], AMOUNT, 0, base | start)
+
+    def _announcement(self, batch: Batch, sound: bytes, i: int, base: int) -> None:
+        kinds, flags, owners = batch.kinds, batch.flags, batch.owners
+        owner, start = owners[i], batch.starts[i]
+        if not owner:
+            return
+        said = 0 if flags[i] & versions.DELETED else LIVE
+        if i + 1 < len(sound) and sound[i + 1] and kinds[i + 1] == 4101:
+            said |= PAIRED | (0 if flags[i + 1] & versions.DELETED else AMOUNT_LIVE)
+        if self.quilt is not None and self.quilt.taken_from(start) is not None:
+            said |= PATCHED
+        self.owners.state(owner, ANNOUNCED, said, base | start)
+        if batch.nodes_a[i] or batch.nodes_b[i]:
+            self.owners.state(owner, NODE_A, 0, batch.nodes_a[i])
+            self.owners.state(owner, NODE_B, 0, batch.nodes_b[i])
+
+    def nodes(self, stretch: Stretch) -> None:
+        """Node announcements, and damaged ones that still name their node."""
+        batch = stretch.columns.get("batch")
+        if batch is None or 257 not in batch.kinds:
+            return
+        sound, base = self._sound(stretch), self.rank << PLACE
+        for i, kind in enumerate(batch.kinds):
+            node = batch.nodes_a[i] if kind == 257 else 0
+            if not node:
+                continue
+            dead = batch.flags[i] & versions.DELETED
+            if sound[i]:
+                self.owners.state(node, REPLACED if dead else UPDATED, batch.times[i], base | batch.starts[i])
+            elif not dead and stretch.marks[i] in _NAMING:
+                self.owners.state(node, WANTED_UPDATE, batch.times[i], base | batch.starts[i])
+
+
+def damaged(
+    store: Store, stretch: Stretch, owners: Channels, rank: int, anchored: bool
+) -> Iterator[tuple[int, int, str]]:
+    """Damage: start, end, why it is lost; "" where it is dead, or is asked for when all owners are known."""
+    marks = stretch.marks.tobytes()
+    if marks.count(OK) == len(marks):
+        return
+    batch = stretch.columns.get("batch")
+    for i, mark in enumerate(marks):
+        if mark in (OK, SECOND_STORE) or (mark == ANCHORED and anchored):
+            continue
+        start, end = stretch.starts[i], stretch.starts[i + 1] if i + 1 < len(marks) else stretch.end
+        if mark == DISPLACED:
+            continue
+        if mark in _NAMING and batch is not None:
+            kind, owner = batch.kinds[i], batch.owners[i]
+            if batch.flags[i] & versions.DELETED or kind == 257:
+                yield start, end, ""
+                continue
+            if kind in _UPDATES and owner:
+                value = (batch.aux[i] & 1) << SIDE | batch.times[i]
+                owners.state(owner, WANTED_UPDATE, value, rank << PLACE | start)
+                yield start, end, ""
+                continue
+            if kind == 4101 and i and batch.owners[i - 1]:
+                owner = batch.owners[i - 1]
+            if kind in (256, 4101, 3503, 4104) and owner:
+                owners.state(owner, WANTED, LIVE if kind == 256 else 0, rank << PLACE | start)
+                yield start, end, ""
+                continue
+            yield start, end, INSIDE if mark == ANCHORED else "a damaged record that names no channel or node"
+        elif end == store.size and is_uniform(store.source, start, end):
+            continue  # zeroes behind the last record
+        else:
+            yield start, end, "no record can be read here"

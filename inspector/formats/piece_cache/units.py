@@ -1,0 +1,23 @@
+"""One element at its place, for whoever asks whether bytes would make sense if they were other ones."""
+
+from __future__ import annotations
+
+from inspector.format import Reading, Traits, Unit
+from inspector.formats.piece_cache.elements import State, judge
+from inspector.formats.piece_cache.layout import ELEMENT
+
+
+def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
+    """The element due at `at`; None between two elements."""
+    if at % ELEMENT:
+        return None
+    return Unit(at + ELEMENT, judge(read(at, ELEMENT)) == "good")
+
+
+def surplus(state: State, member: str) -> int | None:
+    """Bytes beside a whole number of elements, to the nearer side."""
+    rest = state.source.size % ELEMENT
+    return rest if rest <= ELEMENT // 2 else rest - ELEMENT
+
+
+TRAITS = Traits(unit, surplus)

@@ -1,0 +1,172 @@
+"""Opening a block-based table as far as its bytes allow: footer, metaindex, properties, index, else by carving."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from inspector.formats.rocksdb import block, checksums, codecs, properties
+from inspector.formats.rocksdb import footer as footers
+from inspector.formats.rocksdb.carve import Context, Read, expected
+from inspector.formats.rocksdb.coding import MalformedError, u32
+from inspector.formats.rocksdb.footer import TRAILER, Footer, Handle
+from inspector.formats.rocksdb.index import read_index
+from inspector.formats.rocksdb.table import BAD_CHECKSUM, OK, STATES, Loaded, Table, Trouble, role_of
+
+
+def open_table(read: Read, size: int, leveldb: bool = False, search: bool = True) -> Table:
+    """Open a table of `size` bytes, with `search` also blocks that no index names; damage never raises."""
+    table = Table(read, size, leveldb)
+    _read_footer(table)
+    if table.declined:
+        return table
+    if table.footer:
+        table.context = Context(table.footer.checksum, table.footer.base, _framing(table), types=table.context.types)
+        metaindex = table.load(table.footer.metaindex)
+        if metaindex.ok or _placed(table.footer):
+            table.tail.append(("metaindex", table.footer.metaindex))
+            _read_meta(table, metaindex)
+            read_index(table)
+        elif not table.troubles:
+            table.troubles.append(Trouble("footer", table.footer.start, size, "its handles lead to no metaindex"))
+    from inspector.formats.rocksdb.patch import complete  # a table that needs no patching never loads it
+
+    if search and not table.whole_index:
+        complete(table)
+    return table
+
+
+def _placed(footer: Footer) -> bool:
+    """Whether a footer's handles can be right though what they name does not verify.
+
+    Versions 6 and 7 protect them; before, one of the two blocks ends where the footer begins.
+    """
+    if footer.version >= 6:
+        return True
+    return footer.start in (footer.metaindex.end, footer.index.end if footer.index else -1)
+
+
+def _framing(table: Table) -> int:
+    assert table.footer
+    return -1 if table.leveldb else table.footer.version
+
+
+def _read_footer(table: Table) -> None:
+    start = max(0, table.size - footers.SIZE)
+    tail = table.read(start, footers.SIZE)
+    try:
+        table.footer = footers.decode(tail, table.size)
+    except MalformedError as error:
+        table.troubles.append(Trouble("footer", start, table.size, str(error)))
+        if "not read" in str(error):
+            table.declined = str(error)
+            return
+        table.footer = _guess_footer(table, tail)
+        return
+    for problem in table.footer.problems:
+        table.troubles.append(Trouble("footer", table.footer.start, table.size, problem))
+    if table.footer.problems and not proves(table, table.footer):
+        table.footer = _guess_footer(table, tail)
+
+
+def proves(table: Table, footer: Footer) -> bool:
+    """Whether the metaindex block that this footer names verifies: no better proof is needed."""
+    if footer.metaindex.end > table.size or footer.metaindex.size > codecs.MAX_BLOCK:
+        return False
+    raw = table.read(footer.metaindex.offset, footer.metaindex.size + TRAILER)
+    if len(raw) < footer.metaindex.size + TRAILER:
+        return False
+    context = Context(footer.checksum, footer.base, footer.version)
+    right = expected(context, memoryview(raw)[: footer.metaindex.size + 1], footer.metaindex.offset)
+    if footer.checksum == checksums.NONE or right != u32(raw, footer.metaindex.size + 1):
+        return False
+    return _is_metaindex(raw[: footer.metaindex.size], footer.start)
+
+
+def _is_metaindex(content: bytes, end: int) -> bool:
+    """Whether every value is the handle of a block before `end`: bytes of an index may spell a handle by chance."""
+    try:
+        found = [(footers.read_handle(value, 0, len(value)), len(value)) for _, value in block.entries(content)]
+    except MalformedError:
+        return False
+    return all(at == size and handle.end <= end for (handle, at), size in found)
+
+
+def _guess_footer(table: Table, tail: bytes) -> Footer | None:
+    """The footer with its magic, version or checksum type taken as damaged, where the metaindex then verifies."""
+    if len(tail) < footers.SIZE:
+        return None
+    magic = footers.MAGIC.to_bytes(8, "little")
+    for version in (5, 6, 7, 4, 3, 2, 1):
+        for kind in (checksums.XXH3, checksums.CRC32C, checksums.XXHASH64, checksums.XXHASH):
+            trial = bytes([kind]) + tail[1:41] + version.to_bytes(4, "little") + magic
+            try:
+                footer = footers.decode(trial, table.size)
+            except MalformedError:
+                continue
+            if proves(table, footer):
+                return footer
+    legacy = tail[:-8] + footers.LEGACY_MAGIC.to_bytes(8, "little")
+    try:
+        footer = footers.decode(legacy, table.size)
+    except MalformedError:
+        return None
+    return footer if proves(table, footer) else None
+
+
+def _read_meta(table: Table, loaded: Loaded) -> None:
+    """Take in the metaindex: handles by name, properties, dictionary."""
+    handle = loaded.handle
+    try:
+        if not loaded.ok:
+            raise MalformedError(loaded.why or STATES[loaded.state])
+        pairs = block.entries(loaded.content)
+        table.meta = {name: footers.read_handle(value, 0, len(value))[0] for name, value in pairs}
+    except MalformedError as error:
+        table.troubles.append(Trouble("metaindex", handle.offset, min(handle.end, table.size), str(error), loaded))
+        return
+    for name, place in table.meta.items():
+        role = role_of(name)
+        if place.end > table.size:
+            table.troubles.append(Trouble(role, handle.offset, handle.end, f"handle beyond the file: {name!r}"))
+            continue
+        if role != "index":
+            table.tail.append((role, place))
+        if role == "properties":
+            read_properties(table, place)
+        elif role == "dictionary":
+            read_dictionary(table, place)
+    if table.leveldb is False and table.footer and table.footer.legacy and b"rocksdb.properties" not in table.meta:
+        table.leveldb = True  # RocksDB has always written properties into its tables
+        table.context = Context(checksums.CRC32C, 0, -1, frozenset({0, 1, 2}))
+
+
+def read_properties(table: Table, handle: Handle) -> None:
+    """Take in the properties block; an ingested file's is retried with its global sequence number as written first."""
+    loaded = table.load(handle)
+    if loaded.state == BAD_CHECKSUM:
+        raw = table.read(handle.offset, handle.size + TRAILER)
+        at = properties.global_sequence_at(raw)
+        if at is not None:
+            zeroed = table.judge(handle, raw[:at] + bytes(8) + raw[at + 8 :])
+            if zeroed.ok:
+                loaded = Loaded(handle, OK, raw[: handle.size], zeroed.type, zeroed.stored, zeroed.computed)
+    try:
+        if not loaded.ok:
+            raise MalformedError(loaded.why or STATES[loaded.state])
+        table.properties = properties.parse(loaded.content)
+        table.shape = table.properties.index_shape
+        if types := properties.compression_types(table.properties):
+            table.context = replace(table.context, types=types)
+    except MalformedError as error:
+        table.troubles.append(Trouble("properties", handle.offset, handle.end, str(error), loaded))
+
+
+def read_dictionary(table: Table, handle: Handle) -> None:
+    loaded = table.load(handle)
+    if loaded.ok:
+        old = table.context
+        table.context = Context(old.checksum, old.base, old.version, old.types, loaded.content)
+    else:
+        table.troubles.append(
+            Trouble("dictionary", handle.offset, handle.end, loaded.why or STATES[loaded.state], loaded)
+        )

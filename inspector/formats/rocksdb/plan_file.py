@@ -1,0 +1,138 @@
+"""Repair of one file of a database: a table, a WAL, a MANIFEST or a blob file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inspector.errors import RefusedError
+from inspector.format import Edit, Plan
+from inspector.formats.rocksdb import edit as edits
+from inspector.formats.rocksdb import log, logical
+from inspector.formats.rocksdb.coding import MalformedError
+from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
+from inspector.formats.rocksdb.manifest_writer import snapshot
+from inspector.formats.rocksdb.reblob import BlobMender
+from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, wal_is_damaged
+from inspector.formats.rocksdb.rewrite import Rewriter, joined
+from inspector.formats.rocksdb.table import Table
+from inspector.formats.rocksdb.version import Version
+from inspector.span import Span
+
+_MORE = 1 << 20  # bytes that a file may grow by
+
+
+def plan_file(db: Database) -> Plan:
+    """The plan for a source that is one file."""
+    kind, size = db.files[""].kind, db.size("")
+    if kind == "table":
+        return _table(db, size)
+    if kind == "wal":
+        if not wal_is_damaged(db, ""):
+            return _whole(size)
+        return Plan(joined(rewrite_wal(db, "", "")), size + _MORE)
+    if kind == "manifest":
+        return _manifest(db, size)
+    if kind == "blob":
+        return _blob(db, size)
+    raise RefusedError(f"a {kind} file is not repaired", "only tables, WALs, MANIFESTs and blob files are")
+
+
+def _whole(size: int, units: int = 0) -> Plan:
+    return Plan(iter([Edit("kept", Span(0, size), units=units, why="healthy")]), size)
+
+
+def _table(db: Database, size: int) -> Plan:
+    table = db.table("")
+    if "not read" in table.declined:
+        raise RefusedError(table.declined, "use RocksDB's own sst_dump for it")
+    if not table_needs_work(db, "", table):
+        return _whole(size, table.data_blocks)
+    facts = db.facts.get("")
+    if not isinstance(facts, TableFacts) or not facts.good_blocks:
+        raise RefusedError("no entry of this table can be read", "there is nothing to write")
+    writer, notes = Rewriter(table, "", ""), list[str]()
+
+    def made() -> Iterator[Edit]:
+        yield from writer.edits()
+        if lost := writer.lost_ranges():
+            notes.append(f"{lost} range deletes are lost; what they had deleted may appear again")
+
+    return Plan(made(), size + _MORE, notes=notes)
+
+
+def table_needs_work(db: Database, member: str, table: Table) -> bool:
+    """Whether a table must be written again: anything in it does not verify or is out of order."""
+    if table.declined:
+        return bool(table.data_blocks) or "not read" not in table.declined
+    facts = db.facts.get(member)
+    if not isinstance(facts, TableFacts):
+        raise AssertionError(f"{member} was not walked before its repair was planned")
+    stated = table.properties.number("num.entries") if table.properties else None
+    ranges = (table.properties.number("num.range-deletions") or 0) if table.properties else 0
+    miscounted = stated is not None and facts.entries not in (stated, stated - ranges)
+    damaged = facts.bad_blocks or facts.order_faults or table.gaps or table.troubles or not table.footer
+    return bool(damaged or miscounted or db.bad_tails.get(member))
+
+
+def _manifest(db: Database, size: int) -> Plan:
+    """A snapshot of what the edits that verify say, in place of a MANIFEST with others among them."""
+    version = db.version
+    if version is None or not version.edits:
+        raise RefusedError("no edit of this MANIFEST can be read", "repair the folder: its tables say what is live")
+    if not version.damaged and not has_wrong_length(db, ""):
+        return _whole(size)
+    notes = [
+        f"edits that are lost: {version.fault_count}; tables that they added are not listed in the new MANIFEST",
+        "repair the folder instead where it is at hand: there every table on disk is looked at",
+        "a database that is opened with it deletes the tables that it does not list: copy the folder first",
+    ]
+    return Plan(_snapshot(db, version, size), size + _MORE, notes=notes if version.fault_count else [])
+
+
+def _snapshot(db: Database, version: Version, size: int) -> Iterator[Edit]:
+    done = 0
+    for start, end, why in _lost_edits(db, size):
+        if done < start:
+            yield Edit("dropped", Span(done, start), why="its edits are in the snapshot")
+        if done < end:
+            yield Edit("lost", Span(max(done, start), end), why=why, units=1)
+            done = end
+    if done < size:
+        yield Edit("dropped", Span(done, size), why="its edits are in the snapshot")
+    body = snapshot((version.families[i] for i in sorted(version.families)), version)
+    yield Edit("added", None, body, "derived", "a snapshot of the edits that verify")
+
+
+def _lost_edits(db: Database, size: int) -> list[tuple[int, int, str]]:
+    """Bytes of a MANIFEST that give no edit, in order, and why."""
+    lost: list[tuple[int, int, str]] = []
+
+    def seen() -> Iterator[log.Piece]:
+        for piece in log.LogReader(db.reader(""), size, None).pieces():
+            if piece.state in (log.BAD, log.UNREAD, log.TORN):
+                lost.append((piece.start, piece.end, f"log record: {log.STATES[piece.state]}"))
+            yield piece
+
+    for record in logical.Assembler().records(seen()):
+        if record.fate != logical.WHOLE:
+            lost += [(start, end, logical.FATES[record.fate]) for start, end in record.spans]
+            continue
+        try:
+            edits.decode(record.data)
+        except MalformedError as error:
+            lost += [(start, end, str(error)) for start, end in record.spans]
+    return sorted(lost)
+
+
+def _blob(db: Database, size: int) -> Plan:
+    """The blob file with filler where values are lost: tables refer to values by their offset."""
+    facts = db.facts.get("")
+    mender = BlobMender(db)
+    if not mender.is_damaged(""):
+        return _whole(size)
+    if not isinstance(facts, BlobFacts) or not facts.records:
+        raise RefusedError("no value of this blob file can be read", "there is nothing to write")
+    note = "tables still refer to the lost values: repair the folder, and those entries become deletes"
+    notes = [note] if facts.bad or mender.has_lost("") else []
+    return Plan(joined(mender.edits("")), size, notes=notes)

@@ -1,0 +1,170 @@
+"""Data blocks in windows: read ahead in one thread, verified and decoded on several by the compiled reader.
+
+A window is taken in without its neighbours, so windows may be done in any order; whoever joins them compares the keys
+at their seams. What a run does not take, because something is wrong with it, is looked at block by block.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from inspector.formats.rocksdb import checksums, codecs, keys
+from inspector.formats.rocksdb.coding import MalformedError, u32
+from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.footer import TRAILER, Handle
+from inspector.formats.rocksdb.keys import Order
+from inspector.formats.rocksdb.table import Role, Table
+from inspector.kernels.rocksdb import BlockRun
+
+WINDOW: Final = 2 << 20
+WORTH_IT: Final = 32 << 20  # bytes of tables from which on threads are worth their start
+_BYTEWISE: Final = keys.order_of(keys.BYTEWISE)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a table's blocks are taken in: whether their order is compared, and at which type of entry a run stops."""
+
+    order: Order | None
+    stop_type: int
+
+    @property
+    def fast(self) -> bool:
+        """Whether the compiled reader knows the order of the keys."""
+        return self.order is None or self.order is _BYTEWISE
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Blocks [first, done) of a window, all sound; the window's bytes stay for those that are looked at alone."""
+
+    first: int
+    done: int
+    run: BlockRun
+    stored: array[int]
+    computed: array[int]
+    data: bytes
+    start: int
+
+
+Step = tuple[int, int, tuple[Role, Handle] | None]
+
+
+def steps(table: Table) -> Iterator[Step]:
+    """All known blocks in file order: windows [first, last) of data blocks, and every other block alone."""
+    at, count, offsets = 0, table.data_blocks, table.offsets
+    tail: list[tuple[Role, Handle] | None] = [*sorted(table.tail, key=lambda pair: pair[1].offset), None]
+    for other in tail:
+        stop = count if other is None else bisect_right(offsets, other[1].offset, at)
+        while at < stop:
+            last = max(at + 1, min(stop, bisect_left(offsets, offsets[at] + WINDOW, at)))
+            if last > at + 1 and table.sizes[last - 1] > WINDOW:
+                last -= 1  # a large block stands alone, and is not read ahead
+            yield at, last, None
+            at = last
+        if other is not None:
+            yield 0, 0, other
+
+
+def window_of(table: Table, first: int, last: int) -> bytes:
+    """The bytes of data blocks [first, last); none where the first is too large to be read ahead."""
+    start = table.offsets[first]
+    if table.sizes[first] > 2 * WINDOW:
+        return b""
+    return table.read(start, table.offsets[last - 1] + min(table.sizes[last - 1], 2 * WINDOW) + TRAILER - start)
+
+
+def take(table: Table, manner: Manner, data: bytes, start: int, first: int, last: int) -> Taken:
+    """Take in as many of the blocks [first, last) as are sound; `data` are the bytes from `start` on."""
+    context = table.context
+    base = context.base or 0
+    run = BlockRun(context.checksum, base, context.sized, manner.order is not None, manner.stop_type)
+    stored, computed, at = array("I"), array("I"), first
+    while at < last:
+        at, found, right = run.blocks(data, start, table.offsets, table.sizes, at, last)
+        stored += found
+        computed += right
+        if at == last or not run.needs_codec:
+            break
+        place, size = table.offsets[at] - start, table.sizes[at]
+        try:
+            payload = data[place : place + size]
+            content = codecs.decompress(data[place + size], payload, context.version, context.dictionary)
+        except MalformedError:
+            break
+        if not run.content(content):
+            break
+        word = u32(data, place + size + 1)
+        stored.append(word)
+        computed.append(checksums.modifier(base, table.offsets[at]) if context.checksum == checksums.NONE else word)
+        at += 1
+    return Taken(first, at, run, stored, computed, data, start)
+
+
+class Ahead:
+    """Windows of tables in the order of the walk, done on `jobs` threads before they are asked for."""
+
+    def __init__(self, db: Database, members: list[str], jobs: int) -> None:
+        self._db, self._jobs = db, jobs
+        self._pool = ThreadPoolExecutor(jobs) if jobs > 1 else None
+        self._plan = self._planned(members) if self._pool else iter(())
+        self._queue: deque[tuple[tuple[str, int, int], Future[Taken]]] = deque()
+
+    def _planned(self, members: list[str]) -> Iterator[tuple[str, Table, Manner, int, int]]:
+        for member in members:
+            table = self._db.table(member)
+            manner = manner_for(self._db, table)
+            if not table.declined and manner.fast:
+                yield from ((member, table, manner, a, b) for a, b, other in steps(table) if other is None)
+
+    def _fill(self) -> None:
+        assert self._pool
+        while len(self._queue) < 2 * self._jobs and (found := next(self._plan, None)):
+            member, table, manner, first, last = found
+            data = window_of(table, first, last)  # here, because a source is not made for several threads
+            task = self._pool.submit(take, table, manner, data, table.offsets[first], first, last)
+            self._queue.append(((member, first, last), task))
+
+    def window(self, member: str, table: Table, manner: Manner, first: int, last: int) -> Taken:
+        """The window that comes next in the walk."""
+        if self._pool:
+            self._fill()
+            if self._queue and self._queue[0][0] == (member, first, last):
+                done = self._queue.popleft()[1].result()
+                self._fill()
+                return done
+        return take(table, manner, window_of(table, first, last), table.offsets[first], first, last)
+
+    def close(self) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def order_for(db: Database, table: Table) -> Order | None:
+    """The key order of a table, by the comparator that its properties or its column family name."""
+    name = table.properties.text("comparator") if table.properties else None
+    if name is None and db.version and db.version.families:
+        names = {f.comparator for f in db.version.families.values()}
+        name = names.pop() if len(names) == 1 else None
+    return keys.order_of(name or keys.BYTEWISE)
+
+
+def manner_for(db: Database, table: Table) -> Manner:
+    """References to blobs are looked at one by one where the blob files are here."""
+    return Manner(order_for(db, table), -1 if db.single else keys.BLOB_INDEX)
+
+
+def jobs_for(db: Database) -> int:
+    """Threads for a walk: as asked, else every core where the tables are large enough."""
+    if db.wishes.jobs is not None:
+        return db.wishes.jobs
+    if sum(db.size(name) for name in db.tables.values()) < WORTH_IT:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,147 @@
+"""One block or record as it begins at an offset, for whoever asks whether other bytes would make it hold."""
+
+from __future__ import annotations
+
+from crc32c import crc32c
+
+from inspector.correct import SILENT, Correction, Testimony, Word, correct_crc32c, flips, told
+from inspector.finding import CauseName
+from inspector.format import Reading, Traits, Unit
+from inspector.formats.rocksdb import checksums, footer, log
+from inspector.formats.rocksdb.coding import MalformedError
+from inspector.formats.rocksdb.correction import correct_block
+from inspector.formats.rocksdb.database import Database
+from inspector.span import Span
+
+LONGEST = 1 << 16  # bytes of a unit in which flipped bits are looked for
+
+
+def unit(db: Database, member: str, at: int, read: Reading) -> Unit | None:
+    """A log record by its header; a table's block where the table says that one begins."""
+    what = db.files.get(member)
+    if what is None:
+        return None
+    if what.kind in ("wal", "manifest"):
+        return _record(at, read)
+    if what.kind == "table":
+        pair = db.table(member).block_at(at)
+        if pair is None or pair[1].offset != at:
+            return None
+        handle = pair[1]
+        loaded = db.table(member).judge(handle, read(at, handle.end - at), compressed=False)
+        return Unit(handle.end, loaded.ok)
+    return None
+
+
+def _record(at: int, read: Reading) -> Unit | None:
+    head = read(at, log.HEADER)
+    if len(head) < log.HEADER or head[6] not in log._TYPES:
+        return None
+    end = at + log.header_size(head[6]) + (head[4] | head[5] << 8)
+    if end > at - at % log.BLOCK + log.BLOCK + log.BLOCK:
+        return None
+    body = read(at + 6, end - at - 6)
+    whole = len(body) == end - at - 6
+    return Unit(end, whole and checksums.mask(crc32c(body)) == int.from_bytes(head[:4], "little"))
+
+
+def surplus(db: Database, member: str) -> int | None:
+    """By how much a table's length differs from what the MANIFEST, or its own footer, says."""
+    what = db.files.get(member)
+    if what is None or what.kind != "table":
+        return None
+    size = db.size(member)
+    if endless(db, member):
+        return None
+    if db.version is not None and not db.single:
+        stated = next((f.size for _, f in db.version.live_tables() if f.number == what.number), None)
+        if stated is not None:
+            return size - stated
+    return _by_footer(db, member, size)
+
+
+def _by_footer(db: Database, member: str, size: int) -> int | None:
+    """How far a footer stands from where it was written: it follows the metaindex, or is sealed with its own place."""
+    start = size - footer.SIZE
+    data = db.source.read(start, footer.SIZE, member)
+    try:
+        found = footer.decode(data, size)
+    except MalformedError:
+        return None
+    if found.version < 6:
+        return found.start - max(found.metaindex.end, found.index.end if found.index else 0)
+    if not found.base or len(data) < footer.SIZE:
+        return None
+    blank = data[:5] + bytes(4) + data[9:]
+    added = int.from_bytes(data[5:9], "little") - checksums.block_checksum(found.checksum, blank) & 0xFFFFFFFF
+    written = added ^ found.base  # of a file below 4 GiB
+    return found.start - written if abs(found.start - written) < 1 << 24 else None
+
+
+def endless(db: Database, member: str) -> str | None:
+    """A table whose last bytes are no footer was cut, or never finished."""
+    what = db.files.get(member)
+    if what is None or what.kind != "table":
+        return None
+    size = db.size(member)
+    tail = db.source.read(max(0, size - footer.SIZE), footer.SIZE, member)
+    marks = (footer.MAGIC.to_bytes(8, "little"), footer.LEGACY_MAGIC.to_bytes(8, "little"))
+    whole = tail[-8:] in marks or tail[:41].endswith(bytes(16)) or db.table(member).footer is not None
+    return None if whole else "the file ends without a table's footer"
+
+
+def misplaced(db: Database, member: str, at: int, read: Reading) -> tuple[CauseName, str] | None:
+    """A log record that holds and passes the end of a 32 KiB block was not written where it stands."""
+    what = db.files.get(member)
+    if what is None or what.kind not in ("wal", "manifest"):
+        return None
+    found = _record(at, read)
+    if found is None or not found.sound or at // log.BLOCK == (found.end - 1) // log.BLOCK:
+        return None
+    return "shifted", "a record holds across the end of a 32 KiB block: everything here stands in another place"
+
+
+def flipped(db: Database, span: Span) -> tuple[int, str] | None:
+    """One or two flipped bits that make a block or record hold."""
+    what = db.files.get(span.member)
+    if what is None or not 0 < span.length <= LONGEST:
+        return None
+    data = db.source.read(span.start, span.length, span.member)
+    found: Correction | None = None
+    wrong = 0
+    if what.kind in ("wal", "manifest") and span.length > log.HEADER:
+        word = Word(6, len(data), 0, stands_for=checksums.unmask)
+        found = correct_crc32c(data, word, _anyone)
+        wrong = (data[4] | data[5] << 8) ^ (len(data) - log.header_size(data[6]))  # the checksum leaves the length out
+    elif what.kind == "table":
+        table = db.table(span.member)
+        pair = table.block_at(span.start)
+        if pair is not None and pair[1].offset == span.start and pair[1].end == span.end:
+            context = table.context
+            modifier = checksums.modifier(context.base or 0, span.start)
+            found = correct_block(data, context.checksum, context.version, modifier, context.dictionary, lambda _: True)
+    if found is None or not found.patch:
+        return None
+    if wrong.bit_count() > 2:
+        return None
+    return flips(
+        found.patch
+    ) + wrong.bit_count(), f"{'; '.join(told(data, found.patch, span.start, 2))}: so the checksum holds"
+
+
+def _anyone(unit: bytes, patch: tuple[tuple[int, int], ...]) -> Testimony:
+    return SILENT
+
+
+# what members say of each other, and what was written as it stands
+_APART = frozenset({"RDB012", "RDB013", "RDB016", "RDB017", "RDB018", "RDB019", "RDB025", "RDB031", "RDB033", "RDB035"})
+TRAITS = Traits(
+    unit,
+    surplus,
+    apart=_APART,
+    tailed=True,
+    flipped=flipped,
+    misplaced=misplaced,
+    endless=endless,
+    marks=frozenset({"the footer of a RocksDB table", "the footer of a LevelDB table", "a RocksDB table's properties"}),
+)

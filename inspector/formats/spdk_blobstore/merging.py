@@ -1,0 +1,263 @@
+"""One volume from several disks: replicas of it, or images of one disk, cluster by cluster.
+
+A blobstore tells no age, so no copy is believed for being newer. What a snapshot's checksum seals is taken; of what
+nothing seals, that on which most copies agree; where they do not agree it is said, with the hash of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from inspector.copies import Disagreement, Loss, Merge, Take
+from inspector.errors import RefusedError, UsageError
+from inspector.format import Extent, Proof, Wishes
+from inspector.formats.spdk_blobstore.blobs import Blob
+from inspector.formats.spdk_blobstore.combining import Layer, Place, combined
+from inspector.formats.spdk_blobstore.content import extents
+from inspector.formats.spdk_blobstore.names import find
+from inspector.formats.spdk_blobstore.state import State
+from inspector.formats.spdk_blobstore.store import Store
+from inspector.formats.spdk_blobstore.verify import verify_snapshot
+from inspector.span import Span
+
+STEP = 1 << 20  # bytes that are compared at once, at most
+_REPLICA = re.compile(r"-r-[a-zA-Z0-9]{8}(?=\Z|-snap-)")  # what tells one replica's name from another's
+_RANK = {"sealed": 0, "placed": 1, "derived": 1}
+
+
+@dataclass(slots=True)
+class Copy:
+    """A volume on one disk, and the extent of it that is looked at."""
+
+    number: int
+    state: State
+    store: Store
+    blob: Blob
+    stream: Iterator[Extent]
+    now: Extent | None = None
+    unknown: int = 0
+
+    def at(self, at: int) -> Extent | None:
+        """The extent that holds byte `at`; None past the volume's end."""
+        while self.now is None or self.now.at + self.now.length <= at:
+            self.now = next(self.stream, None)
+            if self.now is None:
+                return None
+        return self.now if self.now.at <= at else None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    copy: Copy
+    proof: Proof
+    why: str
+    origin: Span | None
+    data: bytes
+
+
+@dataclass(slots=True)
+class Merger:
+    copies: list[Copy]
+    plan: Merge
+    size: int
+    unit: int
+    sealed: set[Place] = field(default_factory=set)  # clusters that a checksum seals together with other copies'
+    waiting: list[Take] = field(default_factory=list)
+
+    def takes(self) -> Iterator[Take]:
+        at = 0
+        counts = self.plan.counts
+        while at < self.size:
+            found = [(copy, extent) for copy in self.copies if (extent := copy.at(at)) is not None]
+            end = min([self.size, *(extent.at + extent.length for _, extent in found)])
+            if any(extent.origin is not None or extent.data is not None for _, extent in found):
+                end = min(end, at - at % min(self.unit, STEP) + min(self.unit, STEP))
+                yield from self._joined(self._choose(found, at, end))
+            elif not any(extent.proof == "derived" for _, extent in found):
+                self._lose(at, end, "no copy knows what is here")
+            elif any(extent.proof == "derived" for _, extent in found):
+                counts["zero_bytes"] = counts.get("zero_bytes", 0) + end - at
+            at = end
+        yield from self.waiting
+        self.waiting = []
+
+    def _choose(self, found: list[tuple[Copy, Extent]], at: int, end: int) -> Take | None:
+        """The bytes to take; None where they are zeroes or nobody knows them."""
+        candidates = [one for copy, extent in found if (one := self._candidate(copy, extent, at, end))]
+        if not candidates:
+            self._lose(at, end, "no copy knows what is here")
+            return None
+        candidates.sort(key=lambda one: _RANK[one.proof])
+        best, why = candidates[0], "sealed by its snapshot's checksum"
+        different = {one.data for one in candidates}
+        if len(different) > 1:
+            best, why, sure = self._settle(candidates)
+            digests = tuple((one.copy.number, hashlib.sha256(one.data).hexdigest()) for one in candidates)
+            self.plan.disagree(Disagreement(at, end - at, digests, best.copy.number, why))
+            if not sure:
+                self._lose(at, end, "the copies differ and nothing tells which is right; the first of them is written")
+        name = "sealed_bytes" if best.proof == "sealed" else "agreed_bytes" if len(candidates) > 1 else "single_bytes"
+        if len(different) > 1 and best.proof != "sealed":
+            name = "contested_bytes"
+        self.plan.counts[name] = self.plan.counts.get(name, 0) + end - at
+        if best.origin is None or best.data.count(0) == len(best.data):
+            return None
+        return Take(best.copy.number, best.origin, None, best.proof, best.why, 1, at)
+
+    def _candidate(self, copy: Copy, extent: Extent, at: int, end: int) -> Candidate | None:
+        """What one copy has for [at, end); None where it does not know or the medium does not tell."""
+        if extent.proof == "none":
+            return None
+        if extent.origin is None:
+            return Candidate(copy, "derived", extent.why, None, bytes(end - at))
+        start, source = extent.origin.start + at - extent.at, copy.state.source
+        origin = Span(start, start + end - at, extent.origin.member)
+        data = source.read(origin.start, origin.length, origin.member)
+        if len(data) < origin.length or any(span.overlaps(origin) for span in source.unreadable):
+            return None
+        place = copy.number, (start - copy.state.disk.base) // self.unit
+        if place in self.sealed:
+            return Candidate(copy, "sealed", "the checksum seals it with clusters of other copies", origin, data)
+        return Candidate(copy, extent.proof, extent.why, origin, data)
+
+    def _settle(self, candidates: list[Candidate]) -> tuple[Candidate, str, bool]:
+        """Which of several contents is taken, why, and whether that is sure."""
+        best = candidates[0]
+        if best.proof == "sealed":
+            others = {one.data for one in candidates if one.proof == "sealed"}
+            return best, "sealed by its snapshot's checksum", len(others) == 1
+        (data, most), *rest = Counter(one.data for one in candidates).most_common()
+        if most > sum(count for _, count in rest):
+            return (
+                next(one for one in candidates if one.data == data),
+                f"{most} of {len(candidates)} copies agree",
+                True,
+            )
+        return best, "nothing tells which is right", False
+
+    def _joined(self, take: Take | None) -> Iterator[Take]:
+        """Neighbours in both the volume and their copy become one take."""
+        last = self.waiting[0] if self.waiting else None
+        if take is None or take.origin is None:
+            return
+        if last is not None and last.origin is not None and _follows(last, take):
+            whole = Span(last.origin.start, take.origin.end, take.origin.member)
+            self.waiting = [Take(last.copy, whole, None, last.proof, last.why, last.units + 1, last.at)]
+            return
+        if last is not None:
+            yield last
+        self.waiting = [take]
+
+    def _lose(self, start: int, end: int, why: str) -> None:
+        last = self.plan.losses[-1] if self.plan.losses else None
+        if last is not None and last.span.end == start and last.why == why:
+            self.plan.losses[-1] = Loss(-1, Span(last.span.start, end), why)
+        else:
+            self.plan.lose(Loss(-1, Span(start, end), why))
+
+
+def _follows(last: Take, take: Take) -> bool:
+    if last.origin is None or take.origin is None or last.at is None:
+        return False
+    near = last.origin.end == take.origin.start and last.at + last.origin.length == take.at
+    return near and (last.copy, last.proof, last.why) == (take.copy, take.proof, take.why)
+
+
+def volume_of(name: str) -> str:
+    """A replica's or a snapshot's name without what tells it from the other replicas of its volume."""
+    return _REPLICA.sub("", name.rpartition("/")[2])
+
+
+def _find(store: Store, item: str) -> Blob | None:
+    found = find(store, item)
+    if found is not None:
+        return found
+    same = [blob for blob in store.blobs.values() if volume_of(blob.text(b"name") or "") == volume_of(item)]
+    if len(same) > 1:
+        raise UsageError(f"{item} is {' and '.join(sorted(blob.name for blob in same)[:4])} on one disk", "name one")
+    return same[0] if same else None
+
+
+def merge(states: Sequence[State], wishes: Wishes, item: str | None) -> Merge:
+    if item is None:
+        raise UsageError("of a blobstore one volume is merged at a time: --item VOLUME", "inspector items lists them")
+    copies = []
+    for number, state in enumerate(states):
+        store = state.ready()
+        if store is None or not state.trusted:
+            raise RefusedError(f"{state.source.label}: where its clusters lie is not certain", "leave this copy out")
+        blob = _find(store, item)
+        if blob is not None:
+            copies.append(Copy(number, state, store, blob, extents(state, f"0x{blob.id:x}")))
+    if not copies:
+        raise UsageError(f"no copy has an item {item}", "inspector items lists what each has")
+    _same_volume(copies, item)
+    for copy in copies:
+        copy.unknown = sum(e.length for e in extents(copy.state, f"0x{copy.blob.id:x}") if e.proof == "none")
+    copies.sort(key=lambda copy: (copy.unknown, copy.number))
+    unit = copies[0].store.geometry.cluster_size
+    size = max(copy.store.size_of(copy.blob) for copy in copies) * unit
+    absent = [n for n in range(len(states)) if all(copy.number != n for copy in copies)]
+    told = {c.number: f"{c.blob.name}: {c.unknown:,} bytes unknown; a blobstore tells no age" for c in copies}
+    words = tuple(told.get(number, f"it has no {item}") for number in range(len(states)))
+    order = (*(copy.number for copy in copies), *absent)
+    plan = Merge((), size, order, words, size=size, item=True)
+    plan.takes = Merger(copies, plan, size, unit, _combinations(copies)).takes()
+    if len({copy.store.size_of(copy.blob) for copy in copies}) > 1:
+        plan.notes.append("the copies have different sizes: what only the larger one has is taken from it")
+    plan.after = _after
+    return plan
+
+
+def _combinations(copies: list[Copy]) -> set[Place]:
+    """Clusters of snapshots of this volume that no copy has whole, and several together have."""
+    layers: dict[str, list[Layer]] = {}
+    whole: set[str] = set()
+    for copy in copies:
+        for blob in copy.store.chain(copy.blob)[0]:
+            name = volume_of(blob.text(b"name") or "")
+            verdict = verify_snapshot(copy.store, blob)
+            if verdict is not None and verdict.ok:
+                whole.add(name)
+            elif verdict is not None and name:
+                layers.setdefault(name, []).append(Layer(copy.number, copy.store, blob))
+    found: set[Place] = set()
+    for name, several in layers.items():
+        if name not in whole:
+            found |= combined(several)
+    return found
+
+
+def _same_volume(copies: list[Copy], item: str) -> None:
+    """Refuse what only shares a name; replicas of one Longhorn volume lie in stores of their own."""
+    first = copies[0]
+    for other in copies[1:]:
+        if first.store.geometry.cluster_size != other.store.geometry.cluster_size:
+            sizes = f"{first.store.geometry.cluster_size} and {other.store.geometry.cluster_size}"
+            raise RefusedError(f"clusters of {sizes} bytes: these are not copies of one volume")
+        names = [copy.blob.text(b"name") or "" for copy in (first, other)]
+        replicas = all(_REPLICA.search(name) for name in names) and volume_of(names[0]) == volume_of(names[1])
+        if not replicas and _store_id(first) != _store_id(other):
+            raise RefusedError(
+                f"{first.state.source.label} and {other.state.source.label} are different stores "
+                f"({_store_id(first)}, {_store_id(other)}), and {item} is no Longhorn replica",
+                "inspector extract writes each by itself",
+            )
+
+
+def _store_id(copy: Copy) -> str:
+    blob = copy.store.blobs.get(copy.store.geometry.super_blob)
+    return (blob.text(b"uuid") if blob else None) or "without uuid"
+
+
+def _after(source: str, output: str) -> tuple[str, ...]:
+    return (
+        f"losetup -r -f --show {output}",
+        "mount -o ro,norecovery /dev/loopN /mnt (ext4: ro,noload); a journal is replayed on a copy only",
+        "ranges that are lost read as zeroes, contested ones as one copy has them: a file system there may look whole "
+        "and not be",
+    )

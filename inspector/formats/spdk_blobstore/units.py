@@ -1,0 +1,68 @@
+"""One metadata page at its place, for whoever asks whether bytes would make sense if they were other ones."""
+
+from __future__ import annotations
+
+from crc32c import crc32c
+
+from inspector.finding import CauseName
+from inspector.format import Reading, Traits, Unit
+from inspector.formats.spdk_blobstore import layout as lay
+from inspector.formats.spdk_blobstore import page as pg
+from inspector.formats.spdk_blobstore.state import State
+
+_HEAD = lay.MD_PAGE.fast()
+
+
+def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
+    """The page due at `at`: sealed, and a root page only at its own place. None outside of the metadata."""
+    geometry = state.geometry
+    if geometry is None:
+        return None
+    inside = at - state.disk.base - geometry.md_at(0)
+    page, rest = divmod(inside, geometry.page_size)
+    if rest or not 0 <= page < geometry.md_len:
+        return None
+    data = read(at, lay.PAGE)
+    end = at + geometry.page_size
+    if len(data) < lay.PAGE:
+        return Unit(end, False)
+    blob, sequence, _, _, _, stored = _HEAD.unpack(data)
+    sound = crc32c(data[: lay.BODY]) == stored
+    if sequence == 0 and data[lay.DESCRIPTORS_AT] != lay.EXTENT_PAGE:
+        sound = sound and blob == pg.root_id(page)
+    return Unit(end, sound)
+
+
+def misplaced(state: State, member: str, at: int, read: Reading) -> tuple[CauseName, str] | None:
+    """A sealed root page in the place of another page."""
+    geometry = state.geometry
+    if geometry is None or unit(state, member, at, read) is None:
+        return None
+    data = read(at, lay.PAGE)
+    blob, sequence, _, _, _, stored = _HEAD.unpack(data.ljust(lay.PAGE, b"\0"))
+    page, home = (at - state.disk.base - geometry.md_at(0)) // geometry.page_size, blob & 0xFFFFFFFF
+    strayed = sequence == 0 and data[lay.DESCRIPTORS_AT] != lay.EXTENT_PAGE and blob == pg.root_id(home)
+    if not strayed or home == page or home >= geometry.md_len or crc32c(data[: lay.BODY]) != stored:
+        return None
+    there = read(state.disk.base + geometry.md_at(home), lay.PAGE)
+    if there == data:
+        return "stale-page", f"the sealed page {home} stands here as well: it was written, or kept, in two places"
+    if there[:8] == pg.root_id(page).to_bytes(8, "little"):
+        return "swapped", f"the sealed page {home} stands here, and page {page} in its place"
+    return (
+        "stale-page",
+        f"a sealed page that belongs to place {home} stands here: an older one, or one that went astray",
+    )
+
+
+def surplus(state: State, member: str) -> int | None:
+    """By how much the source differs from the size that the super block names."""
+    geometry = state.geometry
+    if geometry is None or not geometry.size or state.how not in ("sealed", "mended") or state.disk.base:
+        return None
+    return state.source.size - geometry.size
+
+
+# what is missing or unmarked because a page is lost
+_APART = frozenset({"SPB013", "SPB014", "SPB015", "SPB016", "SPB025", "SPB026", "SPB043"})
+TRAITS = Traits(unit, surplus, misplaced=misplaced, apart=_APART, mixed=True)

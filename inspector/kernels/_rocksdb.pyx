@@ -1,0 +1,273 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Blocks of RocksDB tables, compiled: the twin of `plain_rocksdb`."""
+
+from array import array as _array
+
+from cpython cimport array
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+
+cdef extern from "crc32c.h" nogil:
+    void crc_prepare(int allow_hardware)
+
+cdef extern from "rocks_carve.h" nogil:
+    ctypedef struct bytes_of:
+        uint8_t *data
+        size_t length
+    ctypedef struct block_run:
+        int checksum, sized, ordered, stop_type
+        uint32_t base
+        uint64_t entries, max_tag
+        uint64_t types[256]
+        bytes_of first, last
+        int has_first, has_last, why
+    size_t run_blocks(block_run *run, const uint8_t *window, size_t room, uint64_t start, const uint64_t *offsets,
+                      const uint64_t *sizes, size_t first, size_t last, int decode, uint32_t *stored,
+                      uint32_t *computed)
+    int scan_content(block_run *run, const uint8_t *data, size_t length)
+    void run_free(block_run *run)
+    uint32_t block_sum(int kind, const uint8_t *body, size_t length)
+    ctypedef struct table_kind:
+        int checksum, sized
+        uint32_t base, types
+    const uint8_t *block_end(const uint8_t *at, const uint8_t *end, uint64_t offset, const table_kind *kind,
+                             int64_t *spent)
+    const uint8_t *c_find_block "find_block"(const uint8_t **at, const uint8_t *until, const uint8_t *end,
+                                             uint64_t offset, const table_kind *kind, uint32_t largest,
+                                             int64_t *budget)
+    int64_t c_index_handles "index_handles"(const uint8_t *at, const uint8_t *end, int delta, int first_key,
+                                            uint64_t limit, uint64_t *offsets, uint64_t *sizes)
+
+cdef extern from "rocks_log.h" nogil:
+    ctypedef struct log_state:
+        uint64_t records, operations, first_sequence, next_sequence, jump_count
+        uint64_t families[256]
+        uint64_t jump_at[100]
+        uint64_t jump_due[100]
+        uint64_t jump_found[100]
+        int has_first, recycled
+        uint32_t number
+        bytes_of record
+    size_t log_run(log_state *log, const uint8_t *window, size_t room, uint64_t base, size_t at, uint64_t *starts,
+                   uint32_t *stored, uint8_t *pads, size_t *tiles)
+
+cdef extern from "rocks_trial.h" nogil:
+    ctypedef struct trial_block:
+        pass
+    size_t flips_slow(uint8_t *data, size_t length, int kind, uint32_t wanted, size_t bit, uint32_t *found, size_t room)
+    size_t flips_xxh64(uint8_t *data, size_t length, uint32_t wanted, uint32_t *found, size_t room)
+    size_t flips_xxh32(uint8_t *data, size_t length, uint32_t wanted, uint32_t *found, size_t room)
+    size_t flips_xxh3(uint8_t *data, size_t length, uint32_t wanted, trial_block *blocks, uint32_t *found, size_t room)
+
+crc_prepare(1)
+
+cdef array.array LONGS = _array("Q")
+cdef array.array WORDS = _array("I")
+cdef size_t FOUND = 4096
+
+
+cdef class BlockRun:
+    """Blocks in a row: sums over their entries; stops before the first one that needs a closer look."""
+
+    cdef block_run run
+
+    def __cinit__(self, int checksum, uint32_t base, bint sized, bint ordered, int stop_type=-1):
+        self.run.checksum, self.run.base, self.run.sized = checksum, base, sized
+        self.run.ordered, self.run.stop_type = ordered, stop_type
+
+    def __dealloc__(self):
+        run_free(&self.run)
+
+    def blocks(self, bytes window, uint64_t start, array.array offsets, array.array sizes, size_t first, size_t last,
+               bint decode=True):
+        """(the first block that was not done, stored and computed checksums of those that were)"""
+        cdef array.array stored = array.clone(WORDS, last - first, zero=False)
+        cdef array.array computed = array.clone(WORDS, last - first, zero=False)
+        cdef const uint8_t *data = window
+        cdef size_t room = len(window), done
+        cdef const uint64_t *places = <const uint64_t *>offsets.data.as_ulonglongs
+        cdef const uint64_t *lengths = <const uint64_t *>sizes.data.as_ulonglongs
+        if last > <size_t>len(offsets) or last > <size_t>len(sizes) or first > last:
+            raise IndexError("blocks beyond the table's")
+        with nogil:
+            done = run_blocks(&self.run, data, room, start, places, lengths, first, last, decode,
+                              <uint32_t *>stored.data.as_uints, <uint32_t *>computed.data.as_uints)
+        return done, stored[:done - first], computed[:done - first]
+
+    def content(self, bytes data):
+        """Take in a block's decompressed content; False where something is wrong with it."""
+        cdef const uint8_t *at = data
+        cdef size_t length = len(data)
+        cdef int right
+        with nogil:
+            right = scan_content(&self.run, at, length)
+        return bool(right)
+
+    @property
+    def needs_codec(self):
+        return self.run.why == 1
+
+    @property
+    def entries(self):
+        return self.run.entries
+
+    @property
+    def max_tag(self):
+        return self.run.max_tag
+
+    @property
+    def types(self):
+        return {i: self.run.types[i] for i in range(256) if self.run.types[i]}
+
+    @property
+    def first_key(self):
+        return self.run.first.data[:self.run.first.length] if self.run.has_first else None
+
+    @property
+    def last_key(self):
+        return self.run.last.data[:self.run.last.length] if self.run.has_last else None
+
+
+cdef class LogRun:
+    """Whole write batches of a WAL in a row, and sums over them; `number` is the log's own, None if it is not known."""
+
+    cdef log_state log
+
+    def __cinit__(self, number=None):
+        self.log.recycled = number is not None
+        self.log.number = 0 if number is None else number & 0xFFFFFFFF
+
+    def __dealloc__(self):
+        free(self.log.record.data)
+
+    def take(self, bytes window, uint64_t base, size_t at):
+        """(where it stopped in the window, starts of tiles, their checksums, 1 for each that is a block's trailer)"""
+        cdef const uint8_t *data = window
+        cdef size_t room = len(window), tiles = 0, stop
+        cdef array.array starts = array.clone(LONGS, room // 7 + 2, zero=False)
+        cdef array.array stored = array.clone(WORDS, room // 7 + 2, zero=False)
+        cdef bytearray pads = bytearray(room // 7 + 2)
+        cdef uint8_t *flags = pads
+        if at > room or base % 32768:
+            raise IndexError("a window begins with a block")
+        with nogil:
+            stop = log_run(&self.log, data, room, base, at, <uint64_t *>starts.data.as_ulonglongs,
+                           <uint32_t *>stored.data.as_uints, flags, &tiles)
+        return stop, starts[:tiles], stored[:tiles], bytes(pads[:tiles])
+
+    @property
+    def records(self):
+        return self.log.records
+
+    @property
+    def operations(self):
+        return self.log.operations
+
+    @property
+    def families(self):
+        return {i: self.log.families[i] for i in range(256) if self.log.families[i]}
+
+    @property
+    def sequences(self):
+        """The first sequence number and the one that is due next, or None where there was no record."""
+        return (self.log.first_sequence, self.log.next_sequence) if self.log.has_first else None
+
+    @property
+    def jumps(self):
+        """(how many, [(offset, due, found)] of the first ones)"""
+        kept = min(self.log.jump_count, 100)
+        found = [(self.log.jump_at[i], self.log.jump_due[i], self.log.jump_found[i]) for i in range(kept)]
+        return self.log.jump_count, found
+
+
+def checksum_of(int kind, bytes body):
+    """The checksum of a payload with its type byte."""
+    if not body:
+        raise ValueError("a block has a type byte")
+    return block_sum(kind, body, len(body))
+
+
+def chain(bytes window, uint64_t start, size_t at, int checksum, uint32_t base, uint32_t types, bint sized):
+    """(offsets, sizes, types, where it stopped) of blocks that follow one another from `at` of the window."""
+    cdef const uint8_t *data = window
+    cdef size_t room = len(window), size
+    cdef const uint8_t *stop
+    cdef int64_t spent = 0
+    cdef table_kind kind
+    kind.checksum, kind.base, kind.types, kind.sized = checksum, base, types, sized
+    offsets, sizes, kinds = _array("Q"), _array("Q"), bytearray()
+    while at < room:
+        with nogil:
+            stop = block_end(data + at, data + room, start + at, &kind, &spent)
+        if stop is NULL:
+            break
+        size = stop - (data + at)
+        offsets.append(start + at)
+        sizes.append(size)
+        kinds.append(stop[0])
+        at += size + 5
+    return offsets, sizes, bytes(kinds), at
+
+
+FOUND_TYPES = 0b10110011  # compression types whose blocks `find_block` finds
+
+
+def find_block(bytes window, uint64_t start, size_t at, size_t until, int checksum, uint32_t base, uint32_t types,
+               bint sized, uint32_t largest, int64_t budget):
+    """(offset, size, type) of the nearest block that begins in [at, until) of the window or None, and the budget left."""
+    cdef const uint8_t *data = window
+    cdef size_t room = len(window)
+    cdef const uint8_t *place = data + at
+    cdef const uint8_t *stop
+    cdef table_kind kind
+    kind.checksum, kind.base, kind.types, kind.sized = checksum, base, types, sized
+    if until > room or at > until:
+        raise IndexError("a search beyond the window")
+    with nogil:
+        stop = c_find_block(&place, data + until, data + room, start + at, &kind, largest, &budget)
+    if stop is NULL:
+        return None, budget
+    return (start + (place - data), stop - place, stop[0]), budget
+
+
+def index_handles(bytes data, size_t end, bint delta, bint first_key, uint64_t limit):
+    """Offsets and sizes of an index's entries, which end at `end`; None where one does not fit."""
+    cdef const uint8_t *at = data
+    cdef int64_t count
+    if end > <size_t>len(data):
+        return None
+    cdef array.array offsets = array.clone(LONGS, end // 3 + 1, zero=False)
+    cdef array.array sizes = array.clone(LONGS, end // 3 + 1, zero=False)
+    with nogil:
+        count = c_index_handles(at, at + end, delta, first_key, limit, <uint64_t *>offsets.data.as_ulonglongs,
+                                <uint64_t *>sizes.data.as_ulonglongs)
+    return None if count < 0 else (offsets[:count], sizes[:count])
+
+
+def flips(bytes data, int kind, uint32_t wanted):
+    """Bits whose flip gives the bytes the wanted low half of their hash (2 XXH32, 3 XXH64, 4 XXH3)."""
+    cdef size_t length = len(data), count
+    cdef uint8_t *copy = <uint8_t *>malloc(length + 1)
+    cdef uint32_t *found = <uint32_t *>malloc(FOUND * 4)
+    cdef trial_block *blocks = <trial_block *>malloc((length // 1024 + 2) * sizeof(trial_block))
+    cdef const uint8_t *source = data
+    cdef size_t i
+    try:
+        if copy is NULL or found is NULL or blocks is NULL:
+            raise MemoryError
+        with nogil:
+            for i in range(length):
+                copy[i] = source[i]
+            if kind == 4 and length > 240:
+                count = flips_xxh3(copy, length, wanted, blocks, found, FOUND)
+            elif kind == 3:
+                count = flips_xxh64(copy, length, wanted, found, FOUND)
+            elif kind == 2:
+                count = flips_xxh32(copy, length, wanted, found, FOUND)
+            else:
+                count = flips_slow(copy, length, kind, wanted, 0, found, FOUND)
+        return [found[i] for i in range(count)]
+    finally:
+        free(copy)
+        free(found)
+        free(blocks)

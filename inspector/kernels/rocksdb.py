@@ -1,0 +1,31 @@
+"""Blocks of RocksDB tables, compiled where that was built and plain was not asked for."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from inspector.kernels import WHICH
+
+__all__ = ["FOUND_TYPES", "BlockRun", "LogRun", "chain", "checksum_of", "find_block", "flips", "index_handles"]
+
+if TYPE_CHECKING or WHICH == "plain" or find_spec("inspector.kernels._rocksdb") is None:
+    from inspector.kernels.plain_rocksdb import (
+        FOUND_TYPES,
+        BlockRun,
+        LogRun,
+        chain,
+        checksum_of,
+        find_block,
+        flips,
+        index_handles,
+    )
+else:
+    from inspector.kernels._rocksdb import (
+        FOUND_TYPES,
+        BlockRun,
+        LogRun,
+        chain,
+        checksum_of,
+        find_block,
+        flips,
+        index_handles,
+    )

@@ -1,0 +1,94 @@
+"""Whether a finished output still holds something private, in any of the shapes in which programs print bytes.
+
+Each shape of six bytes or more is found by its first six bytes in a table, so the search is linear in the output
+whatever the number of originals.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from inspector.sanitize import clean
+
+LEAST: Final = 6  # bytes: shorter ones occur everywhere by chance
+CHUNK: Final = 64  # a longer original is searched in pieces, so that a part of it is found, too
+MOST_CHUNKS: Final = 64
+BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    start: int
+    end: int
+    number: int  # of the original
+
+
+def base58(raw: bytes) -> str:
+    """Base 58 in Bitcoin's and libp2p's alphabet."""
+    number, text = int.from_bytes(raw, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = BASE58[digit] + text
+    return "1" * (len(raw) - len(raw.lstrip(b"\0"))) + text
+
+
+def plain_shapes(text: str, raw: bytes) -> set[bytes]:
+    """How inspector itself prints it: as it is, escaped for JSON or a terminal, in hexadecimal."""
+    shapes = {text.encode("utf-8", "surrogatepass"), json.dumps(text)[1:-1].encode(), raw.hex().encode()}
+    shapes |= {json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")}
+    shapes |= {clean(text, 1 << 30).encode("utf-8", "surrogatepass")}
+    return {shape for shape in shapes if len(shape) >= LEAST}
+
+
+def shapes(text: str, raw: bytes, pieces: bool = True) -> set[bytes]:
+    """All that count as a leak; empty for what is too short or too simple to be told from chance.
+
+    Without `pieces` only the whole counts: parts of a damaged record may rightly stand elsewhere.
+    """
+    if len(raw) < LEAST or len(set(raw)) < 3:
+        return set()
+    if pieces and len(raw) > CHUNK:
+        found: set[bytes] = set()
+        for at in range(0, min(len(raw) - CHUNK + 1, MOST_CHUNKS * CHUNK), CHUNK):
+            piece = raw[at : at + CHUNK]
+            found |= shapes(piece.decode("latin-1"), piece)
+        return found
+    found = plain_shapes(text, raw) | {raw, raw.hex().upper().encode()}
+    if len(raw) <= CHUNK:
+        found.add(base58(raw).encode())  # nobody prints more than a key so, and it takes the square of the length
+    for shift in range(3):
+        coded = base64.b64encode(bytes(shift) + raw)
+        # characters at both ends also hold bits of what lies beside
+        inner = coded[(shift * 8 + 5) // 6 : (shift + len(raw)) * 8 // 6]
+        found |= {inner, inner.translate(bytes.maketrans(b"+/", b"-_"))}
+    return {shape for shape in found if len(shape) >= LEAST}
+
+
+class Search:
+    """All shapes of all originals, to be looked for in bytes at once."""
+
+    def __init__(self) -> None:
+        self._lengths: dict[bytes, list[int]] = {}  # first bytes -> lengths of the shapes that begin so, longest first
+        self._shapes: dict[bytes, int] = {}
+
+    def add(self, number: int, found: Iterable[bytes]) -> None:
+        for shape in found:
+            lengths = self._lengths.setdefault(shape[:LEAST], [])
+            if len(shape) not in lengths:
+                lengths.append(len(shape))
+                lengths.sort(reverse=True)
+            self._shapes.setdefault(shape, number)
+
+    def hits(self, data: bytes) -> Iterator[Hit]:
+        """The longest shape at each place where one begins, in order; they may overlap."""
+        heads = self._lengths
+        for at in [i for i in range(len(data) - LEAST + 1) if data[i : i + LEAST] in heads] if heads else ():
+            for length in heads[data[at : at + LEAST]]:
+                number = self._shapes.get(data[at : at + length])
+                if number is not None:
+                    yield Hit(at, at + length, number)
+                    break

@@ -1,0 +1,175 @@
+"""snarkOS and snarkVM: ledger/src/lib.rs, ledger/store, node/cdn. No message of theirs says "corrupt"."""
+
+from __future__ import annotations
+
+from inspector.messages.message import Message, family
+
+_SCAN = "inspector scan {store}"
+_SAVE = "inspector repair {store} -o ledger.repaired"
+_said = family("snarkos", frozenset({"snarkos"}), "ProvableHQ/snarkOS", ("cp -a {store} ledger.copy", _SCAN, _SAVE))
+_H = r"\d{1,10}"
+
+MESSAGES: tuple[Message, ...] = (
+    _said(
+        "load-ledger",
+        "snarkOS",
+        "Failed to load ledger",
+        r"Failed to load ledger \(run 'snarkos clean' and try again\)",
+        "The ledger in storage could not be loaded. The advice it prints deletes days of synchronisation; often only the "
+        "last block is half written.",
+        "The node does not start.",
+        issues=("2974", "2944"),
+        whole=False,
+    ),
+    _said(
+        "load-block",
+        "snarkOS",
+        "from the ledger",
+        rf"Failed to load block (?P<height>{_H}) from the ledger",
+        "Block {height} was picked for a check at the start and one of its maps is missing or does not decode.",
+        "The node does not start.",
+        issues=("3356",),
+        item="height",
+        item_id="block:{height}",
+        whole=False,
+    ),
+    _said(
+        "genesis",
+        "snarkOS",
+        "Incorrect genesis block",
+        r"Incorrect genesis block \(run 'snarkos clean'",
+        "The ledger begins with another block than this network: another network's storage, or height 0 is damaged.",
+        "The node does not start.",
+        whole=False,
+    ),
+    _said(
+        "block-hash",
+        "snarkOS",
+        "Missing block hash for block",
+        rf"Missing block hash for block (?P<height>{_H})",
+        "The map from heights to block hashes has no entry for {height}: the heights have a gap.",
+        "The storage does not open.",
+        item="height",
+        item_id="block:{height}",
+        whole=False,
+    ),
+    _said(
+        "block-part",
+        "snarkOS",
+        "Missing block ",
+        rf"Missing block (?P<part>header|authority|ratifications|solutions|transactions|aborted \w{{1,30}}) for block "
+        rf"(?P<block>{_H}\b|ab1\w{{1,70}})",
+        "Of block {block} the {part} are missing: its write was interrupted, or a part of the database is lost.",
+        "The block cannot be loaded.",
+        item="block",
+        item_id="block:{block}",
+        whole=False,
+    ),
+    _said(
+        "height-sequential",
+        "snarkOS",
+        "Next height must be sequential",
+        r"Next height must be sequential",
+        "The block store and the committee store are at different heights: the process was stopped between the two writes "
+        "of one block. The last block is stored and not finalised.",
+        "Every next block is refused as invalid; the node stays where it is.",
+        releases="before snarkVM pull request 2296 (2024-02-21)",
+        issues=("2944", "ProvableHQ/snarkVM#2218"),
+        whole=False,
+    ),
+    _said(
+        "previous-hash",
+        "snarkOS",
+        "Previous block hash is incorrect",
+        rf"Previous block hash is incorrect in block (?P<block>{_H}|\S{{1,80}})",
+        "The next block does not follow the block that storage holds as the last one: the ledger is one ahead.",
+        "The block is refused.",
+        issues=("2974",),
+        whole=False,
+    ),
+    _said(
+        "wrong-height",
+        "snarkOS",
+        "at the incorrect height",
+        r"Attempted to insert a block at the incorrect height into storage",
+        "The height of the block is not the one after the last block of the storage.",
+        "The block is refused.",
+        whole=False,
+    ),
+    _said(
+        "cdn-height",
+        "snarkOS",
+        "ledger height does not match",
+        r"The ledger height does not match the last sync height",
+        "While blocks were fetched from the CDN the ledger was found at another height than the last block that was added: "
+        "an interrupted add.",
+        "The synchronisation stops.",
+        issues=("3027",),
+        whole=False,
+    ),
+    _said(
+        "round-greater",
+        "snarkOS",
+        "must be greater than current round",
+        rf"Next round (?P<next>{_H}) must be greater than current round (?P<now>{_H})",
+        "The committee store is at round {now} and the block says {next}: the finalised state is ahead of the blocks, as "
+        "after a partial rollback.",
+        "The block is refused.",
+        issues=("3133",),
+        whole=False,
+    ),
+    _said(
+        "finalize-mismatch",
+        "snarkOS",
+        "ismatch in finalize operations",
+        r"Mismatch in finalize operations for an accepted execut\w{1,5}",
+        "The program state is ahead of or behind the blocks.",
+        "The block is refused.",
+        issues=("2996",),
+        whole=False,
+    ),
+    _said(
+        "block-tree",
+        "snarkOS",
+        "one in the block tree",
+        r"The stored height is different than the one in the block tree",
+        "The file block_tree, a cache beside the database, is older than the database. Nothing is lost.",
+        "The node does not start.",
+        issues=("4227",),
+        next_=("mv {store}/block_tree block_tree.old", _SCAN),
+        whole=False,
+    ),
+    _said(
+        "inconsistent-state",
+        "snarkOS",
+        "inconsistent state (",
+        rf"Loaded a ledger with inconsistent state \((?P<blocks>{_H}) != (?P<state>{_H})\)",
+        "Two parts of the ledger (testnet2) are at heights {blocks} and {state}: the process was stopped between two "
+        "writes.",
+        "The node does not start.",
+        releases="snarkOS 2.0.x",
+        issues=("1345", "1375", "1550"),
+        whole=False,
+    ),
+    _said(
+        "already-paused",
+        "snarkOS",
+        "!already_paused",
+        r"assertion failed: !already_paused",
+        "An error left the pause of atomic writes set; the next block finds it set.",
+        "The process panics.",
+        releases="snarkVM between pull requests 2296 (2024-02-21) and 2457 (2024-06-10)",
+        issues=("ProvableHQ/snarkVM#2457",),
+        whole=False,
+    ),
+    _said(
+        "block-bytes",
+        "snarkOS",
+        "Mismatching block hash",
+        r"Mismatching block hash, possible data corruption",
+        "The bytes of a block (a file of the CDN, or from a peer) do not have the hash that they say.",
+        "The block is refused.",
+        next_=("inspector scan FILE.blocks",),
+        whole=False,
+    ),
+)

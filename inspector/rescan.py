@@ -1,0 +1,84 @@
+"""Stores that no follower reads: scanned whole whenever something in them changed, and compared with before."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from inspector.catalogue import Formats
+from inspector.errors import InspectorError
+from inspector.finding import Severity
+from inspector.fingerprint import fingerprint
+from inspector.live import inspect
+from inspector.source import open_source
+from inspector.span import Span
+
+News = tuple[str, str, Span | None, dict[str, Any]]
+REST = 10.0  # times as long as a scan took, before the next one
+FILES = 100_000  # of a folder whose sizes and times are looked at
+
+
+class Rescan:
+    """`look` says what is new since the last look; names of findings are all that is remembered."""
+
+    def __init__(self, path: str, formats: Formats, forced: str | None) -> None:
+        self.path, self.formats, self.forced = Path(path), formats, forced
+        self._not_before = 0.0
+        self._stamp: tuple[Any, ...] | None = None
+        self._known: dict[str, str] = {}  # fingerprint -> what was said
+
+    def look(self) -> Iterator[News]:
+        if time.monotonic() < self._not_before:
+            return
+        stamp = self._stamp_now()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        began = time.monotonic()
+        yield from self._scan()
+        # a database that never rests is not to be read all the time
+        self._not_before = time.monotonic() + REST * (time.monotonic() - began)
+
+    def _scan(self) -> Iterator[News]:
+        try:
+            with open_source(str(self.path)) as source:
+                report = inspect(source, self.formats, None, self.forced)
+                found = [f for f in report.tally.findings() if f.level is not Severity.NOTE]
+                names = {fingerprint(f, report.source): f for f in found}
+        except InspectorError as error:
+            yield "unreadable", error.message, None, {}
+            return
+        if report.partial:  # it changed while it was scanned: this says nothing for sure
+            self._stamp = None
+            yield "changing", report.partial, None, {}
+            return
+        for name, finding in names.items():
+            if name not in self._known:
+                told = {"code": finding.rule.code, "file": finding.span.member or None, "fingerprint": name}
+                yield "damage", finding.message, finding.span if finding.bytes_known else None, told
+        for name in [name for name in self._known if name not in names]:
+            yield "healed", self._known[name], None, {"fingerprint": name}
+        self._known = {name: finding.message for name, finding in names.items()}
+        sums = {"records": report.account.units, "bytes": report.source.size, "findings": len(found)}
+        yield "scanned", f"{report.format.name}: {len(found)} findings", None, sums
+
+    def _stamp_now(self) -> tuple[Any, ...]:
+        """What stands there, by inode, size and time; one tuple that differs when anything changed."""
+        seen: list[tuple[str, int, int, int]] = []
+        stack = [self.path]
+        while stack and len(seen) < FILES:
+            place = stack.pop()
+            try:
+                info = place.stat() if place == self.path else place.lstat()  # the store itself may be named by a link
+                if stat.S_ISDIR(info.st_mode):
+                    with os.scandir(place) as entries:
+                        stack += [place / entry.name for entry in entries]
+                else:
+                    seen.append((str(place), info.st_ino, info.st_size, info.st_mtime_ns))
+            except OSError:  # it went away between two looks: the next one sees what is there
+                continue
+        return tuple(sorted(seen))

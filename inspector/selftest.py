@@ -1,0 +1,237 @@
+"""How well inspector does on the user's own store: damaged copies of it, inspected, repaired, and held to the truth.
+
+Nothing is tuned here: the damage comes from a seed, the truth from the healthy bytes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inspector import damage
+from inspector.catalogue import Formats
+from inspector.edited import Edited
+from inspector.errors import InspectorError, RefusedError, UnverifiedError
+from inspector.finding import Finding, Severity
+from inspector.format import UNIT, State, Stretch, Wishes
+from inspector.inject import harm
+from inspector.inspect import Report, inspect
+from inspector.repair import Result, repair
+from inspector.source import Source
+from inspector.span import Span
+
+MAX_UNITS = 8_000_000  # of the healthy store that are remembered: 64 MiB; a larger one is judged without them
+SEEN = 10_000  # findings and changes kept of each round
+
+
+@dataclass(slots=True)
+class Round:
+    """One damage and what became of it; None where a question has no answer for this format or size."""
+
+    kind: str
+    seed: int
+    member: str
+    spans: tuple[Span, ...]  # of the damage, in the damaged copy
+    detected: bool
+    localised: bool
+    codes: tuple[str, ...]
+    causes: tuple[str, ...]
+    cause_right: bool
+    untouched: int | None  # units of the healthy store that the damage did not touch
+    sound: int  # units of the damaged copy that verify
+    corrections_right: int
+    corrections_wrong: int
+    repair: str  # ok, lost, refused, unverified, failed, not offered
+    seconds: float
+
+
+@dataclass(slots=True)
+class Selftest:
+    """All rounds, and the healthy store they were made from."""
+
+    format: str
+    size: int
+    units: int
+    rounds: list[Round] = field(default_factory=list)
+
+    def share(self, what: Callable[[Round], bool]) -> tuple[int, int]:
+        return sum(map(what, self.rounds)), len(self.rounds)
+
+
+@dataclass(slots=True)
+class _Units:
+    """Where the healthy store's units begin and end, by member."""
+
+    starts: dict[str, array[int]] = field(default_factory=dict)
+    ends: dict[str, array[int]] = field(default_factory=dict)
+    count: int = 0
+
+    def tap(self, _: State, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
+        for stretch in stretches:
+            if self.count <= MAX_UNITS:
+                self._take(stretch)
+            yield stretch
+
+    def _take(self, stretch: Stretch) -> None:
+        starts = self.starts.setdefault(stretch.member, array("Q"))
+        ends = self.ends.setdefault(stretch.member, array("Q"))
+        after = [*stretch.starts[1:], stretch.end]
+        for start, end, role, mark in zip(stretch.starts, after, stretch.roles, stretch.marks, strict=True):
+            if role == UNIT and not mark:
+                starts.append(start)
+                ends.append(end)
+                self.count += 1
+
+    def untouched(self, spans: tuple[Span, ...]) -> int | None:
+        """Units that none of these spans of the healthy store touches; spans are sorted and do not overlap."""
+        if self.count > MAX_UNITS:
+            return None
+        hit = 0
+        seen = -1
+        for span in spans:
+            starts, ends = self.starts.get(span.member), self.ends.get(span.member)
+            if starts is None or ends is None:
+                continue
+            # what is put in between two units touches neither
+            first = max(bisect_right(ends, span.start), seen + 1)
+            last = bisect_left(starts, span.end if span.end > span.start else span.start)
+            hit += max(0, last - first)
+            seen = max(seen, last - 1)
+        return self.count - hit
+
+
+def selftest(
+    source: Source,
+    formats: Formats,
+    rounds: int,
+    seed: int,
+    kinds: tuple[str, ...] = tuple(damage.KINDS),
+    *,
+    forced: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Selftest:
+    """Damage, inspect and repair `rounds` copies; raises RefusedError where the store is not healthy to begin with."""
+    units = _Units()
+    healthy = inspect(source, formats, Wishes(), forced, tap=units.tap)
+    if healthy.damaged or healthy.partial:
+        found = next((f for f in healthy.tally.findings() if f.level is not Severity.NOTE), None)
+        why = f"{found.rule.code}: {found.message}" if found else healthy.partial
+        raise RefusedError(f"{source.label} is not healthy ({why})", "a self-test needs a store without damage")
+    noted = {(f.rule.code, f.span) for f in healthy.tally.findings()}
+    test = Selftest(healthy.format.name, source.size, healthy.account.units)
+    with tempfile.TemporaryDirectory(prefix="inspector-selftest-") as folder:
+        for number in range(rounds):
+            kind = kinds[number % len(kinds)]
+            try:
+                damaged, harms = harm(source, [kind], seed + number, None, None, None)
+            except RefusedError:
+                continue  # this kind would change nothing here, a text translation of a file without line ends
+            assert isinstance(damaged, Edited)
+            before = harms[0].before
+            known = units.untouched(before) if harms[0].count == len(before) else None
+            test.rounds.append(
+                _round(damaged, formats, healthy, noted, (kind, seed + number), known, Path(folder) / f"{number}")
+            )
+            if progress:
+                progress(number + 1, rounds)
+    return test
+
+
+def _round(
+    damaged: Edited,
+    formats: Formats,
+    healthy: Report,
+    noted: set[tuple[str, Span]],
+    made: tuple[str, int],
+    untouched: int | None,
+    output: Path,
+) -> Round:
+    begun = time.monotonic()
+    forced = healthy.format.name
+    report = inspect(damaged, formats, Wishes(), forced, keep=SEEN)
+    found = [f for f in report.tally.findings() if (f.rule.code, f.span) not in noted]
+    spans = tuple(damaged.touched())
+    near = [f for f in found if _about(f, spans)]
+    outcome, right, wrong = _repaired(damaged, formats, forced, output)
+    kind, seed = made
+    causes = tuple(dict.fromkeys(f.cause.name for f in near or found))
+    return Round(
+        kind=kind,
+        seed=seed,
+        member=damaged.changed_member,
+        spans=spans[:SEEN],
+        detected=bool(found),
+        localised=bool(near),
+        codes=tuple(dict.fromkeys(f.rule.code for f in found)),
+        causes=causes,
+        cause_right=bool(damage.KINDS[kind].causes.intersection(causes)),
+        untouched=untouched,
+        sound=report.account.units - report.account.damaged,
+        corrections_right=right,
+        corrections_wrong=wrong,
+        repair=outcome,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _about(finding: Finding, spans: tuple[Span, ...]) -> bool:
+    """Whether a finding's bytes hold, or end at, the place of a change."""
+    here = finding.span
+    return any(here.member == span.member and here.start <= span.end and span.start <= here.end for span in spans)
+
+
+def _repaired(damaged: Edited, formats: Formats, forced: str, output: Path) -> tuple[str, int, int]:
+    """What a repair says, and how many of the units it corrected are, and are not, what they were."""
+    try:
+        result = repair(damaged, formats, str(output), Wishes(), forced=forced, force=True, copy=True, keep=SEEN)
+    except UnverifiedError:
+        return "unverified", 0, 0
+    except RefusedError as error:
+        return ("not offered" if "not offered" in error.message else "refused"), 0, 0
+    except InspectorError:
+        return "failed", 0, 0
+    finally:
+        _remove(output)
+    right, wrong = _held_to_truth(damaged, result)
+    return "lost" if result.code else "ok", right, wrong
+
+
+def _held_to_truth(damaged: Edited, result: Result) -> tuple[int, int]:
+    right = wrong = 0
+    for edit in result.changes:
+        if edit.action != "corrected" or edit.proof != "sealed" or edit.origin is None or edit.data is None:
+            continue
+        truth = _as_it_was(damaged, edit.origin)
+        if truth is not None:
+            right += edit.data == truth
+            wrong += edit.data != truth
+    return right, wrong
+
+
+def _as_it_was(damaged: Edited, span: Span) -> bytes | None:
+    """The healthy bytes of a span of the copy; None where the damage moved or took some of them."""
+    if span.member != damaged.changed_member:
+        return damaged.below.read(span.start, span.length, span.member)
+    shift = 0
+    for change in damaged.changes:
+        if change.at + shift >= span.end:
+            break
+        if len(change.data) != change.removed:
+            if change.at + shift + len(change.data) > span.start:
+                return None
+            shift += len(change.data) - change.removed
+    return damaged.below.read(span.start - shift, span.length, span.member)
+
+
+def _remove(output: Path) -> None:
+    import shutil
+
+    if output.is_dir():
+        shutil.rmtree(output)
+    elif output.exists():
+        output.unlink()

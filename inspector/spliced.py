@@ -1,0 +1,71 @@
+"""Parts of a source seen as a file of their own: joined, or at their places with holes between them."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+from inspector.source import Member, Source
+from inspector.span import Span
+
+Run = tuple[int, int]  # [start, end) of the source
+
+
+class Spliced(Source):
+    """Runs of a source of one member, one after the other; the source below stays open."""
+
+    def __init__(self, below: Source, runs: Sequence[Run]) -> None:
+        self._runs, self._at, size = runs, array("Q"), 0
+        for start, end in runs:
+            self._at.append(size)
+            size += end - start
+        super().__init__(below.label, "file", below.path, [Member("", size)])
+        self._below = below
+
+    @property
+    def name(self) -> str:
+        return self._below.name
+
+    def still_same(self) -> bool:
+        return True
+
+    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
+        if start < self.length(member):
+            yield Span(start, self.length(member), member)
+
+    def _pread(self, member: str, n: int, at: int) -> bytes:
+        parts = []
+        index = bisect_right(self._at, at) - 1
+        while n > 0 and index < len(self._runs):
+            start, end = self._runs[index]
+            low = start + at - self._at[index]
+            data = self._below.read(low, min(n, end - low))
+            parts.append(data)
+            at, n, index = at + len(data), n - len(data), index + 1
+        return b"".join(parts)
+
+
+class Holed(Spliced):
+    """Runs of a source at their places, with zeroes between them."""
+
+    def __init__(self, below: Source, runs: Sequence[Run], size: int) -> None:
+        super().__init__(below, runs)
+        self.members = (Member("", size),)
+        self._by_name = {"": self.members[0]}
+        self._starts = array("Q", [start for start, _ in runs])
+
+    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
+        for low, high in self._runs:
+            if high > start:
+                yield Span(max(low, start), high)
+
+    def _pread(self, member: str, n: int, at: int) -> bytes:
+        out = bytearray(n)
+        for low, high in self._runs[max(0, bisect_right(self._starts, at) - 1) :]:
+            if low >= at + n:
+                break
+            start, end = max(low, at), min(high, at + n)
+            if start < end:
+                out[start - at : end - at] = self._below.read(start, end - start)
+        return bytes(out)

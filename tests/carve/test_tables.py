@@ -1,0 +1,152 @@
+"""Tables among other bytes: found by their footers, written as files, one folder for each database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from inspector import formats
+from inspector.carve import Carved, CarveWishes, Found, carve
+from inspector.carvers import carver
+from inspector.errors import Exit
+from inspector.format import Wishes
+from inspector.formats.rocksdb import carving_tables as tables
+from inspector.formats.rocksdb import keys, properties
+from inspector.formats.rocksdb.properties import PREFIX
+from inspector.repair import repair
+from inspector.source import MemorySource, open_source
+from tests.builders.rocksdb import pairs
+from tests.builders.rocksdb_table import Shape, table
+from tests.formats.rocksdb.test_table import SHAPES
+
+
+def run(data: bytes, folder: Path) -> tuple[Carved, list[Found], dict[str, bytes]]:
+    out = folder / "tables"
+    spans: list[Found] = []
+
+    def report(carved: Carved) -> None:
+        spans.extend(carved.haul.spans())
+
+    done = carve(MemorySource(data), carver("rocksdb-sst"), str(out), CarveWishes(), report=report)
+    found = {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+    return done, spans, found
+
+
+def named(number: int, identity: str = "0a1b2c3d-0000-4000-8000-000000000000", start: int = 0) -> bytes:
+    told = {"original.file.number": properties.number(number), "creating.db.identity": identity.encode()}
+    shape = Shape(properties={PREFIX + name.encode(): value for name, value in told.items()})
+    return table(pairs(start, start + 60), shape).data
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_table_of_any_shape_is_found_at_any_offset(shape: Shape, tmp_path: Path) -> None:
+    data = table(pairs(0, 60), shape).data
+    done, spans, found = run(Random(1).randbytes(777) + data + Random(2).randbytes(5000), tmp_path)
+    assert [(s.start, s.end, s.fate) for s in spans] == [(777, 777 + len(data), "written")]
+    assert list(found.values()) == [data]
+    assert done.code is Exit.CLEAN
+
+
+def test_files_get_the_numbers_that_their_writer_gave_them(tmp_path: Path) -> None:
+    parts = [named(9), named(12, start=60), named(12, start=120), table(pairs(0, 9), Shape()).data]
+    _, _, found = run(bytes(300).join(parts), tmp_path)
+    assert set(found) == {"000009.sst", "000013.sst", "000014.sst", "db-unknown/000001.sst"} or set(found) == {
+        "db-0a1b2c3d/000009.sst",
+        "db-0a1b2c3d/000013.sst",
+        "db-0a1b2c3d/000014.sst",
+        "db-unknown/000001.sst",
+    }
+    assert sorted(found.values()) == sorted(parts)
+
+
+def test_a_name_in_a_file_never_leads_out_of_the_folder(tmp_path: Path) -> None:
+    parts = [named(1), named(2, "../../../../etc/x"), named(1 << 63, "a/b/c/d/e/f/g/h")]
+    _, _, found = run(b"".join(parts), tmp_path)
+    assert {name.split("/")[0] for name in found} == {"db-0a1b2c3d", "db-unknown"}
+    assert len(found) == 3
+
+
+def test_the_same_table_twice_is_one_file(tmp_path: Path) -> None:
+    done, spans, found = run(named(3) + bytes(99) + named(3), tmp_path)
+    assert list(found) == ["000003.sst"]
+    assert [s.fate for s in spans] == ["written", "duplicate"]
+    assert done.haul.sums.bytes["duplicate"] == len(named(3))
+
+
+def test_a_table_inside_a_value_of_another_is_no_file_of_its_own(tmp_path: Path) -> None:
+    inner = named(5)
+    rows = [(keys.internal(b"a", 9, keys.PUT), b"x"), (keys.internal(b"b", 8, keys.PUT), inner)]
+    _, spans, found = run(bytes(10) + table(rows, Shape()).data, tmp_path)
+    assert len(found) == 1
+    assert sorted(s.fate for s in spans) == [tables.INSIDE, "written"]
+
+
+def test_a_damaged_table_is_written_for_its_good_blocks_and_said_to_be_damaged(tmp_path: Path) -> None:
+    data = bytearray(table(pairs(0, 200), Shape(version=6)).data)
+    data[700] ^= 1
+    done, spans, found = run(b"front" + bytes(data), tmp_path)
+    assert done.code is Exit.LOST
+    assert spans[0].fate.startswith(tables.DAMAGED)
+    assert list(found.values()) == [bytes(data)]
+
+
+def test_a_table_whose_head_is_missing_is_counted_as_lost(tmp_path: Path) -> None:
+    for version in (0, 5, 6):
+        shape = Shape(version=version, checksum=1 if version == 0 else 4, leveldb=version == 0)
+        done, spans, found = run(table(pairs(0, 200), shape).data[900:], tmp_path / str(version))
+        assert not found
+        assert done.code is Exit.UNKNOWN_FORMAT
+        assert [s.fate for s in spans] == [tables.CUT]
+
+
+@pytest.fixture(autouse=True)
+def _folders(tmp_path: Path) -> None:
+    for name in ("0", "5", "6"):
+        (tmp_path / name).mkdir()
+
+
+def test_magic_numbers_alone_and_footers_that_lead_nowhere_are_nothing(tmp_path: Path) -> None:
+    data = table(pairs(0, 60), Shape()).data
+    lie = bytearray(data[-53:])
+    lie[2] ^= 4
+    rng = Random(4)
+    noise = b"".join(rng.randbytes(rng.randrange(60)) + rng.choice((data[-8:], bytes(lie))) for _ in range(2000))
+    done, spans, _ = run(noise, tmp_path)
+    assert not spans
+    assert done.code is Exit.UNKNOWN_FORMAT
+
+
+def test_footers_that_all_claim_the_same_bytes_end_the_search_instead_of_the_users_patience(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_SURPLUS", 0)
+    built = table(pairs(0, 3000), Shape())
+    tail = built.data[built.places["metaindex"].offset :]
+    # each of them claims a table that reaches back over the ones before
+    many = built.data + tail * 40 + Random(6).randbytes(1 << 20) + named(4)
+    done, _, found = run(many, tmp_path)
+    assert done.code is Exit.PARTIAL
+    assert done.haul.sums.units["written"] == 2
+    assert {built.data, named(4)} <= set(found.values())
+
+
+def test_what_was_carved_is_a_database_again_after_a_repair(tmp_path: Path) -> None:
+    parts = [named(9), named(11, start=60)]
+    run(Random(3).randbytes(999).join(parts), tmp_path)
+    with open_source(str(tmp_path / "tables")) as source:
+        result = repair(source, formats.all_formats(), str(tmp_path / "db"), Wishes())
+    assert result.verified["ok"]
+    assert any(p.name.startswith("MANIFEST") for p in (tmp_path / "db").iterdir())
+
+
+def test_tables_of_the_engine_itself_are_found(tmp_path: Path) -> None:
+    engines = pytest.importorskip("tests.formats.rocksdb.engines")
+    made = engines.make(tmp_path / "made", engines.Recipe())
+    folder = made if isinstance(made, Path) else tmp_path / "made"
+    files = {p.name: p.read_bytes() for p in folder.glob("*.sst")}
+    assert files
+    done, _, found = run(Random(5).randbytes(100) + b"".join(files.values()), tmp_path)
+    assert done.code is Exit.CLEAN
+    assert found == files

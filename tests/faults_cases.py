@@ -1,0 +1,74 @@
+"""The command lines whose system calls fail, one after the other (tests/faults.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command line: words in braces are files of its folder, ~ is a space. `outputs` appear whole or not at all."""
+
+    name: str
+    sample: str
+    line: str
+    outputs: tuple[str, ...] = ()
+    codes: tuple[int, ...] = (0,)  # what it ends with when nothing fails
+    before: str = ""  # a command that makes what this one needs
+    changes_input: bool = False  # apply: the input is the target
+    beside: str = ""  # a sample that lies beside the input as {other}
+
+
+HEALTHY = "gossip_store/clean-v16.gossip_store"
+CARVED = "--format gossip-store -o {out} --map {out}.map --map-out {out}.rescue --json"
+GOSSIP, DISK = "gossip_store/zeroed-hole.gossip_store", "spdk_blobstore/masks-wiped.img"
+CASES = (
+    Case("scan gossip", GOSSIP, "scan {in} --json", codes=(3,)),
+    Case("scan disk", DISK, "scan {in} --json", codes=(3,)),
+    Case("scan database", "rocksdb/lost-edit", "scan {in} --json", codes=(3,)),
+    Case("scan table", "rocksdb/data-bit.sst", "scan {in} --json", codes=(3,)),
+    Case("scan peers", "known_peers/known_addresses-flipped.bin", "scan {in} --json", codes=(3,)),
+    Case("scan log", "kad_trace/zeroes.log", "scan {in} --json", codes=(3,)),
+    Case("scan blocks", "snarkos_blocks/length-bit.blocks", "scan {in} --json", codes=(3,)),
+    Case(
+        "scan for a fleet",
+        "gossip_store/clean-v16.gossip_store",
+        "scan {in} --json --state {state} --write-baseline {known} --metrics {prom} --polite",
+        ("known", "prom", "state"),
+    ),
+    Case("records", GOSSIP, "records {in} --jsonl", codes=(3,)),
+    Case("show", GOSSIP, "show {in} 100 --json"),
+    Case("items", DISK, "items {in} --json"),
+    Case("repair gossip", GOSSIP, "repair {in} -o {out}", ("out",), (4,)),
+    Case("repair gossip, force", GOSSIP, "repair {in} -o {out} --force", ("out",), (4,)),
+    Case("repair disk", DISK, "repair {in} -o {out}", ("out",)),
+    Case("repair peers", "known_peers/known_addresses-flipped.bin", "repair {in} -o {out}", ("out",)),
+    Case("repair database", "rocksdb/lost-edit", "repair {in} -o {out} --copy", ("out",)),
+    Case("patch", DISK, "repair {in} --patch {out}", ("out",)),
+    Case("extract", "spdk_blobstore/trees.img", "extract {in} external -o {out}", ("out", "out.map"), (4,)),
+    Case("apply", DISK, "apply {patch} {in} --undo {undo}", ("undo",), (0,), "repair {in} --patch {patch}", True),
+    Case("watch", GOSSIP, "watch {in} --jsonl --until-damage --for 20 --interval 0.01 --patience 0.01", codes=(3,)),
+    Case(
+        "watch, keep",
+        "gossip_store/clean-v16.gossip_store",
+        "watch {in} --jsonl --for 0.03 --interval 0.01 --keep-corrupt {kept}",
+        codes=(0,),
+    ),
+    Case("carve", GOSSIP, f"carve {{in}} {CARVED}", ("out", "out.map", "out.rescue"), (4,)),
+    Case("carve tables", "rocksdb/data-bit.sst", "carve {in} --format rocksdb-sst -o {out} --json", ("out",), (4,)),
+    Case("carve disk", DISK, "carve {in} --format spdk-blobstore -o {out} --json", ("out", "out.map"), (3,)),
+    Case("merge", GOSSIP, "merge {in} {other} -o {out} --map {map} --json", ("out", "map"), (4,), beside=HEALTHY),
+    Case("merge of two", HEALTHY, "merge {in} {other} -o {out} --json", ("out",), (0,), beside=HEALTHY),
+    Case("diff", GOSSIP, "diff {in} {other} --json", codes=(3,), beside=HEALTHY),
+    Case("diff of two", HEALTHY, "diff {in} {other} --json", codes=(0,), beside=HEALTHY),
+    Case("report md", GOSSIP, "report {in} -o {out}.md --no-environment", ("out.md",), (3,)),
+    Case("report zip", HEALTHY, "report {in} -o {out}.zip --no-environment", ("out.zip",), (0,)),
+    Case("capture", GOSSIP, "capture {in} -o {out} --no-environment --json", ("out",)),
+    Case("capture folder", "rocksdb/lost-edit", "capture {in} -o {out} --no-redact --no-environment --json", ("out",)),
+    Case("excerpt", "gossip_store/torn-body.gossip_store", "excerpt {in} -o {out} --json", ("out", "out.map.json")),
+    Case("inject", HEALTHY, "dev inject {in} -o {out} --damage flip --seed 3 --json", ("out", "out.truth.json")),
+    Case("inject folder", "rocksdb/lost-edit", "dev inject {in} -o {out} --damage zero", ("out", "out.truth.json")),
+    Case("scan with a log", GOSSIP, "scan {in} --log {other} --json", codes=(3,), beside="kad_trace/zeroes.log"),
+    Case("scan redacted", GOSSIP, "scan {in} --redact --redact-map {names} --json", ("names",), (3,)),
+    Case("explain", GOSSIP, "explain gossip_store:~get~delete~entry~offset~1200/5949 --store {in} --json"),
+)

@@ -1,0 +1,233 @@
+"""Several damaged copies of a gossip store become one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from inspector.errors import Exit, RefusedError
+from inspector.format import Wishes
+from tests import damage
+from tests.builders import gossip_messages as m
+from tests.builders.gossip import DELETED, Network, Store, grown, healthy
+from tests.formats.gossip_store.merge_truth import (
+    compacted,
+    merged,
+    owner,
+    same_store,
+    three_ages,
+    told,
+)
+from tests.formats.gossip_store.witness import Record, channel, objection, walk
+
+
+def out_of(folder: Path) -> list[Record]:
+    return list(walk((folder / "merged").read_bytes()))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_all_that_is_alive_in_any_of_three_damaged_copies_comes_back(tmp_path: Path, seed: int) -> None:
+    found = same_store(tmp_path, 60_000, 30, seed)
+    assert [r.at for r in found.missing] == []
+    assert (found.resurrected, found.stale, found.objection) == (0, 0, "")
+
+
+@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_what_the_newest_copy_says_is_closed_is_not_resurrected(tmp_path: Path, seed: int, compact: bool) -> None:
+    found = three_ages(tmp_path, 60_000, 15, seed, compact)
+    assert [r.at for r in found.missing] == []
+    assert (found.resurrected, found.objection) == (0, "")
+    assert found.merged.plan.counts["closed_channels"] > 0
+    assert found.merged.plan.order[0] == 2
+
+
+def test_without_damage_the_newest_copy_is_compacted_and_nothing_else_happens(tmp_path: Path) -> None:
+    net = grown(16, 40_000, 1)
+    old = net.store.bytes()
+    for side in (0, 1):
+        net.update(net.channels[0], side)
+    done = merged(tmp_path, [old, net.store.bytes()])
+    assert done.code is Exit.CLEAN
+    wanted = sorted(told(r) for r in walk(net.store.bytes()) if r.live and r.kind != 4107)
+    assert sorted(told(r) for r in out_of(tmp_path) if r.kind != 4107) == wanted
+
+
+def test_the_map_tells_where_each_record_came_from(tmp_path: Path) -> None:
+    base = healthy(16, 30_000, 2)
+    hit = next(r for r in walk(base) if r.live and r.kind == 258)
+    copies = [damage.zero(base, hit.at, hit.end).data, damage.flip_bit(base, 60, 1).data]
+    merged(tmp_path, copies)
+    out = (tmp_path / "merged").read_bytes()
+    at = 0
+    for line in (tmp_path / "map").read_text().splitlines():
+        row = json.loads(line)
+        assert row["out"] == at
+        at += row["length"]
+        if row["source"] is not None:
+            source = Path(row["source"]).read_bytes()[row["offset"] : row["offset"] + row["length"]]
+            assert source[2:] == out[row["out"] + 2 : at]
+    assert at == len(out)
+    told_of = [json.loads(line) for line in (tmp_path / "map").read_text().splitlines()]
+    assert any(r["offset"] == hit.at and r["source"].endswith("copy1.gossip_store") for r in told_of)
+
+
+def test_a_record_that_no_copy_has_is_lost_once_and_named(tmp_path: Path) -> None:
+    base = healthy(16, 30_000, 3)
+    hit = next(r for r in walk(base) if r.live and r.kind == 258)
+    copies = [damage.noise(base, hit.at + 20, hit.end, seed).data for seed in (1, 2)]
+    done = merged(tmp_path, copies)
+    assert done.code is Exit.LOST
+    assert done.plan.losses_total == 1
+    assert (done.losses[0].span.start, done.losses[0].span.end) == (hit.at, hit.end)
+    assert objection((tmp_path / "merged").read_bytes()) == ""
+
+
+def test_an_announcement_takes_its_amount_from_another_copy(tmp_path: Path) -> None:
+    base = healthy(16, 30_000, 4)
+    records = list(walk(base))
+    i, hit = next((i, r) for i, r in enumerate(records) if r.live and r.kind == 256)
+    amount = records[i + 1]
+    moved = compacted(base, 1)
+    other = next(r for r in walk(moved) if told(r) == told(hit))
+    copies = [
+        damage.flip_bits(base, amount.at + 14, amount.end, 9).data,
+        damage.noise(moved, other.end - 60, other.end).data,
+    ]
+    done = merged(tmp_path, copies, Wishes(no_correct=True))
+    assert told(hit) in {told(r) for r in out_of(tmp_path)}
+    assert done.code is Exit.CLEAN
+
+
+def test_a_channel_closed_before_it_was_announced_again_is_alive(tmp_path: Path) -> None:
+    net = Network(Store(16), 5)
+    nodes = [net.node() for _ in range(4)]
+    for pair in ((0, 1), (1, 2), (2, 3)):
+        made = net.open(nodes[pair[0]], nodes[pair[1]])
+        net.update(made, 0)
+    scid = net.channels[0].scid
+    net.close(net.channels[0])
+    net.open(nodes[0], nodes[1], scid=scid)
+    again = net.channels[-1]
+    net.update(again, 0)
+    net.update(net.channels[0], 1)
+    base = net.store.bytes()
+    record = next(r for r in walk(base) if r.at == again.announcement)
+    merged(tmp_path, [damage.noise(base, record.at + 30, record.at + 90).data, base])
+    assert scid in {channel(r) for r in out_of(tmp_path) if r.kind == 256}
+
+
+def test_a_flipped_deleted_flag_kills_nothing_that_another_copy_has_alive(tmp_path: Path) -> None:
+    base = healthy(16, 30_000, 6)
+    for kind in (256, 257, 258):
+        hit = next(r for r in walk(base) if r.live and r.kind == kind)
+        merged(tmp_path, [damage.flip_bit(base, hit.at, 7).data, base])
+        assert told(hit) in {told(r) for r in out_of(tmp_path)}, kind
+
+
+def test_copies_of_other_versions_become_the_highest_one(tmp_path: Path) -> None:
+    done = merged(tmp_path, [healthy(12, 30_000, 7), healthy(16, 30_000, 8)])
+    data = (tmp_path / "merged").read_bytes()
+    assert data[0] == 16
+    assert objection(data) == ""
+    assert not {r.kind for r in walk(data)} & {3503, 4102, 4104}
+    assert done.plan.counts["not_converted"] > 0
+
+
+def test_the_order_of_the_arguments_changes_nothing(tmp_path: Path) -> None:
+    net = grown(16, 30_000, 9)
+    copies = [net.store.bytes()]
+    net.update(net.channels[0], 0)
+    copies.append(net.store.bytes())
+    first, second = tmp_path / "a", tmp_path / "b"
+    for folder, order in ((first, copies), (second, copies[::-1])):
+        folder.mkdir()
+        merged(folder, order)
+    assert (first / "merged").read_bytes() == (second / "merged").read_bytes()
+
+
+def test_a_store_of_another_chain_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = healthy(16, 20_000, 1)
+    monkeypatch.setattr(m, "MAINNET", bytes(range(32)))
+    with pytest.raises(RefusedError, match="of chain"):
+        merged(tmp_path, [one, healthy(16, 20_000, 1)])
+
+
+def test_a_store_whose_checksums_cannot_be_judged_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="cannot be judged"):
+        merged(tmp_path, [healthy(16, 20_000, 1), healthy(5, 20_000, 1)])
+
+
+def test_owners_beyond_the_limit_go_to_files_and_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inspector.formats.gossip_store import merge_owners, merging
+
+    rng = Random(3)
+    base = healthy(16, 60_000, 10)
+    records = list(walk(base))
+    copies = [damage.noise(base, r.at, r.end).data for r in rng.sample(records[1:], 3)]
+    merged(tmp_path, copies)
+    held = (tmp_path / "merged").read_bytes()
+
+    def small(**more: object) -> merge_owners.Channels:
+        return merge_owners.Channels(limit=7, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(merging, "Channels", small)
+    merged(tmp_path, copies)
+    assert (tmp_path / "merged").read_bytes() == held
+
+
+def test_a_dead_update_of_a_newer_copy_kills_the_same_one_of_an_older(tmp_path: Path) -> None:
+    net = grown(16, 30_000, 11)
+    target = net.channels[3]
+    net.update(target, 0)
+    old = net.store.bytes()
+    at = net.update(target, 0)
+    net.update(net.channels[1], 1)
+    newer = net.store.bytes()
+    end = next(r.end for r in walk(newer) if r.at == at)
+    merged(tmp_path, [old, damage.noise(newer, at, end).data])
+    wanted = owner(next(r for r in walk(newer) if r.at == at))
+    assert wanted not in {owner(r) for r in out_of(tmp_path)}
+
+
+def test_deleted_records_are_never_in_the_output(tmp_path: Path) -> None:
+    merged(tmp_path, [healthy(16, 30_000, 12), healthy(16, 30_000, 12)])
+    assert not any(r.flags & DELETED for r in out_of(tmp_path))
+
+
+def test_records_inside_what_a_damaged_one_claims_are_told_and_taken_only_on_request(tmp_path: Path) -> None:
+    net = grown(16, 30_000, 13)
+    old = net.store.bytes()
+    at = net.open(net.nodes[0], net.nodes[1]).announcement
+    for opened in net.channels[:6]:
+        net.update(opened, 0)
+    data = bytearray(net.store.bytes())
+    for where, claimed in ((at + 2, 1000), (at + 12 + 258, 1000 - 432)):  # length and features, as one write tore both
+        data[where : where + 2] = claimed.to_bytes(2, "big")
+    done = merged(tmp_path, [old, bytes(data)])
+    assert done.code is Exit.LOST
+    assert any("--accept anchored" in loss.why for loss in done.losses)
+    before = {told(r) for r in out_of(tmp_path)}
+    merged(tmp_path, [old, bytes(data)], Wishes(accept=frozenset({"anchored"})))
+    assert len({told(r) for r in out_of(tmp_path)} - before) >= 2
+
+
+def test_damaged_records_beyond_the_limit_are_counted_as_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from inspector.formats.gossip_store import merge_owners
+
+    monkeypatch.setattr(merge_owners, "ASKED", 1)
+    base = healthy(16, 30_000, 14)
+    hit = [r for r in walk(base) if r.live and r.kind == 258][::3][:4]
+    copies = [bytearray(base), bytearray(compacted(base, 2))]
+    for data in copies:
+        for record in hit:
+            where = bytes(data).index(record.body) + 20
+            data[where : where + 30] = bytes(byte ^ 0x3C for byte in data[where : where + 30])
+    done = merged(tmp_path, [bytes(data) for data in copies], Wishes(no_correct=True))
+    assert done.plan.losses_total >= 4
+    assert "were not looked for" in " ".join(done.notes)

@@ -1,0 +1,163 @@
+"""A capsule says what its source says, and holds no more than that takes."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from random import Random
+
+import jsonschema
+import pytest
+
+from inspector.__main__ import main
+from tests.builders import spdk
+from tests.contract.corpus import Case, case_id, cases
+from tests.faults import SAMPLES
+
+SOME = cases()[::7]
+Told = pytest.CaptureFixture[str]
+
+
+def told(capfd: Told, *arguments: str) -> tuple[int, str]:
+    capfd.readouterr()
+    code = main([*arguments])
+    return code, capfd.readouterr().out
+
+
+def scanned(capfd: Told, path: Path) -> dict[str, object]:
+    document = json.loads(told(capfd, "scan", str(path), "--json")[1])
+    if document["diagnosis"]:
+        document["diagnosis"]["reread"] = None  # a capsule is no medium that could be asked again
+    return {k: v for k, v in document.items() if k not in ("source", "next")}
+
+
+@pytest.mark.parametrize("case", SOME, ids=case_id)
+def test_a_capsule_gives_the_findings_of_its_source(case: Case, tmp_path: Path, capfd: Told) -> None:
+    made, path = tmp_path / "x.capsule", case.path
+    if path.is_dir():  # under another name: samples are called like rules, and a folder's name is private
+        path = Path(shutil.copytree(path, tmp_path / "folder-of-jane"))
+    code, _ = told(capfd, "capture", str(path), "-o", str(made))
+    assert code == 0
+    assert scanned(capfd, made) == scanned(capfd, path)
+    assert made.stat().st_mode & 0o777 == 0o600
+
+
+def large_disk() -> tuple[spdk.Image, bytes]:
+    """A store of 64 MiB with volumes full of content, not shut down, one bit of a root page flipped."""
+    image = spdk.Image(clusters=64, cluster_size=1 << 20)
+    for number in range(4):
+        image.lvol(f"volume-of-jane-{number}", 8, list(range(6)))
+    data = bytearray(image.build(clean=False))
+    data[image.page_at(1) + 50] ^= 4
+    return image, bytes(data)
+
+
+def test_the_content_of_volumes_stays_where_it_is_and_a_patch_repairs_the_disk(tmp_path: Path, capfd: Told) -> None:
+    image, data = large_disk()
+    disk, made = tmp_path / "disk.img", tmp_path / "disk.capsule"
+    disk.write_bytes(data)
+    assert told(capfd, "capture", str(disk), "-o", str(made))[0] == 0
+    assert made.stat().st_size < 20_000
+    held = zipfile.ZipFile(made).read("data")
+    for number in range(4):
+        for cluster in range(6):
+            assert spdk.content(f"volume-of-jane-{number}", cluster, 1 << 20)[4096:4160] not in held
+    assert (
+        told(capfd, "items", str(made), "--json")[1].replace("disk.capsule", "disk.img")
+        == (told(capfd, "items", str(disk), "--json")[1])
+    )
+    assert told(capfd, "extract", str(made), "volume-of-jane-2", "-o", str(tmp_path / "out"))[0] == 7
+    assert not (tmp_path / "out").exists()
+    assert told(capfd, "repair", str(made), "--patch", str(tmp_path / "patch"))[0] == 0
+    assert told(capfd, "apply", str(tmp_path / "patch"), str(disk), "--undo", str(tmp_path / "undo"))[0] == 0
+    assert told(capfd, "scan", str(disk))[0] == 0
+    assert image.vols
+
+
+def test_its_document_holds_to_its_schema(tmp_path: Path, capfd: Told) -> None:
+    case = next(c for c in cases() if c.format.name == "spdk-blobstore")
+    for command in ("capture", "excerpt"):
+        code, out = told(capfd, command, str(case.path), "-o", str(tmp_path / command), "--json")
+        assert code == 0
+        jsonschema.validate(json.loads(out), json.loads(told(capfd, "schema", command)[1]))
+
+
+def test_a_member_whose_name_leads_out_is_refused(tmp_path: Path, capfd: Told) -> None:
+    case = next(c for c in cases() if c.path.name == "clean-db")
+    made = tmp_path / "x.capsule"
+    told(capfd, "capture", str(case.path), "-o", str(made))
+    with zipfile.ZipFile(made) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["capsule.json"] = parts["capsule.json"].replace(b'"CURRENT"', b'"../CURRENT"')
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    assert main(["scan", str(made)]) == 6
+    assert "leads out" in capfd.readouterr().err
+
+
+def test_the_same_source_gives_the_same_capsule(tmp_path: Path, capfd: Told) -> None:
+    case = next(c for c in cases() if c.format.name == "spdk-blobstore")
+    for name in ("a", "b"):
+        told(capfd, "capture", str(case.path), "-o", str(tmp_path / name))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_files_that_are_not_the_store_s_own_are_left_out(tmp_path: Path, capfd: Told) -> None:
+    case = next(c for c in cases() if c.path.name == "clean-db")
+    folder = tmp_path / "db"
+    folder.mkdir()
+    for name, data in case.members().items():
+        (folder / name).write_bytes(data)
+    (folder / "diary.txt").write_bytes(b"dear diary, " * 40)
+    (folder / "hsm_secret").write_bytes(b"never read " * 3)
+    assert told(capfd, "capture", str(folder), "-o", str(tmp_path / "c"))[0] == 0
+    held = zipfile.ZipFile(tmp_path / "c").read("data")
+    assert b"dear diary" not in held
+    assert b"never read" not in held
+    assert b"MANIFEST-" in held
+    assert b"diary" not in zipfile.ZipFile(tmp_path / "c").read("capsule.json")
+    assert scanned(capfd, tmp_path / "c") == scanned(capfd, folder)
+
+
+def test_any_byte_of_a_capsule_may_be_wrong_and_it_says_so_or_reads_the_same(tmp_path: Path, capfd: Told) -> None:
+    case = next(c for c in cases() if c.format.name == "spdk-blobstore" and c.path.name == "super-bit.img")
+    made = tmp_path / "x.capsule"
+    told(capfd, "capture", str(case.path), "-o", str(made))
+    right, data = scanned(capfd, made), made.read_bytes()
+    rng = Random(9)
+    for _ in range(60):
+        at = rng.randrange(50, len(data))
+        hurt = bytearray(data[: rng.choice((len(data), at))])
+        if at < len(hurt):
+            hurt[at] ^= 1 << rng.randrange(8)
+        made.write_bytes(hurt)
+        capfd.readouterr()
+        code = main(["scan", str(made), "--json"])
+        out = capfd.readouterr()
+        assert code in (3, 6), (at, out.err)
+        if code == 3:
+            document = json.loads(out.out)
+            assert {k: v for k, v in document.items() if k not in ("source", "next")} == right, at
+
+
+def test_a_capsule_of_a_part_that_cannot_be_read_is_not_made(
+    tmp_path: Path, capfd: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The zeroes that stand for it would be taken for the store's own."""
+    store = tmp_path / "gossip_store"
+    store.write_bytes((SAMPLES / "gossip_store" / "zeroed-hole.gossip_store").read_bytes())
+    real = os.pread
+
+    def sick(fd: int, n: int, at: int) -> bytes:
+        if os.fstat(fd).st_ino == store.stat().st_ino and at < 16384 and at + n > 12288:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(fd, n, at)
+
+    monkeypatch.setattr(os, "pread", sick)
+    assert told(capfd, "capture", str(store), "-o", str(tmp_path / "out"))[0] == 6
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,154 @@
+"""Causes named against causes made, on every format: a small part of `benchmarks.bench_causes`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from benchmarks.bench_causes import inspected, named
+from benchmarks.cause_cases import KINDS, NotHereError, case
+from benchmarks.cause_stores import STORES
+from inspector import formats
+from inspector.capture import Recorder
+from inspector.diagnosis.reread import reread
+from inspector.errors import UnknownFormatError
+from inspector.inspect import Report, inspect
+from inspector.source import MemorySource, open_source
+from inspector.span import Span
+from tests import damage
+from tests.builders import gossip
+
+PAGE = 4096
+SLOW = {
+    "latin-1 to UTF-8",
+    "newlines translated",
+    "store appended",
+}  # all of a store is damaged; the benchmark has them
+LEAST = 0.85  # of each format's cases in this small sample; the benchmark's many seeds are held to more
+
+
+def scanned(data: bytes, name: str = "gossip_store") -> Report:
+    return inspect(MemorySource(data, name), formats.all_formats())
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_causes_are_named_as_they_were_made(name: str) -> None:
+    told: Counter[bool] = Counter()
+    wrong = []
+    for kind in KINDS:
+        if name not in kind.formats or kind.name in SLOW:
+            continue
+        try:
+            made = case(name, kind, 1000)
+        except NotHereError:
+            continue
+        found = named(made)
+        assert found != "BUG", kind.name
+        if found != "unseen":
+            told[found in made.right] += 1
+            wrong += [] if found in made.right else [(kind.name, found)]
+    assert told[True] >= LEAST * told.total() - 1, wrong
+
+
+def test_a_healthy_store_has_no_diagnosis() -> None:
+    assert scanned(gossip.healthy(16)).diagnosis is None
+
+
+def test_a_zeroed_page_is_one_event_however_many_records_it_hit() -> None:
+    data = gossip.healthy(16, 60_000)
+    told = scanned(damage.zero(data, 4 * PAGE, 5 * PAGE).data).diagnosis
+    assert told is not None
+    assert (told.verdict, told.confidence, told.events_total) == ("medium", "certain", 1)
+    assert (told.events[0].span, told.events[0].cause.name) == (Span(4 * PAGE, 5 * PAGE), "zeroed-range")
+    assert told.sentence.startswith("The disk or the memory did this, not the program: zeroed range")
+
+
+def test_swapped_pages_are_one_event_with_both_places() -> None:
+    data = gossip.healthy(16, 60_000)
+    told = scanned(damage.swap(data, 4 * PAGE, 9 * PAGE, PAGE).data).diagnosis
+    assert told is not None
+    assert told.events_total == 1
+    assert (told.events[0].cause.name, told.events[0].facts["other"]) == ("swapped", 9 * PAGE)
+
+
+def test_two_flips_far_apart_are_two_events() -> None:
+    data = gossip.healthy(16, 60_000)
+    once = damage.flip_bit(data, 29_000, 1).data  # both in live updates
+    told = scanned(damage.flip_bit(once, 43_700, 6).data).diagnosis
+    assert told is not None
+    assert [e.cause.name for e in told.events] == ["bit-flip", "bit-flip"]
+
+
+def test_a_store_of_before_v0_10_with_its_version_at_offset_1_is_that_bug() -> None:
+    told = scanned(b"\0" + gossip.healthy(9, 30_000)).diagnosis
+    assert told is not None
+    assert (told.verdict, [issue.id for issue in told.issues]) == ("software", ["ElementsProject/lightning#4376"])
+
+
+def test_a_transfer_in_text_mode_is_no_bug_and_no_bad_disk() -> None:
+    told = scanned(damage.crlf(gossip.healthy(16, 60_000)).data).diagnosis
+    assert told is not None
+    assert (told.verdict, told.confidence, told.events[0].facts["translation"]) == ("transfer", "certain", "newlines")
+
+
+def test_the_same_bytes_get_the_same_diagnosis() -> None:
+    made = case("wal", next(k for k in KINDS if k.name == "bytes lost"), 7)
+    one, two = inspected(made).diagnosis, inspected(made).diagnosis
+    assert one is not None
+    assert two is not None
+    assert dataclasses.replace(one, reread=None) == dataclasses.replace(two, reread=None)
+
+
+def test_damage_that_fills_a_store_stays_within_its_budget() -> None:
+    """Every record broken apart: places beyond the limit keep what their format says, and nothing fails."""
+    data = bytearray(gossip.healthy(16, 30_000))
+    for at in range(100, len(data), 97):
+        data[at] ^= 0x55
+    report = scanned(bytes(data))
+    assert report.diagnosis is not None
+    assert not any(code == "INS001" for code, _ in report.tally.counts)
+
+
+def test_noise_never_makes_the_diagnosis_fail() -> None:
+    import random
+
+    for seed in range(12):
+        rng = random.Random(seed)
+        base = bytearray(gossip.healthy(16, 20_000, seed % 3))
+        for _ in range(rng.randrange(1, 9)):
+            at = rng.randrange(len(base))
+            base[at : at + rng.randrange(1, 600)] = rng.randbytes(rng.randrange(0, 600))
+        try:
+            report = scanned(bytes(base))
+        except UnknownFormatError:
+            continue
+        assert not any(code == "INS001" for code, _ in report.tally.counts)
+
+
+def test_reading_again_past_the_cache_gives_the_same_or_says_why_not(tmp_path: Path) -> None:
+    path = tmp_path / "gossip_store"
+    data = os.urandom(3 * PAGE + 100)
+    path.write_bytes(data)
+    with open_source(str(path)) as source:
+        for span in (Span(0, 10), Span(PAGE - 3, PAGE + 9), Span(3 * PAGE, len(data))):
+            again = reread(source, span)
+            if again.same is None:
+                assert again.way == "not possible"
+                assert again.why
+            else:
+                assert again.same
+                assert again.data == data[span.start : span.end]
+    assert reread(MemorySource(data), Span(0, 10)).same is None
+
+
+def test_a_source_that_is_no_file_of_its_own_is_not_read_again_at_the_file_s_offsets(tmp_path: Path) -> None:
+    place = tmp_path / "store"
+    place.write_bytes(b"other bytes than the source has")
+    source = Recorder(MemorySource(b"x" * 31))
+    source.kind, source.path = "file", place
+    found = reread(source, Span(0, 8))
+    assert (found.way, found.same) == ("not possible", None)

@@ -1,0 +1,138 @@
+"""An excerpt is small, shows what its source shows, and keeps damage byte for byte."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from inspector.__main__ import main
+from tests import damage
+from tests.builders import gossip, spdk
+from tests.builders import gossip_messages as messages
+from tests.contract.corpus import Case, case_id, cases
+
+Told = pytest.CaptureFixture[str]
+SOME = [c for c in cases() if c.format.splices and c.format.name != "piece-cache" and c.path.stat().st_size < 20_000]
+
+
+def told(capfd: Told, *arguments: str) -> tuple[int, str]:
+    capfd.readouterr()
+    code = main([*arguments])
+    return code, capfd.readouterr().out
+
+
+def counts(capfd: Told, path: Path) -> dict[str, int]:
+    found = json.loads(told(capfd, "scan", str(path), "--json")[1])["counts"]
+    return {code: min(n, 16) for code, n in found.items()}
+
+
+@pytest.mark.parametrize("case", SOME[::4], ids=case_id)
+def test_an_excerpt_shows_the_findings_of_its_source_at_the_bytes_of_its_map(
+    case: Case, tmp_path: Path, capfd: Told
+) -> None:
+    small = tmp_path / case.path.name
+    if told(capfd, "excerpt", str(case.path), "-o", str(small), "--no-redact")[0] != 0:
+        assert not case.path.stat().st_size, "only an empty file cannot be told from any other"
+        return
+    assert counts(capfd, small) == counts(capfd, case.path)
+    whole, part = case.path.read_bytes(), small.read_bytes()
+    chart = json.loads(Path(f"{small}.map.json").read_text())["runs"]
+    assert [part[r["start"] : r["end"]] for r in chart] == [whole[r["source_start"] : r["source_end"]] for r in chart]
+    assert chart[-1]["end"] == len(part) <= len(whole)
+
+
+def large(damages: int) -> bytes:
+    """A store of 1.5 MB, 10,000 records, hurt in several places and ways."""
+    data = gossip.healthy(16, 1_500_000, 4)
+    step = len(data) // 6
+    if damages > 1:
+        data = damage.zero(data, 2 * step, 2 * step + 400).data
+        data = damage.noise(data, 4 * step, 4 * step + 64, 3).data
+        data = damage.flip_bit(data, 5 * step, 2).data
+        data = damage.truncate(data, len(data) - 33).data
+    return damage.flip_bit(data, 3 * step + 60, 1).data
+
+
+@pytest.mark.parametrize("damages", [1, 5])
+def test_a_large_store_with_few_damages_becomes_a_few_kilobytes(damages: int, tmp_path: Path, capfd: Told) -> None:
+    store, small = tmp_path / "large.gossip_store", tmp_path / "small.gossip_store"
+    store.write_bytes(large(damages))
+    assert told(capfd, "excerpt", str(store), "-o", str(small), "--no-redact")[0] == 0
+    assert small.stat().st_size < 2500 * damages + 1000
+    assert counts(capfd, small) == counts(capfd, store)
+
+
+def private_store() -> tuple[bytes, list[bytes]]:
+    """A store of version 12 with an unannounced channel, a damaged private update and marks of the operator."""
+    store = gossip.Store(12)
+    net = gossip.Network(store, 3)
+    nodes = [net.node() for _ in range(4)]
+    for one, two in ((0, 1), (1, 2)):
+        net.update(net.open(nodes[one], nodes[two]), 0, flags=gossip.PUSH)
+    net.keep_private(nodes[2], nodes[3])
+    number = messages.scid(net.block - 1, 1, 0)
+    store.append(messages.private_update(messages.channel_update(net.noise, number, 0, net.tick())))
+    hurt = len(store.data) - 20
+    store.append(messages.delete_chan(messages.scid(1, 2, 3)))
+    own = [nodes[3].id, number.to_bytes(8, "big"), (1_000_000).to_bytes(8, "big")]
+    return damage.flip_bit(bytes(store.data), hurt, 3).data, own
+
+
+def test_a_redacted_excerpt_fails_in_the_same_way_and_holds_nothing_private(tmp_path: Path, capfd: Told) -> None:
+    data, own = private_store()
+    store, small = tmp_path / "jane.gossip_store", tmp_path / "small.gossip_store"
+    store.write_bytes(data)
+    code, out = told(capfd, "excerpt", str(store), "-o", str(small))
+    assert code == 0
+    assert "signatures in them no longer hold" in re.sub(r"\s+", " ", out)
+    assert counts(capfd, small) == counts(capfd, store)
+    for private in own:
+        assert private in data
+        assert private not in small.read_bytes()
+        assert private.hex() not in Path(f"{small}.map.json").read_text()
+    assert "PUSH" not in told(capfd, "records", str(small), "--jsonl")[1]
+    assert "jane" not in out + Path(f"{small}.map.json").read_text()
+
+
+def test_it_prints_a_test_case_in_python_and_in_c(tmp_path: Path, capfd: Told) -> None:
+    case = next(c for c in cases() if c.path.name == "checksum-at-3044.gossip_store")
+    small = tmp_path / "small"
+    told(capfd, "excerpt", str(case.path), "-o", str(small), "--no-redact")
+    names: dict[str, bytes] = {}
+    exec(told(capfd, "excerpt", str(case.path), "--python", "--no-redact")[1], names)
+    assert names["EXCERPT"] == small.read_bytes()
+    source = told(capfd, "excerpt", str(case.path), "--c-array", "--no-redact")[1]
+    assert bytes(int(byte, 16) for byte in re.findall(r"0x(..),", source)) == small.read_bytes()
+    if shutil.which("cc") is None:
+        return
+    (tmp_path / "x.c").write_text(source + "int main(void) { return sizeof excerpt == 0; }\n")
+    done = subprocess.run(["cc", "-o", str(tmp_path / "x"), str(tmp_path / "x.c")], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_where_units_name_offsets_nothing_is_left_out_and_that_is_said(tmp_path: Path, capfd: Told) -> None:
+    case = next(c for c in cases() if c.path.name == "data-bit.sst")
+    code, out = told(capfd, "excerpt", str(case.path), "-o", str(tmp_path / "x"), "--no-redact")
+    assert code == 0
+    assert "nothing was left out" in out
+    assert (tmp_path / "x").read_bytes() == case.path.read_bytes()
+
+
+def test_of_a_disk_the_metadata_stay_at_their_places_and_the_content_goes(tmp_path: Path, capfd: Told) -> None:
+    image = spdk.Image(clusters=64, cluster_size=1 << 20)
+    image.lvol("volume-1", 8, list(range(6)))
+    data = bytearray(image.build(clean=False))
+    data[image.page_at(1) + 50] ^= 4
+    disk, small = tmp_path / "disk.img", tmp_path / "small.img"
+    disk.write_bytes(data)
+    assert told(capfd, "excerpt", str(disk), "-o", str(small), "--no-redact")[0] == 0
+    assert counts(capfd, small) == counts(capfd, disk)
+    assert small.stat().st_size == disk.stat().st_size
+    assert small.stat().st_blocks * 512 < 200_000
+    left = small.read_bytes()
+    assert all(spdk.content("volume-1", cluster, 1 << 20)[4096:4160] not in left for cluster in range(6))

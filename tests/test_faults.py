@@ -1,0 +1,122 @@
+"""A sample of `make faults`: of each command some system calls fail, in each way."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inspector import output
+from inspector.errors import Exit, OutputError
+from inspector.output import place_file
+from tests.faults import SAMPLES, Ways, every
+from tests.faults_cases import CASES, Case
+
+SOME: Ways = {
+    "error": (errno.EIO, errno.ENOSPC),
+    "interrupt": (0,),
+    "kill": (0,),
+    "truncate": (0,),
+    "replace": (0,),
+    "medium": (0,),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_whichever_call_fails_the_input_stays_and_the_output_is_whole_or_absent(case: Case) -> None:
+    first = 1 + sum(map(ord, case.name)) % 11
+    outcomes, wrong = every(case, SOME, step=311 if case.name == "excerpt" else 73, first=first)
+    assert not wrong, wrong[0]
+    assert outcomes
+
+
+@pytest.mark.parametrize("name", ["scan gossip", "repair gossip", "extract"])
+def test_short_reads_and_writes_change_nothing(name: str) -> None:
+    case = next(case for case in CASES if case.name == name)
+    outcomes, wrong = every(case, {"short": (0,)}, step=3)
+    assert not wrong, wrong[0]
+    assert {key.split("exit ")[1] for key in outcomes} == {str(case.codes[0])}
+
+
+@pytest.mark.parametrize("way", ["truncate", "replace", "grow"])
+def test_a_file_that_moves_while_it_is_read_is_never_called_clean_as_a_whole(way: str) -> None:
+    """A store that only grows is checked up to where it ended; any other change makes the result a lower bound."""
+    case = Case("scan", "gossip_store/clean-v16.gossip_store", "scan {in} --json", codes=(0,))
+    outcomes, wrong = every(case, {way: (0,)}, step=2)
+    assert not wrong, wrong[0]
+    codes = {key.split("exit ")[1]: count for key, count in outcomes.items()}
+    before = {"grow": "3", "replace": "5"}.get(way, "")  # it moved before it was opened: what is there then is judged
+    assert codes.pop(before, 0) <= 1, outcomes
+    assert set(codes) <= ({"0"} if way == "grow" else {"9", "3"}), outcomes
+
+
+@pytest.mark.parametrize("command", ["records {in} --jsonl", "items {in} --json", "show {in} 300 --json"])
+def test_what_is_told_of_a_file_that_is_cut_meanwhile_is_called_a_lower_bound(command: str) -> None:
+    case = Case("told", "gossip_store/clean-v16.gossip_store", command, codes=(0,))
+    outcomes, wrong = every(case, {"truncate": (0,)})
+    assert not wrong, wrong[0]
+    assert any(key.endswith(("exit 9", "exit 5")) for key in outcomes), outcomes
+
+
+def test_a_name_that_could_not_be_flushed_is_said_and_the_output_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(output, "_flush_folder", fails)
+    with (
+        pytest.raises(OutputError, match="whole and in its place") as told,
+        place_file(str(tmp_path / "out"), None, 0, force=False) as place,
+    ):
+        os.pwrite(place.fd, b"data", 0)
+    assert "power cut" in told.value.hint
+    assert (tmp_path / "out").read_bytes() == b"data"
+
+
+def test_a_storm_of_signals_changes_nothing(tmp_path: Path) -> None:
+    """EINTR at every moment: a timer that rings each millisecond while a store is repaired."""
+    script = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGALRM, lambda *_: None)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)\n"
+        "from inspector.__main__ import main\n"
+        "code = main(['repair', sys.argv[1], '-o', sys.argv[2]])\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0)\n"
+        "sys.exit(code)\n"
+    )
+    sample = SAMPLES / "gossip_store" / "zeroed-hole.gossip_store"
+    for name in ("stormy", "calm"):
+        quiet = script.replace("0.001, 0.001", "0" if name == "calm" else "0.001, 0.001")
+        done = subprocess.run(
+            [sys.executable, "-c", quiet, str(sample), str(tmp_path / name)], capture_output=True, check=False
+        )
+        assert done.returncode == Exit.LOST, done.stderr
+    assert (tmp_path / "stormy").read_bytes() == (tmp_path / "calm").read_bytes()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_file_that_breaks_like_a_pipe_is_an_error_of_input_and_output() -> None:
+    case = next(case for case in CASES if case.name == "carve")
+    outcomes, wrong = every(case, {"error": (errno.EPIPE,)}, step=9)
+    assert not wrong, wrong[0]
+    assert outcomes["EPIPE: exit 6"]
+
+
+def test_an_interrupt_while_a_folder_is_taken_away_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.close
+
+    def close(fd: int) -> None:
+        real(fd)
+        monkeypatch.setattr(os, "close", real)
+        raise KeyboardInterrupt
+
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setattr(os, "close", close)
+    with pytest.raises(KeyboardInterrupt):
+        output.take_away(tmp_path / "folder")

@@ -1,0 +1,389 @@
+"""A store followed while it is written: every event told once, none invented."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from inspector import formats, rescan
+from inspector.watch import DAMAGE, Event, Watch
+from tests.builders.live_store import LiveStore
+from tests.builders.rocksdb import log_of
+
+PATIENCE = 3.0
+
+
+class Stage:
+    """A store, a watch of it, and a clock that only moves when it is told to."""
+
+    def __init__(self, folder: Path, seed: int = 1, keep_in: Path | None = None, known: frozenset[str] = frozenset()):
+        self.time = 1_000.0
+        self.events: list[Event] = []
+        self.store = LiveStore(folder / "gossip_store", seed)
+        self.watch = Watch(
+            str(folder / "gossip_store"),
+            formats.all_formats(),
+            self.events.append,
+            patience=PATIENCE,
+            each=True,
+            keep_in=str(keep_in) if keep_in else None,
+            known=known,
+            now=lambda: self.time,
+            tick=lambda: self.time,
+        )
+        self.poll()
+
+    def poll(self, seconds: float = 1.0) -> list[Event]:
+        """One look, `seconds` after the last; what it told."""
+        before = len(self.events)
+        self.time += seconds
+        self.watch.poll()
+        return self.events[before:]
+
+    def names(self) -> Counter[str]:
+        return Counter(e.event for e in self.events if e.event not in ("appended", "changed"))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_what_is_appended_and_flagged_is_verified_and_nothing_is_told(stage: Stage) -> None:
+    for _ in range(30):
+        stage.store.grow(4)
+        stage.poll()
+    assert stage.names() == {"opened": 1}
+    assert stage.watch.follower is not None
+    assert stage.watch.follower.at == len(stage.store.store.data)
+    ends = [(e.start, e.end) for e in stage.events if e.event == "appended"]
+    assert ends[0][0] == 1
+    assert all(a[1] == b[0] for a, b in pairwise(ends))
+    changed = {e.start for e in stage.events if e.event == "changed"}
+    assert changed <= set(stage.store.store.flagged)
+    assert len(changed) >= len(set(stage.store.store.flagged)) // 2
+
+
+def test_every_flag_that_a_new_record_announces_is_seen(stage: Stage) -> None:
+    """Looked at after each step, no record is deleted before it was verified alive."""
+    for _ in range(60):
+        stage.store.grow(1)
+        stage.poll()
+    stage.poll()
+    assert {e.start for e in stage.events if e.event == "changed"} == set(stage.store.store.flagged)
+
+
+def test_a_record_in_flight_is_no_event(stage: Stage) -> None:
+    finish = stage.store.tear()
+    stage.poll()
+    finish()
+    stage.poll()
+    stage.store.grow()
+    stage.poll()
+    assert stage.names() == {"opened": 1}
+
+
+def test_an_append_that_stays_unfinished_is_torn_and_then_healed(stage: Stage) -> None:
+    finish = stage.store.tear()
+    for _ in range(5):
+        stage.poll()
+    finish()
+    stage.poll()
+    assert stage.names() == {"opened": 1, "torn": 1, "healed": 1}
+    torn = next(e for e in stage.events if e.event == "torn")
+    assert torn.evidence["codes"] == ["GSP007"]
+
+
+def test_a_hole_that_fills_is_transient_with_the_bytes_seen(stage: Stage) -> None:
+    (start, end), fill = stage.store.hole()
+    stage.poll()
+    fill()
+    [event] = [e for e in stage.poll() if e.event == "transient"]
+    assert (event.start, event.end) == (start, end)
+    assert event.evidence["sha256"] == hashlib.sha256(bytes(end - start)).hexdigest()
+    assert event.evidence["bytes_now"] == bytes(stage.store.store.data[start : start + 64]).hex()
+    stage.store.grow()
+    stage.poll()
+    assert stage.names() == {"opened": 1, "transient": 1}
+    assert not stage.watch.damaged
+
+
+def test_a_hole_that_stays_is_damage_once_and_the_rest_goes_on(stage: Stage) -> None:
+    (start, end), fill = stage.store.hole()
+    for _ in range(6):
+        stage.store.grow()
+        stage.poll()
+    assert stage.names() == {"opened": 1, "damage": 1}
+    damage = next(e for e in stage.events if e.event == "damage")
+    assert (damage.start, damage.end) == (start, end)
+    assert damage.evidence["codes"] == ["GSP006"]
+    assert stage.watch.follower is not None
+    assert stage.watch.follower.at == len(stage.store.store.data)
+    fill()
+    stage.poll()
+    assert stage.names() == {"opened": 1, "damage": 1, "healed": 1}
+
+
+def test_a_bit_of_an_old_record_is_found_by_the_sweep(stage: Stage) -> None:
+    stage.store.grow(40)
+    stage.poll()
+    at, restore = stage.store.flip()
+    stage.poll()
+    assert stage.names() == {"opened": 1}
+    for _ in range(4):
+        stage.poll()
+    damage = next(e for e in stage.events if e.event == "damage")
+    assert damage.start is not None
+    assert damage.end is not None
+    assert damage.start <= at < damage.end
+    assert damage.evidence["cause"].startswith("bit-flip")
+    restore()
+    stage.poll()
+    assert stage.names() == {"opened": 1, "damage": 1, "healed": 1}
+
+
+def test_known_damage_is_no_news(tmp_path: Path) -> None:
+    first = Stage(tmp_path)
+    first.store.flip()
+    for _ in range(6):
+        first.poll()
+    [damage] = [e for e in first.events if e.event == "damage"]
+    again: list[Event] = []
+    watch = Watch(
+        str(tmp_path / "gossip_store"),
+        formats.all_formats(),
+        again.append,
+        patience=0.0,
+        known=frozenset(damage.evidence["fingerprints"]),
+    )
+    watch.poll()
+    watch.poll()
+    assert [e.event for e in again] == ["opened", "known-damage"]
+    assert not watch.damaged
+
+
+def test_a_compacted_store_that_takes_the_name_is_followed_and_its_ended_record_is_no_damage(stage: Stage) -> None:
+    stage.store.grow(20)
+    stage.poll()
+    stage.store.grow(3)  # not yet seen when the name changes hands
+    stage.store.rotate()
+    told = stage.poll()
+    assert [e.event for e in told if e.event != "changed"] == ["appended", "rotated", "opened", "appended"]
+    stage.store.grow()
+    stage.poll()
+    assert not DAMAGE & set(stage.names())
+
+
+def test_a_corrupt_file_is_told_and_kept_before_the_next_one_overwrites_it(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    stage = Stage(tmp_path, keep_in=kept)
+    contents = set()
+    for _ in range(3):
+        stage.store.grow(10)
+        stage.poll()
+        stage.store.refused()
+        contents.add((tmp_path / "gossip_store.corrupt").read_bytes())
+        told = [e for e in stage.poll() if e.event == "corrupt-file"]
+        assert [e.evidence.get("was_followed") for e in told] == [True]
+    assert stage.names() == {"opened": 4, "rotated": 3, "corrupt-file": 3}
+    assert {p.read_bytes() for p in kept.iterdir()} == contents
+    assert all(hashlib.sha256(p.read_bytes()).hexdigest().startswith(p.suffix[1:]) for p in kept.iterdir())
+
+
+def test_a_copy_that_cannot_be_kept_is_said_and_the_watch_goes_on(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, keep_in=tmp_path / "absent")
+    stage.store.refused()
+    [event] = [e for e in stage.poll() if e.event == "corrupt-file"]
+    assert "absent" in event.evidence["not_kept"]
+    stage.store.grow()
+    assert [e.event for e in stage.poll()] == ["appended"]
+
+
+def test_a_store_that_is_removed_and_comes_back_is_followed_again(stage: Stage) -> None:
+    path = stage.store.path
+    data = path.read_bytes()
+    path.unlink()
+    stage.poll()
+    stage.poll()
+    path.write_bytes(data)
+    stage.poll()
+    assert stage.names() == {"opened": 2, "removed": 1}
+
+
+def test_a_store_that_becomes_shorter_is_read_from_its_start(stage: Stage) -> None:
+    stage.store.grow(20)
+    stage.poll()
+    os.truncate(stage.store.path, stage.store.net.channels[0].announcement)
+    stage.poll()
+    assert stage.names()["truncated"] == 1
+    assert not DAMAGE & set(stage.names())
+
+
+def test_a_missing_store_is_waited_for(tmp_path: Path) -> None:
+    events: list[Event] = []
+    watch = Watch(str(tmp_path / "gossip_store"), formats.all_formats(), events.append)
+    watch.poll()
+    watch.poll()
+    store = LiveStore(tmp_path / "gossip_store", 1)
+    watch.poll()
+    assert [e.event for e in events] == ["missing", "opened"]
+    assert watch.units.total() == 11
+    store.store.close()
+
+
+def test_a_watch_goes_on_where_it_ended_and_not_on_another_file(stage: Stage, tmp_path: Path) -> None:
+    stage.store.grow(30)
+    stage.poll()
+    saved = stage.watch.saved()
+    assert saved is not None
+    stage.store.grow(30)
+    events: list[Event] = []
+    second = Watch(str(stage.store.path), formats.all_formats(), events.append, each=True)
+    second.saved_before = saved
+    second.poll()
+    assert events[0].evidence["resumed_at"] == saved["follower"]["at"]
+    assert events[1].start == saved["follower"]["at"]
+    stage.store.rotate()
+    other: list[Event] = []
+    third = Watch(str(stage.store.path), formats.all_formats(), other.append)
+    third.saved_before = saved
+    third.poll()
+    assert "resumed_at" not in other[0].evidence
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_writer_that_does_all_of_it_has_every_event_told_and_none_invented(seed: int, tmp_path: Path) -> None:
+    stage, rng = Stage(tmp_path, seed), Random(seed)
+    wanted: Counter[str] = Counter(opened=1)
+    for _ in range(40):
+        what = rng.choice(
+            ["grow", "grow", "grow", "tear", "torn", "hole", "zeroes", "flip", "rot", "rotate", "refused"]
+        )
+        match what:
+            case "grow":
+                stage.store.grow(rng.randrange(1, 9))
+            case "tear" | "torn":
+                finish = stage.store.tear()
+                for _ in range(1 if what == "tear" else 5):
+                    stage.poll()
+                finish()
+                wanted += Counter() if what == "tear" else Counter(torn=1, healed=1)
+            case "hole" | "zeroes":
+                _, fill = stage.store.hole()
+                for _ in range(1 if what == "hole" else 5):
+                    stage.poll()
+                fill()
+                wanted += Counter(transient=1) if what == "hole" else Counter(damage=1, healed=1)
+            case "flip" | "rot":
+                _, restore = stage.store.flip()
+                for _ in range(1 if what == "flip" else 5):
+                    stage.poll()
+                restore()
+                wanted += Counter(transient=1) if what == "flip" else Counter(damage=1, healed=1)
+            case "rotate":
+                stage.store.rotate()
+                wanted += Counter(rotated=1, opened=1)
+            case "refused":
+                stage.store.refused()
+                wanted += Counter({"rotated": 1, "opened": 1, "corrupt-file": 1})
+        stage.poll()
+    assert stage.names() == wanted
+
+
+def test_a_log_is_followed_line_by_line_over_rotation(tmp_path: Path) -> None:
+    path = tmp_path / "node.log"
+    line = "2025-01-31T12:00:{:02}.000000Z  INFO kad: Kademlia bootstrap started\n"
+    path.write_text("".join(line.format(k) for k in range(20)))
+    events: list[Event] = []
+    watch = Watch(str(path), formats.all_formats(), events.append, forced="kad-trace", patience=0.0)
+    watch.poll()
+    with path.open("ab") as log:
+        log.write(line.format(20).encode()[:30])
+        log.flush()
+        watch.poll()
+        watch.poll()
+        log.write(line.format(20).encode()[30:])
+        log.write(bytes(512) + b"\n" + line.format(21).encode())
+        log.flush()
+        watch.poll()
+        watch.poll()
+    path.rename(tmp_path / "node.log.1")
+    path.write_text(line.format(22))
+    watch.poll()
+    assert [e.event for e in events] == ["opened", "damage", "rotated", "opened"]
+    assert watch.units["line"] == 23
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_write_ahead_log_is_followed_record_by_record(seed: int, tmp_path: Path) -> None:
+    rng = Random(seed)
+    records = [rng.randbytes(rng.randrange(1, 20_000)) for _ in range(20)]
+    data = log_of(records)
+    path = tmp_path / "000014.log"
+    path.write_bytes(data[:40_000])
+    events: list[Event] = []
+    watch = Watch(str(path), formats.all_formats(), events.append, forced="rocksdb", patience=0.0)
+    watch.poll()
+    at = 40_000
+    while at < len(data):
+        step = rng.choice([1, 5, 100, 5_000, 40_000])
+        with path.open("ab") as file:
+            file.write(data[at : at + step])
+        at += step
+        watch.poll()
+    assert [e.event for e in events] == ["opened"]
+    assert watch.follower is not None
+    assert watch.follower.at == len(data)
+    with path.open("ab") as file:
+        file.write(bytes(3 * 32_768))  # room that was set aside
+    watch.poll()
+    watch.poll()
+    assert [e.event for e in events] == ["opened"]
+
+
+def test_a_hole_in_a_write_ahead_log_is_damage_and_a_table_is_scanned_whole(tmp_path: Path) -> None:
+    data = log_of([bytes([65 + k]) * 3_000 for k in range(20)])
+    path = tmp_path / "000014.log"
+    path.write_bytes(data[:20_000] + bytes(300) + data[20_300:])
+    events: list[Event] = []
+    watch = Watch(str(path), formats.all_formats(), events.append, forced="rocksdb", patience=0.0)
+    watch.poll()
+    watch.poll()
+    assert {e.event for e in events} == {"opened", "damage"}
+    path.write_bytes(data)
+    watch.poll()
+    assert {e.event for e in events} == {"opened", "damage", "healed"}
+    table = Path(__file__).parents[1] / "samples" / "rocksdb" / "clean-v7.sst"
+    told: list[Event] = []
+    watch = Watch(str(table), formats.all_formats(), told.append)
+    watch.poll()
+    assert [e.event for e in told] == ["opened", "rescans", "scanned"]
+
+
+def test_another_store_is_scanned_whole_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rescan, "REST", 0.0)
+    sample = Path(__file__).parents[1] / "samples" / "known_peers" / "known_addresses-v3.bin"
+    path = tmp_path / "known_addresses.bin"
+    good = sample.read_bytes()
+    path.write_bytes(good)
+    events: list[Event] = []
+    watch = Watch(str(path), formats.all_formats(), events.append)
+    watch.poll()
+    watch.poll()
+    path.write_bytes(bytes([good[0] ^ 1]) + good[1:])
+    os.utime(path, ns=(1, 1))
+    watch.poll()
+    names = [e.event for e in events]
+    assert names[:2] == ["rescans", "scanned"]
+    assert "damage" in names[2:]
+    path.write_bytes(good)
+    os.utime(path, ns=(2, 2))
+    watch.poll()
+    assert "healed" in [e.event for e in events]
