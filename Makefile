@@ -1,11 +1,11 @@
-# make demo | make test | make proof | make faults | make live | make bench; everything is installed into .venv and nothing else is touched
+# make demo | make test | make proof | make faults | make healthy | make live | make bench; everything is installed into .venv and nothing else is touched
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test proof bench fuzz faults live quality clean
+.PHONY: demo test proof bench fuzz faults healthy live quality clean
 .DELETE_ON_ERROR:
 
-.venv/.ready: pyproject.toml setup.py $(wildcard inspector/kernels/*.pyx inspector/kernels/*.h)
+.venv/.ready: pyproject.toml setup.py $(wildcard inspector/kernels/*.pyx inspector/kernels/*.pxd inspector/kernels/*.h)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
@@ -21,12 +21,17 @@ test: .venv/.ready
 # the whole damage table on a 2 MB store, every byte of a sample damaged, a 33 GB file
 proof: .venv/.ready
 	$(BIN)/python -m tests.damage_table
-	INSPECTOR_PROOF=1 $(BIN)/python -m pytest -n auto tests/contract tests/test_bad_input.py
+	INSPECTOR_PROOF=1 $(BIN)/python -m pytest -n auto tests/contract tests/test_bad_input.py tests/cli/test_next.py
 
 # hostile bytes for every format, FUZZ_SECONDS each; guided by coverage where `pip install atheris` works
 FUZZ_SECONDS ?= 60
 fuzz: .venv/.ready
 	$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
+
+# no false alarm on HEALTHY stores of random size and shape per format, and repair changes none of them
+HEALTHY ?= 200
+healthy: .venv/.ready
+	$(BIN)/python -m benchmarks.healthy --stores $(HEALTHY)
 
 # every system call of every command fails once, in every way
 faults: .venv/.ready
@@ -37,7 +42,10 @@ live: .venv/.ready
 	$(BIN)/python -m benchmarks.watch_writer 120
 	$(BIN)/python -m benchmarks.month_of_scans 720
 
+# how many times the floor each kind of work takes; ends with an error where one got slower than in the last release
 bench: .venv/.ready
+	$(BIN)/python -m benchmarks.bench_all --against benchmarks/ratios.json
+	$(BIN)/python -m benchmarks.bench_scaling
 	$(BIN)/python -m benchmarks.bench_gossip
 	$(BIN)/python -m benchmarks.bench_rocksdb
 	$(BIN)/python -m benchmarks.bench_carve

@@ -13,7 +13,7 @@ setup(
             f"inspector.kernels.{path.stem}",
             [str(path)],
             include_dirs=[str(KERNELS)],
-            depends=[str(path) for path in sorted(KERNELS.glob("*.h"))],
+            depends=[str(path) for pattern in ("*.h", "*.pxd") for path in sorted(KERNELS.glob(pattern))],
             extra_compile_args=["-O3"],
             optional=True,
         )

@@ -19,16 +19,20 @@ from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
 
+from benchmarks.measure import apart
 from inspector.carve import Carved, CarveWishes, carve
 from inspector.carvers import MODULES, carver
 from inspector.kernels import WHICH
 from inspector.source import Source, open_source
 from tests.carve.devices import BLOCK, whole_in_a_block
+from tests.formats.gossip_store.witness import walk
 from tests.kernels.stores import realistic_store
 from tests.kernels.test_walk import HOSTILE, hostile
 
 NOISE, STORE = 1000, 20  # megabytes
+SLOW = ("good and fake in turn", "good and fitting in turn")  # a find every 36 or 75 bytes, each kept and judged
 PIECE = 8 << 20
+HEADER = 12
 
 
 def say(text: str) -> None:
@@ -69,10 +73,22 @@ def shuffled(folder: Path, noise: int, size: int) -> None:
     shuffled_into(path, store, noise)
     wanted = Counter(digest(store[r.at : r.end]) for r in whole_in_a_block(store))
     seen: Counter[bytes] = Counter()
+    joined: Counter[bytes] = Counter()
+    records = list(walk(store))
+    cut = Counter(digest(store[r.at : r.end]) for r in records) - wanted
+    fit = sum(HEADER <= BLOCK - r.at % BLOCK < r.end - r.at <= BLOCK - r.at % BLOCK + BLOCK for r in records)
 
     def report(carved: Carved) -> None:
+        ends: dict[int, int] = {}
         for span in carved.haul.spans():
-            seen[digest(carved.source.read(span.start, span.end - span.start))] += 1
+            record = carved.source.read(span.start, span.end - span.start)
+            if span.rest is None:
+                seen[digest(record)] += 1
+            elif span.rest in ends:  # both pieces are known; which of them is the head, the truth tells
+                rest = carved.source.read(span.rest, ends[span.rest] - span.rest)
+                joined[digest(rest + record) if digest(rest + record) in cut else digest(record + rest)] += 1
+            else:
+                ends[span.start] = span.end
         units = carved.haul.sums.units
         say("  " + ", ".join(f"{count:,} {fate}" for fate, count in sorted(units.items())))
 
@@ -82,6 +98,8 @@ def shuffled(folder: Path, noise: int, size: int) -> None:
         say(f"  {source.size / 1e6:,.0f} MB with a store of {size / 1e6:,.0f} MB: {clock:.1f} s, {cpu:.1f} of CPU")
     say(f"  records whole inside a block: {wanted.total():,}; found of them: {found.total():,}")
     say(f"  found beside (blocks that came to lie in order): {(seen - wanted).total():,}")
+    say(f"  cut by a border: {cut.total():,}, of them with a whole header and one border: {fit:,}")
+    say(f"  joined: {joined.total():,}, of them true: {(joined - (joined - cut)).total():,}")
     path.unlink()
 
 
@@ -113,17 +131,19 @@ def rates(folder: Path, size: int) -> None:
 
 
 def linear(folder: Path, size: int) -> None:
-    """Seconds of processor time for 1, 2 and 4 times the same hostile bytes."""
+    """Processor time and memory of whole processes, each time for ten times as many hostile bytes."""
     for kind in HOSTILE:
-        unit = hostile(kind, size)
-        took = []
-        for times in (1, 2, 4):
-            path = folder / "hostile.img"
-            path.write_bytes(unit * times)
-            with open_source(str(path)) as source:
-                took.append(min(timed(source, "gossip-store")[1] for _ in range(2)))
-        ratios = ", ".join(f"{t / took[0]:.2f}" for t in took)
-        say(f"  {kind:<28}{size / took[0] / 1e6:8.1f} MB per CPU second; 1, 2, 4 times the bytes: {ratios}")
+        unit = hostile(kind, PIECE)
+        path = folder / "hostile.img"
+        told = []
+        for wanted in (size // 10, size) if kind in SLOW else (size, 10 * size, 100 * size):
+            with path.open("wb") as file:
+                for left in range(wanted, 0, -len(unit)):
+                    file.write(unit[:left])
+            words = ["carve", str(path), "--format", "gossip-store", "--dry-run"]
+            made, size_now = apart([sys.executable, "-m", "inspector", *words]), path.stat().st_size
+            told.append(f"{size_now / 1e6:,.0f} MB: {made.cpu:.1f} s, {made.peak >> 20} MiB")
+        say(f"  {kind:<26}{'; '.join(told)}")
 
 
 def main() -> None:
@@ -136,7 +156,7 @@ def main() -> None:
         say("bytes that hold nothing")
         rates(Path(name), max(noise // 4, 1 << 20))
         say("bytes made to defeat it")
-        linear(Path(name), max(noise // 100, 1 << 18))
+        linear(Path(name), max(noise // 100, PIECE))
 
 
 if __name__ == "__main__":

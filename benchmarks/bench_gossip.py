@@ -51,7 +51,7 @@ def repairs(path: str, folder: Path, rounds: int) -> None:
         command = [sys.executable, "-m", "benchmarks.repair_fsync_apart", path, str(folder / "repaired")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         taken = time.perf_counter() - begun
-        waited = float(done.stdout.rsplit("FSYNC ", 1)[1])
+        waited = float(done.stdout.rsplit("FSYNC ", 1)[1].split()[0])
         ratios.append((taken - waited) / base.seconds)
         waits.append(waited)
         times.append(taken)

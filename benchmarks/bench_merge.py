@@ -29,7 +29,7 @@ def truths(seeds: int, size: int) -> None:
         "three ages, channels closed since": lambda folder, seed: three_ages(folder, size, DAMAGES, seed),
         "the same, the middle one compacted": lambda folder, seed: three_ages(folder, size, DAMAGES, seed, True),
     }
-    names = ("alive", "back", "flagged", "inside", "split", "stale", "resurrected")
+    names = ("alive", "back", "flagged", "inside", "headless", "split", "stale", "resurrected")
     print(f"| three copies, {DAMAGES} damages each | seeds | {' | '.join(names)} | refused |")
     print("|---" * (len(names) + 3) + "|")
     with tempfile.TemporaryDirectory() as name:
@@ -43,6 +43,7 @@ def truths(seeds: int, size: int) -> None:
                     print(f"  seed {seed}: type {record.kind} at {record.at} is missing")
     print("""
 flagged: a damaged flag of some copy says deleted; inside: in what a damaged record claims, never taken unasked;
+headless: flags and length are destroyed in every copy, so that nothing tells whether it was deleted;
 split: an announcement and its amount are side by side in no copy; stale: older than one that is lost in all copies
 """)
 
@@ -62,10 +63,12 @@ def sizes(size: int) -> None:
         copies = [f"{folder}/copy{k}" for k in range(3)]
         base = floor(copies[0])
         print(f"three copies of {os.path.getsize(copies[0]):,} bytes, {DAMAGES} damages each, kernel: {kernels.WHICH}")  # noqa: PTH202
-        print(f"floor (one read and checksummed): {base.seconds:.2f} s\n\n| | seconds | peak |\n|---|---|---|")
+        print(
+            f"floor (one read and checksummed): {base.seconds:.2f} s\n\n| | seconds | CPU | peak |\n|---|---|---|---|"
+        )
         for words in (["merge", *copies, "-o", f"{folder}/out", "--map", f"{folder}/map"], ["diff", *copies[:2]]):
             made = run([sys.executable, "-m", "inspector", *words])
-            print(f"| {words[0]} | {made.seconds:.1f} | {made.peak >> 20} MiB |")
+            print(f"| {words[0]} | {made.seconds:.1f} | {made.cpu:.1f} | {made.peak >> 20} MiB |")
 
 
 def main(seeds: int, kilobytes: int, megabytes: float) -> None:

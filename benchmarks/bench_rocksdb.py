@@ -80,8 +80,9 @@ def measure(path: Path, rounds: int, size: int) -> None:
 def inner(path: Path, rounds: int, size: int) -> None:
     """Processor time of the loops over blocks alone."""
     with open_source(str(path)) as source:
-        table = open_database(source).table("")
-        windows = [(a, window_of(table, a, b), b) for a, b, other in steps(table) if other is None]
+        database = open_database(source)
+        table = database.table("")
+        windows = [(a, window_of(database, "", table, a, b), b) for a, b, other in steps(table) if other is None]
         for name, decode in (("checksums alone", False), ("checksums, decompression, entries, order", True)):
             best = float("inf")
             for _ in range(rounds):

@@ -1,18 +1,17 @@
 """Damage done to stores of every format, each with the names that its cause may rightly get.
 
-A case is a pure function of format, kind and seed. Damage is only put where it leaves evidence: into bytes that the
-format verifies or whose structure it knows. Where two causes leave the same bytes both names are right, and the
-table of kinds says so.
+A case is a pure function of format, kind and seed. Where two causes leave the same bytes both names are right, and the
+table of kinds says so. Whether damage left evidence is a question about bytes, answered without inspector (`_evident`).
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
 from benchmarks.cause_stores import PAGE, SECTOR, STORES, Base, Spans, store
-from inspector.formats.piece_cache.layout import ELEMENT
 from tests import damage
 
 
@@ -23,6 +22,8 @@ class Case:
     member: str
     spans: Spans
     right: frozenset[str]
+    blame: frozenset[str]  # verdicts that are right
+    evident: bool
 
 
 class NotHereError(Exception):
@@ -201,6 +202,7 @@ class Kind:
     name: str
     make: Make
     right: frozenset[str]
+    blame: frozenset[str]
     formats: frozenset[str]
 
 
@@ -209,32 +211,40 @@ _SEALED = _ALL - {"trace", "blocks", "pieces"}  # a flip in bytes without a shor
 _APPENDED = frozenset({"gossip", "wal"})
 
 
-def _kind(name: str, make: Make, right: str, formats: frozenset[str] = _ALL) -> Kind:
-    return Kind(name, make, frozenset(right.split()), formats)
+def _kind(name: str, make: Make, right: str, blame: str, formats: frozenset[str] = _ALL) -> Kind:
+    return Kind(name, make, frozenset(right.split()), frozenset(blame.split(", ")), formats)
 
 
+# a copy that broke off and a write that did are the same bytes; a log that may end anywhere is clean
+_CUT = "transfer, interrupted write, clean"
 KINDS: tuple[Kind, ...] = (
-    _kind("one bit", _flip, "bit-flip", _SEALED),
-    _kind("a few bits", _flips, "multi-bit", _SEALED),
-    _kind("zeroed page", _zero_page, "zeroed-range"),
-    _kind("zeroed sector", _zero_sector, "zeroed-range"),
-    _kind("zeroes anywhere", _zero_some, "zeroed-range"),
-    _kind("ones page", _ones_page, "ones-range"),
-    _kind("noise page", _noise_page, "overwritten", _ALL - {"pieces"}),  # noise in noise cannot be told
-    _kind("text page", _text_page, "overwritten", _ALL - {"trace"}),
-    _kind("other store's page", _foreign_page, "overwritten"),
-    _kind("cut short", _truncate, "truncated torn-write", _ALL - {"trace"}),
-    _kind("torn append", _tear, "torn-write truncated", _APPENDED),
-    _kind("bytes inserted", _insert, "shifted", _ALL - {"trace"}),
-    _kind("bytes lost", _lose, "shifted", _ALL - {"trace"}),
-    _kind("newlines translated", _crlf, "shifted", _ALL - {"trace"}),
-    _kind("latin-1 to UTF-8", _utf8, "shifted", _ALL - {"trace"}),
-    _kind("bad UTF-8 replaced", _replaced, "shifted", _ALL - {"trace"}),
-    _kind("stale page", _stale, "stale-page", _ALL - {"trace"}),
-    _kind("swapped pages", _swap, "swapped", _ALL - {"trace", "pieces"}),  # whose digest covers 256 pages
-    _kind("zeroes appended", _zero_tail, "zeroed-range"),
-    _kind("store appended", _twice, "appended-store", frozenset({"gossip"})),
-    _kind("zeroes before", _before, "shifted", frozenset({"gossip", "spdk", "blocks", "peers", "pieces"})),
+    _kind("one bit", _flip, "bit-flip", "medium", _SEALED),
+    _kind("a few bits", _flips, "multi-bit", "medium", _SEALED),
+    _kind("zeroed page", _zero_page, "zeroed-range", "medium"),
+    _kind("zeroed sector", _zero_sector, "zeroed-range", "medium"),
+    _kind("zeroes anywhere", _zero_some, "zeroed-range", "medium"),
+    _kind("ones page", _ones_page, "ones-range", "medium"),
+    _kind("noise page", _noise_page, "overwritten", "medium", _ALL - {"pieces"}),  # noise in noise cannot be told
+    _kind("text page", _text_page, "overwritten", "medium", _ALL - {"trace"}),
+    _kind("other store's page", _foreign_page, "overwritten", "medium"),
+    _kind("cut short", _truncate, "truncated torn-write", _CUT),
+    _kind("torn append", _tear, "torn-write truncated", _CUT, _APPENDED),
+    _kind("bytes inserted", _insert, "shifted", "transfer", _ALL - {"trace"}),
+    _kind("bytes lost", _lose, "shifted", "transfer", _ALL - {"trace"}),
+    _kind("newlines translated", _crlf, "shifted", "transfer", _ALL - {"trace"}),
+    _kind("latin-1 to UTF-8", _utf8, "shifted", "transfer", _ALL - {"trace"}),
+    _kind("bad UTF-8 replaced", _replaced, "shifted", "transfer", _ALL - {"trace"}),
+    _kind("stale page", _stale, "stale-page", "medium", _ALL - {"trace"}),
+    _kind("swapped pages", _swap, "swapped", "medium", _ALL - {"trace", "pieces"}),  # one digest covers 256 pages
+    _kind("zeroes appended", _zero_tail, "zeroed-range", _CUT),
+    _kind("store appended", _twice, "appended-store", "transfer", frozenset({"gossip"})),
+    _kind(
+        "zeroes before",
+        _before,
+        "shifted",
+        "transfer",
+        frozenset({"gossip", "spdk", "longhorn", "blocks", "peers", "pieces"}),
+    ),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 
@@ -247,13 +257,66 @@ def case(name: str, kind: Kind, seed: int) -> Case:
         data, spans = kind.make(base, rng)
     except (ValueError, IndexError) as error:
         raise NotHereError from error
-    right = kind.right
+    right, blame = kind.right, kind.blame
     if kind.name == "zeroes before" and spans[0][1] >= SECTOR:
         right |= {"zeroed-range"}  # a sector of zeroes that nothing cuts may be either
     if base.data[:1] == b"\x09" and base.label == "gossip_store" and kind.name == "zeroes before":
         right |= {"software-rule-violation"}  # a known bug of that time leaves the same bytes
-    if base.label == "piece_cache.bin" and kind.name == "bytes lost" and spans[0][0] > len(data) - ELEMENT:
-        right |= {"truncated"}  # of the last element nothing behind the hole tells that it is not the end
+        blame |= {"software"}
+    if kind.name == "bytes lost" and spans[0][0] > base.last:
+        right |= {"truncated", "torn-write"}  # in the last unit nothing behind the hole tells that it is not the end
+        blame |= {"interrupted write"}
+    if kind.name == "bytes lost" and _like_units(base, len(data), spans[0][0]):
+        right |= {"bit-flip", "multi-bit", "overwritten"}  # other units lost whole, and this one hit: the same bytes
+        blame |= {"medium"}
     if base.completed and kind.name in ("cut short", "torn append"):  # its mark tells the one from the other
         right = frozenset({"truncated" if kind.name == "cut short" else "torn-write"})
-    return Case({**base.members, base.member: data}, base.label, base.member, spans, right)
+    made = {**base.members, base.member: data}
+    return Case(made, base.label, base.member, spans, right, blame, _evident(base, data, spans, kind.name))
+
+
+def _evident(base: Base, data: bytes, spans: Spans, kind: str) -> bool:
+    """Whether the damaged store differs from the healthy one in bytes that its format verifies.
+
+    A cut, a loss or an insertion between two units that need not follow each other leaves a healthy, other store.
+    What is as its format has it where nothing was written (a slot, a page of a store whose masks are not in use, the
+    room behind the end) is one, too. Text has no checksums: there the damage must leave a byte that no text has.
+    """
+    if base.label == "node.log":
+        return bool(b"".join(data[a:b] for a, b in spans).translate(None, _PRINTED))
+    gone = len(base.data) - len(data)
+    at = spans[0][0]
+    if base.label == "piece_cache.bin" and not gone and data[at : spans[0][1]].strip(b"\0\xff"):
+        return all(_packs(data[a:b]) for a, b in spans) or kind in ("stale page", "a few bits")
+    if gone > 0 and any(_left_out(base, data, b, gone) for b in base.bounds if abs(b - at) <= SAME):
+        return False
+    if gone and not (gone < 0 and base.grows):
+        return True
+    if gone < 0 and base.grows == "zeroes" and data[len(base.data) :].strip(b"\0"):
+        return True
+    verified = base.verified or base.regions
+    changed = [(a, b) for a, b in verified if base.data[a:b] != data[a:b]]
+    return any(data[a:b].strip(b"\0") or (a, b) not in base.blank for a, b in changed)
+
+
+def _like_units(base: Base, size: int, at: int) -> bool:
+    """Whether as many bytes are gone as whole units have, so that the head of one and the rest of another are left."""
+    return any(bound + len(base.data) - size in base.bounds for bound in base.bounds if at - UNIT < bound <= at)
+
+
+def _packs(piece: bytes) -> bool:
+    """Whether these bytes are no noise: a piece is noise itself, and in it noise cannot be told."""
+    return len(zlib.compress(piece, 9)) < len(piece) * 15 // 16
+
+
+def _left_out(base: Base, data: bytes, bound: int, gone: int) -> bool:
+    """Whether the damaged store is the healthy one without some whole units."""
+    if bound + gone not in base.bounds and bound != len(data):
+        return False
+    flags = 2  # of a gossip record: nothing verifies them
+    return data[:bound] == base.data[:bound] and data[bound + flags :] == base.data[bound + gone + flags :]
+
+
+UNIT = 1024  # bytes of the longest unit of a log or a gossip store here
+SAME = 64  # bytes that two units may begin or end with alike, so that a loss there is one of whole units
+_PRINTED = bytes([9, 10, 13, 27, *range(32, 127)])

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from random import Random
+from typing import Literal
 
 from blake3 import blake3
 
 from inspector.formats.piece_cache.layout import ELEMENT
 from tests.builders import gossip, kad_trace, known_peers, rocksdb, rocksdb_table, snarkos, spdk
+from tests.builders.snarkos_wal import write_wal
 
 Spans = tuple[tuple[int, int], ...]
-PAGE, SECTOR = 4096, 512
+PAGE, SECTOR, LOG_BLOCK = 4096, 512, 32768
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,11 @@ class Base:
     units: Spans = ()  # what a flip hits: bytes that the format verifies; the regions where empty
     tail: bytes = b""  # what an append would write next
     completed: bool = False  # the format marks finished appends
+    verified: Spans = ()  # what its checksums and structure cover; the regions where empty
+    bounds: frozenset[int] = frozenset()  # ends of units behind which such a store may end
+    blank: Spans = ()  # those of the verified stretches that may be all zero
+    last: int = 1 << 62  # where the last unit begins, in formats that may end anywhere
+    grows: Literal["", "zeroes", "anything"] = ""  # what may lie behind the end
 
     @property
     def data(self) -> bytes:
@@ -46,7 +53,9 @@ def _gossip(variant: int) -> Base:
         length = 12 + int.from_bytes(tail[at + 2 : at + 4], "big")
         if length == 150:
             record = tail[at : at + length]
-    return Base({"": data}, "gossip_store", "", ((47, len(data)),), tail=record, completed=version >= 15)
+    records = _gossip_records(data)
+    region, bounds = ((47, len(data)),), frozenset([*records, len(data)])
+    return Base({"": data}, "gossip_store", "", region, (), record, version >= 15, bounds=bounds, last=records[-1])
 
 
 def _gossip_records(data: bytes) -> list[int]:
@@ -70,7 +79,36 @@ def _spdk(variant: int) -> Base:
         parent = made if snapshot else None
     used = sorted(image.pages)
     regions = tuple((image.page_at(page), image.page_at(page) + PAGE) for page in used)
-    return Base({"": bytes(image.build(clean=variant % 4 != 3))}, "disk.img", "", regions)
+    clean = variant % 4 != 3  # the masks of an unclean store are not in use
+    data = bytes(image.build(clean=clean))
+    return Base({"": data}, "disk.img", "", regions, blank=() if clean else regions, grows="anything")
+
+
+@cache
+def _longhorn(variant: int) -> Base:
+    """A disk of the v2 engine: two replicas with chains of snapshots, names of 256 bytes."""
+    image = spdk.Image(clusters=48, cluster_size=(16384, 32768)[variant % 2], md_len=24, name_size=256)
+    rng = Random(variant)
+    for replica in ("0d1c4d2a-r-21baaab4", "5f3b7c90-r-7c0ffee1"):
+        parent = None
+        for number in range(1 + (variant + len(replica)) % 3):
+            written = sorted(rng.sample(range(6), 2))
+            xattrs = {b"user_created": b"true\0"}
+            parent = image.lvol(f"pvc-{replica}-snap-{number}", 6, written, parent=parent, snapshot=True, xattrs=xattrs)
+        image.lvol(f"pvc-{replica}", 6, sorted(rng.sample(range(6), 2)), parent=parent)
+    regions = tuple((image.page_at(page), image.page_at(page) + PAGE) for page in sorted(image.pages))
+    return Base({"": bytes(image.build())}, "disk.img", "", regions, grows="anything")
+
+
+@cache
+def _ledger(variant: int) -> Base:
+    made = snarkos.ledger((30, 20)[variant % 2], variant + 3)
+    members = write_wal(snarkos.batches(made))
+    member = max(members, key=lambda name: len(members[name]))
+    verified, bounds = _wal_records(members[member])
+    region = ((0, len(members[member])),)
+    last = verified[-1][0]
+    return Base(members, "ledger-0", member, region, verified=verified, bounds=bounds, last=last, grows="zeroes")
 
 
 def _shape(variant: int) -> rocksdb_table.Shape:
@@ -96,7 +134,29 @@ def _wal(variant: int) -> Base:
     longer, more = rocksdb.wal(count + 1, 100, size=size)
     assert longer[: len(data)] == data
     del starts
-    return Base({"": data}, "000014.log", "", ((0, len(data)),), tail=longer[more[-1] :])
+    verified, bounds = _wal_records(data)
+    region = ((0, len(data)),)
+    tail = longer[more[-1] :]
+    # RocksDB makes room for its logs before it writes them
+    return Base(
+        {"": data}, "000014.log", "", region, (), tail, False, verified, bounds, last=verified[-1][0], grows="zeroes"
+    )
+
+
+def _wal_records(data: bytes) -> tuple[Spans, frozenset[int]]:
+    """Where records lie, and where whole ones end: the rest of a block that has no room for a header is verified
+    by nothing."""
+    found, ends, at = [], set(), 0
+    while at + 7 <= len(data):
+        if LOG_BLOCK - at % LOG_BLOCK < 7:
+            at += LOG_BLOCK - at % LOG_BLOCK
+            continue
+        end = at + 7 + int.from_bytes(data[at + 4 : at + 6], "little")
+        found.append((at, end))
+        if data[at + 6] in (1, 4):  # full, last
+            ends.add(end)
+        at = end
+    return tuple(found), frozenset(ends)
 
 
 @cache
@@ -108,8 +168,12 @@ def _folder(variant: int) -> Base:
     world.log_number = 14
     member = ("000009.sst", "000014.log")[variant % 2]
     members = world.members()
-    end = first.blocks[-1].end if member.endswith("sst") else len(members[member])
-    return Base(members, "db", member, ((0, end),))
+    if member.endswith("sst"):
+        return Base(members, "db", member, ((0, first.blocks[-1].end),))
+    verified, bounds = _wal_records(members[member])
+    region = ((0, len(members[member])),)
+    last = verified[-1][0]
+    return Base(members, "db", member, region, verified=verified, bounds=bounds, last=last, grows="zeroes")
 
 
 @cache
@@ -117,7 +181,10 @@ def _blocks(variant: int) -> Base:
     count = (50, 30, 12)[variant % 3]
     made = snarkos.ledger(count, variant + 1)
     data = snarkos.cdn_file(made, 0, count)
-    return Base({"": data}, f"0.{count}.blocks", "", ((8, len(data)),))
+    at = last = 8
+    while at < len(data):
+        last, at = at, at + 8 + int.from_bytes(data[at : at + 8], "little")
+    return Base({"": data}, f"0.{count}.blocks", "", ((8, len(data)),), last=last)
 
 
 @cache
@@ -127,7 +194,7 @@ def _peers(variant: int) -> Base:
     older = known_peers.seal(known_peers.payload(known_peers.peers(counts + 3, variant + 7), known_peers.WROTE - 5))
     data = known_peers.store(newer, older)
     regions = ((0, len(newer)), (known_peers.S, known_peers.S + len(older)))
-    return Base({"": data}, "known_addresses.bin", "", regions)
+    return Base({"": data}, "known_addresses.bin", "", regions, blank=regions)
 
 
 def _element(index: int) -> bytes:
@@ -139,7 +206,7 @@ def _element(index: int) -> bytes:
 @cache
 def _pieces(variant: int) -> Base:
     data = b"".join(_element(variant * 8 + i) for i in range(2 + variant % 2))
-    return Base({"": data}, "piece_cache.bin", "", ((0, len(data)),))
+    return Base({"": data}, "piece_cache.bin", "", ((0, len(data)),), last=len(data) - ELEMENT)
 
 
 @cache
@@ -155,9 +222,11 @@ def _trace(variant: int) -> Base:
 STORES: dict[str, tuple[Callable[[int], Base], int]] = {
     "gossip": (_gossip, 32),
     "spdk": (_spdk, 24),
+    "longhorn": (_longhorn, 12),
     "sst": (_sst, 60),
     "wal": (_wal, 15),
     "folder": (_folder, 30),
+    "ledger": (_ledger, 6),
     "blocks": (_blocks, 12),
     "peers": (_peers, 16),
     "pieces": (_pieces, 6),

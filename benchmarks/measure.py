@@ -21,21 +21,31 @@ class Run:
     cpu: float = 0.0  # seconds of processor time
 
 
-def run(command: list[str], kernel: str = "") -> Run:
-    """One process from start to end; its output is counted and thrown away."""
+def run(command: list[str], kernel: str = "", apart: bool = False) -> Run:
+    """One process from start to end; its output is counted and thrown away. See `race` for `apart`."""
     surroundings = {**os.environ, "INSPECTOR_KERNEL": kernel} if kernel else dict(os.environ)
     begun = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings) as process:
         assert process.stdout is not None
-        output = 0
+        output, tail = 0, b""
         while data := process.stdout.read(1 << 20):
-            output += len(data)
+            output, tail = output + len(data), (tail + data[-200:])[-200:]
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - begun
-    if process.returncode not in (0, 3, 4):
+    if process.returncode not in (0, 3, 4, 5):
         raise RuntimeError(f"{command} ended with {process.returncode}")
-    return Run(seconds, usage.ru_maxrss * 1024, output, usage.ru_utime + usage.ru_stime)
+    waited, used = (float(word) for word in tail.rsplit(b"FSYNC ", 1)[1].split()) if apart else (0.0, 0.0)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Run(seconds - waited, usage.ru_maxrss * 1024, output, cpu - used)
+
+
+def apart(command: list[str]) -> Run:
+    """As `run`, started by a small process: a child's peak begins with that of whoever starts it."""
+    small = "import sys; from benchmarks.measure import run; m = run(sys.argv[1:]); print(m.seconds, m.peak, m.cpu)"
+    told = subprocess.run([sys.executable, "-c", small, *command], check=True, capture_output=True, text=True)
+    seconds, peak, cpu = told.stdout.split()
+    return Run(float(seconds), int(peak), 0, float(cpu))
 
 
 def floor(path: str) -> Run:
@@ -53,3 +63,25 @@ def pairs(path: str, command: Callable[[int], list[str]], rounds: int, kernel: s
     middle = sorted((mine for _, mine, _ in found), key=lambda r: r.seconds)[rounds // 2]
     ground = sorted((base for _, _, base in found), key=lambda r: r.seconds)[rounds // 2]
     return ratio, middle, ground
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Medians over pairs run in turn; the ratio of processor times says more where the machine has other work."""
+
+    ratio: float
+    cpu_ratio: float
+    mine: Run
+    base: Run
+
+
+def race(base: list[str], mine: list[str], rounds: int, *, apart: bool = False) -> Race:
+    """Two command lines against each other. With `apart` the second tells its fsync, which is taken off."""
+    found = []
+    for _ in range(rounds):
+        ground = run(base)
+        found.append((run(mine, apart=apart), ground))
+    walls, cpus = zip(*((m.seconds / b.seconds, m.cpu / max(b.cpu, 0.001)) for m, b in found), strict=True)
+    middle = sorted((m for m, _ in found), key=lambda r: r.cpu)[rounds // 2]
+    ground = sorted((b for _, b in found), key=lambda r: r.cpu)[rounds // 2]
+    return Race(statistics.median(walls), statistics.median(cpus), middle, ground)

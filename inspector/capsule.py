@@ -1,9 +1,12 @@
 """A capsule: the bytes of a store that diagnosis needs, at their original offsets, in a zip file.
 
-    capsule.json   what it is: schema inspector/capsule/1, the source's members (name, size), its format and why, and
-                   for each member `ranges` ([start, end) captured), `zeros` (read, and zero) and `extents`
-                   (where the file system said that data is); what is in no range was not captured
+    capsule.json   what it is: schema inspector/capsule/2, the source's members (name, size), its format and why, and
+                   for each member `ranges` ([start, end) captured), `zeros` (read, and zero), `extents` (where the
+                   file system said that data is) and `vouched` (by which walk, start, end, and offset and length of
+                   its words): typed holes, which verified when the capsule was made; what is in no list was not read
     data           the captured ranges of all members, one after the other, in the order of the list
+    vouched        what the walks took from typed holes (record headers and owners, keys and sums of a block), in each
+                   format's own coding; see inspector/vouching.py
     README.txt     how to open it without inspector
 
 A capsule is opened as a source with the members and sizes of the original. A read of bytes that were not captured
@@ -18,18 +21,20 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
+from inspector.descriptors import pread_all
 from inspector.errors import RefusedError, SourceError
-from inspector.source import Kind, Member, Source, pread_all
+from inspector.source import Kind, Member, Source
 from inspector.span import Span
+from inspector.vouching import Vouched
 
-SCHEMA: Final = "inspector/capsule/1"
-MANIFEST, DATA, README = "capsule.json", "data", "README.txt"
+SCHEMA: Final = "inspector/capsule/2"
+MANIFEST, DATA, VOUCHED, README = "capsule.json", "data", "vouched", "README.txt"
 MAX_DATA: Final = 64 << 30
 MAX_MANIFEST: Final = 64 << 20
 RESERVE: Final = 256 << 20  # bytes that unpacking leaves free
@@ -42,32 +47,45 @@ _BROKEN: Final = (
 )
 
 Range = tuple[int, int]
+Run = tuple[str, int, int, int, int]  # by which walk, start, end, and offset and length of its words
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What of one member is in the capsule; all lists in order, without overlap."""
+    """What of one member is in the capsule; all lists but `vouched` in order, without overlap."""
 
     member: Member
     ranges: tuple[Range, ...]
     zeros: tuple[Range, ...]
     extents: tuple[Range, ...]
+    vouched: tuple[Run, ...]
 
 
 class CapsuleSource(Source):
-    """The original's bytes as far as they were captured."""
+    """The original's bytes as far as they were captured; `told` holds what walks said of the runs they vouched for."""
+
+    sparing = True
 
     def __init__(
-        self, label: str, kind: Kind, path: Path | None, name: str, charts: list[Chart], spool: IO[bytes], base: int = 0
+        self,
+        label: str,
+        kind: Kind,
+        path: Path | None,
+        name: str,
+        charts: list[Chart],
+        data: IO[bytes],
+        told: IO[bytes],
     ) -> None:
         super().__init__(label, kind, path, [chart.member for chart in charts])
         self._own_name = name
-        self._data = spool
+        self._data, self._told = data, told
         self._parts: dict[str, _Parts] = {}
+        base = 0
         self._charts = {chart.member.name: chart for chart in charts}
         for chart in charts:
             self._parts[chart.member.name] = _Parts(chart, base)
             base += sum(end - start for start, end in chart.ranges)
+        self._runs = {chart.member.name: _Runs(chart) for chart in charts}
 
     @property
     def name(self) -> str:
@@ -75,12 +93,13 @@ class CapsuleSource(Source):
 
     def inside(self, folder: str) -> Source:
         head = f"{folder}/"
-        found = CapsuleSource(f"{self.label}/{folder}", self.kind, self.path, folder, [], self._data)
+        found = CapsuleSource(f"{self.label}/{folder}", self.kind, self.path, folder, [], self._data, self._told)
         inner = [(m.name[len(head) :], m) for m in self.members if m.name.startswith(head)]
         found.members = tuple(Member(name, m.size, m.mtime_ns, m.secret) for name, m in inner)
         found._by_name = {m.name: m for m in found.members}
         found._parts = {name: self._parts[m.name] for name, m in inner}
         found._charts = {name: self._charts[m.name] for name, m in inner}
+        found._runs = {name: self._runs[m.name] for name, m in inner}
         return found
 
     def locked_by(self, member: str) -> int | None:
@@ -98,6 +117,25 @@ class CapsuleSource(Source):
         """Bytes of a member that are here."""
         chart = self._charts[member]
         return sum(end - start for start, end in (*chart.ranges, *chart.zeros))
+
+    def vouched(self, what: str, at: int, member: str = "") -> Vouched | None:
+        if at not in (runs := self._runs[member].of(what)):
+            return None
+        end, place, length = runs[at]
+        return Vouched(at, end, pread_all(self._told.fileno(), length, place))
+
+    def next_vouched(self, what: str, at: int, member: str = "") -> int | None:
+        starts = self._runs[member].starts(what)
+        index = bisect_left(starts, at)
+        return starts[index] if index < len(starts) else None
+
+    def holds(self, start: int, end: int, member: str = "") -> bool:
+        at = start
+        for low, high, _ in self._parts[member].within(start, end):
+            if low > at:
+                return False
+            at = high
+        return at >= min(end, self.length(member))
 
     def _pread(self, member: str, n: int, at: int) -> bytes:
         out = bytearray(n)
@@ -139,6 +177,22 @@ class _Parts:
                 yield part
 
 
+class _Runs:
+    """The runs that walks vouched for in a member."""
+
+    def __init__(self, chart: Chart) -> None:
+        self._of: dict[str, dict[int, tuple[int, int, int]]] = {}
+        for what, start, *rest in chart.vouched:
+            self._of.setdefault(what, {})[start] = (rest[0], rest[1], rest[2])
+        self._starts = {what: sorted(runs) for what, runs in self._of.items()}
+
+    def of(self, what: str) -> dict[int, tuple[int, int, int]]:
+        return self._of.get(what, {})
+
+    def starts(self, what: str) -> list[int]:
+        return self._starts.get(what, [])
+
+
 def open_capsule(path: str) -> CapsuleSource:
     """The source in a capsule; raises SourceError, in one line, where one byte of it is not as it was written."""
     try:
@@ -148,7 +202,9 @@ def open_capsule(path: str) -> CapsuleSource:
             if len({chart.member.name for chart in charts}) != len(charts):
                 raise ValueError("two of its members have one name")
             total = sum(end - start for chart in charts for start, end in chart.ranges)
-            spool = _unpacked(archive, total, str(manifest["sha256"]))
+            data = _unpacked(archive, DATA, total, str(manifest["sha256"]))
+            words = sum(length for chart in charts for *_, length in chart.vouched)
+            told = _unpacked(archive, VOUCHED, words, str(manifest["vouched_sha256"]))
             kind: Kind = "folder" if manifest["source"]["kind"] == "folder" else "file"
             name = str(manifest["source"]["name"])
             form, strength, because = manifest["detected"]
@@ -157,7 +213,7 @@ def open_capsule(path: str) -> CapsuleSource:
         raise SourceError(f"{path}: the capsule is damaged: {error}", "ask for it to be made again") from error
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror or error}") from error
-    source = CapsuleSource(path, kind, Path(path), name, charts, spool)
+    source = CapsuleSource(path, kind, Path(path), name, charts, data, told)
     source.settled = settled
     return source
 
@@ -179,7 +235,10 @@ def _chart(told: dict[str, Any]) -> Chart:
     member = Member(name, size, int(told.get("mtime_ns", 0)))
     lists = [_ordered(told[key], size) for key in ("ranges", "zeros", "extents")]
     _ordered(sorted([*lists[0], *lists[1]]), size)
-    return Chart(member, *lists)
+    vouched = tuple((str(w), int(a), int(b), int(at), int(n)) for w, a, b, at, n in told["vouched"])
+    if not all(0 <= start <= end <= size and at >= 0 and n >= 0 for _, start, end, at, n in vouched):
+        raise ValueError("a run that it vouches for lies outside its member")
+    return Chart(member, lists[0], lists[1], lists[2], vouched)
 
 
 def _ordered(found: Any, size: int) -> tuple[Range, ...]:
@@ -192,21 +251,21 @@ def _ordered(found: Any, size: int) -> tuple[Range, ...]:
     return pairs
 
 
-def _unpacked(archive: zipfile.ZipFile, total: int, digest: str) -> IO[bytes]:
-    """The data in an unnamed file; no more is unpacked than the ranges ask for."""
-    info = archive.getinfo(DATA)
+def _unpacked(archive: zipfile.ZipFile, name: str, total: int, digest: str) -> IO[bytes]:
+    """An entry in an unnamed file; no more is unpacked than the lists ask for."""
+    info = archive.getinfo(name)
     if info.file_size != total or total > MAX_DATA:
-        raise ValueError(f"it has {info.file_size} bytes of data where its ranges need {total}")
+        raise ValueError(f"its {name} has {info.file_size} bytes where its lists need {total}")
     if total + RESERVE > shutil.disk_usage(tempfile.gettempdir()).free:
         raise SourceError(f"{tempfile.gettempdir()}: no space for {total} bytes of a capsule", "set TMPDIR")
     spool = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the source, and closes with it
     summed = hashlib.sha256()
-    with archive.open(DATA) as packed:
+    with archive.open(name) as packed:
         while piece := packed.read(COPY):
             summed.update(piece)
             spool.write(piece)
     spool.flush()
     if summed.hexdigest() != digest:
         spool.close()
-        raise ValueError("its data do not have the hash that it names")
+        raise ValueError(f"its {name} does not have the hash that it names")
     return spool

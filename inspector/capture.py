@@ -1,20 +1,24 @@
 """The bytes that an inspection reads, and no others, put into a capsule that gives the same inspection.
 
 Nothing here knows a format: a source that notes what is read stands between, so what is captured is what diagnosis
-needs by construction. The capsule is inspected before it gets its name, and refused where one finding differs.
+needs by construction. Of runs that a walk vouches for, what it took from them is kept in place of their bytes. The
+capsule is inspected before it gets its name, and refused where one finding differs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import platform
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import IO, Any, Final
@@ -22,16 +26,18 @@ from typing import IO, Any, Final
 from inspector import __version__, capsule
 from inspector import patch as patches
 from inspector.catalogue import Formats
-from inspector.errors import InspectorError, SourceError, UnverifiedError
-from inspector.format import Wishes
+from inspector.errors import InspectorError, RefusedError, SourceError, UnverifiedError
+from inspector.format import State, Stretch, Wishes
 from inspector.inspect import Progress, Report, detect, inspect
 from inspector.output import place_file, preflight
+from inspector.recorder import Range, Recorder, merged, without
 from inspector.source import Source
 from inspector.span import Span
 
 SMALL: Final = 64 << 10  # bytes up to which a whole file of the store is taken
 LOG_ENDS: Final = 1 << 20  # of a long text log: its first and its last bytes
 ITEMS: Final = 10_000  # items that are listed while reads are noted, so that the capsule can list them, too
+BESIDE: Final = 2  # tiles on each side of a damaged one that are taken as they are
 UNIT: Final = 4096  # runs of zeroes are found in units of this size
 COPY: Final = 4 << 20
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the same source gives the same capsule
@@ -39,7 +45,8 @@ TEXT: Final = """A capsule of inspector: parts of a damaged store, at their orig
 
 `inspector scan FILE.capsule` (and records, show, items, repair --patch) reads it like the store itself.
 Without inspector: capsule.json lists the members of the store. `ranges` of all members, in the order of the list,
-lie one after the other in `data`; `zeros` were read and are zero; what is in no list was not captured.
+lie one after the other in `data`; `zeros` were read and are zero; `vouched` ranges verified when this was made, and
+are not in it but for what inspection takes from them (in `vouched`); what is in no list was not looked at.
 """
 
 
@@ -53,57 +60,12 @@ class Captured:
     size: int = 0
     read: int = 0  # bytes of the source that are in it, zeroes among them
     stored: int = 0  # bytes that are not zero
+    vouched: int = 0  # bytes that verified and are not in it
     ranges: int = 0
     findings: int = 0
     patch: str = ""  # whether a patch can be made from it, else why not
     partial: bool = False  # the source changed meanwhile
     notes: list[str] = field(default_factory=list)
-
-
-class Recorder(Source):
-    """A source that notes which bytes of which member were asked for."""
-
-    def __init__(self, below: Source, reads: dict[str, list[tuple[int, int]]] | None = None, head: str = "") -> None:
-        super().__init__(below.label, below.kind, below.path, list(below.members))
-        self._below, self._head = below, head
-        self.reads = {} if reads is None else reads
-        self.unreadable = below.unreadable
-
-    @property
-    def name(self) -> str:
-        return self._below.name
-
-    def inside(self, folder: str) -> Source:
-        return Recorder(self._below.inside(folder), self.reads, f"{self._head}{folder}/")
-
-    def close(self) -> None:
-        if self._head:
-            self._below.close()  # made by `inside`, for us alone
-
-    def locked_by(self, member: str) -> int | None:
-        return self._below.locked_by(member)
-
-    def still_same(self) -> bool:
-        same = self._below.still_same()
-        self.changed = self._below.changed
-        return same
-
-    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
-        return self._below.data_ranges(member, start)
-
-    def _pread(self, member: str, n: int, at: int) -> bytes:
-        data = self._below.read(at, n, member)
-        self.note(member, at, at + len(data))
-        return data
-
-    def note(self, member: str, start: int, end: int) -> None:
-        reads = self.reads.setdefault(self._head + member, [])
-        if reads and reads[-1][0] <= start <= reads[-1][1]:
-            reads[-1] = (reads[-1][0], max(end, reads[-1][1]))
-        elif start < end:
-            reads.append((start, end))
-            if len(reads) > 1 << 18:
-                reads[:] = merged(reads)
 
 
 def capture(
@@ -121,16 +83,59 @@ def capture(
 ) -> Captured:
     """Write a capsule of `source`; `document` is what must come out the same, `rename` gives private names."""
     preflight(output, source, 0, force)
-    chain, claim = detect(source, formats, forced)  # before: the other formats look at bytes that nobody needs
-    recorder = Recorder(source)
+
+    def ask(one: Source) -> Any:
+        return document(inspect(one, formats, wishes, forced))
+
+    for vouching, wide in ((True, False), (True, True), (False, True)):
+        with contextlib.closing(Recorder(source, vouching, wide)) as recorder:
+            report, patch = _recorded(recorder, formats, wishes, forced, progress)
+            done = Captured(output, report.format.name, source.size, findings=report.tally.total, patch=patch)
+            try:
+                with place_file(output, None, 0, force, mode=0o600) as place:
+                    _write(place.fd, done, report, recorder, rename, environment)
+                    with capsule.open_capsule(f"/proc/self/fd/{place.fd}") as copy:
+                        _read_alike(source, document(report), copy, ask, rename is not None)
+            except UnverifiedError:
+                if vouching and done.vouched:
+                    continue  # a walk decides about damage by more than was kept behind it: keep more, then all
+                raise
+            done.notes += place.notes
+            break
+    if not source.still_same():
+        done.notes.append(f"{source.changed}: capture it again when nothing writes to it")
+        done.partial = True
+    return done
+
+
+def _recorded(
+    recorder: Recorder, formats: Formats, wishes: Wishes, forced: str | None, progress: Progress | None
+) -> tuple[Report, str]:
+    """Inspect, and read what else a capsule should hold; why it cannot be repaired, or ""."""
+    # detected before: the other formats look at bytes that nobody needs
+    chain, claim = detect(recorder.below, formats, forced)
     recorder.settled = (chain[-1].name, claim.strength, claim.because)
-    report = inspect(recorder, formats, wishes, forced, progress=progress)
-    done = Captured(output, report.format.name, source.size, findings=report.tally.total)
-    before = document(report)
-    done.patch = _look_ahead(report, recorder, wishes)
+    report = inspect(recorder, formats, wishes, forced, progress=progress, tap=partial(_neighbours, recorder))
+    for found in report.tally.findings():
+        if found.bytes_known:
+            recorder.note(found.span.member, found.span.start, min(found.span.end, found.span.start + SMALL))
+    why_not = _look_ahead(report, recorder, wishes)
     _take_small(recorder, report)
-    with place_file(output, None, 0, force, mode=0o600) as place, tempfile.TemporaryFile() as data:
-        members, done.stored = _chart(source, recorder, data)
+    return report, why_not
+
+
+def _write(
+    fd: int,
+    done: Captured,
+    report: Report,
+    recorder: Recorder,
+    rename: Callable[[str, str], str] | None,
+    environment: bool,
+) -> None:
+    """Fill the file, and say in `done` what was put there."""
+    source, new = recorder.below, tempfile.TemporaryFile
+    with new() as data, new() as told, os.fdopen(os.dup(fd), "wb") as file:
+        members, done.stored = _chart(source, recorder, data, told)
         called = source.name
         if rename is not None:
             patterns = [pattern for form in report.layers for pattern in form.private.files]
@@ -139,6 +144,7 @@ def capture(
                 one["name"] = _called(one["name"], patterns, lambda part: rename("file", part))
         done.read = sum(b - a for one in members for name in ("ranges", "zeros") for a, b in one[name])
         done.ranges = sum(len(one["ranges"]) for one in members)
+        done.vouched = sum(b - a for one in members for a, b in without(_vouched_of(one), _held_of(one)))
         manifest = {
             "schema": capsule.SCHEMA,
             "tool": {"name": "inspector", "version": __version__},
@@ -149,28 +155,56 @@ def capture(
             "verdict": "damaged" if report.damaged else "clean",
             "host": _host() if environment else None,
             "sha256": _digest(data),
+            "vouched_sha256": _digest(told),
             "members": members,
         }
-        with os.fdopen(os.dup(place.fd), "wb") as file:
-            _pack(file, manifest, data)
-        done.size = os.fstat(place.fd).st_size
-        with capsule.open_capsule(f"/proc/self/fd/{place.fd}") as copy:
-            found = document(inspect(copy, formats, wishes, forced))
-            if rename is not None and found != before:  # the names given just now may also stand in what was found
-                before = document(inspect(source, formats, wishes, forced))
-            _as_it_was(source)
-            if found != before and not source.still_same():
-                raise SourceError(source.changed, "nothing was written: capture it when nothing writes to it")
-            if found != before:
-                raise UnverifiedError(
-                    f"{output}: the capsule does not give the findings of its source; nothing was written",
-                    "a mistake of inspector: please report it",
-                )
-        done.notes += place.notes
-        if not source.still_same():
-            done.notes.append(f"{source.changed}: capture it again when nothing writes to it")
-            done.partial = True
-    return done
+        _pack(file, manifest, data, told)
+    done.size = os.fstat(fd).st_size
+
+
+def _read_alike(source: Source, before: Any, copy: Source, ask: Callable[[Source], Any], renamed: bool) -> None:
+    """Raises UnverifiedError where the capsule does not say what its source said."""
+    try:
+        found = ask(copy)
+    except RefusedError:
+        found = None  # it lacks bytes that are needed
+    if renamed and found != before:  # the names given just now may also stand in what was found
+        before = ask(source)
+    _as_it_was(source)
+    if found != before and not source.still_same():
+        raise SourceError(source.changed, "nothing was written: capture it when nothing writes to it")
+    if found != before:
+        raise UnverifiedError(
+            f"{source.label}: the capsule does not give the findings of its source; nothing was written",
+            "a mistake of inspector: please report it",
+        )
+
+
+def _neighbours(recorder: Recorder, _: State, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
+    """The same stretches; damaged tiles are noted, with those on both sides."""
+    last: deque[Span] = deque(maxlen=BESIDE)
+    due = 0  # tiles that are still to be noted, behind a damaged one
+    for stretch in stretches:
+        count = len(stretch)
+        if last and last[-1].member != stretch.member:
+            last.clear()
+            due = 0
+        for i in range(min(due, count)):
+            _note(recorder, stretch.span(i))
+        due = max(0, due - count)
+        for at in stretch.marked():
+            for span in last if at < BESIDE else ():
+                _note(recorder, span)
+            for i in range(max(0, at - BESIDE), min(count, at + BESIDE + 1)):
+                _note(recorder, stretch.span(i))
+            due = max(0, at + BESIDE + 1 - count)
+        last.extend(stretch.span(i) for i in range(max(0, count - BESIDE), count))
+        yield stretch
+
+
+def _note(recorder: Recorder, span: Span) -> None:
+    if span.length <= SMALL:
+        recorder.note(span.member, span.start, span.end)
 
 
 def _as_it_was(source: Source) -> None:
@@ -223,13 +257,13 @@ def _take_small(recorder: Recorder, report: Report) -> None:
             recorder.note(member.name, max(0, member.size - LOG_ENDS), member.size)
 
 
-def _chart(source: Source, recorder: Recorder, data: IO[bytes]) -> tuple[list[dict[str, Any]], int]:
-    """Copy what was read; each member's ranges and runs of zeroes, and the bytes copied."""
+def _chart(source: Source, recorder: Recorder, data: IO[bytes], told: IO[bytes]) -> tuple[list[dict[str, Any]], int]:
+    """Copy what was read; each member's ranges, runs of zeroes and runs vouched for, and the bytes copied."""
     members, total = [], 0
     for member in source.members:
         ranges: list[tuple[int, int]] = []
         zeros: list[tuple[int, int]] = []
-        for start, end in merged(recorder.reads.get(member.name, ())):
+        for start, end in recorder.noted.wanted(member.name):
             for at, piece, empty in _pieces(source, member.name, start, end):
                 into = zeros if empty else ranges
                 if into and into[-1][1] == at:
@@ -239,6 +273,7 @@ def _chart(source: Source, recorder: Recorder, data: IO[bytes]) -> tuple[list[di
                 if not empty:
                     data.write(piece)
                     total += len(piece)
+        whole = sum(end - start for start, end in (*ranges, *zeros)) == member.size  # then nobody need be believed
         extents = [] if member.secret else [(s.start, s.end) for s in source.data_ranges(member.name)]
         members.append(
             {
@@ -247,11 +282,30 @@ def _chart(source: Source, recorder: Recorder, data: IO[bytes]) -> tuple[list[di
                 "mtime_ns": member.mtime_ns,
                 "ranges": ranges,
                 "zeros": zeros,
+                "vouched": [] if whole else list(_runs_of(recorder, member.name, told)),
                 "extents": extents,
             }
         )
     data.flush()
+    told.flush()
     return members, total
+
+
+def _runs_of(recorder: Recorder, member: str, told: IO[bytes]) -> Iterator[capsule.Run]:
+    """Which walk, start, end, and where its words are put in `told`, of each run of a member that is vouched for."""
+    noted = recorder.noted
+    for (name, what), runs in sorted(noted.runs.items()):
+        for start, (end, place, length) in sorted(runs.items()) if name == member else ():
+            noted.told.seek(place)
+            yield what, start, end, told.tell(), told.write(noted.told.read(length))
+
+
+def _held_of(chart: Mapping[str, Any]) -> list[Range]:
+    return merged((*chart["ranges"], *chart["zeros"]))
+
+
+def _vouched_of(chart: Mapping[str, Any]) -> list[Range]:
+    return merged((start, end) for _, start, end, _, _ in chart["vouched"])
 
 
 def _pieces(source: Source, member: str, start: int, end: int) -> Iterator[tuple[int, bytes, bool]]:
@@ -277,16 +331,6 @@ def _empty(data: bytes, low: int, base: int) -> bool:
     return data.count(0, low, high) == high - low
 
 
-def merged(reads: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    for start, end in sorted(reads):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        else:
-            found.append((start, end))
-    return found
-
-
 def _digest(data: IO[bytes]) -> str:
     data.seek(0)
     digest = hashlib.sha256()
@@ -300,16 +344,31 @@ def _host() -> Mapping[str, str]:
     return {"system": platform.system(), "release": platform.release(), "machine": platform.machine()}
 
 
-def _pack(file: IO[bytes], manifest: Mapping[str, Any], data: IO[bytes]) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+class _Stream:
+    """A file that can only be written to."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _pack(file: IO[bytes], manifest: Mapping[str, Any], data: IO[bytes], told: IO[bytes]) -> None:
+    # as to a pipe: where a seek fails zipfile goes on in that way, and the same source would give another capsule
+    with zipfile.ZipFile(_Stream(file), "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
         # the manifest comes first: by its name at the beginning of the file a capsule is known
         text = json.dumps(manifest, separators=(",", ":"), sort_keys=True).encode()
         archive.writestr(_entry(capsule.MANIFEST), text, zipfile.ZIP_DEFLATED)
         archive.writestr(_entry(capsule.README), TEXT.encode(), zipfile.ZIP_DEFLATED)
-        data.seek(0)
-        with archive.open(_entry(capsule.DATA), "w", force_zip64=True) as packed:
-            while piece := data.read(COPY):
-                packed.write(piece)
+        for name, content in ((capsule.DATA, data), (capsule.VOUCHED, told)):
+            content.seek(0)
+            with archive.open(_entry(name), "w", force_zip64=True) as packed:
+                while piece := content.read(COPY):
+                    packed.write(piece)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -16,6 +16,7 @@ from inspector.errors import Exit, OutputError, RefusedError
 from inspector.inspect import Progress
 from inspector.mapfile import Rescued
 from inspector.output import Place, place_file, place_folder, preflight, writers_of
+from inspector.sanitize import for_shell
 from inspector.search import Area
 from inspector.source import Member, Source
 
@@ -43,6 +44,7 @@ class Found:
     fate: str
     encoding: str = "bytes"
     out: str = ""  # member of the output
+    rest: int | None = None  # where the next piece begins of what lies in several; after the last one, the first
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Sums:
     bytes: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)  # units by kind
     proof: Counter[str] = field(default_factory=Counter)  # bytes of the output
+    pieces: int = 0  # finds beyond one for each unit
     added: int = 0
 
     def add(self, fate: str, units: int, size: int) -> None:
@@ -186,7 +189,7 @@ def _write(carved: Carved, output: str, force: bool) -> None:
         else:
             carved.size = os.fstat(place.fd).st_size
     carved.output = output
-    carved.after = haul.after(output)
+    carved.after = haul.after(for_shell(output))
 
 
 def _code(carved: Carved) -> Exit:

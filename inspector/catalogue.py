@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from inspector.format import Format
+from inspector.source import Source
 
 Formats = Collection[Format]
 
@@ -19,6 +20,7 @@ class Catalogue(Collection[Format]):
     modules: tuple[str, ...]
     uppers: dict[str, tuple[str, ...]]  # name of a lower format -> modules that stand on it
     load: Callable[[str], Format]
+    likely: Callable[[Source], str | None] = lambda source: None  # the module to ask first
 
     def __iter__(self) -> Iterator[Format]:
         return map(self.load, self.modules)
@@ -41,6 +43,23 @@ def standing_on(formats: Formats, name: str | None) -> Iterator[Format]:
         yield from map(formats.load, (m for m in formats.modules if m not in above))
 
 
+def named(formats: Formats, name: str) -> Format | None:
+    """The format of this name; its module is usually called so, and then no other is imported."""
+    module = name.replace("-", "_")
+    if isinstance(formats, Catalogue) and module in formats.modules and formats.load(module).name == name:
+        return formats.load(module)
+    return next((form for form in formats if form.name == name), None)
+
+
+def bottoms(formats: Formats, source: Source) -> Iterator[Format]:
+    """The bottom formats in the order in which they are to be asked about a source: the likely one first."""
+    name = formats.likely(source) if isinstance(formats, Catalogue) else None
+    first = formats.load(name) if name and isinstance(formats, Catalogue) else None
+    if first is not None:
+        yield first
+    yield from (form for form in standing_on(formats, None) if form is not first)
+
+
 def later(module: str, name: str) -> Callable[..., Any]:
     """A function that is imported when it is called: what few commands need costs the others nothing."""
 
@@ -48,3 +67,44 @@ def later(module: str, name: str) -> Callable[..., Any]:
         return getattr(import_module(module), name)(*arguments)
 
     return call
+
+
+class LaterSequence(Sequence[Any]):
+    """A module's tuple that is imported when it is looked at."""
+
+    __slots__ = ("_module", "_name")
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    def _values(self) -> tuple[Any, ...]:
+        values: tuple[Any, ...] = getattr(import_module(self._module), self._name)
+        return values
+
+    def __getitem__(self, i: Any) -> Any:
+        return self._values()[i]
+
+    def __len__(self) -> int:
+        return len(self._values())
+
+
+class LaterMapping(Mapping[str, Any]):
+    """A module's dict that is imported when it is looked at."""
+
+    __slots__ = ("_module", "_name")
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    def _values(self) -> Mapping[str, Any]:
+        values: Mapping[str, Any] = getattr(import_module(self._module), self._name)
+        return values
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values())
+
+    def __len__(self) -> int:
+        return len(self._values())

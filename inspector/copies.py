@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from inspector.format import Proof
 from inspector.source import Source
 from inspector.span import Span
+from inspector.view import View
 
 KEPT = 100  # losses and disagreements that are listed; all are counted
 
@@ -87,20 +88,18 @@ class Patch:
     copy: int
 
 
-class Quilt(Source):
+class Quilt(View):
     """A copy of one file with patches from others that are laid over it; no bytes are held, all are read when asked."""
 
     def __init__(self, below: Source, others: dict[int, Source], patches: Iterable[Patch]) -> None:
-        super().__init__(below.label, below.kind, below.path, list(below.members))
-        self._below = below
+        super().__init__(below)
         self._others = others
-        self.unreadable = below.unreadable
         self.patches = sorted(patches, key=lambda patch: patch.start)
         self._starts = [patch.start for patch in self.patches]
         self._ends = [patch.end for patch in self.patches]
 
     def _pread(self, member: str, n: int, at: int) -> bytes:
-        data = self._below.read(at, n, member)
+        data = super()._pread(member, n, at)
         touched = self.patches[bisect_right(self._ends, at) : bisect_left(self._starts, at + len(data))]
         if not touched:
             return data

@@ -16,9 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import crc32c
-
-from inspector import syndromes
+from inspector import crc32c, syndromes
 
 CERTAIN = 64  # bits of a checksum, beyond those that the trials use up, need no second witness (BLAKE3, SHA-256)
 LISTED = 16  # candidates kept of an ambiguous correction

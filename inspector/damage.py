@@ -6,7 +6,7 @@ Each kind gives changes to one member; a damage that would change nothing is tri
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
@@ -50,6 +50,45 @@ class Place:
 Make = Callable[[Place], list[Change]]
 
 
+# what happens to bytes, wherever it happens: `--damage` picks the place from a seed, tests name it
+
+
+def flipped(bits: Iterable[int], read: Callable[[int, int], bytes]) -> list[Change]:
+    """Bits, numbered from the lowest of byte 0 on, become the opposite of what `read(at, 1)` says."""
+    masks: dict[int, int] = {}
+    for bit in bits:
+        masks[bit // 8] = masks.get(bit // 8, 0) ^ 1 << bit % 8
+    return [Change(at, 1, bytes([read(at, 1)[0] ^ mask])) for at, mask in sorted(masks.items()) if mask]
+
+
+def overwritten(at: int, present: bytes, wanted: bytes) -> list[Change]:
+    """Other bytes in the place of those that are there; none where they are the same."""
+    wanted = wanted[: len(present)]
+    return [Change(at, len(present), wanted)] if present and wanted != present else []
+
+
+def inserted(at: int, data: bytes) -> list[Change]:
+    """Bytes put in; what is behind moves away."""
+    return [Change(at, 0, data)] if data else []
+
+
+def removed(at: int, count: int) -> list[Change]:
+    """Bytes taken out; what is behind moves up."""
+    return [Change(at, count, b"")] if count else []
+
+
+def exchanged(one: int, first: bytes, two: int, second: bytes) -> list[Change]:
+    """Two blocks of one length in each other's place."""
+    if first == second or len(first) != len(second) or abs(one - two) < len(first):
+        return []
+    return [Change(one, len(first), second), Change(two, len(second), first)]
+
+
+def returns(at: int, data: bytes) -> list[Change]:
+    """A carriage return before each newline of the bytes that begin at `at`."""
+    return [Change(at + found.start(), 0, b"\r") for found in re.finditer(b"\n", data)]
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One word of the vocabulary: what it does, and the causes that a finding about it may rightly name."""
@@ -60,8 +99,7 @@ class Kind:
 
 
 def _flip(place: Place) -> list[Change]:
-    at = place.anywhere()
-    return [Change(at, 1, bytes([place.read(at, 1)[0] ^ 1 << place.rng.randrange(8)]))]
+    return flipped([place.anywhere() * 8 + place.rng.randrange(8)], place.read)
 
 
 def _flips(place: Place) -> list[Change]:
@@ -71,10 +109,7 @@ def _flips(place: Place) -> list[Change]:
     if (end - start) * 8 < 2:
         return []
     count = min(place.rng.randrange(2, 17), (end - start) * 8)
-    bits: dict[int, int] = {}
-    for bit in place.rng.sample(range(start * 8, end * 8), count):
-        bits[bit // 8] = bits.get(bit // 8, 0) ^ 1 << bit % 8
-    return [Change(at, 1, bytes([place.read(at, 1)[0] ^ mask])) for at, mask in sorted(bits.items())]
+    return flipped(place.rng.sample(range(start * 8, end * 8), count), place.read)
 
 
 def _fill(value: int) -> Make:
@@ -82,35 +117,35 @@ def _fill(value: int) -> Make:
         size = place.extent(place.rng.choice((512, BLOCK, BLOCK, 4 * BLOCK)))
         at = place.anywhere(size, min(size, BLOCK) if place.size is None else 1)
         present = place.read(at, size)
-        return _differing(at, present, bytes([value]) * len(present))
+        return overwritten(at, present, bytes([value]) * len(present))
 
     return make
 
 
 def _truncate(place: Place) -> list[Change]:
     size = place.at if place.at is not None else place.rng.randrange(1, place.length)
-    return [Change(size, place.length - size, b"")]
+    return removed(size, place.length - size)
 
 
 def _tear(place: Place) -> list[Change]:
     lost = min(place.size or place.rng.randrange(1, 512), place.length - 1)
-    return [Change(place.length - lost, lost, b"")]
+    return removed(place.length - lost, lost)
 
 
 def _overwrite_at_1(place: Place) -> list[Change]:
     size = min(place.size or place.rng.randrange(64, 512), place.length - 1)
     origin = place.rng.randrange(max(1, place.length - size))
-    return _differing(1, place.read(1, size), place.read(origin, size))
+    return overwritten(1, place.read(1, size), place.read(origin, size))
 
 
 def _splice(place: Place) -> list[Change]:
     at = place.anywhere()
-    return [Change(at, 0, place.rng.randbytes(place.size or place.rng.randrange(16, BLOCK)))]
+    return inserted(at, place.rng.randbytes(place.size or place.rng.randrange(16, BLOCK)))
 
 
 def _shift(place: Place) -> list[Change]:
     lost = min(place.size or place.rng.randrange(1, 65), place.length - 1)
-    return [Change(place.anywhere(lost), lost, b"")]
+    return removed(place.anywhere(lost), lost)
 
 
 def _two_blocks(place: Place) -> tuple[int, int, int] | None:
@@ -127,32 +162,24 @@ def _stale(place: Place) -> list[Change]:
     if found is None:
         return []
     at, origin, size = found
-    return _differing(at, place.read(at, size), place.read(origin, size))
+    return overwritten(at, place.read(at, size), place.read(origin, size))
 
 
 def _swap(place: Place) -> list[Change]:
     found = _two_blocks(place)
-    if found is None or abs(found[0] - found[1]) < found[2]:
+    if found is None:
         return []
     one, two, size = found
-    first, second = place.read(one, size), place.read(two, size)
-    if first == second or len(first) != len(second):
-        return []
-    return [Change(one, size, second), Change(two, size, first)]
+    return exchanged(one, place.read(one, size), two, place.read(two, size))
 
 
 def _crlf(place: Place) -> list[Change]:
     changes: list[Change] = []
     for at, data in place.source.windows(place.member):
-        changes += [Change(at + found.start(), 0, b"\r") for found in re.finditer(b"\n", data)]
+        changes += returns(at, data)
         if len(changes) > MAX_CHANGES:
             raise RefusedError(f"crlf: more than {MAX_CHANGES:,} line ends in {place.member or place.source.label}")
     return changes
-
-
-def _differing(at: int, present: bytes, wanted: bytes) -> list[Change]:
-    wanted = wanted[: len(present)]
-    return [Change(at, len(present), wanted)] if present and wanted != present else []
 
 
 KINDS: dict[str, Kind] = {

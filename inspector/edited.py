@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from inspector.format import Edit
 from inspector.source import Source
 from inspector.span import Span
+from inspector.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +25,22 @@ class Change:
         return self.at + self.removed
 
 
-class Edited(Source):
-    """One member of a source with changes; the source below stays open, and its owner closes it.
+class Edited(View):
+    """One member of a source with changes.
 
     `starts[i]` is where run i begins in what is read here; `froms[i]` its place below, or -1 where `datas[i]` stands.
     """
 
     def __init__(self, below: Source, member: str, changes: Iterable[Change]) -> None:
-        self.below, self.changed_member = below, member
+        self.changed_member = member
         self.changes = sorted(changes, key=lambda change: (change.at, change.removed))
         self.starts: list[int] = []
         self.froms: list[int] = []
         self.datas: list[bytes] = []
         size = self._lay_out(below.length(member))
         members = [replace(m, size=size) if m.name == member else m for m in below.members]
-        super().__init__(below.label, below.kind, None, members)
-        self.unreadable = below.unreadable
+        super().__init__(below, members)
+        self.path = None  # no other look at the file finds these bytes
 
     def _lay_out(self, size: int) -> int:
         at = out = 0
@@ -94,7 +95,7 @@ class Edited(Source):
 
     def _pread(self, member: str, n: int, at: int) -> bytes:
         if member != self.changed_member:
-            return self.below.read(at, n, member)
+            return super()._pread(member, n, at)
         parts = []
         for i, start, end in self.runs(at, at + n):
             skip = start - self.starts[i]
@@ -123,10 +124,6 @@ class Edited(Source):
         head = f"{folder}/"
         if not self.changed_member.startswith(head):
             return self.below.inside(folder)
-        return Edited(self.below.inside(folder), self.changed_member[len(head) :], self.changes)
-
-    def still_same(self) -> bool:
-        return self.below.still_same()
-
-    def locked_by(self, member: str) -> int | None:
-        return self.below.locked_by(member)
+        inner = Edited(self.below.inside(folder), self.changed_member[len(head) :], self.changes)
+        inner.owns = True
+        return inner

@@ -64,7 +64,7 @@ class TimedOutError(InspectorError):
 
 
 class ChangedError(InspectorError):
-    """The source lost bytes while it was read: what was told of it is a lower bound."""
+    """The source lost bytes while it was read, or some cannot be read: what was told of it is a lower bound."""
 
     code = Exit.PARTIAL
 

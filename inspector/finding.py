@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeVar
 
 from inspector.span import Span
 
@@ -83,6 +84,9 @@ class Finding:
         return self.severity or self.rule.severity
 
 
+T = TypeVar("T")
+
+
 class Tally:
     """Counts every finding exactly and keeps the first and last few of each rule and severity.
 
@@ -107,6 +111,15 @@ class Tally:
             self._first.setdefault(key, []).append(make())
         else:
             self._last.setdefault(key, deque(maxlen=self._half)).append(make)
+
+    def add_each(self, rule: Rule, things: Sequence[T], make: Callable[[T], Finding]) -> None:
+        """As `add` for each of them in turn, without a step for those of which no finding is kept."""
+        shown = min(len(things), self._half)
+        for i in (*range(shown), *range(max(shown, len(things) - self._half), len(things))):
+            self.add(rule, partial(make, things[i]))
+        skipped = len(things) - shown - min(len(things) - shown, self._half)
+        if skipped:
+            self.counts[rule.code, rule.severity] += skipped
 
     def put(self, finding: Finding) -> None:
         """Count a finding that exists already."""

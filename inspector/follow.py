@@ -73,5 +73,30 @@ class Follower(Protocol):
         ...
 
 
+class AppendOnly:
+    """What followers of files share in which nothing changes once it is written: nothing is looked at twice."""
+
+    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
+        self.at = int(saved["at"]) if saved else 0
+
+    def settled(self) -> bool:
+        return True
+
+    def skip(self, end: int) -> None:
+        self.at = max(self.at, end)
+
+    def revisit(self, source: Source) -> Iterator[Landed]:
+        return iter(())
+
+    def sweep(self, source: Source, room: int) -> Iterator[Landed]:
+        return iter(())
+
+    def sweep_done(self) -> bool:
+        return True
+
+    def save(self) -> dict[str, Any]:
+        return {"at": self.at}
+
+
 class UnfollowableError(Exception):
     """This file is not one that the follower understands: it has to be scanned whole."""

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from inspector.errors import UsageError
 from inspector.finding import CauseName, Finding, Rule, Tally
-from inspector.layout import Field, Layout
-from inspector.private import NOTHING, Private
+from inspector.private import NOTHING, Private, sound
 from inspector.source import Source
 from inspector.span import Span
 
 if TYPE_CHECKING:
     from inspector.follow import Follower
+    from inspector.layout import Field, Layout
 
 # roles of tiles, as small integers so that a stretch holds them in one array of bytes
 FRAME, UNIT, OPAQUE, FREE, GAP = range(5)
@@ -100,6 +101,14 @@ class Wishes:
     jobs: int | None = None  # threads; None leaves it to the format
 
 
+def accepting(wishes: Wishes, known: frozenset[str], what: str) -> None:
+    """Raise for a proof that means nothing to this format: it must not seem to have been heeded."""
+    if strange := wishes.accept - known:
+        raise UsageError(
+            f"--accept {', '.join(sorted(strange))} means nothing here", f"{what} takes: {', '.join(sorted(known))}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one of the original programs does with this state."""
@@ -131,6 +140,11 @@ class Entry:
     kind: str
     state: str  # ok, bad checksum, gap ...
     fields: Mapping[str, Any] = field(default_factory=dict)
+    note: bool = False  # its bytes are wrong and a scan calls that a note: nothing is lost by it
+
+    @property
+    def damaged(self) -> bool:
+        return not (self.note or sound(self.state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +246,7 @@ class Unit:
 Reading = Callable[[int, int], bytes]  # offset, count -> bytes of one member as they are, or as they may have been
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Traits:
     """What the diagnosis asks a format about bytes; all but `unit` may be None.
 
@@ -245,7 +259,9 @@ class Traits:
     `reach`: the bytes to look at for a damaged span, where the span ends at the first byte that is wrong.
     `follower`: where the unit behind the one at (member, offset) begins by its own words, looked for up to a limit.
     `marks`: magics that are this format's own. `apart`: rules whose findings follow from damage elsewhere.
-    `mixed`: sound bytes of one member are of several kinds, so that a strange kind tells nothing.
+    `mixed`: sound bytes of one member are of several kinds, so that a strange kind tells nothing. `lone`: rules whose
+    units are alone of their kind in a member: what stands around is of another, and only noise is strange there.
+    `grid`: blocks that the format itself has: their size, where the first begins, what one is called.
     """
 
     unit: Callable[[State, str, int, Reading], Unit | None]
@@ -259,9 +275,11 @@ class Traits:
     marks: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
     mixed: bool = False
+    lone: frozenset[str] = frozenset()
+    grid: Callable[[State, str], tuple[int, int, str] | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # there is one of each; what is not made costs no start-up
 class Format:
     """A format as a value. Functions take the state that `open` made; None means "has no such thing"."""
 
@@ -269,7 +287,7 @@ class Format:
     title: str
     kinds: Mapping[int, str]
     rules: tuple[Rule, ...]
-    layouts: tuple[Layout, ...]
+    layouts: Sequence[Layout]
     claim: Callable[[Source, State | None], Claim]
     open: Callable[[Source, State | None, Wishes], State]
     check: Callable[[State, Iterable[Stretch], Tally], None]
@@ -305,9 +323,14 @@ class Format:
     schema: Mapping[str, Any] = field(default_factory=dict)  # JSON Schema of Answer.summary
     splices: bool = False  # units follow each other and name no offsets: some can be left out
     kin: Callable[[State, bytes], Iterable[bytes]] | None = None  # bytes that units share with the one given
+    # smaller stores of the same format that may show the same, smallest first: (state, where findings and damage lie,
+    # units to keep around them); whoever asks inspects them
+    excerpts: Callable[[State, Sequence[Span], int], Iterator[Mapping[str, Sequence[Span | bytes]]]] | None = None
     mask: (
         Callable[[State, Callable[[str, str], str], Callable[[int, int], bool]], Iterator[tuple[int, bytes]]] | None
     ) = None  # pseudonyms and noise in place of private bytes, so that every finding stays
+    # the same for a store that must be written anew, as the parts of each file
+    disguised: Callable[[State, Name, Hide], Mapping[str, Sequence[Span | bytes]]] | None = None
     private: Private = NOTHING  # which of its words are somebody's own
     veil: Callable[[Any], Any] | None = None  # set by --redact: a Report with those words replaced
     traits: Callable[[], Traits] | None = None  # what the diagnosis asks; imported only when something is wrong

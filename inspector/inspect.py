@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from inspector.catalogue import Formats, standing_on
-from inspector.errors import Exit, InspectorError, OutOfTime, UnknownFormatError
+from inspector.catalogue import Formats, bottoms, named, standing_on
+from inspector.counted import counted
+from inspector.errors import Exit, InspectorError, OutOfTime, OutputError, UnknownFormatError
 from inspector.finding import Cause, Finding, Rule, Severity, Tally
 from inspector.format import FRAME, GAP, ROLE_NAMES, UNIT, Answer, Claim, Format, State, Stretch, Wishes
 from inspector.source import Source
@@ -147,8 +148,10 @@ class Report:
     answer: Answer
     partial: str = ""
     lower: State = None  # the state of the bottom format, where another stands on it
-    diagnosis: Diagnosis | None = None  # None where nothing is wrong
+    diagnosis: Diagnosis | None = None  # None where nothing is wrong, or nobody asked
     live: Mapping[str, Any] = field(default_factory=dict)  # what a second look at a store in use found out
+    wishes: Wishes = field(default_factory=Wishes)
+    forced: str | None = None  # the format that was named instead of detected
 
     @property
     def state_of_bottom(self) -> State:
@@ -201,7 +204,7 @@ def detect(source: Source, formats: Formats, forced: str | None = None) -> tuple
         if found.on is None:
             return [found], Claim(strength, because)
     claims: list[tuple[Format, Claim]] = []
-    for bottom in standing_on(formats, None):
+    for bottom in bottoms(formats, source):
         claims.append((bottom, bottom.claim(source, None)))
         if claims[-1][1].strength >= SURE:
             break  # proved by checksums: no other format need be imported to be asked
@@ -215,7 +218,7 @@ def detect(source: Source, formats: Formats, forced: str | None = None) -> tuple
 
 
 def _named(formats: Formats, name: str) -> Format:
-    found = next((f for f in formats if f.name == name), None)  # imports no more than it must
+    found = named(formats, name)
     if found is None:
         raise UnknownFormatError(f"no format is named {name}", "inspector formats lists them")
     return found
@@ -230,8 +233,12 @@ def inspect(
     progress: Progress | None = None,
     tap: Callable[[State, Iterator[Stretch]], Iterator[Stretch]] | None = None,
     deadline: float | None = None,
+    causes: bool = True,
 ) -> Report:
-    """Inspect a whole source. `tap` sees each stretch as it passes; bugs of ours end as finding INS001."""
+    """Inspect a whole source. `tap` sees each stretch as it passes; bugs of ours end as finding INS001.
+
+    Without `causes` the findings are the same and `Report.diagnosis` stays None: for callers that show none.
+    """
     wishes = wishes or Wishes()
     chain, claim = detect(source, formats, forced)
     bottom = chain[-1]
@@ -262,6 +269,8 @@ def inspect(
         raise
     except (TimeoutError, OutOfTime):
         partial = "the time limit was reached"
+    except OSError as error:  # the source's own became findings: this is one of a temporary file
+        raise OutputError(f"a temporary file: {error.strerror or error}", "TMPDIR names another place") from error
     except RecursionError as error:
         _our_bug(tally, source, account.done, error)
     except Exception as error:  # noqa: BLE001  the one border: a bug of ours becomes a finding
@@ -273,14 +282,19 @@ def inspect(
         partial = partial or source.changed
         tally.put(Finding(CHANGED, Span(0, 0), source.changed, bytes_known=False))
     report = Report(source, tuple(layers), claim, state, account, tally, answer, partial, lower)
-    _diagnose(report)
+    report.wishes, report.forced = wishes, forced
+    if causes:
+        _diagnose(report)
     veil = layers[0].veil
     return veil(report) if veil else report
 
 
 def _diagnose(report: Report) -> None:
     """Name the causes, where anything can be wrong; a failure of that takes nothing else away."""
-    if report.state is None or not any(f.level is not Severity.NOTE for f in report.tally.findings()):
+    # a flipped bit in bytes that nobody reads any more is only a note, and it is the same disk
+    if report.state is None or not any(
+        f.level is not Severity.NOTE or f.rule.severity is Severity.ERROR for f in report.tally.findings()
+    ):
         return
     from inspector.diagnosis import diagnose
 
@@ -327,7 +341,7 @@ def _our_bug(tally: Tally, source: Source, at: int, error: BaseException) -> Non
 def _medium(source: Source, tally: Tally) -> None:
     for span in source.unreadable:
         because = Cause("unreadable-medium", "certain", "the operating system reported an input/output error")
-        message = f"{span.length} bytes could not be read from the medium"
+        message = f"{counted(span.length, 'byte')} could not be read from the medium"
         tally.put(Finding(UNREADABLE, span, message, {"length": span.length}, because, "lost"))
 
 

@@ -14,26 +14,26 @@ from inspector import __version__
 from inspector.errors import UsageError
 from inspector.source import Source
 from inspector.span import Span
+from inspector.view import View
 
 MAX_MAP = 512 << 20  # bytes of a mapfile
 STATES = frozenset("?*/-+")
 CURRENT = frozenset("?*/-FG+")  # what ddrescue is doing
 
 
-class Rescued(Source):
+class Rescued(View):
     """A source of one member of which only some ranges are known; the source below is closed with it."""
 
     def __init__(self, below: Source, starts: array[int], ends: array[int]) -> None:
-        super().__init__(below.label, below.kind, below.path, list(below.members))
-        self._below = below
+        super().__init__(below)
+        self.owns = True
         self._starts, self._ends = starts, ends
         self._noted: set[int] = set()  # never-read ranges that are in `unreadable`, by the known range behind them
-        self.unreadable = below.unreadable  # one list for both
         self.unknown = below.size - sum(span.length for span in self._known(0, below.size))
 
     def read(self, at: int, n: int, member: str = "") -> bytes:
-        data = self._below.read(at, n, member)
-        self.shrunk, self.changed = self._below.shrunk, self._below.changed
+        data = self.below.read(at, n, member)
+        self.shrunk, self.changed = self.below.shrunk, self.below.changed
         out: bytearray | None = None
         for i, gap in self._gaps(at, at + len(data)):
             out = out if out is not None else bytearray(data)
@@ -51,16 +51,8 @@ class Rescued(Source):
         return sum(span.length for span in self.unreadable) - noted
 
     def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
-        for span in self._below.data_ranges(member, start):
+        for span in self.below.data_ranges(member, start):
             yield from self._known(span.start, span.end)
-
-    def still_same(self) -> bool:
-        same = self._below.still_same()
-        self.changed = self._below.changed
-        return same
-
-    def close(self) -> None:
-        self._below.close()
 
     def _gaps(self, start: int, end: int) -> Iterator[tuple[int, Span]]:
         """Never-read ranges that touch [start, end), whole, each with the number of the known range behind it."""

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from inspector.catalogue import Formats
+from inspector.composed import Composed
+from inspector.counted import counted
 from inspector.errors import RefusedError
-from inspector.excerpt import KEEP, Excerpt, signature
+from inspector.excerpt import Excerpt
 from inspector.format import GAP, Hide, Wishes
 from inspector.inspect import inspect
 from inspector.overlay import Overlay, Piece
+from inspector.reducing import KEEP, signature
 from inspector.source import Source
 
 if TYPE_CHECKING:
     from inspector.redact import Redactor
+
+MOST: Final = 20_000  # originals that are looked for
+PIECE: Final = 4 << 20
+OVERLAP: Final = 4096
 
 
 def masked(
@@ -23,10 +31,18 @@ def masked(
     bottom = found.report.bottom
     if redactor is None:
         return view
+    if not any(form.private.fields for form in found.report.layers[:1]):
+        return view  # what the uppermost format reads is public
+    if bottom.disguised is not None:
+        return _anew(found, view, formats, wishes, redactor, forced)
     if bottom.mask is None:
         if bottom.private.fields:
             found.notes.append("its bytes are as they were: nothing private can be taken out of units of this format")
         return view
+    for form, state in zip(found.report.layers, found.report.states, strict=False):
+        for noun, original in islice(form.private.originals(state), MOST) if form.private.originals else ():
+            if original not in form.private.public:
+                redactor.know(noun, original)  # looked for in what comes out
     proved = [f.span for f in inspect(view, formats, wishes, forced, KEEP).tally.findings() if f.salvage == "corrected"]
 
     def unproved(start: int, end: int) -> bool:
@@ -44,9 +60,49 @@ def masked(
         again = inspect(other, formats, wishes, forced, KEEP)
         if signature(again) != signature(found.report):
             continue
+        _search(other, redactor)
         if other.pieces:
-            found.notes.append(f"{len(other.pieces)} records have other bytes: signatures in them no longer hold")
+            what = "signatures in them no longer hold" if bottom.name == "gossip-store" else "their checksums are new"
+            noun = "record" if bottom.splices else "place"
+            told = counted(len(other.pieces), f"{noun} has other bytes", f"{noun}s have other bytes")
+            found.notes.append(f"{told}: {what}")
         if again.account.damaged or again.account.roles[GAP]:
             found.notes.append(words)
         return other
     raise RefusedError("with private things taken out it does not show the same", "--no-redact keeps its bytes")
+
+
+def _anew(
+    found: Excerpt, view: Source, formats: Formats, wishes: Wishes, redactor: Redactor, forced: str | None
+) -> Source:
+    """A store that is written anew, because what stands for private bytes has other lengths."""
+    bottom, tried = found.report.bottom, inspect(view, formats, wishes, forced, KEEP)
+    assert bottom.disguised is not None
+    parts = bottom.disguised(tried.state_of_bottom, redactor.name, lambda start, end: True)
+    other = Composed(view, parts)
+    wanted, again = signature(found.report), signature(inspect(other, formats, wishes, forced, KEEP))
+    if again[:-1] != wanted[:-1]:
+        raise RefusedError("with private things taken out it does not show the same", "--no-redact keeps its bytes")
+    _search(other, redactor)
+    found.composition = parts
+    found.notes[:] = ["it is written anew with other keys and filler for values: the map names no bytes of the source"]
+    if again != wanted:
+        found.notes.append(
+            "the same units fail, but noise stands for damaged bytes: a cause or a correction is another"
+        )
+    return other
+
+
+def _search(view: Source, redactor: Redactor) -> None:
+    """Raises RefusedError where something private is left; pieces overlap, so that none is cut in two."""
+    leaks, originals = redactor.search()
+    for member in view.members:
+        for span in view.data_ranges(member.name):
+            for at in range(span.start, span.end, PIECE):
+                data = view.read(at, min(PIECE + OVERLAP, span.end - at), member.name)
+                for hit in leaks.hits(data):
+                    noun = originals[hit.number].partition("\0")[0]
+                    raise RefusedError(
+                        f"the redacted excerpt still holds a private {noun} at byte {at + hit.start}",
+                        "nothing is written; --no-redact keeps its bytes",
+                    )

@@ -17,6 +17,7 @@ from inspector.format import Edit, Format, Wishes
 from inspector.inspect import Report, inspect
 from inspector.output import place_file, preflight
 from inspector.repair import Result, not_in_use, verify_file, write_edit
+from inspector.sanitize import for_shell
 from inspector.source import Source
 
 HELD = 1 << 20  # bytes gathered before they are written
@@ -86,12 +87,12 @@ def _merge(
             preflight(path or "", source, 0, force)
     # undoing damage by proof is slow, and for most of it a copy helps: a format does that itself, for what remains
     looking = replace(wishes, no_correct=True)
-    reports = [inspect(source, formats, looking, forced, progress=progress) for source in sources]
+    reports = [inspect(source, formats, looking, forced, progress=progress, causes=False) for source in sources]
     maker = _maker(reports, formats)
     for source, report in zip(sources, reports, strict=True):
         not_in_use(source, report.format)
     # a state is that of the uppermost format: where a lower one merges, each copy is looked at as that
-    lower = [r if r.format is maker else inspect(r.source, formats, looking, maker.name) for r in reports]
+    lower = [r if r.format is maker else inspect(r.source, formats, looking, maker.name, causes=False) for r in reports]
     assert maker.merge is not None
     plan: Merge = maker.merge([report.state for report in lower], wishes, item)
     result = Merged(reports, plan, None if dry_run else output, notes=plan.notes)
@@ -103,7 +104,7 @@ def _merge(
             result.verified = {"ok": False, "by": [], "engine": {"ran": False, "why": "dry run: nothing was written"}}
         else:
             _write(result, writer, sources, output, map_to, force, formats, wishes, maker)
-            result.after = plan.after(sources[plan.order[0]].label, output)
+            result.after = plan.after(for_shell(sources[plan.order[0]].label), for_shell(output))
     result.taken = writer.taken
     for source in sources:
         if not source.still_same():
@@ -119,13 +120,13 @@ def _merge(
 def _distinct(sources: Sequence[Source]) -> None:
     if len(sources) < 2:
         raise UsageError("a merge takes two copies or more", "inspector repair makes one good copy of one source")
-    seen: dict[tuple[int, int], str] = {}
+    seen: dict[tuple[int, int], Source] = {}
     for source in sources:
         if source.path is not None:
             info = source.path.stat()
-            first = seen.setdefault((info.st_dev, info.st_ino), source.label)
-            if first is not source.label:
-                raise RefusedError(f"{first} and {source.label} are the same file", "name each copy once")
+            first = seen.setdefault((info.st_dev, info.st_ino), source)
+            if first is not source:
+                raise RefusedError(f"{first.label} and {source.label} are the same file", "name each copy once")
 
 
 def _maker(reports: Sequence[Report], formats: Formats) -> Format:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from inspector.format import Edit, Proof
 from inspector.source import Source
 from inspector.span import Span
+from inspector.view import Laid
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,11 @@ class Piece:
         return self.start + len(self.data)
 
 
-class Overlay(Source):
-    """A source with pieces laid over its members; the source below stays open, and its owner closes it."""
+class Overlay(Laid):
+    """A source with pieces laid over its members."""
 
     def __init__(self, below: Source, pieces: Iterable[Piece]) -> None:
-        super().__init__(below.label, below.kind, below.path, list(below.members))
-        self._below = below
-        self.unreadable = below.unreadable
+        super().__init__(below)
         self.pieces = sorted(pieces, key=lambda piece: (piece.member, piece.start))
         self._of: dict[str, tuple[list[Piece], list[int], list[int]]] = {}
         for piece in self.pieces:
@@ -42,8 +41,7 @@ class Overlay(Source):
             starts.append(piece.start)
             ends.append(piece.end)
 
-    def _pread(self, member: str, n: int, at: int) -> bytes:
-        data = self._below.read(at, n, member)
+    def _laid(self, data: bytes, at: int, member: str) -> bytes:
         touched = self.within(at, at + len(data), member)
         if not touched:
             return data
@@ -62,20 +60,16 @@ class Overlay(Source):
         own, starts, ends = self._of[member]
         return own[bisect_right(ends, start) : bisect_left(starts, end)]
 
-    def locked_by(self, member: str) -> int | None:
-        return self._below.locked_by(member)
+    def _touches(self, start: int, end: int, member: str) -> bool:
+        return bool(self.within(start, end, member))
 
-    def still_same(self) -> bool:
-        same = self._below.still_same()
-        self.changed = self._below.changed
-        return same
-
-    @property
-    def name(self) -> str:
-        return self._below.name
-
-    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
-        return self._below.data_ranges(member, start)
+    def inside(self, folder: str) -> Source:
+        head = f"{folder}/"
+        pieces = (piece for piece in self.pieces if piece.member.startswith(head))
+        own = [replace(piece, member=piece.member[len(head) :]) for piece in pieces]
+        inner = Overlay(self.below.inside(folder), own)
+        inner.owns = True
+        return inner
 
 
 def corrected_edits(edits: Iterable[Edit], over: Overlay) -> Iterator[Edit]:

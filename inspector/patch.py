@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from inspector.descriptors import pread_all
 from inspector.errors import OutputError, RefusedError, SourceError, UnverifiedError, UsageError
 from inspector.format import Edit, Plan
 from inspector.output import place_file, writers_of
-from inspector.source import Source, open_source, pread_all
-from inspector.span import Span
+from inspector.sanitize import for_shell
+from inspector.source import Source, open_source
+from inspector.view import Laid
 
 SCHEMA = "inspector/patch/1"
 PIECE = 1 << 20  # bytes of one change; longer edits are cut into several
@@ -73,6 +75,8 @@ def changes_of(source: Source, plan: Plan) -> Iterator[Change]:
     for edit in plan.edits:
         if edit.action == "kept" and edit.origin is not None and edit.at in (None, edit.origin.start):
             continue
+        if edit.action in ("dropped", "lost") and edit.data is None and plan.size is None:
+            raise RefusedError("this repair leaves bytes out", "write a whole new file: -o OUT")
         yield from _cut(source, edit)
 
 
@@ -187,16 +191,16 @@ def _change(path: str, entry: dict[str, Any], least: int, size: int) -> Change:
     return Change(start, new, str(entry.get("before")), *words)
 
 
-class Patched(Source):
+class Patched(Laid):
     """A source as it would read after a patch; nothing is written."""
 
     def __init__(self, under: Source, patch: Patch) -> None:
-        super().__init__(under.label, under.kind, under.path, list(under.members))
-        self._under, self._changes = under, patch.changes
+        super().__init__(under)
+        self._changes = patch.changes
         self._starts = [change.start for change in patch.changes]
 
-    def _pread(self, member: str, n: int, at: int) -> bytes:
-        data = bytearray(self._under.read(at, n, member))
+    def _laid(self, read: bytes, at: int, member: str) -> bytes:
+        data = bytearray(read)
         first = max(0, bisect_right(self._starts, at) - 1)
         for change in self._changes[first:]:
             if change.start >= at + len(data):
@@ -206,15 +210,9 @@ class Patched(Source):
                 data[low - at : high - at] = change.data[low - change.start : high - change.start]
         return bytes(data)
 
-    @property
-    def name(self) -> str:
-        return self._under.name
-
-    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
-        return self._under.data_ranges(member, start)
-
-    def close(self) -> None:
-        """The source below stays open: it belongs to somebody else."""
+    def _touches(self, start: int, end: int, member: str) -> bool:
+        first = max(0, bisect_right(self._starts, start) - 1)
+        return any(change.start < end and start < change.end for change in self._changes[first : first + 2])
 
 
 def apply(patch: Patch, target: str, undo: str) -> Applied:
@@ -286,3 +284,13 @@ def _write(target: str, patch: Patch) -> None:
 
 def _sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def after(label: str, output: str) -> tuple[str, ...]:
+    """What to do with a patch that was written to `output`, and the way back."""
+    made, target = for_shell(output), for_shell(label)
+    return (
+        f"look at {output}: one JSON object per line, with the hashes of what is replaced",
+        f"stop the program that owns the store, then: inspector apply {made} {target} --undo {made}.undo",
+        f"to take it back: inspector apply {made}.undo {target} --undo {made}.redo",
+    )

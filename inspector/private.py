@@ -12,6 +12,15 @@ from typing import Any, Final
 DIGEST: Final = "digest"  # a checksum of private bytes: left out, because it confirms a guess
 CONTENT: Final = "content"  # bytes or text that nobody needs to tell apart: its length and entropy
 ITEM: Final = "item id"  # in `fields`: what an item itself is called by
+# states of units whose bytes are known to be what was written; bytes of any other state are private
+SOUND: Final = frozenset(
+    (
+        *("ok", "good", "sealed", "corrected", "bad checksum, corrected", "footer", "not covered by a checksum"),
+        *("not judged", "old", "zero", "root", "continuation", "extent page", "stray", "free", "in use", "not read"),
+        *("second store begins", "unknown map"),
+    )
+)
+SOUND_STARTS: Final = ("masks are ", "end of ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +67,8 @@ def _strings(value: Any, fields: Mapping[str, str], noun: str) -> Iterator[tuple
             yield from _strings(inner, fields, noun)
     elif isinstance(value, str) and noun and noun not in (DIGEST, CONTENT):
         yield noun, value
+
+
+def sound(state: str) -> bool:
+    """Whether the bytes of a unit in this state are known to be what was written."""
+    return state in SOUND or state.startswith(SOUND_STARTS)

@@ -26,9 +26,15 @@ SCHEMA: Final = "inspector/redact-map/1"
 MOST: Final = 50_000  # names in the book; later ones get a keyed hash, are replaced by field, and not searched for
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+")
 _SCID: Final = re.compile(r"(\d{1,8})x(\d{1,8})x(\d{1,5})")
+_GIVEN: Final = re.compile(r"(file|path)-(\d{1,9}|h[0-9a-f]{16})")
 _LONGEST_PEER: Final = 128
 _LONGEST: Final = 512  # characters of a name that is looked for in running text
 _SPEAKS_FOR_ITSELF: Final = re.compile(r"[A-Za-z_]+|\d+|")
+
+
+def _renamed(noun: str, text: str) -> bool:
+    """Whether a file's name is one that capsules give: it tells nothing any more."""
+    return noun in ("file", "path") and _GIVEN.fullmatch(text) is not None
 
 
 def entropy_words(raw: bytes) -> str:
@@ -62,7 +68,7 @@ def canonical(noun: str, text: str) -> bytes:
     if noun == "key":
         bare = text.rstrip("…")
         if len(bare) > 2 and bare[0] == bare[-1] and bare[0] in "'\"":
-            return bare[1:-1].encode().replace(b"\\\\", b"\\").replace(b"\\'", b"'")
+            return bare[1:-1].encode("utf-8", "surrogatepass").replace(b"\\\\", b"\\").replace(b"\\'", b"'")
         digits = bare.removeprefix("0x")
         if _HEX.fullmatch(digits):
             return bytes.fromhex(digits)
@@ -85,7 +91,7 @@ class Redactor:
 
     def name(self, noun: str, original: str) -> str:
         """The pseudonym of `original`, a new one where it has none."""
-        if not original or original in self._names:
+        if not original or original in self._names or _renamed(noun, original):
             return original
         if noun != "path" or not speaks_for_itself(original):  # a folder may be called "stores"
             self.know(noun, original)
@@ -105,7 +111,7 @@ class Redactor:
 
     def know(self, noun: str, original: str) -> None:
         """Make running text with `original` in it be replaced from now on, without giving a number yet."""
-        if original and original not in self._known and len(self._known) < MOST:
+        if original and original not in self._known and len(self._known) < MOST and not _renamed(noun, original):
             self._known[original] = noun
             lengths = self._lengths.setdefault(original[:2], [])
             if 1 < len(original) <= _LONGEST and len(original) not in lengths:
@@ -162,7 +168,9 @@ class Redactor:
         for text, noun in self._known.items():
             if not speaks_for_itself(text):
                 raw = canonical(noun, text)
-                found = plain_shapes(text, raw) if plain else shapes(text, raw) | shapes(text, text.encode())
+                found = plain_shapes(text, raw)
+                if not plain:  # a name of a file may be no UTF-8
+                    found = shapes(text, raw) | shapes(text, text.encode("utf-8", "surrogatepass"))
                 if len(raw) >= LEAST:
                     search.add(len(names), found)
                     names.append(f"{noun}\0{text}")
@@ -186,14 +194,14 @@ class Redactor:
                 raise RefusedError(f"{path} can be read by others and undoes every redaction", f"chmod 600 {path}")
             try:
                 book = json.load(file)
-                pairs = [(str(n), str(name), bytes.fromhex(c), str(o)) for n, name, c, o in book["names"]]
+                pairs = [_entry(*row) for row in book["names"]]
                 if book["schema"] != SCHEMA:
                     raise ValueError
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise UsageError(f"{path} is not a map that --redact-map wrote", "name another file") from error
-        for noun, name, canon, original in pairs[:MOST]:
+        for noun, name, canon, original, number in pairs[:MOST]:
             self.know(noun, original)
-            self._numbers[noun, canon] = int(name.rpartition("-")[2])
+            self._numbers[noun, canon] = number
             self._names[name] = original
             self._counts[noun] = max(self._counts[noun], self._numbers[noun, canon])
             self._key.update(canon)
@@ -209,6 +217,14 @@ class Redactor:
             view = memoryview(data)
             while view:
                 view = view[os.write(place.fd, view) :]
+
+
+def _entry(noun: str, name: str, canon: str, original: str) -> tuple[str, str, bytes, str, int]:
+    """A row of the book as it is saved; raises what `load` expects of a file that somebody else wrote."""
+    head, _, number = name.rpartition("-")
+    if head != noun or not isinstance(original, str):
+        raise ValueError(name)
+    return noun, name, bytes.fromhex(canon), original, int(number)
 
 
 def speaks_for_itself(text: str) -> bool:

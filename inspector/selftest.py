@@ -15,6 +15,7 @@ from pathlib import Path
 
 from inspector import damage
 from inspector.catalogue import Formats
+from inspector.diagnosis.model import Event
 from inspector.edited import Edited
 from inspector.errors import InspectorError, RefusedError, UnverifiedError
 from inspector.finding import Finding, Severity
@@ -159,7 +160,10 @@ def _round(
     near = [f for f in found if _about(f, spans)]
     outcome, right, wrong = _repaired(damaged, formats, forced, output)
     kind, seed = made
-    causes = tuple(dict.fromkeys(f.cause.name for f in near or found))
+    # what a scan says first: the events of the diagnosis; a finding's own cause only where there is none
+    events = report.diagnosis.events if report.diagnosis else ()
+    told = [e for e in events if _about(e, spans)] or list(events) or near or found
+    causes = tuple(dict.fromkeys(one.cause.name for one in told))
     return Round(
         kind=kind,
         seed=seed,
@@ -179,9 +183,9 @@ def _round(
     )
 
 
-def _about(finding: Finding, spans: tuple[Span, ...]) -> bool:
-    """Whether a finding's bytes hold, or end at, the place of a change."""
-    here = finding.span
+def _about(one: Finding | Event, spans: tuple[Span, ...]) -> bool:
+    """Whether its bytes hold, or end at, the place of a change."""
+    here = one.span
     return any(here.member == span.member and here.start <= span.end and span.start <= here.end for span in spans)
 
 

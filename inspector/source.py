@@ -14,14 +14,16 @@ import stat
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
+from inspector.descriptors import ASIDE, plain, pread_all
 from inspector.devices import pci_hint
 from inspector.errors import RefusedError, SourceError
 from inspector.span import Span
+from inspector.vouching import Vouching
 
 if TYPE_CHECKING:
     from inspector.pace import Pace
@@ -49,7 +51,7 @@ class Member:
     secret: bool = False
 
 
-class Source:
+class Source(Vouching):
     """Bytes that can only be read. Unreadable ranges read as zeroes and are listed in `unreadable`."""
 
     def __init__(self, label: str, kind: Kind, path: Path | None, members: list[Member]) -> None:
@@ -232,7 +234,7 @@ class Source:
             oldest = next(iter(self._files))
             os.close(self._files.pop(oldest))
         try:
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | (os.O_NOFOLLOW if member else 0))
+            return plain(os.open(path, ASIDE | (os.O_NOFOLLOW if member else 0)))
         except OSError as error:
             raise SourceError(f"{self._show(member)}: {error.strerror}") from error
 
@@ -259,20 +261,6 @@ class Source:
             self.unreadable[-1] = Span(last.start, span.end, span.member)
         else:
             self.unreadable.append(span)
-
-
-def pread_all(fd: int, n: int, at: int, pread: Callable[[int, int, int], bytes] | None = None) -> bytes:
-    """`n` bytes from `at`, fewer only at the end: a read may be short at any time."""
-    pread = pread or os.pread
-    data = pread(fd, n, at)
-    if len(data) == n:
-        return data
-    parts = [data]
-    got = len(data)
-    while got < n and parts[-1]:
-        parts.append(pread(fd, n - got, at + got))
-        got += len(parts[-1])
-    return b"".join(parts)
 
 
 class MemorySource(Source):
@@ -313,7 +301,8 @@ def open_source(path: str, stdin: IO[bytes] | None = None) -> Source:
             finally:
                 os.close(fd)
     except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}", pci_hint(path)) from error
+        inside = isinstance(error.filename, str) and Path(error.filename) != place  # of a folder: what in it
+        raise SourceError(f"{error.filename if inside else path}: {error.strerror}", pci_hint(path)) from error
     if place.name in SECRET_NAMES:
         raise RefusedError(f"{path} holds keys and is never opened", "point inspector at the store beside it")
     if stat.S_ISBLK(info.st_mode):
@@ -325,7 +314,7 @@ def open_source(path: str, stdin: IO[bytes] | None = None) -> Source:
 
 def _open_one(place: Path, label: str, kind: Kind, info: os.stat_result | None) -> Source:
     try:
-        fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
+        fd = plain(os.open(place, ASIDE))
     except OSError as error:
         raise SourceError(f"{label}: {error.strerror}") from error
     try:

@@ -8,27 +8,27 @@ from collections.abc import Iterator, Sequence
 
 from inspector.source import Member, Source
 from inspector.span import Span
+from inspector.view import View
 
 Run = tuple[int, int]  # [start, end) of the source
 
 
-class Spliced(Source):
-    """Runs of a source of one member, one after the other; the source below stays open."""
+class Spliced(View):
+    """Runs of a source of one member, one after the other."""
 
     def __init__(self, below: Source, runs: Sequence[Run]) -> None:
         self._runs, self._at, size = runs, array("Q"), 0
         for start, end in runs:
             self._at.append(size)
             size += end - start
-        super().__init__(below.label, "file", below.path, [Member("", size)])
-        self._below = below
+        super().__init__(below, [Member("", size)])
+        self.kind = "file"
+        self.unreadable = []  # at other places below
 
-    @property
-    def name(self) -> str:
-        return self._below.name
-
-    def still_same(self) -> bool:
-        return True
+    def below_at(self, at: int) -> int:
+        """Where in the source below a byte lies."""
+        index = max(0, bisect_right(self._at, at) - 1)
+        return self._runs[index][0] + at - self._at[index]
 
     def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
         if start < self.length(member):
@@ -40,7 +40,7 @@ class Spliced(Source):
         while n > 0 and index < len(self._runs):
             start, end = self._runs[index]
             low = start + at - self._at[index]
-            data = self._below.read(low, min(n, end - low))
+            data = self.below.read(low, min(n, end - low))
             parts.append(data)
             at, n, index = at + len(data), n - len(data), index + 1
         return b"".join(parts)
@@ -67,5 +67,5 @@ class Holed(Spliced):
                 break
             start, end = max(low, at), min(high, at + n)
             if start < end:
-                out[start - at : end - at] = self._below.read(start, end - start)
+                out[start - at : end - at] = self.below.read(start, end - start)
         return bytes(out)

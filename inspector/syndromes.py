@@ -34,6 +34,15 @@ def _table() -> tuple[int, ...]:
 
 _TABLE: Final = _table()
 _BACK: Final = POLYNOMIAL << 1 | 1  # undoes one step of the register that had shifted a one out
+
+
+def _eight_back(register: int) -> int:
+    for _ in range(8):
+        register = register << 1 ^ _BACK if register & 0x80000000 else register << 1
+    return register
+
+
+_BACK_8: Final = tuple(_eight_back(top << 24) for top in range(256))
 # entry 8 * m + b: what flipping bit b of the byte m before the last one changes the checksum by
 _EFFECTS: Final = array("I", (_TABLE[1 << bit] for bit in range(8)))
 
@@ -97,14 +106,17 @@ def bursts(
     through a byte, then on to the next byte.
     """
     low, high = within or (0, length)
-    state = syndrome
     # the register as it was so many bits before the end is the pattern of the bits that begin there
-    for bits in range(1, 8 * (length - low) + 1):
-        state = state << 1 ^ _BACK if state & 0x80000000 else state << 1
-        if not state & 1 or state >> min(bits, width):
-            continue
-        byte, bit = divmod(8 * length - bits, 8)
-        mask = state << bit
-        size = (mask.bit_length() + 7) // 8
-        if byte + size <= high:
-            yield byte, mask.to_bytes(size, "little")
+    after = syndrome
+    for byte in range(length - 1, low - 1, -1):
+        state, after = after, (after << 8 & 0xFFFFFFFF) ^ _BACK_8[after >> 24]
+        if width <= 24 and after >> width + 7:
+            continue  # a short pattern at any bit of this byte would only have been shifted since
+        for bit in range(7, -1, -1):
+            state = state << 1 ^ _BACK if state & 0x80000000 else state << 1
+            if not state & 1 or state >> min(8 * (length - byte) - bit, width):
+                continue
+            mask = state << bit
+            size = (mask.bit_length() + 7) // 8
+            if byte + size <= high:
+                yield byte, mask.to_bytes(size, "little")

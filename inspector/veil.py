@@ -14,11 +14,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from inspector.catalogue import Catalogue, Formats
+from inspector.comparing import Described, Identities, Row
 from inspector.errors import InspectorError
 from inspector.finding import Finding, Severity
 from inspector.format import Answer, Entry, Exhibit, Format, Item, Query, State
 from inspector.layout import Field
-from inspector.private import CONTENT, DIGEST, ITEM, Private
+from inspector.private import CONTENT, DIGEST, ITEM, Private, sound
 from inspector.redact import Redactor, as_text, entropy_words, without_quotes
 from inspector.source import Source
 from inspector.span import Span
@@ -27,15 +28,6 @@ if TYPE_CHECKING:
     from inspector.inspect import Report
 
 MOST_COLLECTED: Final = 20_000  # items, and foreign file names, that are looked up before anything is printed
-# states of units whose bytes are known to be what was written; bytes of any other state are private
-SOUND: Final = frozenset(
-    (
-        *("ok", "good", "sealed", "corrected", "bad checksum, corrected", "footer", "not covered by a checksum"),
-        *("not judged", "old", "zero", "root", "continuation", "extent page", "stray", "free", "in use", "not read"),
-        *("second store begins",),
-    )
-)
-SOUND_STARTS: Final = ("masks are ", "end of ")
 # what inspector itself says of a damaged unit, as opposed to what the unit says
 OWN: Final = frozenset(
     ("length", "why", "page", "slot", "offset", "element", "line", "text_start", "text_end", "problem", "torn_at")
@@ -149,7 +141,7 @@ class _Veil:
     def entry(self, entry: Entry) -> Entry:
         span = self.values.span(entry.span)
         private = self.private
-        if not _sound(entry.state) and not self.redactor.show_bytes:
+        if not sound(entry.state) and not self.redactor.show_bytes:
             told = {
                 k: v for k, v in entry.fields.items() if k in OWN and (isinstance(v, int) or k in ("why", "problem"))
             }
@@ -168,7 +160,7 @@ class _Veil:
         """Bytes are shown as far as public fields claim them, from the first one on."""
         private, values = self.private, self.values
         whole = exhibit.title.split(" ")[0] in private.kinds
-        hidden = whole or not (_sound(exhibit.state) or self.redactor.show_bytes)
+        hidden = whole or not (sound(exhibit.state) or self.redactor.show_bytes)
         fields, patched = [], bytearray(exhibit.data)
         for found in exhibit.fields:
             fields.append(self._field(found, hidden, whole, patched, exhibit.span.start))
@@ -375,12 +367,20 @@ class Values:
         )
 
 
-def _sound(state: str) -> bool:
-    return state in SOUND or state.startswith(SOUND_STARTS)
-
-
 def _unhexed(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
         return text.encode("utf-8", "surrogatepass")
+
+
+def unnamed(things: Identities, redactor: Redactor, private: Private) -> Identities:
+    """What a comparison tells of each thing, with its private values replaced; a key is its thing's whole name."""
+    values, told = Values(redactor, private), things.describe
+
+    def describe(row: Row) -> Described:
+        thing = told(row)
+        name = redactor.name("key", thing.name) if "key" in private.fields else values.words(thing.name)
+        return replace(thing, name=name, fields=values.mapping(thing.fields))
+
+    return replace(things, describe=describe)

@@ -66,6 +66,7 @@ class Watch:
         """`each` tells also of every record that is sound; `known` are fingerprints that are no news."""
         self.path, self.formats, self.forced = Path(path), formats, forced
         self.each, self.keep_in = each, keep_in
+        self.unkept = 0  # copies that were asked for and could not be made
         self.counts: Counter[str] = Counter()  # events by name
         self.units: Counter[str] = Counter()
         self.follower: Follower | None = None
@@ -355,6 +356,7 @@ class Watch:
                     told |= {"kept": copy.path, "sha256": copy.sha256, "how": copy.how}
                 except (InspectorError, OSError) as error:
                     told["not_kept"] = str(error)
+                    self.unkept += 1
             self._tell("corrupt-file", f"{self._beside.path.name} is there", None, None, told)
         finally:
             os.close(fd)

@@ -1,5 +1,7 @@
 """What every test may ask for."""
 
+import signal
+import threading
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -7,6 +9,10 @@ from typing import Any
 import pytest
 
 from inspector.kernels import plain_gossip, plain_known, plain_oddities, plain_owners
+
+# a shell that runs the tests in the background lets them ignore SIGINT, and so would every process that they start
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True, slots=True)

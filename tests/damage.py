@@ -1,7 +1,8 @@
-"""The vocabulary of damage: pure functions from bytes to damaged bytes, and where they were touched.
+"""The vocabulary of damage at places that a test names: pure functions from bytes to damaged bytes.
 
-Every function changes something or raises; a damage that changed nothing would make a test that cannot fail.
-Spans are half-open and in the coordinates of the damaged bytes.
+The words are those of `inspector.damage`, which picks the places from a seed. Every function changes something or
+raises; a damage that changed nothing would make a test that cannot fail. Spans are half-open and in the coordinates
+of the damaged bytes; an empty span marks where bytes are gone.
 """
 
 from __future__ import annotations
@@ -9,94 +10,91 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from inspector import damage
+from inspector.edited import Change, Edited
+from inspector.source import MemorySource
+
 Touched = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """`data` after the damage and the spans that differ or were put in; an empty span marks where bytes are gone."""
+    """`data` after the damage and the spans that differ or were put in."""
 
     data: bytes
     spans: Touched
 
 
-def _changed(before: bytes, after: bytes | bytearray, *spans: tuple[int, int]) -> Damaged:
-    if bytes(after) == before:
+def _made(data: bytes, changes: list[Change]) -> Damaged:
+    if not changes:
         raise ValueError("this damage changes nothing here")
-    return Damaged(bytes(after), spans)
+    after = Edited(MemorySource(data), "", changes)
+    return Damaged(after.read(0, after.size), tuple((span.start, span.end) for span in after.touched()))
 
 
 def flip_bit(data: bytes, at: int, bit: int) -> Damaged:
     """One bit of the byte at `at`; bit 0 is the lowest."""
-    out = bytearray(data)
-    out[at] ^= 1 << bit
-    return _changed(data, out, (at, at + 1))
+    return _flipped(data, [at * 8 + bit])
 
 
 def flip_bits(data: bytes, start: int, end: int, count: int, seed: int = 0) -> Damaged:
     """`count` different bits of [start, end)."""
-    out = bytearray(data)
-    places = sorted(Random(seed).sample(range(start * 8, end * 8), count))
-    for place in places:
-        out[place // 8] ^= 1 << (place % 8)
-    return _changed(data, out, *((p // 8, p // 8 + 1) for p in places))
+    return _flipped(data, Random(seed).sample(range(start * 8, end * 8), count))
+
+
+def _flipped(data: bytes, bits: list[int]) -> Damaged:
+    return _made(data, damage.flipped(bits, lambda at, n: data[at : at + n]))
 
 
 def zero(data: bytes, start: int, end: int) -> Damaged:
-    return _changed(data, data[:start] + bytes(end - start) + data[end:], (start, end))
+    return overwrite(data, start, bytes(end - start))
 
 
 def ones(data: bytes, start: int, end: int) -> Damaged:
-    return _changed(data, data[:start] + b"\xff" * (end - start) + data[end:], (start, end))
+    return overwrite(data, start, b"\xff" * (end - start))
 
 
 def noise(data: bytes, start: int, end: int, seed: int = 0) -> Damaged:
     """Every byte of [start, end) becomes another one."""
     rng = Random(seed)
-    other = bytes(b ^ rng.randrange(1, 256) for b in data[start:end])
-    return _changed(data, data[:start] + other + data[end:], (start, end))
+    return overwrite(data, start, bytes(b ^ rng.randrange(1, 256) for b in data[start:end]))
 
 
 def truncate(data: bytes, size: int) -> Damaged:
     if not 0 <= size < len(data):
         raise ValueError("a truncation makes the data shorter")
-    return Damaged(data[:size], ((size, size),))
+    return _made(data, damage.removed(size, len(data) - size))
 
 
 def tear(data: bytes, record: bytes, count: int, completed: bool = False) -> Damaged:
     """The first `count` bytes of `record` appended; not completed means its first byte was still to be written."""
     if not 0 < count < len(record):
         raise ValueError("a torn record is a part of one")
-    part = record[:count] if completed else b"\0" + record[1:count]
-    return Damaged(data + part, ((len(data), len(data) + count),))
+    return append(data, record[:count] if completed else b"\0" + record[1:count])
 
 
 def overwrite(data: bytes, at: int, other: bytes) -> Damaged:
-    return _changed(data, data[:at] + other + data[at + len(other) :], (at, at + len(other)))
+    """Other bytes from `at` on, past the end, too."""
+    within = damage.overwritten(at, data[at : at + len(other)], other)
+    beyond = damage.inserted(len(data), other[len(data) - at :]) if at + len(other) > len(data) else []
+    return _made(data, within + beyond)
 
 
 def splice(data: bytes, at: int, other: bytes) -> Damaged:
     """Bytes put in; everything behind moves."""
-    if not other:
-        raise ValueError("nothing to put in")
-    return Damaged(data[:at] + other + data[at:], ((at, at + len(other)),))
+    return _made(data, damage.inserted(at, other))
 
 
 def cut(data: bytes, start: int, end: int) -> Damaged:
     """Bytes taken out; everything behind moves."""
     if not start < end <= len(data):
         raise ValueError("nothing to take out")
-    return Damaged(data[:start] + data[end:], ((start, start),))
+    return _made(data, damage.removed(start, end - start))
 
 
 def swap(data: bytes, one: int, two: int, size: int) -> Damaged:
     """Two blocks of `size` bytes exchanged, as when a file system mixes up two pages."""
-    one, two = sorted((one, two))
-    if one + size > two or two + size > len(data):
-        raise ValueError("blocks to swap overlap or pass the end")
-    first, second = data[one : one + size], data[two : two + size]
-    out = data[:one] + second + data[one + size : two] + first + data[two + size :]
-    return _changed(data, out, (one, one + size), (two, two + size))
+    return _made(data, damage.exchanged(one, data[one : one + size], two, data[two : two + size]))
 
 
 def stale(data: bytes, at: int, source: int, size: int) -> Damaged:
@@ -111,8 +109,4 @@ def append(data: bytes, other: bytes) -> Damaged:
 
 def crlf(data: bytes) -> Damaged:
     """What a transfer in text mode does: a carriage return before each newline."""
-    out = data.replace(b"\n", b"\r\n")
-    spans, at = [], -1
-    while (at := out.find(b"\r\n", at + 1)) >= 0:
-        spans.append((at, at + 1))
-    return _changed(data, out, *spans)
+    return _made(data, damage.returns(0, data))

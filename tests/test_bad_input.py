@@ -77,6 +77,16 @@ def test_a_named_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     assert (report.source.size, report.exit_code()) == (SAMPLE.stat().st_size, Exit.DAMAGED)
 
 
+def test_a_pipe_that_takes_the_name_of_a_member_holds_nobody_up(tmp_path: Path) -> None:
+    """The folder was listed with a file of that name, which another program then replaced."""
+    (tmp_path / "CURRENT").write_bytes(b"MANIFEST-000001\n")
+    with open_source(str(tmp_path)) as source:
+        (tmp_path / "CURRENT").unlink()
+        os.mkfifo(tmp_path / "CURRENT")
+        with pytest.raises(SourceError, match="not a file any more"):
+            source.read(0, 10, "CURRENT")
+
+
 def test_standard_input_is_read_to_its_end() -> None:
     command = [sys.executable, "-m", "inspector", "scan", "-", "--json"]
     done = subprocess.run(command, input=SAMPLE.read_bytes(), capture_output=True, check=False)

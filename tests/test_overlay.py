@@ -52,3 +52,11 @@ def test_a_piece_across_two_edits_counts_once() -> None:
 def test_what_is_dropped_stays_dropped() -> None:
     gone = Edit("dropped", Span(5, 20), units=1)
     assert list(corrected_edits([gone], over((10, b"abcd")))) == [gone]
+
+
+def test_a_folder_inside_shows_its_own_pieces() -> None:
+    below = MemorySource({"db/3": BELOW, "e": BELOW})
+    seen = Overlay(below, [Piece(4, b"xy", "sealed", "why", member=name) for name in ("db/3", "e")])
+    inner = seen.inside("db")
+    assert inner.read(3, 4, "3") == b"\x03xy\x06"
+    assert inner.member("e") is None

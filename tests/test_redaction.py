@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +154,9 @@ def _commands(plant: Plant) -> Iterator[tuple[str, ...]]:
         yield ("scan", path, *style)
         yield ("items", path, *style)
         yield ("repair", path, "--dry-run", *style)
+        yield ("dev", "selftest", path, "--rounds", "1", "--damage", "flip", *style)
+        if "" in plant.members:
+            yield ("dev", "inject", path, "-o", "copy-for-jane", "--damage", "flip", "--force", *style)
         for at in plant.offsets:
             yield ("show", path, at, *style)
     for style in ((), ("--jsonl",), ("--csv",), ("--dump",), ("--text",), ("--damaged",)):
@@ -194,6 +199,38 @@ def test_no_command_prints_what_is_private(
                 seen += shape in plain
                 assert shape not in out, (command, private, shape)
     assert seen > 20, "without --redact they are there: the test can fail"
+
+
+def _files(place: Path) -> Iterator[bytes]:
+    for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+        if file.is_file():
+            yield str(file.name).encode() + b"\n" + file.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["volumes", "database", "peers", "gossip"])
+def test_an_excerpt_shows_the_same_and_holds_nothing_that_is_private(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plant = _plant(tmp_path / "home-of-jane", PLANTS[kind])
+    assert main(["excerpt", plant.path, "-o", "../small", "--json"]) == 0
+    told = b"".join(capfdbinary.readouterr())
+    whole = b"\n".join(plant.members.values())
+    small = b"\n".join([*_files(Path("../small")), *_files(Path("../small.map.json")), told])
+    public = (plant.private[4],) if kind == "gossip" else ()  # damaged gossip that a proof gives back is gossip
+    seen = 0
+    for private in plant.private:
+        if private not in public:
+            seen += (private.encode() if isinstance(private, str) else private) in whole
+            for shape in _shapes(private):
+                assert shape not in small, (private, shape)
+    assert b"jane" not in small
+    assert seen, "they are there: the test can fail"
+    counts = []
+    for path in (plant.path, "../small"):
+        main(["scan", path, "--json"])
+        counts.append(json.loads(capfdbinary.readouterr().out)["counts"])
+    assert counts[0] == counts[1] != {}
 
 
 @pytest.mark.parametrize("kind", PLANTS)
@@ -317,3 +354,41 @@ def test_what_a_command_writes_to_is_not_printed_either(
 def test_a_redacted_database_is_inspected_like_any_other(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["scan", str(SAMPLES / "rocksdb/table-cut"), "--redact", "--json"]) == 3
     assert {f["code"] for f in json.loads(capfd.readouterr().out)["findings"]} == {"RDB009", "RDB010"}
+
+
+@pytest.mark.parametrize(
+    "book",
+    [
+        "[" * 100_000,
+        '{"schema": "inspector/redact-map/1", "names": [[null, "x-1", "00", "x"]]}',
+        '{"schema": "inspector/redact-map/1", "names": [["path", "path-one", "00", "x"]]}',
+        '{"schema": "inspector/redact-map/1", "names": [["path", "volume-1", "00", "x"]]}',
+        '{"schema": "inspector/redact-map/1", "names": [["path", "path-1", "00", 7]]}',
+        '{"schema": "inspector/redact-map/1", "names": {"a": 1}}',
+    ],
+    ids=["deep", "noun", "number", "name", "original", "shape"],
+)
+def test_a_map_that_somebody_else_wrote_is_one_line(
+    book: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "book").write_text(book)
+    (tmp_path / "book").chmod(0o600)
+    path = str(SAMPLES / "spdk_blobstore" / "masks-wiped.img")
+    assert main(["scan", path, "--redact", "--redact-map", str(tmp_path / "book")]) == 2
+    assert "is not a map that --redact-map wrote" in capfd.readouterr().err
+
+
+def test_a_comparison_of_databases_hides_keys_and_values(tmp_path: Path) -> None:
+    from rocksdict import Options, Rdict
+
+    for name, value in (("a", b"OURVALUE-1"), ("b", b"OURVALUE-2")):
+        database = Rdict(str(tmp_path / name), Options(raw_mode=True))
+        database[b"OURKEY"] = value
+        database[b"OURKEY-" + name.encode()] = value
+        database.close()
+    for form in ([], ["--json"], ["--jsonl"]):
+        command = [sys.executable, "-m", "inspector", "diff", str(tmp_path / "a"), str(tmp_path / "b"), "--redact"]
+        done = subprocess.run([*command, *form], capture_output=True, check=False)
+        assert done.returncode == 3
+        assert b"key-1" in done.stdout
+        assert not [s for s in (b"OURKEY", b"OURVALUE", b"OURVALUE".hex().encode()) if s in done.stdout]

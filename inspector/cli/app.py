@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -11,8 +12,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from inspector.cli.privacy import active, keep, with_privacy
-from inspector.errors import Exit, InspectorError, UnknownFormatError
+from inspector.cli.privacy import active, by_default, keep, with_privacy
+from inspector.errors import Exit, InspectorError, SourceError, UnknownFormatError
 
 # command -> its group in the help; the module of the same name under inspector.cli holds its function and EXAMPLES
 COMMANDS = {
@@ -36,6 +37,8 @@ COMMANDS = {
     "dev": "Prove",
 }
 
+_PSEUDONYM = re.compile(r"\bpath-\d+")
+_LONG_NAME = re.compile(r"\S{200,}")
 # typer vendors click since 0.26 and used the real one before; both have this ancestor of a bad command line
 _ParserError: type[Exception] = typer.BadParameter.__mro__[2]
 
@@ -44,12 +47,11 @@ class _Grouped(TyperGroup):
     """Commands by their group in plain help, too, which is what a pipe gets: rich costs more than a small scan."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
+        from inspector.cli.summaries import SUMMARIES
+
         for group in dict.fromkeys(COMMANDS.values()):
-            named = [(name, self.get_command(ctx, name)) for name, of in COMMANDS.items() if of == group]
-            rows = [(name, command.get_short_help_str(limit=200)) for name, command in named if command is not None]
-            if rows:
-                with formatter.section(group):
-                    formatter.write_dl(rows)
+            with formatter.section(group):
+                formatter.write_dl([(name, SUMMARIES[name]) for name, of in COMMANDS.items() if of == group])
 
 
 def _rich() -> bool:
@@ -93,7 +95,9 @@ def _root(
 def run(arguments: list[str]) -> int:
     """Parse and carry out one command line; every InspectorError ends here as its message and exit code."""
     # only the asked command is loaded: the others cost as much time as a small scan
-    asked = arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS
+    asked: Iterable[str] = arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS
+    if arguments in ([], ["-h"], ["--help"]) and not _rich():
+        asked = ()  # plain help has its own list of them
     app = build(COMMANDS if "_INSPECTOR_COMPLETE" in os.environ else asked)
     try:
         try:
@@ -121,7 +125,12 @@ def run(arguments: list[str]) -> int:
             hint = nearest(arguments[0], list(COMMANDS))
         elif asked is not COMMANDS:
             hint = f"inspector {arguments[0]} --help lists its options"
-        _say(str(getattr(error, "format_message", error.__str__)()), hint)
+        told = str(getattr(error, "format_message", error.__str__)())
+        if "Did you mean" in told:
+            hint = ""
+        elif asked is COMMANDS and arguments and arguments[0].startswith("-"):
+            hint = "options come behind the command: inspector scan PATH --json"
+        _say(told, hint)
         return int(Exit.USAGE)
     if code == Exit.INTERRUPTED:  # typer makes a return value of the interrupt
         _say("interrupted")
@@ -155,13 +164,26 @@ def complain(error: InspectorError, path: str = "") -> None:
     """One line on standard error, what was tried, and what to do next."""
     prefix = f"{path}: " if path and not error.message.startswith(path) else ""
     tried = error.tried if isinstance(error, UnknownFormatError) else ()
-    _say(prefix + error.message, error.hint, tried)
+    _say(prefix + error.message, error.hint or _permission(error), tried)
+
+
+def _permission(error: InspectorError) -> str:
+    if "Permission denied" not in error.message:
+        return ""
+    if isinstance(error, SourceError):
+        return "run it as root or as the owner of the file; inspector opens it for reading only"
+    return "name a file in a folder that you may write to"
+
+
+def _shortened(name: re.Match[str]) -> str:
+    """A file name that fills a screen hides what is said about it."""
+    return f"{name[0][:60]}…{name[0][-60:]}"
 
 
 def _say(message: str, hint: str = "", tried: tuple[tuple[str, str], ...] = ()) -> None:
     from inspector.sanitize import clean
 
-    lines = [f"inspector: {clean(message, 1000)}"]
+    lines = [f"inspector: {clean(_LONG_NAME.sub(_shortened, message), 1000)}"]
     width = max((len(name) for name, _ in tried), default=0)
     lines += [f"  {clean(name):<{width}}  {clean(why, 400)}" for name, why in tried]
     if hint:
@@ -169,6 +191,8 @@ def _say(message: str, hint: str = "", tried: tuple[tuple[str, str], ...] = ()) 
     text = "\n".join(lines) + "\n"
     redactor = active()
     text = redactor.text(text) if redactor else text
+    if by_default() and _PSEUDONYM.search(text):
+        text += "  path-1 and the like stand for what this command redacts; with --no-redact it says the names\n"
     encoding = sys.stderr.encoding or "utf-8"
     sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
     sys.stderr.flush()

@@ -87,15 +87,19 @@ def _found(report: Report) -> Any:
     told = documents.scan(report, 0)
     if told["diagnosis"]:
         told["diagnosis"] = {**told["diagnosis"], "reread": None}
-    return encode(jsonable({k: v for k, v in told.items() if k not in ("source", "next")}))
+    return encode(jsonable({k: v for k, v in told.items() if k not in ("source", "next", "next_why")}))
 
 
 def _blocks(done: Captured) -> Any:
-    from inspector.render.text import para, plural, size_words
+    from inspector.counted import plural
+    from inspector.render.text import para, size_words
 
     part = f"{size_words(done.read)} of {size_words(done.source_size)}"
     yield para((done.output, "strong"), f": {size_words(done.size)}", hang=2)
     yield para(f"{part} captured in {plural(done.ranges, 'range')}; {size_words(done.stored)} are not zero", indent=2)
+    if done.vouched:
+        told = f"{size_words(done.vouched)} verified and stay out, but for what inspection takes from them"
+        yield para(told, indent=2, hang=2)
     yield para(("read again: ", ""), ("the same findings", "good"), f" ({done.findings:,})", indent=2)
     if done.patch:
         yield para(f"no patch can be made from it: {done.patch}", indent=2, hang=2)

@@ -19,11 +19,11 @@ EXAMPLES = """Examples:
 
 inspector carve /dev/sdx1 --format gossip-store -o gossip_store.carved
 
-inspector carve disk.img --mapfile disk.map --format rocksdb-sst -o found-tables
+inspector carve disk.img --mapfile disk.map --format rocksdb-sst -o found
 
 inspector carve debug.log --format gossip-store --dry-run --map found.jsonl
 
-zstd -dc disk.img.zst | inspector carve - --format gossip-store -o gossip_store.carved
+zstd -dc disk.zst | inspector carve - --format gossip-store -o carved
 
 Exit codes: 0 all that is alive was written | 3 what was copied is damaged | 4 not all was written | 5 nothing found"""
 

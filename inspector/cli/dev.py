@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inspector.cli.options import FormatName, Json, PathArgument
+from inspector.cli.privacy import with_privacy
+
+if TYPE_CHECKING:
+    from inspector.span import Span
 
 EXAMPLES = """Examples:
 
-inspector dev inject gossip_store -o gossip_store.bad --damage flip --damage zero --seed 7
+inspector dev inject gossip_store -o bad --damage flip --damage zero
 
 inspector dev selftest gossip_store --rounds 48
 
@@ -20,7 +25,7 @@ INJECT_EXAMPLES = """Examples:
 
 inspector dev inject gossip_store -o gossip_store.bad --damage flip
 
-inspector dev inject gossip_store -o gossip_store.bad --damage zero --at 4096 --size 512
+inspector dev inject gossip_store -o bad --damage zero --at 4096
 
 inspector dev inject db -o db.bad --damage truncate --member 000012.sst"""
 
@@ -28,7 +33,7 @@ SELFTEST_EXAMPLES = """Examples:
 
 inspector dev selftest gossip_store
 
-inspector dev selftest gossip_store --damage flip --damage swap --rounds 100 --seed 3"""
+inspector dev selftest gossip_store --damage flip --rounds 100 --seed 3"""
 
 KindNames = "flip flips zero ones truncate tear overwrite-at-1 splice shift stale swap crlf"
 Out = Annotated[str, typer.Option("--output", "-o", metavar="OUT", help="The damaged copy, a new file or folder.")]
@@ -50,8 +55,8 @@ Rounds = Annotated[int, typer.Option("--rounds", min=1, metavar="N", help="How m
 def group() -> typer.Typer:
     """The commands below `dev`."""
     app = typer.Typer(no_args_is_help=True, help="Make damage on purpose; measure inspector on your own store.")
-    app.command("inject", epilog=INJECT_EXAMPLES)(inject)
-    app.command("selftest", epilog=SELFTEST_EXAMPLES)(selftest)
+    app.command("inject", epilog=INJECT_EXAMPLES)(with_privacy("inject", inject))
+    app.command("selftest", epilog=SELFTEST_EXAMPLES)(with_privacy("selftest", selftest))
     return app
 
 
@@ -67,9 +72,13 @@ def inject(
     json: Json = False,
     force: Force = False,
 ) -> int:
-    """Write a damaged copy of a store, and the truth about what was done to it; the store is never changed."""
+    """Write a damaged copy of a store.
+
+    The truth about what was done to which bytes is written beside it; the store itself is never changed.
+    """
     from inspector.cli.inputs import open_path
     from inspector.cli.options import number
+    from inspector.cli.privacy import active, file_of, finished, place_of
     from inspector.cli.stdout import Output
     from inspector.format import Edit
     from inspector.inject import inject as run
@@ -83,16 +92,29 @@ def inject(
     offset = number(at, "--at") if at else None
     with open_path(path) as source:
         told = run(source, output, damage, seed, member=member, at=offset, size=size, force=force)
-        data = encode(document(told)) + b"\n"
+        if active():  # also in the file: it is made to be handed on with the copy
+            harms = tuple(
+                replace(harm, member=file_of(harm.member), before=_shown(harm.before), after=_shown(harm.after))
+                for harm in told.harms
+            )
+            told = replace(told, source=place_of(told.source), output=place_of(told.output), sha256={}, harms=harms)
+        data = finished(encode(document(told)) + b"\n")
         with place_file(where, source if source.kind != "folder" else None, len(data), force, mode=0o644) as place:
             write_edit(source, Edit("added", data=data), place.fd, 0)
     out = Output()
     if json:
         out.data(data)
     else:
-        out.blocks(truth_blocks(told, where))
+        out.blocks(truth_blocks(told, place_of(where)))
     out.flush()
     return 0
+
+
+def _shown(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Places in files as they may be shown."""
+    from inspector.cli.privacy import file_of
+
+    return tuple(replace(span, member=file_of(span.member)) for span in spans)
 
 
 def selftest(
@@ -103,8 +125,13 @@ def selftest(
     json: Json = False,
     format: FormatName = None,  # noqa: A002  typer shows the parameter's name nowhere; the option is --format
 ) -> int:
-    """Damage copies of your own healthy store, inspect and repair each, and say how often inspector was right."""
-    from inspector.cli.inputs import known_formats, named_format, open_path
+    """Measure inspector on your own store.
+
+    Copies of it are damaged, inspected and repaired, and held to the truth: how often was inspector right?
+    """
+    from inspector import formats as listed
+    from inspector.cli.inputs import named_format, open_path
+    from inspector.cli.privacy import file_of, place_of
     from inspector.cli.progress import Progress
     from inspector.cli.stdout import Output
     from inspector.damage import KINDS
@@ -117,15 +144,16 @@ def selftest(
     for kind in damage or ():
         if kind not in KINDS:
             raise UsageError(f"no damage is named {kind}", f"known: {', '.join(KINDS)}")
-    formats = known_formats()
+    formats = listed.all_formats()  # without a veil: of what they say only codes and causes are printed
     named_format(formats, format)
     with open_path(path) as source, Progress(path, unit="rounds") as progress:
         told = run(source, formats, rounds, seed, tuple(damage or KINDS), forced=format, progress=progress)
+    told.rounds[:] = [replace(one, member=file_of(one.member), spans=_shown(one.spans)) for one in told.rounds]
     out = Output()
     if json:
         out.data(encode(document(told)) + b"\n")
     else:
-        out.blocks(selftest_blocks(path, told))
+        out.blocks(selftest_blocks(place_of(path), told))
     out.flush()
     totals = document(told)["totals"]
     failed = totals["corrections_wrong"] or totals["unverified"] or totals["detected"] < totals["rounds"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inspector.cli import privacy
 from inspector.cli.options import FormatName, Json
 from inspector.errors import Exit, RefusedError, UsageError
 
@@ -64,6 +65,10 @@ def diff(
             raise RefusedError(f"two stores of different formats ({told})", "--format NAME reads both alike")
         assert first.identities is not None
         pair: list[Identities] = [first.identities(state), first.identities(other)]
+        if (redactor := privacy.active()) is not None:
+            from inspector.veil import unnamed
+
+            pair = [unnamed(one, redactor, first.private) for one in pair]
         found = compare(*pair)
         stack.callback(found.close)
         out = Output()

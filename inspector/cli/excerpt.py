@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inspector.cli.options import FormatName, Json, PathArgument, Release
-from inspector.errors import SourceError, UsageError
+from inspector.errors import SourceError, UnknownFormatError, UsageError
 
 if TYPE_CHECKING:
+    from inspector.catalogue import Formats
     from inspector.excerpt import Excerpt
     from inspector.render.text import Block
     from inspector.source import Source
@@ -61,7 +62,6 @@ def excerpt(
     from inspector.format import Wishes
     from inspector.masked import masked
     from inspector.output import preflight
-    from inspector.spliced import Holed, Spliced
 
     if c_array + python + json > 1:
         raise UsageError("--c-array, --python and --json exclude each other")
@@ -71,17 +71,24 @@ def excerpt(
     named_format(known, format)
     with open_path(path) as source:
         chart = map_file or (f"{output}.map.json" if output else None)
+        folder = source.kind == "folder"
+        if folder and (c_array or python):
+            raise UsageError("a folder cannot be printed", "-o SMALL makes a folder")
         for target in filter(None, (output, chart)):
-            preflight(target, source, 0, force)
+            preflight(
+                target, source, 0, force and not (folder and target == output), folder=folder and target == output
+            )
         with Progress(path) as progress:
             found = run(source, known, wishes, forced=format, context=context, progress=progress)
-        data: Source = Spliced(source, found.runs)
-        if found.sparse is not None:
-            data = Holed(source, found.runs, found.sparse)
-        data = masked(found, data, known, wishes, active(), format)
+        data = masked(found, found.view(source), known, wishes, active(), format)
         out = Output()
-        if output:
+        if output and source.kind == "folder":
+            _write_folder(output, data, source)
+        elif output:
             _write(output, data, source, force)
+        bottom = found.report.bottom.name
+        if output and format is None and not _known(output, known, bottom):
+            found.notes.append(f"only its old name told the format: inspect it with --format {bottom}")
         if chart:
             _write_map(chart, found, source, force)
         if c_array or python:
@@ -96,23 +103,61 @@ def excerpt(
     return 0
 
 
+def _known(output: str, known: Formats, name: str) -> bool:
+    """Whether the new file is taken for what it is under its new name."""
+    from inspector.inspect import detect
+    from inspector.source import open_source
+
+    with open_source(output) as made:
+        try:
+            return detect(made, known)[0][0].name == name
+        except UnknownFormatError:
+            return False
+
+
 def _write(output: str, data: Source, source: Source, force: bool) -> None:
     from inspector.output import place_file
 
     with place_file(output, source, 0, force, mode=0o600) as place:
-        os.ftruncate(place.fd, data.size)
-        for span in data.data_ranges():
-            for at in range(span.start, span.end, PIECE):
-                piece = memoryview(data.read(at, min(PIECE, span.end - at)))
-                while piece and any(piece):
-                    done = os.pwrite(place.fd, piece, at)
-                    piece, at = piece[done:], at + done
-        if source.shrunk or source.unreadable:  # zeroes stand for what could not be read
-            why = source.changed or "a part of it cannot be read"
-            raise SourceError(f"{source.label}: {why}", "nothing was written: copy it first, and make it from the copy")
+        _fill(place.fd, data, "")
+        _all_read(source)
+
+
+def _write_folder(output: str, data: Source, source: Source) -> None:
+    from inspector.output import place_folder
+
+    with place_folder(output, source, data.size) as place:
+        assert place.folder is not None
+        for member in data.members:
+            path = place.folder / member.name
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                _fill(fd, data, member.name)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        _all_read(source)
+
+
+def _fill(fd: int, data: Source, member: str) -> None:
+    os.ftruncate(fd, data.length(member))
+    for span in data.data_ranges(member):
+        for start in range(span.start, span.end, PIECE):
+            at, piece = start, memoryview(data.read(start, min(PIECE, span.end - start), member))
+            while piece and any(piece):
+                done = os.pwrite(fd, piece, at)
+                piece, at = piece[done:], at + done
+
+
+def _all_read(source: Source) -> None:
+    if source.shrunk or source.unreadable:  # zeroes stand for what could not be read
+        why = source.changed or "a part of it cannot be read"
+        raise SourceError(f"{source.label}: {why}", "nothing was written: copy it first, and make it from the copy")
 
 
 def _document(found: Excerpt, source: Source, output: str | None, chart: str | None) -> dict[str, Any]:
+    from inspector.cli.privacy import file_of
     from inspector.render.documents import TOOL, source_part
 
     return {
@@ -122,7 +167,7 @@ def _document(found: Excerpt, source: Source, output: str | None, chart: str | N
         "format": found.report.format.name,
         "output": {"path": output, "size": found.size},
         "map": chart,
-        "runs": found.chart(),
+        "runs": [{**run, "file": file_of(str(run["file"])) if run["file"] else None} for run in found.chart()],
         "findings": found.findings,
         "tries": found.tries,
         "whole": found.whole,
@@ -154,7 +199,8 @@ def _print(out: Any, data: Source, source: Source, c_array: bool) -> None:
 
 
 def _blocks(found: Excerpt, source: Source, output: str) -> Iterator[Block]:
-    from inspector.render.text import para, plural, size_words
+    from inspector.counted import plural
+    from inspector.render.text import para, size_words
 
     yield para((output, "strong"), f": {size_words(found.size)} of {size_words(source.size)}", hang=2)
     if found.whole:
@@ -163,6 +209,9 @@ def _blocks(found: Excerpt, source: Source, output: str) -> Iterator[Block]:
         yield para(
             f"sparse, {size_words(found.sparse)} long: what is left lies at its place, the rest is zero", indent=2
         )
+    elif found.composition is not None:
+        files = f"{plural(len(found.composition), 'file')}; " if source.kind == "folder" else ""
+        yield para(f"{files}{plural(found.tries, 'candidate')} inspected", indent=2)
     else:
         runs = plural(len(found.runs), "run")
         yield para(f"{runs} of the source; {plural(found.tries, 'candidate')} inspected", indent=2)

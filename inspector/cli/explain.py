@@ -95,7 +95,15 @@ def _unknown(code: str) -> UsageError:
         return UsageError("no known message in this line", "inspector explain - < LOG looks through a whole log")
     names = [n for f in known_formats() for r in f.rules for n in (r.code, r.slug)]
     names += [n for r in CORE_RULES for n in (r.code, r.slug)]
-    return UsageError(f"no rule is named {code}", nearest(code.upper() if code[:3].isupper() else code, names))
+    # a code is near to another by its letters, which name the format; the digits of all codes are near to each other
+    wanted = code.upper() if code[:3].isupper() else code
+    near = names if wanted[:3].lower() in {n[:3].lower() for n in names} or not wanted[3:].isdigit() else []
+    return UsageError(
+        f"no rule is named {code}",
+        nearest(wanted, near, "inspector formats NAME")
+        if near
+        else "inspector formats NAME lists the rules of a format",
+    )
 
 
 def _lines(text: str, store: str | None) -> tuple[dict[str, Any], bool]:

@@ -10,6 +10,7 @@ import typer
 from inspector.cli.options import Accept, ClusterSize, FormatName, Json, Lost, PathArgument
 from inspector.cli.privacy import resolve
 from inspector.errors import UsageError
+from inspector.sanitize import for_shell
 
 if TYPE_CHECKING:
     from inspector.format import Item
@@ -55,13 +56,13 @@ def extract(
                 f"{store.name} has no content to extract", f"formats that have: {serving(formats, 'extents')}"
             )
         listing = served[0].items if not served[0].addresses else None
-        found = _find(listing(served[1]), item, store.name) if listing is not None else None
+        found = _find(listing(served[1]), item, store.name, path) if listing is not None else None
         with Progress(path) as progress:
             name = found.id if found else item
             extents = served[0].extents(served[1], name)
             result = run(store.source, extents, name, output, force=force, progress=progress)
         if found and served[0].after:
-            result.after = served[0].after(served[1], found, output)
+            result.after = served[0].after(served[1], found, for_shell(output))
         out = Output()
         if json:
             from inspector.render.encoding import encode
@@ -76,9 +77,10 @@ def extract(
     return int(result.code)
 
 
-def _find(items: Iterator[Item], wanted: str, store: str) -> Item:
+def _find(items: Iterator[Item], wanted: str, store: str, path: str) -> Item:
     """The item of that id; else the first that has it as its name, uuid or blob, with or without `STORE/` before."""
     from inspector.cli.inputs import nearest
+    from inspector.render.text import quoted
 
     known: list[str] = []
     other: Item | None = None
@@ -91,5 +93,6 @@ def _find(items: Iterator[Item], wanted: str, store: str) -> Item:
         if len(known) < MAX_SUGGESTED:
             known.append(found.id)
     if other is None:
-        raise UsageError(f"{store} has no item {wanted}", nearest(wanted, known))
+        listing = f"inspector items {quoted(path)}"
+        raise UsageError(f"{store} has no item {wanted}", nearest(wanted, known, listing))
     return other

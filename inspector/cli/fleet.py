@@ -229,10 +229,12 @@ def key_of(wishes: Wishes, forced: str | None, fail_on: str) -> str:
 
 def labels(texts: list[str] | None) -> dict[str, str]:
     """KEY=VALUE by key; keys are names that Prometheus takes as labels."""
+    if not texts:
+        return {}
     from inspector.render.metrics import is_label
 
     found = {}
-    for text in texts or ():
+    for text in texts:
         key, given, value = text.partition("=")
         if not given or not is_label(key):
             raise UsageError(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from inspector.catalogue import standing_on
-from inspector.cli.privacy import place_of, seen
-from inspector.errors import ChangedError, SourceError, UnknownFormatError, UsageError
+from inspector.catalogue import named, standing_on
+from inspector.cli.privacy import active, place_of, seen
+from inspector.errors import ChangedError, Exit, SourceError, UnknownFormatError, UsageError
 from inspector.source import Member, Source, open_source
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from inspector.format import Format, State, Wishes
 
 MAX_FOLDERS = 1000  # sub-folders that are asked whether they are a store
+MAX_NAMES = 1000  # names of a folder that a missing one is compared with
+SUGGESTED = 12  # names that a hint lists at most
 MAX_COMPARED = 256  # stores of one folder that stay open to be compared with each other
 
 
@@ -54,6 +58,12 @@ def known_formats() -> Formats:
 
 
 def open_path(path: str) -> Source:
+    if path != "-":
+        try:
+            os.lstat(path)
+        except OSError as error:
+            hint = _beside(path) if error.errno == errno.ENOENT and not active() else ""
+            raise SourceError(f"{place_of(path)}: {error.strerror}", hint) from error
     label = place_of(path)  # first: the message that it cannot be opened is shown, too
     source: Source
     if path != "-" and is_capsule(path):
@@ -64,6 +74,19 @@ def open_path(path: str) -> Source:
         source = open_source(path, getattr(sys.stdin, "buffer", None))
     source.label = label
     return source
+
+
+def _beside(path: str) -> str:
+    """What a misspelt path may have meant, of the names in its folder."""
+    import difflib
+
+    place = PurePosixPath(path)
+    try:
+        names = [entry.name for entry in islice(os.scandir(str(place.parent)), MAX_NAMES)]
+    except OSError:
+        return f"{place.parent} is not there either"
+    close = difflib.get_close_matches(place.name, names, 3, 0.6)
+    return f"did you mean {' or '.join(str(place.with_name(name)) for name in close)}?" if close else ""
 
 
 def targets(path: str, source: Source, formats: Formats, forced: str | None) -> list[Target]:
@@ -120,18 +143,23 @@ def serving(formats: Formats, what: str) -> str:
 
 def named_format(formats: Formats, name: str | None) -> None:
     """Refuse a --format that does not exist, with the nearest one."""
-    if name is not None and name not in {f.name for f in formats}:
+    if name is not None and named(formats, name) is None:
         raise UsageError(f"no format is named {name}", nearest(name, [f.name for f in formats]))
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """A hint: what may have been meant, or all there is."""
+def nearest(word: str, known: list[str], listing: str = "") -> str:
+    """A hint: what may have been meant, or what there is; `listing` is the command that lists it whole."""
     import difflib
 
     close = difflib.get_close_matches(word, known, 3, 0.5)
     if close:
         return f"did you mean {' or '.join(close)}?"
-    return f"known: {', '.join(sorted(known))}" if known else "none is known"
+    if not known:
+        return "none is known"
+    shown = sorted(known)[:SUGGESTED]
+    more = len(known) - len(shown)
+    rest = f" and {more:,} more{f'; {listing} lists them' if listing else ''}" if more else ""
+    return f"known: {', '.join(shown)}{rest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +180,14 @@ class Opened:
     @property
     def name(self) -> str:
         return self.layers[0][0].name
+
+    def ending(self, code: Exit = Exit.CLEAN) -> int:
+        """The exit code of a command that printed a part of the store; 0 would hide what could not be read."""
+        if code is Exit.CLEAN and (lost := self.source.unreadable):
+            count = sum(span.length for span in lost)
+            what = f"{self.source.label}: {count:,} bytes from {lost[0].start:,} on could not be read"
+            raise ChangedError(what, "what was printed is a lower bound: inspector scan tells what is unreadable")
+        return int(code)
 
 
 def opened(source: Source, formats: Formats, wishes: Wishes, forced: str | None) -> Opened:

@@ -71,7 +71,7 @@ def items(
 
             out.blocks(item_lines(found, out.utf8))
         out.flush()
-    return 0
+        return store.ending()
 
 
 def items_of(store: Opened, formats: Formats) -> Iterator[Item]:

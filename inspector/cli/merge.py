@@ -20,11 +20,11 @@ from inspector.errors import UsageError
 
 EXAMPLES = """Examples:
 
-inspector merge gossip_store.corrupt gossip_store backup/gossip_store -o gossip_store.merged
+inspector merge gossip_store.corrupt backup/gossip_store -o merged
 
 inspector merge gossip_store.corrupt gossip_store.tmp --dry-run
 
-inspector merge replica1.img replica2.img --item volume-head-000 -o volume.raw --map volume.map"""
+inspector merge replica1.img replica2.img --item NAME -o volume.raw"""
 
 Copies = Annotated[list[str], typer.Argument(metavar="COPY...", help="Two or more copies of one store; order is free.")]
 Out = Annotated[str | None, typer.Option("--output", "-o", metavar="OUT", help="The new file.")]

@@ -26,7 +26,9 @@ Release = Annotated[
 ]
 Accept = Annotated[
     list[str] | None,
-    typer.Option("--accept", metavar="PROOF", help="Also take what has only this weaker proof (repeatable)."),
+    typer.Option(
+        "--accept", metavar="PROOF", help="Also take what has only a weaker proof: unique, anchored, unsealed, name."
+    ),
 ]
 ClusterSize = Annotated[
     int | None, typer.Option("--cluster-size", min=1, metavar="BYTES", help="Where several geometries fit.")

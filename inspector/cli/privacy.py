@@ -40,16 +40,22 @@ CONTENT = frozenset({"extract"})
 # commands that redact what they write unless told not to
 BY_DEFAULT = frozenset({"capture", "excerpt", "report"})
 
-WRITTEN = frozenset({"output", "patch", "target", "undo", "map_file", "against"})  # parameters that are files
+WRITTEN = frozenset({"output", "patch", "target", "undo", "map_file", "against", "truth"})  # parameters that are files
 
 _active: Redactor | None = None
 _book: Redactor | None = None  # of --redact-map, also where nothing is redacted
 _map: str | None = None  # the file that keeps it
+_unasked = False
 
 
 def active() -> Redactor | None:
     """The redactor of this run, or None where nothing is to be hidden."""
     return _active
+
+
+def by_default() -> bool:
+    """Whether it is the command that redacts, and nobody asked for it."""
+    return _unasked
 
 
 def keep() -> None:
@@ -106,6 +112,22 @@ def place_of(path: str) -> str:
     return base if parent in (".", "/") else f"{_active.name('path', parent)}/{base}"
 
 
+def file_of(name: str) -> str:
+    """A file of a store as it may be shown: one that no program calls so has a pseudonym, in each part of its path."""
+    if _active is None or not name:
+        return name
+    from fnmatch import fnmatchcase
+
+    from inspector.formats import all_formats
+
+    patterns = [pattern for form in all_formats() for pattern in form.private.files]
+    redactor = _active
+    return "/".join(
+        part if any(fnmatchcase(part, pattern) for pattern in patterns) else redactor.name("file", part)
+        for part in name.split("/")
+    )
+
+
 def with_privacy(name: str, command: Callable[..., int]) -> Callable[..., int]:
     """The command with the three options of redaction, which it need not know of."""
 
@@ -117,8 +139,9 @@ def with_privacy(name: str, command: Callable[..., int]) -> Callable[..., int]:
         show_bytes: bool = False,
         **kw: Any,
     ) -> int:
-        global _active, _book, _map  # noqa: PLW0603  see start
+        global _active, _book, _map, _unasked  # noqa: PLW0603  see start
         _active = _book = _map = None
+        _unasked = redact and name in BY_DEFAULT
         if show_bytes and not redact:
             raise UsageError("--show-bytes goes with --redact", "without --redact everything is shown")
         if redact and name in CONTENT:

@@ -98,9 +98,9 @@ def records(
         listed = _entries(store, query, formats)
         fast = _lines(store, query) if jsonl and limit is None else None
         if fast is not None:
-            return int(_write_lines(Output(), fast))
+            return store.ending(_write_lines(Output(), fast))
         entries = islice(listed, limit)
-        return int(_write(Output(), entries, style, store.source.kind == "folder", brief))
+        return store.ending(_write(Output(), entries, style, store.source.kind == "folder", brief))
 
 
 def _entries(store: Opened, query: Query, formats: Formats) -> Iterator[Entry]:
@@ -140,7 +140,7 @@ def _write_lines(out: Output, found: Iterator[bytes | Entry]) -> Exit:
             out.data(one)
         else:
             out.data_line(record_lines.as_json(one))
-            bad = bad or record_lines.is_damaged(one)
+            bad = bad or one.damaged
         if out.closed:
             break
     out.flush()
@@ -165,7 +165,7 @@ def _write(out: Output, entries: Iterator[Entry], style: str, folder: bool, brie
     write, bad = writers[style], False
     for count, entry in enumerate(entries):
         write(entry)
-        bad = bad or record_lines.is_damaged(entry)
+        bad = bad or entry.damaged
         if count == 0:
             out.flush()
         if out.closed:

@@ -55,7 +55,7 @@ inspector scan disk.img --against bdev_get_bdevs.json
 
 inspector scan *.img --json | jq '.results[].verdict'
 
-inspector scan /srv/node --baseline known.json --metrics node.prom --timeout 10m"""
+inspector scan /srv/node --baseline known.json --timeout 10m"""
 
 ON_SCREEN = 10  # findings per rule on a screen where --max-findings does not say
 IN_DOCUMENT = 100
@@ -306,10 +306,13 @@ def _recalled(job: Job, path: str, recalled: Recalled, seconds: float) -> None:
 def _check_wishes(job: Job, source: Source) -> None:
     asked = wished(job.wishes)
     if asked:
+        from inspector.catalogue import standing_on
         from inspector.inspect import detect
 
-        chain, _ = detect(source, job.formats, job.forced)
-        layers = [*chain, *(f for f in job.formats if f.on == chain[-1].name)]
+        chain, claim = detect(source, job.formats, job.forced)
+        if not job.forced:
+            source.settled = (chain[-1].name, claim.strength, claim.because)  # and is not asked again
+        layers = [*chain, *standing_on(job.formats, chain[-1].name)]
         refuse_unknown(asked, frozenset(w for f in layers for w in f.wishes), job.formats, chain[0].name, "wishes")
 
 
@@ -336,7 +339,8 @@ def _document(job: Job, document: dict[str, object]) -> None:
 
 
 def _announce(job: Job, path: str, found: list[Target]) -> None:
-    from inspector.render.text import para, plural
+    from inspector.counted import plural
+    from inspector.render.text import para
 
     if job.codes:
         job.out.line("")

@@ -54,7 +54,7 @@ def show(
             wrong = any(f.level is not Severity.NOTE for f in exhibit.findings)
             _print_exhibit(out, store, exhibit, json, limit)
         out.flush()
-        return int(Exit.DAMAGED if wrong else Exit.CLEAN)
+        return store.ending(Exit.DAMAGED if wrong else Exit.CLEAN)
 
 
 def _parse(offset: str) -> tuple[str, int] | None:

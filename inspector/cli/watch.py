@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
 
 EXAMPLES = """Examples:
 
-inspector watch ~/.lightning/bitcoin/gossip_store --keep-corrupt /var/backups/corrupt
+inspector watch ~/.lightning/bitcoin/gossip_store --keep-corrupt ~/kept
 
 inspector watch gossip_store --until-damage || mail -s "store damaged" me
 
 inspector watch /var/log/subspace.log --for 1h --records"""
 
+MAX_BESIDE = 1000  # names of the folder that a missing one is compared with
 HEARTBEAT = 600.0  # seconds between two lines that say how far it is
 METRICS = 15.0  # seconds between two writings of the metrics and state files
 
@@ -86,6 +88,8 @@ def watch(
         _one_store(path, formats, format)
     fleet = fleets.fleet(None, None, max_rate, None, label, metrics, True if polite is None else polite)
     fleet.begin(folder=False)
+    if not os.path.lexists(path):
+        _not_there_yet(path)
     known = Baseline.read(baseline).entries.get(path) if baseline is not None else None
     teller = Teller(path, Output(), jsonl, fleet.labels)
     watched = Watch(
@@ -101,6 +105,23 @@ def watch(
     end = time.monotonic() + seconds(length, "--for") if length is not None else None
     run = Run(watched, teller, fleet, state, seconds(interval, "--interval"), end, until_damage)
     return int(run.go())
+
+
+def _not_there_yet(path: str) -> None:
+    """Waiting for a name is what a watch is for, and what a misspelt one looks like."""
+    from difflib import get_close_matches
+    from itertools import islice
+
+    wanted = Path(path)
+    hint = "Ctrl-C ends this; --for 10m ends it after ten minutes"
+    try:
+        beside = [entry.name for entry in islice(wanted.parent.iterdir(), MAX_BESIDE)]
+    except OSError:
+        complain(UsageError(f"neither {path} nor its folder is there: waiting for it", hint))
+        return
+    close = get_close_matches(wanted.name, beside, 2, 0.6)
+    meant = f"did you mean {' or '.join(close)}? " if close else ""
+    complain(UsageError(f"{path} is not there: waiting for it", meant + hint))
 
 
 def _one_store(path: str, formats: Formats, forced: str | None) -> None:
@@ -180,6 +201,8 @@ class Run:
             self.watched.close()
         if self.stopped == signal.SIGINT:
             return Exit.INTERRUPTED
+        if count := self.watched.unkept:
+            raise OutputError(f"copies that could not be kept: {count}", "the corrupt-file events say why")
         return Exit.DAMAGED if self.watched.damaged else Exit.CLEAN
 
     def _over(self) -> bool:
@@ -201,8 +224,6 @@ class Run:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """SIGTERM and SIGINT end the watch with its last line; both wake it up."""
-        import os
-
         self._woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         previous = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from inspector.diagnosis.explain import Scene, best_of, explain
+from inspector.diagnosis.explain import best_of, explain
 from inspector.diagnosis.model import SURENESS, Clue, Diagnosis, Event
 from inspector.diagnosis.places import Place, is_damage, places, region_of
+from inspector.diagnosis.scene import Scene
 from inspector.diagnosis.verdict import answer_of
 from inspector.finding import UNKNOWN_CAUSE, Cause, Finding
 from inspector.span import Span
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 MOST_PLACES = 200  # places that are looked at; the rest keeps what its format says
 MOST_EVENTS = 100  # that a report lists
+_BLOCKS = frozenset({"stale-page", "swapped"})
+SHIFTED = 1 << 15  # bytes before a record that shows a shift in which that began: a log's block
+NEAR_SWAP = 1 << 16  # bytes of a block that changed places
 ABOUT = 4096  # bytes beside an event in which a finding without a cause of its own follows from it
 
 
@@ -30,7 +34,12 @@ class _Told:
     """An event in the making."""
 
     clue: Clue
+    place: Place
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        return (self.clue.span, *self.clue.also)
 
 
 def diagnose(report: Report) -> Diagnosis:
@@ -46,12 +55,13 @@ def diagnose(report: Report) -> Diagnosis:
         if place.explained:
             continue
         clue = explain(scene, place, region_of(place, found)) or _own(place)
-        told = _Told(clue)
+        told = _Told(clue, place)
         events.append(told)
         for other in found:
             if not other.explained and (other is place or _covers(clue, place, other)):
                 other.explained = True
                 told.findings += other.findings
+    events = _joined(events)
     causes = {id(f): e.clue for e in events for f in e.findings}
     after: list[Finding] = []
     for finding in findings:
@@ -64,7 +74,35 @@ def diagnose(report: Report) -> Diagnosis:
 def _own(place: Place) -> Clue:
     """What the format itself says of a place."""
     cause = best_of(place) or UNKNOWN_CAUSE
-    return Clue(cause.name, cause.confidence, cause.because, place.span)
+    # of two stores one behind the other everything in the second one follows from that
+    return Clue(cause.name, cause.confidence, cause.because, place.span, whole=cause.name == "appended-store")
+
+
+def _joined(events: list[_Told]) -> list[_Told]:
+    """A place that says little by itself belongs to what was proved to cover it, or to have moved it."""
+    blocks = [e for e in events if e.clue.name in _BLOCKS and e.clue.confidence != "possible"]
+    sure = [e for e in events if e.clue.confidence != "possible"]
+    out: list[_Told] = []
+    for told in events:
+        if told.clue.name == "shifted" and told.clue.facts.get("carried"):
+            begun = next(
+                (e for e in out if e.clue.name == "shifted" and e.place.span.member == told.place.span.member), None
+            )
+            if begun is not None:
+                begun.findings += told.findings
+                continue
+        if told.clue.confidence == "possible" or told.clue.name == "unknown":
+            owner = next((e for e in sure if _owns(e, told)), None)
+            if owner is not None:
+                owner.findings += told.findings
+                continue
+        near = (told.place.span, told.clue.span)
+        block = next((b for b in blocks if b is not told and any(s.overlaps(n) for s in b.spans for n in near)), None)
+        if block is None or told in blocks or told.clue.confidence == "certain":
+            out.append(told)
+        else:
+            block.findings += told.findings
+    return out
 
 
 def _covers(clue: Clue, place: Place, other: Place) -> bool:
@@ -83,6 +121,19 @@ def _proved(place: Place) -> bool:
     return cause is not None and cause.name in ("bit-flip", "unreadable-medium") and cause.confidence == "certain"
 
 
+def _owns(owner: _Told, weak: _Told) -> bool:
+    """Whether what explains one place is the better word on another, that the same bytes or the same shift broke."""
+    if owner.clue.span.member != weak.clue.span.member:
+        return False
+    if owner.clue.name == "shifted" and owner.clue.facts.get("carried") and weak.place.start < owner.place.start:
+        return 0 <= owner.place.start - weak.place.end < SHIFTED  # it began at the first unit that broke
+    if owner.clue.name == "swapped" and weak.clue.name == "unknown":
+        return any(abs(s.start - weak.place.start) < NEAR_SWAP for s in owner.spans)  # another end of a block
+    if owner.clue.name == "shifted" and weak.clue.name == "shifted" and weak.place.start > owner.place.start:
+        return True
+    return owner.place.span.overlaps(weak.clue.span) or weak.place.end == owner.clue.span.start
+
+
 def _follows(finding: Finding, events: list[_Told]) -> Clue | None:
     """The event that a finding about the store's structure follows from: one whose bytes it names."""
     if not finding.bytes_known or (finding.level.value == "note" and not is_damage(finding)):
@@ -91,7 +142,9 @@ def _follows(finding: Finding, events: list[_Told]) -> Clue | None:
         span = told.clue.span
         near = Span(max(0, span.start - ABOUT), span.end + ABOUT, span.member)
         touches = near.overlaps(finding.span) if finding.span.length else finding.span.start in near
-        if finding.span.member == span.member and touches and finding.cause.name == "unknown":
+        torn = finding.cause.name == "software-rule-violation" and told.clue.name in (*_BLOCKS, "shifted")
+        torn = torn and finding.span.overlaps(span)  # pieces of two records read as one, and not as they were written
+        if finding.span.member == span.member and touches and (torn or finding.cause.name == "unknown"):
             return Clue(told.clue.name, "possible", f"follows from {told.clue.because}", span)
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from inspector.diagnosis.traces import Facts, Grid, edges
 from inspector.source import Source
 from inspector.span import Span
 
@@ -32,6 +33,7 @@ class BytesAt:
     source: Source
     member: str
     size: int
+    grid: Grid | None = None  # the format's own blocks
     _chunks: dict[int, bytes] = field(default_factory=dict, repr=False)
 
     def __call__(self, at: int, n: int) -> bytes:
@@ -39,7 +41,7 @@ class BytesAt:
             return b""
         n = min(n, self.size - at)
         first, last = at // CHUNK, (at + n - 1) // CHUNK
-        if last - first > 16:
+        if last - first > 16 or self.source.sparing:
             return self.source.read(at, n, self.member)
         if first == last:
             start = at - first * CHUNK
@@ -54,6 +56,10 @@ class BytesAt:
                 self._chunks.pop(next(iter(self._chunks)))
             found = self._chunks[index] = self.source.read(index * CHUNK, CHUNK, self.member)
         return found
+
+    def edges(self, start: int, end: int) -> tuple[str, Facts]:
+        """On which boundaries a stretch begins and ends: words for it, and facts."""
+        return edges(start, end, self.size, self.grid)
 
     def span(self, start: int, end: int) -> Span:
         start = max(0, min(start, self.size))
@@ -104,6 +110,19 @@ def exchanged(read: Read, one: int, two: int, size: int) -> Read:
             low, high = max(start, here), min(start + len(out), here + size)
             if low < high:
                 out[low - start : high - start] = read(there + low - here, high - low)
+        return bytes(out)
+
+    return reading
+
+
+def over(read: Read, at: int, data: bytes) -> Read:
+    """The bytes with `data` in the place of what lies at `at`."""
+
+    def reading(start: int, n: int) -> bytes:
+        out = bytearray(read(start, n))
+        low, high = max(start, at), min(start + len(out), at + len(data))
+        if low < high:
+            out[low - start : high - start] = data[low - at : high - at]
         return bytes(out)
 
     return reading

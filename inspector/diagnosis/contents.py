@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean, pstdev
 
@@ -9,7 +10,7 @@ from inspector.diagnosis import traces
 from inspector.diagnosis.bytes_at import Budget, BytesAt
 from inspector.diagnosis.copies import copies, repeats
 from inspector.diagnosis.model import Clue
-from inspector.diagnosis.moves import UnitAt
+from inspector.diagnosis.moves import UnitAt, lengths_behind
 from inspector.diagnosis.places import Place
 from inspector.finding import CauseName, Confidence
 
@@ -22,32 +23,64 @@ SAMPLES = 400  # places of a member that are looked at for its kind
 KIN = 20_000  # bytes of them that are kept
 MOST = 1 << 20  # bytes of a place that are held against its kind
 MARGIN = 0.04  # of the packed size, by which sectors of one kind differ
+LETTERS = 24  # of random bytes in a row that all are text: one in 10^9
+LOG = 1 << 16  # bytes of a block behind whose damage nothing in it is read
+PAGE = 4096
+USUAL = 2  # runs in sound bytes nearby that are as long as one in a damaged place
+NOISE = 0.97  # how well noise packs: where pages of the kind pack as badly it cannot be told from them
+TRANSLATED = 8192  # bytes in which a store has many newlines
 TEXT = "text"  # among the marks of a format whose own bytes are text
 
 
-def run_clue(read: BytesAt, unit: UnitAt, place: Place, own: frozenset[str]) -> Clue | None:
-    """A run of 00 or FF that explains the place: nothing else in it has to be wrong."""
+def run_clue(
+    read: BytesAt, unit: UnitAt, place: Place, own: frozenset[str], parts: tuple[Place, ...], doubted: bool, mixed: bool
+) -> tuple[Clue | None, bool]:
+    """A run of 00 or FF that explains the place, and whether there is one that does not: more is wrong, or it is usual.
+
+    `doubted`: a unit of this format looks wrong when the one behind it is. Zeroes that mostly lie in sound room beside
+    the place are only possible: that room may have been empty all along.
+    """
+    more, spare = False, None
     data = read(place.start, min(place.end - place.start, LOOK))
     for found in traces.runs(data, place.start)[:3]:
         run = _grown(read, found)
-        if _natural(read, place, run) or not _covers(read, unit, place, run, own):
+        if _natural(read, place, run):
+            more |= not mixed
+            continue
+        if TEXT in own and traces.binary(_beside(read, place, run)):
+            more = True
+            continue
+        broken = tuple(p for p in parts if not ((u := unit(p.start, read)) and u.sound))
+        if not _hits(broken, run, doubted) or not _covers(read, unit, place, run, own, doubted):
+            more = True
             continue
         name: CauseName = "zeroed-range" if not run.value else "ones-range"
         blocks = traces.blocks_of(run.start, run.end)
         run = traces.Run(*blocks, run.value) if blocks else run
         what = f"bytes [{run.start}, {run.end}) are all {run.value:02x}"
         whole = traces.block_of(run.start, run.end)
-        edge = whole or traces.alignment(run.start) or traces.alignment(run.end)
-        facts: dict[str, int | str | bool] = {"run_start": run.start, "run_end": run.end, "value": run.value}
-        if edge:
-            facts["alignment"] = edge
+        tail, found_edges = read.edges(run.start, run.end)
+        facts: traces.Facts = {"run_start": run.start, "run_end": run.end, "value": run.value}
+        facts |= found_edges
         if run.end >= read.size:
             facts["tail"] = True  # room that was made and never written to
-        ends = "both ends lie" if whole else "one end lies"
         how: Confidence = "certain" if whole else "likely"
-        tail = f", and {ends} on a boundary of {edge} bytes" if edge else ", on no block boundary"
-        return Clue(name, how, what + tail, read.span(run.start, run.end), facts)
-    return None
+        clue = Clue(name, how, what + tail, read.span(run.start, run.end), facts)
+        if not _from_room(read, place, run):
+            return clue, False
+        spare = spare or replace(clue, confidence="possible")
+    return spare, more
+
+
+def _from_room(read: BytesAt, place: Place, run: traces.Run) -> bool:
+    """Whether a run of zeroes is more of the empty room beside a place than of the place, which holds other bytes too.
+
+    Not so at the end of a member: what was never written there tells how the writing stopped.
+    """
+    if run.value or run.end >= read.size or (run.start <= place.start and place.end <= run.end):
+        return False
+    inside = min(run.end, place.end) - max(run.start, place.start)
+    return run.length - inside >= max(PAGE, inside)
 
 
 def _grown(read: BytesAt, run: traces.Run) -> traces.Run:
@@ -76,19 +109,45 @@ def _natural(read: BytesAt, place: Place, run: traces.Run) -> bool:
     if run.length < traces.RUN:
         near = read(max(0, place.start - (1 << 15)), min(place.start, 1 << 15)), read(place.end, 1 << 15)
         return any(like in side for side in near)
-    before = read(max(0, place.start - (1 << 16)), min(place.start, 1 << 16))
-    found = traces.runs(before, 0)
-    return any(r.value == run.value and r.length * 2 > run.length for r in found if r.start > 0 and r.end < len(before))
+    count = 0
+    for beside in (
+        read(max(0, place.start - (1 << 16)), min(place.start, 1 << 16)),
+        read(max(place.end, run.end), 1 << 16),
+    ):
+        inner = [r for r in traces.runs(beside, 0) if r.start > 0 and r.end < len(beside)]
+        count += sum(r.value == run.value and r.length * 2 > run.length for r in inner)
+    return count >= USUAL
 
 
-def _covers(read: BytesAt, unit: UnitAt, place: Place, run: traces.Run, own: frozenset[str]) -> bool:
+def _beside(read: BytesAt, place: Place, run: traces.Run) -> bytes:
+    """The bytes of a place beside a run in it."""
+    before = read(place.start, min(max(0, run.start - place.start), LOOK))
+    return before + read(run.end, min(max(0, place.end - run.end), LOOK))
+
+
+def _hits(parts: tuple[Place, ...], run: traces.Run, doubted: bool) -> bool:
+    """Whether the run touches each of the damaged units: it explains none of the others."""
+    missed = [p for p in parts if p.start > run.end or p.end < run.start]
+    return not missed or (doubted and len(missed) == 1 and missed[0] is parts[0])
+
+
+def _covers(read: BytesAt, unit: UnitAt, place: Place, run: traces.Run, own: frozenset[str], doubted: bool) -> bool:
     """Whether what lies beside the run can be the rest of units that it cut, and is no other program's."""
-    head = place.start
-    for _ in range(CHAIN):  # units that look whole and are doubted for what follows them
+    head, longest, broken = place.start, REST, 0
+    for _ in range(CHAIN):
         found = unit(head, read)
         if found is None or head > run.start:
             break
+        longest = max(longest, found.end - head)
         head = found.end
+        broken += not found.sound
+        if broken > doubted:
+            break
+    longest = max([longest, *lengths_behind(read, unit, place.end)])
+    if read.grid and read.grid[0] <= LOG and traces.blocks_of(run.start, run.end):
+        longest = max(longest, read.grid[0] - run.end % read.grid[0])  # a log goes on at its next block
+    if TEXT not in own and place.end - run.end > longest + traces.RUN:
+        return False  # more than the rest of one unit is wrong behind it
     head = head if head > place.start else place.start + REST
     if run.start > max(head, place.start + 64):
         return False
@@ -96,15 +155,15 @@ def _covers(read: BytesAt, unit: UnitAt, place: Place, run: traces.Run, own: fro
         return True
     rim = max(place.start, run.start // 4096 * 4096)
     beside = read(rim, run.start - rim)
-    return foreign(beside, own) is None
+    return foreign(beside, rim, own) is None
 
 
-def foreign(data: bytes, own: frozenset[str]) -> str | None:
-    """What these bytes are, where they show that another program wrote them."""
+def foreign(data: bytes, at: int, own: frozenset[str]) -> str | None:
+    """What these bytes, which lie at `at`, are, where they show that another program wrote them."""
     text = None if TEXT in own else traces.text_run(data)
     if text:
         return f"{text[1] - text[0]} bytes of text"
-    magic = traces.magic_in(data, own)
+    magic = traces.magic_in(data, at, own)
     return magic[1] if magic else None
 
 
@@ -114,51 +173,115 @@ def foreign_clue(read: BytesAt, place: Place, own: frozenset[str]) -> Clue | Non
     text = None if TEXT in own else traces.text_run(data)
     if text:
         start, end = place.start + text[0], place.start + text[1]
-        because = f"{end - start:,} bytes of another program's text lie at {start}{_edges(start, end)}"
-        return Clue("overwritten", "certain", because, read.span(start, end), {"text": end - start, "at": start})
-    magic = traces.magic_in(data, own)
+        start, end = traces.blocks_of(start, end) or (start, end)
+        tail, facts = read.edges(start, end)
+        because = f"{end - start:,} bytes of another program's text lie at {start}{tail}"
+        return Clue(
+            "overwritten", "certain", because, read.span(start, end), {"text": end - start, "at": start} | facts
+        )
+    magic = traces.magic_in(data, place.start, own)
     if magic:
         at = place.start + magic[0]
-        because = f"{magic[1]} at {at}{_edges(at, at)}: another file's bytes were written here"
-        return Clue("overwritten", "likely", because, place.span, {"magic": magic[1], "at": at})
+        facts = {"magic": magic[1], "at": at}
+        unit, begins = traces.alignment(at), ""
+        if unit:
+            begins = f", from a boundary of {unit} bytes on ({traces.NAMES[unit]}; by chance one in {unit:,})"
+            facts |= {"alignment": unit, "one_in": unit}
+        because = f"{magic[1]} at {at}{begins}: another file's bytes were written here"
+        return Clue("overwritten", "likely", because, read.span(at, min(place.end, at + (unit or SECTOR))), facts)
     return None
 
 
-def _edges(start: int, end: int) -> str:
-    unit = traces.alignment(start) or traces.alignment(end)
-    return f", on a boundary of {unit} bytes" if unit else ""
-
-
-def copy_clue(read: BytesAt, place: Place, budget: Budget) -> Clue | None:
+def copy_clue(read: BytesAt, place: Place, budget: Budget, others: list[Place]) -> Clue | None:
     """The place holds bytes that stand elsewhere, too: an old page, or one written to two places."""
     found = copies(read, place.start, max(place.end, place.start + SECTOR), budget)
+    if (found is None or found.block is None) and place.end - place.start < 2 * SECTOR:
+        # of a copied block whose records are sound only its ends show: look at what lies beside them
+        wide = copies(read, max(0, place.start - SECTOR), place.end + SECTOR, budget)
+        if wide is not None and wide.block and any(place.start <= at <= place.end for at in wide.block):
+            found = wide
     if found is None:
         return None
     if found.block is None:
-        if found.length < 2 * SECTOR and repeats(read, max(0, place.start - 4096), 2048, budget):
-            return None
+        # a store may hold the same value twice
+        low, high = min(place.start, found.start), max(place.end, found.end)
+        sectors = (found.source - found.start) % SECTOR == 0  # no value moves by whole sectors, but for chance
+        for at in () if sectors else (max(0, low - PAGE), high):
+            source = found.source <= at + PAGE and at <= found.source + found.length
+            if not source and 2 * repeats(read, at, PAGE, budget) >= found.length:
+                return None
         how: Confidence = "likely"
-        start, end, tail = found.start, found.end, ""
+        start, end = found.start, found.end
     else:
         how = "certain"
         start, end = found.block
-        tail = f", as whole blocks of {traces.block_of(start, end) or SECTOR}"
     there = found.source + start - found.start
-    because = f"bytes [{start}, {end}) stand at {there} as well{tail}: a page of another place, or an older one"
-    facts: dict[str, int | str | bool] = {"copy_of": there, "length": end - start}
-    return Clue("stale-page", how, because, read.span(start, end), facts)
+    length = end - start
+    mine, other = (_torn_edges(read, at, at + length, others) for at in (start, there))
+    if other > mine:  # it is the other one that breaks what lies around it
+        start, there = there, start
+    end = start + length
+    tail, facts = read.edges(start, end)
+    because = f"bytes [{start}, {end}) stand at {there} as well: a page of another place, or an older one{tail}"
+    facts |= {"copy_of": there, "length": length}
+    also = (read.span(there, there + length),) if mine == other else ()
+    return Clue("stale-page", how, because, read.span(start, end), facts, also)
 
 
-def strange(read: BytesAt, place: Place, kin: bytes) -> tuple[int, int] | None:
-    """Sectors of the place that do not pack beside sound bytes as sound sectors do: [start, end) or None."""
-    near = read(place.end, 12288) + read(max(0, place.start - 12288), min(place.start, 12288))
-    near = kin + _without_runs(near)
-    size = SECTOR if len(near) >= 16 * SECTOR else SECTOR // 2
-    usual = _usual(near, size)
+def _torn_edges(read: BytesAt, start: int, end: int, places: list[Place]) -> int:
+    """How many ends of a block lie in or at damaged units: sound ones fit their neighbours."""
+    mine = [p for p in places if p.span.member == read.member]
+    return sum(any(p.start <= edge <= p.end for p in mine) for edge in (start, end))
+
+
+def binary_clue(read: BytesAt, place: Place) -> Clue | None:
+    """Bytes that are no text in a text: one that a flipped bit made, or whole sectors."""
+    base = max(0, place.start - 4096)  # a line that reads by chance may lie among them
+    data = read(base, min(place.end - base + 4096, LOOK))
+    odd = traces.not_text(data, place.start - base)
+    if odd is None:
+        return None
+    start, end, count = base + odd[0], base + odd[1], odd[2]
+    if count == 1:
+        byte = data[odd[0]]
+        bits = [bit for bit in range(8) if not traces.not_text(bytes([byte ^ 1 << bit]), 0)]
+        if not bits:
+            return None
+        one = f"bit {bits[-1]}" if len(bits) == 1 or byte & 0x80 else "one bit"
+        because = f"byte {start} is no text ({byte:02x}), and with {one} of it flipped it is: all else in the line is"
+        return Clue("bit-flip", "likely", because, read.span(start, end), {"flip_at": start})
+    low, high = start // SECTOR * SECTOR, -(-end // SECTOR) * SECTOR
+    edge = traces.block_of(low, high)
+    # some of any bytes are letters: the first that is none lies a little behind the boundary
+    if edge is None or start - low > LETTERS or high - end > LETTERS:
+        return None
+    because = f"bytes [{low}, {high}) are no text, as whole blocks of {edge} bytes ({traces.NAMES[edge]})"
+    return Clue("overwritten", "likely", because, read.span(low, high), {"alignment": edge})
+
+
+def newlines_clue(read: BytesAt, place: Place) -> Clue | None:
+    """A part of the file went through a text translation."""
+    found = traces.newlines_from(read(place.start, min(max(place.end - place.start, TRANSLATED), LOOK)))
+    if found is None or place.start + found[0] >= place.end:
+        return None
+    start, end, count = place.start + found[0], place.start + found[1], found[2]
+    while (more := read(end, LOOK)) and (again := traces.newlines_from(more)) and b"\n" not in more[: again[0]]:
+        end, count = end + again[1], count + again[2]
+    because = f"each of {count} bytes 0a in [{start}, {end}) follows a 0d: a part was written in text mode"
+    facts: traces.Facts = {"translation": "newlines", "at": start}
+    return Clue("shifted", "certain", because, read.span(start, end), facts)
+
+
+def strange(read: BytesAt, place: Place, kin: bytes, lone: bool = False) -> tuple[int, int] | None:
+    """Sectors of the place that do not pack beside sound bytes as sound sectors do: [start, end) or None.
+
+    Around a unit that is alone of its kind nothing says what it should look like, but that it is no noise.
+    """
+    near, size, usual = _around(read, place, kin)
     if usual is None:
         return None
     low, high = usual  # what packs outside of these is of another kind
-    if len(near) < FEW and low < 0.6:
+    if lone or (len(near) < FEW and low < 0.6):
         low, high = 0.0, 0.93  # a small store shows a part of its kind: strange is what knows nothing of it
     start = place.start - place.start % size
     odd: list[int] = []
@@ -169,8 +292,35 @@ def strange(read: BytesAt, place: Place, kin: bytes) -> tuple[int, int] | None:
         if not low < packed < high:
             odd.append(at)
             sure |= not low - MARGIN < packed < high + MARGIN
-    neighbours = any(b - a == size for a, b in pairwise(odd))
-    return (odd[0], odd[-1] + size) if odd and (sure or neighbours) else None
+    if odd and (sure or any(b - a == size for a, b in pairwise(odd))):
+        return odd[0], odd[-1] + size
+    return None if lone else _strange_pages(read, place, near)
+
+
+def _strange_pages(read: BytesAt, place: Place, near: bytes) -> tuple[int, int] | None:
+    """The same for whole pages: of a store whose sectors are of many kinds, each page is a mixture."""
+    usual = _usual(near, PAGE)
+    if usual is None:
+        return None
+    first = -(-place.start // PAGE) * PAGE
+    pages = range(first, min(place.end, first + MOST) - PAGE + 1, PAGE)
+    odd = [at for at in pages if not usual[0] < traces.packs(read(at, PAGE), near) < usual[1]]
+    return (odd[0], odd[-1] + PAGE) if odd else None
+
+
+def familiar(read: BytesAt, place: Place, kin: bytes) -> bool:
+    """Whether enough sound bytes are known to say that these are of their kind, where `strange` finds nothing."""
+    near, _, _ = _around(read, place, kin)
+    usual = _usual(near, PAGE)
+    return usual is not None and usual[1] < NOISE
+
+
+def _around(read: BytesAt, place: Place, kin: bytes) -> tuple[bytes, int, tuple[float, float] | None]:
+    """Sound bytes to hold a place against, in pieces of which size, and how well their own pieces pack."""
+    near = read(place.end, 12288) + read(max(0, place.start - 12288), min(place.start, 12288))
+    near = _apart(kin, near) + _without_runs(near)
+    size = SECTOR if len(near) >= 16 * SECTOR else SECTOR // 2
+    return near, size, _usual(near, size)
 
 
 def kin_of(read: BytesAt, places: list[Place]) -> bytes:
@@ -184,6 +334,12 @@ def kin_of(read: BytesAt, places: list[Place]) -> bytes:
     share = max(1, -(-len(out) // KIN))
     parts = [out[k : k + SECTOR] for k in range(0, len(out), SECTOR * share)]
     return bytes(b"".join(parts))
+
+
+def _apart(kin: bytes, near: bytes) -> bytes:
+    """Those samples that are not among the bytes nearby: a sector that stands twice packs to nothing."""
+    pieces = (kin[at : at + SECTOR] for at in range(0, len(kin), SECTOR))
+    return b"".join(piece for piece in pieces if piece not in near)
 
 
 def _without_runs(data: bytes) -> bytes:

@@ -2,82 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from inspector.diagnosis import contents, moves, traces
-from inspector.diagnosis.bytes_at import Budget, BytesAt, Read
+from inspector.counted import counted
+from inspector.diagnosis import between, contents, moves, traces
+from inspector.diagnosis.bytes_at import BytesAt
 from inspector.diagnosis.model import Clue
-from inspector.diagnosis.places import Place
+from inspector.diagnosis.places import Place, Region
+from inspector.diagnosis.scene import CLOSE, Scene, misplaced
 from inspector.finding import UNKNOWN_CAUSE, Cause, Confidence
-from inspector.format import Format, State, Traits, Unit
-from inspector.source import Source
+from inspector.span import Span
 
 _PROVED = frozenset({"bit-flip", "appended-store", "unreadable-medium", "truncated"})
-CLOSE = 4096  # bytes behind a place in which the other end of one block's damage may lie
+_RUNS = frozenset({"zeroed-range", "ones-range"})
+FEWEST = 12  # units from which the lengths of all are known
+MANY = 3  # broken units in a row, in each of which a few bits are no explanation
+FAR = 2048  # bytes before the first wrong one in which bytes that were put in may begin
 BITS = 1 << 16  # bytes of a unit in which a few flipped bits were looked for
 
 
-@dataclass(slots=True)
-class Scene:
-    """What all places of one inspection share."""
-
-    source: Source
-    form: Format
-    state: State
-    places: list[Place]
-    budget: Budget = field(default_factory=Budget)
-    readers: dict[str, BytesAt] = field(default_factory=dict)
-    translated: dict[str, Clue | None] = field(default_factory=dict)
-    kinds: dict[str, bytes] = field(default_factory=dict)
-    traits: Traits | None = None
-
-    def __post_init__(self) -> None:
-        self.traits = self.form.traits() if self.form.traits else None
-
-    def read(self, member: str) -> BytesAt:
-        if member not in self.readers:
-            self.readers[member] = BytesAt(self.source, member, self.source.length(member))
-        return self.readers[member]
-
-    def unit_at(self, member: str) -> moves.UnitAt:
-        """The format's own view of units of this member."""
-        traits, state = self.traits, self.state
-
-        def unit(at: int, read: Read) -> Unit | None:
-            return traits.unit(state, member, at, read) if traits else None
-
-        return unit
-
-    def kin(self, member: str) -> bytes:
-        if member not in self.kinds:
-            self.kinds[member] = contents.kin_of(self.read(member), [self.reach(p) for p in self.places])
-        return self.kinds[member]
-
-    def reach(self, place: Place) -> Place:
-        """The place with all bytes that belong to it."""
-        asked = self.traits.reach if self.traits else None
-        return Place(asked(self.state, place.span), place.findings) if asked else place
-
-    @property
-    def mixed(self) -> bool:
-        return self.traits is not None and self.traits.mixed
-
-    @property
-    def marks(self) -> frozenset[str]:
-        return self.traits.marks if self.traits else frozenset()
-
-    def alone(self, place: Place) -> bool:
-        """Whether nothing else is wrong close behind a place; a log that moved is wrong at each of its block's ends."""
-        member, end = place.span.member, place.end
-        near = [p for p in self.places if p.span.member == member and end <= p.start < end + CLOSE and not p.explained]
-        return all(_misplaced(self, self.read(member), p) for p in near)
-
-    def surplus(self, member: str) -> int:
-        asked = self.traits.surplus if self.traits else None
-        return (asked(self.state, member) or 0) if asked else 0
-
-
-def explain(scene: Scene, place: Place, region: Place) -> Clue | None:
+def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
     """The best supported cause of a place; None where its bytes tell nothing that its findings do not say.
 
     `region` is the place with the damaged units that follow it at once: what hit all of them is looked for there.
@@ -85,7 +27,7 @@ def explain(scene: Scene, place: Place, region: Place) -> Clue | None:
     member = place.span.member
     read, unit = scene.read(member), scene.unit_at(member)
     told = best_of(place)
-    region = scene.reach(region)
+    whole = scene.reach(region.place)
     translated = _translation(scene, member)
     if translated:
         return translated
@@ -93,30 +35,74 @@ def explain(scene: Scene, place: Place, region: Place) -> Clue | None:
         return None
     if told and told.name == "shifted" and told.confidence == "certain":
         return None
-    run = contents.run_clue(read, unit, region, scene.marks)
-    if run:
-        surplus = scene.surplus(member)
-        put_in = surplus > 0 and abs(run.span.length - surplus) <= traces.CHANCE
-        return (moves.displaced(read, unit, place, surplus, scene.budget) if put_in else None) or run
-    if told and told.name == "multi-bit" and told.confidence == "certain":
+    moved = moves.before_the_start(read, unit, place) or _by_length(scene, read, unit, place)
+    if moved:
+        return moved
+    first = unit(place.start, read)
+    if region.single and first is not None and first.sound and first.end >= whole.end:
+        # its bytes hold: what is wrong with it is not in them
+        return (
+            misplaced(scene, read, place)
+            or contents.copy_clue(read, whole, scene.budget, scene.places)
+            or _longer(scene, read, place)
+        )
+    run, more = contents.run_clue(read, unit, whole, scene.marks, region.parts, scene.doubts, scene.mixed)
+    if run and run.confidence != "certain" and _beside(scene, read, whole, run):
+        run, more = None, True
+    spare = run if run and run.confidence == "possible" else None
+    if run and not spare:
+        short = run.confidence != "certain" and run.span.length < contents.SECTOR  # a footer has such zeroes
+        return _cut_off(scene, read, unit, place, run) or (_longer(scene, read, place) if short else None) or run
+    refuted = told is not None and told.name in _RUNS and more
+    if refuted:
+        told = None  # there is such a run, and it does not explain what is wrong here
+    if told and told.name == "multi-bit" and told.confidence == "certain" and region.single:
         return None
-    flipped = _misplaced(scene, read, place) or _flipped(scene, place)
+    core = _core(read, unit, whole)
+    flipped = misplaced(scene, read, place) or (_flipped(scene, place, core) if region.single else None)
     if flipped:
         return flipped
+    foreign = contents.foreign_clue(read, whole, scene.marks)
     if contents.TEXT in scene.marks:
-        return contents.foreign_clue(read, region, scene.marks)
-    foreign = contents.foreign_clue(read, region, scene.marks)
+        return foreign or contents.binary_clue(read, whole)
     if foreign and foreign.confidence == "certain":
-        return foreign
+        return moves.inserted(read, unit, core, scene.budget, not scene.doubts) or foreign
     return (
-        contents.copy_clue(read, region, scene.budget)
-        or _displaced(scene, read, unit, region)
-        or moves.swapped(read, unit, place, region, scene.places, scene.budget)
-        or _shift(scene, read, unit, region)
+        contents.newlines_clue(read, whole)
+        or contents.copy_clue(read, whole, scene.budget, scene.places)
+        or between.within(read, unit, core, scene.places)
+        or between.tails(read, unit, core, scene.places)
+        or between.swapped(read, unit, core, whole, scene.places, scene.budget)
+        or between.replaced(read, core, scene.places)
+        or _shift(scene, read, unit, core, place)
         or foreign
         or _cut(scene, read, unit, place)
-        or _rest(scene, read, unit, region, told)
+        or _rest(scene, read, unit, core, told, sum(not ((u := unit(p.start, read)) and u.sound) for p in region.parts))
+        or spare
+        or (Clue("unknown", "possible", UNKNOWN_CAUSE.because, place.span) if refuted else None)
     )
+
+
+def _beside(scene: Scene, read: BytesAt, whole: Place, run: Clue) -> bool:
+    """Whether the rest of a page that a run is a part of is of another kind: then the run came with that page."""
+    if scene.mixed or contents.TEXT in scene.marks:
+        return False
+    member, size = whole.span.member, contents.PAGE
+    before = (max(whole.start, run.span.start // size * size), run.span.start)
+    behind = (run.span.end, min(whole.end, -(-run.span.end // size) * size))
+    sides = (Place(Span(low, high, member), []) for low, high in (before, behind) if high - low >= 2 * contents.SECTOR)
+    return any(contents.strange(read, side, scene.kin(member)) for side in sides)
+
+
+def _core(read: BytesAt, unit: moves.UnitAt, whole: Place) -> Place:
+    """The place without the sound units that it begins with: a log doubts a record for its lost continuation."""
+    start = whole.start
+    for _ in range(contents.CHAIN):
+        found = unit(start, read)
+        if found is None or not found.sound or not start < found.end < whole.end:
+            break
+        start = found.end
+    return Place(Span(start, whole.end, whole.span.member), whole.findings) if start > whole.start else whole
 
 
 def best_of(place: Place) -> Cause | None:
@@ -137,42 +123,71 @@ def _translation(scene: Scene, member: str) -> Clue | None:
             for at in sorted(starts):
                 found = traces.translation(read(at, traces.SAMPLE))
                 if found:
-                    facts: dict[str, int | str | bool] = {"translation": found[0]}
+                    facts: traces.Facts = {"translation": found[0]}
                     span = read.span(0, read.size)
                     scene.translated[member] = Clue("shifted", "certain", found[1], span, facts, whole=True)
                     break
     return scene.translated[member]
 
 
-def _misplaced(scene: Scene, read: BytesAt, place: Place) -> Clue | None:
-    """A unit that holds, in a place where it cannot have been written."""
-    asked = scene.traits.misplaced if scene.traits else None
-    found = asked(scene.state, place.span.member, place.start, read) if asked else None
-    return Clue(found[0], "certain", found[1], place.span) if found else None
-
-
-def _flipped(scene: Scene, place: Place) -> Clue | None:
+def _flipped(scene: Scene, place: Place, core: Place) -> Clue | None:
     """One or two flipped bits that make the unit's checksum hold."""
     asked = scene.traits.flipped if scene.traits else None
     if asked is None or not scene.budget.spend(1 + (place.end - place.start) // 256):
         return None
-    found = asked(scene.state, place.span)
+    found = asked(scene.state, place.span) or (asked(scene.state, core.span) if core.start > place.start else None)
     if found is None:
         return None
     bits, because = found
     return Clue("bit-flip" if bits == 1 else "multi-bit", "certain" if bits == 1 else "likely", because, place.span)
 
 
-def _displaced(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place) -> Clue | None:
-    """The member's length is wrong, and what lies behind the place has moved by as much."""
+def _by_length(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place) -> Clue | None:
+    """The member's length is wrong, and with the length put right units hold: behind the place, or around it."""
     surplus = scene.surplus(place.span.member)
-    return moves.displaced(read, unit, place, surplus, scene.budget) if surplus else None
+    if not surplus or _padded(read, surplus):
+        return None
+    found = moves.displaced(read, unit, place, surplus, scene.budget)
+    if found or abs(surplus) > moves.LONGEST:
+        return found
+    if surplus < 0:
+        return moves.zeroes_lost(read, unit, place, -surplus)
+    first = unit(place.start, read)
+    if first is None or first.sound:
+        return None
+    stop = min(place.end, first.end, read.size) + 1
+    return moves.put_in(read, unit, place.start, surplus, (max(place.start, stop - FAR), stop), scene.budget, True)
 
 
-def _shift(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place) -> Clue | None:
+def _padded(read: BytesAt, surplus: int) -> bool:
+    """Whether what a member has too much are zeroes behind its end, and its own end is no zeroes."""
+    if not 0 < surplus < 1 << 20 or surplus >= read.size:
+        return False
+    own = read(read.size - surplus - traces.CHANCE, traces.CHANCE)
+    return bool(own.strip(b"\0")) and not read(read.size - surplus, surplus).strip(b"\0")
+
+
+def _longer(scene: Scene, read: BytesAt, place: Place) -> Clue | None:
+    """A member that knows its own length and has another."""
+    surplus = scene.surplus(place.span.member)
+    tailed = scene.traits is not None and scene.traits.tailed
+    return moves.of_length(read, place, surplus) if tailed and surplus and not _padded(read, surplus) else None
+
+
+def _cut_off(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, run: Clue) -> Clue | None:
+    """Bytes are missing from the member, and the zeroes of this unit go on into free room: they are its own."""
+    surplus = scene.surplus(place.span.member)
+    first = unit(place.start, read)
+    if surplus >= 0 or first is None or run.span.end <= first.end or -surplus > CLOSE:
+        return None
+    return moves.of_length(read, place, surplus)
+
+
+def _shift(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, part: Place) -> Clue | None:
     surplus = scene.surplus(place.span.member)
     # zeroes behind the end are not what moved this
-    if surplus and (surplus < 0 or surplus % 512 or read(read.size - surplus, surplus).strip(b"\0")):
+    zeroes = surplus > 0 and not read(read.size - surplus, surplus).strip(b"\0")
+    if surplus and not (zeroes and (surplus % 512 == 0 or _padded(read, surplus))):
         first = unit(place.start, read)
         last = first is not None and first.end >= read.size - surplus and place.end < read.size
         more = surplus > 0 and place.start < read.size - surplus
@@ -181,8 +196,12 @@ def _shift(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place) -> Clu
     found = _followed(scene, read, unit, place)
     if found:
         return found
-    found = moves.inserted(read, unit, place, scene.budget)
-    return found or (moves.lost(read, unit, place, scene.budget) if scene.alone(place) else None)
+    for one in (place, part) if part.end < place.end else (place,):
+        found = moves.inserted(read, unit, one, scene.budget, not scene.doubts)
+        found = found or (moves.lost(read, unit, one, scene.budget) if scene.alone(one) else None)
+        if found:
+            return found
+    return None
 
 
 def _followed(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place) -> Clue | None:
@@ -208,7 +227,7 @@ def _cut(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place) -> Clue 
     if first is None or first.end <= read.size:
         return None
     edge = traces.alignment(read.size)
-    tail = f", on a boundary of {edge} bytes" if edge else ""
+    tail = f", on a boundary of {edge} bytes ({traces.NAMES[edge]}; by chance one in {edge:,})" if edge else ""
     told = best_of(place)
     if told and told.name in ("torn-write", "truncated"):
         return None
@@ -216,29 +235,40 @@ def _cut(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place) -> Clue 
     return Clue("truncated", "likely", because, place.span, {"missing": first.end - read.size})
 
 
-def _rest(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, told: Cause | None) -> Clue | None:
+def _rest(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, told: Cause | None, parts: int) -> Clue | None:
     """What is left: bytes that are not of this store's kind, or a few wrong bits in a unit that stands in its place."""
     weak = told is None or told.confidence == "possible"
     if told and not weak and told.name not in ("overwritten", "torn-write", "multi-bit"):
         return None
     first = unit(place.start, read)
     length = place.end - place.start
-    odd = None if scene.mixed else contents.strange(read, place, scene.kin(place.span.member))
+    missing = _no_units(scene, read, unit, place)
+    if missing:
+        return missing
+    odd = None if scene.mixed else contents.strange(read, place, scene.kin(place.span.member), scene.lone(place))
     if odd:
         start, end = odd
-        edge = traces.block_of(start, end)
-        tail = f", as whole blocks of {edge}" if edge else ""
-        because = f"bytes [{start}, {end}) are not of the kind that this store holds{tail}"
-        facts: dict[str, int | str | bool] = {"alignment": edge} if edge else {}
-        return Clue("overwritten", "likely", because, read.span(max(start, place.start), min(end, place.end)), facts)
+        whole = _block_inside(place, first.end if first is not None else place.start)
+        if whole and whole[1] >= CLOSE and whole[0] <= start and end <= whole[0] + whole[1]:
+            start, end = whole[0], whole[0] + whole[1]
+        low, high = max(start, place.start), min(end, place.end)
+        edge = traces.block_of(start, end)  # no evidence by itself: the place is looked at sector by sector
+        facts: traces.Facts = {"alignment": edge} if edge else {}
+        tail = f", as whole blocks of {edge} bytes ({traces.NAMES[edge]})" if edge else ""
+        because = f"bytes [{low}, {high}) are not of the kind that this store holds{tail}"
+        return Clue("overwritten", "likely", because, read.span(low, high), facts)
     if told and told.name != "unknown":
         return None
-    if first is not None and first.end >= place.end and not first.sound:
+    if parts < MANY and _in_place(read, unit, place):
         if length > BITS or any(f.cause.name == "unknown" and f.cause != UNKNOWN_CAUSE for f in place.findings):
             return None  # too long to be tried, or the format knows why it cannot be told
         because = "the unit stands in its place, nothing in it is of another kind, and no one bit explains its checksum"
         return Clue("multi-bit", "possible", because, place.span)
     if moves.between_sound(read, unit, place) and length < 512:
+        known = moves.lengths_behind(read, unit, place.end)
+        if length in known and length not in {a + b for a in known for b in known}:
+            because = f"{length} bytes are one unit, whose beginning cannot be read: a few bits of it"
+            return Clue("multi-bit", "possible", because, place.span)
         if moves.whole_units(read, unit, place):
             because = (
                 f"{length} bytes are as long as whole units here: none is missing, and what a unit begins with is gone"
@@ -246,15 +276,43 @@ def _rest(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, told: C
             return Clue("overwritten", "possible", because, place.span)
         if not scene.alone(place):
             return None  # the other end of a block that hit both places is as likely
-        because = f"{length} bytes between two sound units are the rest of one or two: bytes are missing among them"
+        lying = counted(length, "byte between two sound units is", "bytes between two sound units are")
+        because = f"{lying} no unit: bytes are missing among them or were put in"
         return Clue("shifted", "possible", because, place.span)
     head = first.end if first is not None else place.start
     if place.end > head and length >= 512:
         block = _block_inside(place, head)
         tail = f"; a block of {block[1]} bytes at {block[0]} covers them" if block else ""
         because = f"nothing in {length:,} bytes is what was due, and no shift explains it{tail}"
-        return Clue("overwritten", "likely" if block else "possible", because, place.span)
+        own = not scene.mixed and contents.familiar(read, place, scene.kin(place.span.member))
+        return Clue("overwritten", "likely" if block and not own else "possible", because, place.span)
     return None
+
+
+def _no_units(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place) -> Clue | None:
+    """A place between sound units of few lengths that no number of such units fills: its length was changed."""
+    length = place.end - place.start
+    if not scene.doubts or not moves.between_sound(read, unit, place) or not scene.alone(place):
+        return None  # a unit with a checksum tells more than its length
+    lengths = moves.lengths_behind(read, unit, place.end, FEWEST)
+    if moves.fits(length, lengths) is not False:
+        return None
+    some = ", ".join(map(str, sorted(lengths)[:4]))
+    because = f"{length:,} bytes are no whole units of this store ({some} bytes): bytes are missing or too many here"
+    return Clue("shifted", "possible", because, place.span)
+
+
+def _in_place(read: BytesAt, unit: moves.UnitAt, place: Place) -> bool:
+    """Whether broken units follow each other to the very end of the place, or one passes it."""
+    at = place.start
+    for _ in range(moves.DOUBTED):
+        found = unit(at, read)
+        if found is None or (found.sound and at == place.start):
+            return False
+        if found.end >= place.end:
+            return found.end == place.end or (at == place.start and not moves.between_sound(read, unit, place))
+        at = found.end
+    return False
 
 
 def _block_inside(place: Place, head: int) -> tuple[int, int] | None:

@@ -5,43 +5,106 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from inspector.diagnosis.bytes_at import Budget, BytesAt, Read, exchanged, moved, with_inserted, without
+from inspector.counted import plural
+from inspector.diagnosis.bytes_at import Budget, BytesAt, Read, moved, with_inserted, without
 from inspector.diagnosis.model import Clue
 from inspector.diagnosis.places import Place
-from inspector.diagnosis.traces import UNITS, block_of
+from inspector.diagnosis.traces import UNITS, runs
 from inspector.finding import Confidence
 from inspector.format import Unit
 
 UnitAt = Callable[[int, Read], Unit | None]
 LONGEST = 1 << 15  # bytes of a unit in which every place of an insertion is tried
 LONGEST_IN_HEADER = 4200  # bytes put into a unit's first fields that are looked for
-TRIES = 6000  # pairs of blocks
 NEIGHBOURS = 60  # units behind a place whose lengths are known
-SPAN = 24  # blocks of one place that are tried
-SWAPS = 24  # other places that a block may have changed places with
 HEADER = 64  # bytes in which a unit says what it is
 AHEAD = 48  # units behind a place that are asked
+FITTED = 1 << 16  # bytes of a place that are held against the lengths of units
+ROUND = 64  # numbers of bytes on either side of it that would do as well by chance
+ALIKE = 32  # bytes with which units end alike: amounts and limits that everybody uses
+UNSEALED = 8  # bytes that a unit begins with and that its checksum may leave out, or that are the checksum
+DOUBTED = 3  # units of one place of which the last is the one that was hit
 
 
-def inserted(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clue | None:
+def inserted(read: BytesAt, unit: UnitAt, place: Place, budget: Budget, sealed: bool) -> Clue | None:
     """Bytes whose removal makes the broken unit hold, at the place where they were put in."""
     if not _anchored(read, unit, place):
         return None
-    first = unit(place.start, read)
-    if first is None:
-        return _in_header(read, unit, place, budget)
-    if first.sound:
-        return None
-    count = place.end - first.end
-    if 0 < count < 1 << 20 and first.end - place.start <= LONGEST:
-        room = first.end - place.start
-        for at in range(place.start, first.end + 1):
-            if not budget.spend(1 + room // 1024):
-                break
-            again = unit(place.start, without(read, at, count))
-            if again is not None and again.sound:
-                return _in(read, at, count, "without them the unit around them holds")
+    head = place.start
+    for _ in range(DOUBTED):
+        first = unit(head, read)
+        if first is None:
+            return _in_header(read, unit, replace_start(place, head), budget) if head == place.start else None
+        if first.sound:
+            return None
+        count = place.end - first.end
+        found = put_in(read, unit, head, count, (head, first.end + 1), budget, sealed) if count > 0 else None
+        if found or not head < first.end < place.end:
+            return found
+        head = first.end  # the first may look wrong only because the next is
     return None
+
+
+def put_in(
+    read: BytesAt, unit: UnitAt, head: int, count: int, where: tuple[int, int], budget: Budget, sealed: bool
+) -> Clue | None:
+    """`count` bytes in [where) without which the unit at `head` holds."""
+    first = unit(head, read)
+    room = (first.end if first else where[1]) - head
+    if not 0 < count < 1 << 20 or where[1] - where[0] > LONGEST:
+        return None
+    low, high = where
+    if _whole_ones(read, unit, where[1] - 1 + count, count):
+        if not sealed:
+            return None
+        low, high = max(low, head + UNSEALED), high - ALIKE
+    for at in range(low, high):
+        if not budget.spend(1 + min(room, LONGEST) // 1024):
+            break
+        again = unit(head, without(read, at, count))
+        if again is not None and again.sound:
+            # what is behind them may be another unit's, that ends alike
+            sure = not sealed or first is None or first.end - at >= ALIKE
+            return _in(read, at, count, "without them the unit around them holds", "certain" if sure else "likely")
+    return None
+
+
+def _whole_ones(read: BytesAt, unit: UnitAt, end: int, count: int) -> bool:
+    """Whether so many bytes may be whole units: then the head of one and the rest of another may pass for one."""
+    lengths = lengths_behind(read, unit, end)
+    return not lengths or (count >= min(lengths) and fits(count, lengths) is not False)
+
+
+def zeroes_lost(read: BytesAt, unit: UnitAt, place: Place, count: int) -> Clue | None:
+    """A unit that holds when zeroes that are missing from the member stand again in its own zeroes."""
+    data = read(place.start, min(place.end - place.start, LONGEST))
+    for run in runs(data, place.start)[:2]:
+        again = unit(place.start, with_inserted(read, run.start, bytes(count))) if not run.value else None
+        if again is not None and again.sound:
+            because = f"{count:,} zeroes were lost at {run.start}: with them the unit around them holds"
+            return Clue("shifted", "certain", because, place.span, {"lost": count, "at": run.start}, whole=True)
+    return None
+
+
+def before_the_start(read: BytesAt, unit: UnitAt, place: Place) -> Clue | None:
+    """Zeroes in front of the first byte, behind which all units hold."""
+    if place.start > HEADER:
+        return None
+    head = read(0, LONGEST)
+    count = len(head) - len(head.lstrip(b"\0"))
+    if not 0 < count < len(head):
+        return None
+    for at in {place.start, 0}:
+        there, here = unit(at, moved(read, count)), unit(at, read)
+        if there is not None and there.sound and not (here is not None and here.sound):
+            because = f"{count:,} zeroes stand before the first byte, and what follows them holds"
+            facts: dict[str, int | str | bool] = {"inserted": count, "at": 0}
+            return Clue("shifted", "certain", because, read.span(0, count), facts, whole=True)
+    return None
+
+
+def replace_start(place: Place, start: int) -> Place:
+    return Place(replace(place.span, start=start), place.findings)
 
 
 def _anchored(read: BytesAt, unit: UnitAt, place: Place) -> bool:
@@ -57,24 +120,52 @@ def between_sound(read: BytesAt, unit: UnitAt, place: Place) -> bool:
 
 def whole_units(read: BytesAt, unit: UnitAt, place: Place) -> bool:
     """Whether the place is as long as one, two or three of the units behind it: then no byte is missing from it."""
+    lengths = lengths_behind(read, unit, place.end)
+    length = place.end - place.start
+    pairs = {a + b for a in lengths for b in lengths}
+    return length in lengths or length in pairs or any(length - one in pairs for one in lengths)
+
+
+def lengths_behind(read: BytesAt, unit: UnitAt, at: int, fewest: int = 0) -> set[int]:
+    """How long the sound units are that begin at an offset, one behind the other; none where there are too few."""
     lengths: set[int] = set()
-    at = place.end
+    count = 0
     for _ in range(NEIGHBOURS):
         found = unit(at, read)
         if found is None or not found.sound:
             break
         lengths.add(found.end - at)
         at = found.end
-    length = place.end - place.start
-    pairs = {a + b for a in lengths for b in lengths}
-    return length in lengths or length in pairs or any(length - one in pairs for one in lengths)
+        count += 1
+    return lengths if count >= fewest else set()
+
+
+def fits(length: int, units: set[int]) -> bool | None:
+    """Whether so many bytes can be whole units of these lengths; None where nearly every number of bytes can."""
+    if not units or length > FITTED:
+        return None
+    sums = 1
+    for _ in range(length // min(units) + 1):
+        more = sums
+        for unit in units:
+            more |= sums << unit
+        more &= (1 << length + ROUND) - 1
+        if more == sums:
+            break
+        sums = more
+    near = sums >> max(0, length - ROUND)
+    if near.bit_count() * 8 > 2 * ROUND:
+        return None
+    return bool(sums >> length & 1)
 
 
 def _in_header(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clue | None:
     """The same where the bytes went into the unit's first fields, so that its length cannot be read as it lies."""
     total = place.end - place.start
+    lengths = lengths_behind(read, unit, place.end)
     for at in range(place.start + 1, min(place.start + 14, place.end)):
-        for count in range(1, min(total, LONGEST_IN_HEADER)):
+        least = min(lengths, default=0) if at - place.start < UNSEALED else LONGEST_IN_HEADER
+        for count in range(1, min(total, LONGEST_IN_HEADER, least or LONGEST_IN_HEADER)):
             if not budget.spend(1):
                 return None
             again = unit(place.start, without(read, at, count))
@@ -83,16 +174,23 @@ def _in_header(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clu
     return None
 
 
-def _in(read: BytesAt, at: int, count: int, why: str) -> Clue:
-    because = f"{count:,} bytes were put in at {at}: {why}"
-    return Clue("shifted", "certain", because, read.span(at, at + count), {"inserted": count, "at": at})
+def _in(read: BytesAt, at: int, count: int, why: str, how: Confidence = "certain") -> Clue:
+    because = f"{plural(count, 'byte was', 'bytes were')} put in at {at}: {why}"
+    return Clue("shifted", how, because, read.span(at, at + count), {"inserted": count, "at": at})
 
 
 def lost(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clue | None:
     """A unit that ends before it should: certain for one lost byte, which can be put back."""
-    first = unit(place.start, read)
     if not between_sound(read, unit, place):
         return None
+    first, longest = unit(place.start, read), max(lengths_behind(read, unit, place.end), default=0)
+    for _ in range(DOUBTED):
+        if first is None or first.sound or first.end - place.start > 2 * longest:
+            return None  # no length of a unit here
+        if first.end >= place.end or first.end <= place.start:
+            break
+        place = replace_start(place, first.end)  # the first may look wrong only because the next is
+        first = unit(place.start, read)
     if first is None or first.sound:
         return None
     count = first.end - place.end
@@ -156,67 +254,5 @@ def _side(by: int, size: bool = False) -> str:
 def _moved(read: BytesAt, place: Place, by: int, why: str, how: Confidence = "certain") -> Clue:
     what = "were put in" if by > 0 else "were lost"
     facts: dict[str, int | str | bool] = {"inserted" if by > 0 else "lost": abs(by)}
-    because = f"{abs(by):,} bytes {what} here: {why}"
+    because = f"{abs(by):,} bytes {what}: {why}"
     return Clue("shifted", how, because, place.span, facts, whole=True)
-
-
-def swapped(
-    read: BytesAt, unit: UnitAt, place: Place, region: Place, others: list[Place], budget: Budget
-) -> Clue | None:
-    """Another block, of this damaged place or of another, with which the unit that breaks here holds."""
-    first = unit(place.start, read)
-    if first is not None and first.sound:
-        return None
-    end = first.end if first is not None else place.start + HEADER
-    if end - place.start > 2 * LONGEST:
-        return None  # one checksum over hundreds of blocks: too many pairs to try
-    tries = TRIES
-    rivals = [region, *_nearest(place, others)]
-    for size in UNITS:
-        for here in _blocks(place.start, min(end, region.end), size):
-            for other in rivals:
-                low = here + size if other is region else other.start // size * size
-                for there in _blocks(low, other.end, size):
-                    if abs(there - here) < size or max(here, there) + size > read.size:
-                        continue
-                    tries -= 1
-                    if tries < 0 or not budget.spend(1 + (end - place.start) // 4096):
-                        return None
-                    trial = exchanged(read, here, there, size)
-                    again = unit(place.start, trial)
-                    if again is None or not again.sound:
-                        continue
-                    if other is region or _fits(read, unit, other, (here, there), size, trial):
-                        return _swap(read, here, there, size)
-    return None
-
-
-def _fits(read: BytesAt, unit: UnitAt, other: Place, blocks: tuple[int, int], size: int, trial: Read) -> bool:
-    """Whether the other place gets better too, where the exchange leaves the beginning of its broken unit alone."""
-    before = unit(other.start, read)
-    if before is None:
-        return True
-    if before.sound:
-        return False
-    if any(at < other.start < at + size for at in blocks):
-        return True
-    after = unit(other.start, trial)
-    return after is not None and after.sound
-
-
-def _swap(read: BytesAt, here: int, there: int, size: int) -> Clue:
-    unit = block_of(here, here + size) or size
-    because = f"with the {size} bytes at {there} in this place the unit here holds: two blocks changed places"
-    facts: dict[str, int | str | bool] = {"other": there, "size": size, "alignment": unit}
-    return Clue("swapped", "certain", because, read.span(here, here + size), facts, (read.span(there, there + size),))
-
-
-def _nearest(place: Place, others: list[Place]) -> list[Place]:
-    found = [o for o in others if o is not place and o.span.member == place.span.member and not o.explained]
-    return sorted(found, key=lambda o: abs(o.start - place.start))[:SWAPS]
-
-
-def _blocks(low: int, high: int, size: int) -> range:
-    """Aligned blocks that begin in [low, high): one that begins before a unit would have broken the one before it."""
-    first = -(-low // size) * size
-    return range(first, min(high, first + SPAN * size), size)

@@ -57,15 +57,28 @@ def _same(place: Place, found: Finding) -> bool:
     return found.span.start < place.end or found.span.length == 0 or place.span.length == 0
 
 
-def region_of(place: Place, found: list[Place]) -> Place:
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A place with the damaged units that follow it at once; `parts` are all of them."""
+
+    place: Place
+    parts: tuple[Place, ...]
+
+    @property
+    def single(self) -> bool:
+        return len(self.parts) == 1
+
+
+def region_of(place: Place, found: list[Place]) -> Region:
     """A place and those that follow it without a sound byte between: what hit several units hit them at once."""
-    end = place.end
+    end, parts = place.end, [place]
     at = next(i for i, one in enumerate(found) if one is place)
     for other in found[at + 1 :]:
         if other.span.member != place.span.member or other.start > end or other.explained or _flipped(other):
             break
         end = max(end, other.end)
-    return Place(Span(place.start, end, place.span.member), place.findings)
+        parts.append(other)
+    return Region(Place(Span(place.start, end, place.span.member), place.findings), tuple(parts))
 
 
 def _flipped(place: Place) -> bool:

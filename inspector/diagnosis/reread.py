@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from inspector.source import Source, pread_all
+from inspector.descriptors import pread_all
+from inspector.source import Source
 from inspector.span import Span
 
 BLOCK = 4096

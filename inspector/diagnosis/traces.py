@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 UNITS = (131072, 4096, 512)  # a ZFS record, a page, a sector
+NAMES = {131072: "a ZFS record or an erase block", 4096: "a page", 512: "a sector"}
 RUN = 64  # bytes of one value that count as a run
 SHORT = 14  # as many tell something where sound bytes nearby hold none of that length
 SAMPLE = 1 << 18
+_PRINTED = bytes([9, 10, 13, 27, *range(32, 127)])
+APART = 64  # letters in a row among bytes that are no text
+PAIRS = 6  # of CR and LF without an LF alone: by chance one in 2^48
 CHANCE = 4  # bytes beside a run or a copy that agree with it by chance
 
 RUNS = re.compile(rb"\x00{%d,}|\xff{%d,}" % (RUN, RUN))
@@ -59,6 +63,38 @@ def block_of(start: int, end: int) -> int | None:
     return next((unit for unit in UNITS if start % unit == 0 and end % unit == 0 and end > start), None)
 
 
+Grid = tuple[int, int, str]  # size of a format's own blocks, where the first begins, what one is called
+Facts = dict[str, int | str | bool]
+
+
+def edges(start: int, end: int, size: int, grid: Grid | None = None) -> tuple[str, Facts]:
+    """What the ends of a stretch in a file of `size` bytes say: words, and the facts in them.
+
+    The chance is that of ends which fall anywhere; the beginning and the end of the file are boundaries of anything.
+    """
+    units = [(unit, 0, NAMES[unit]) for unit in UNITS]
+    if grid and all(grid[0] != unit for unit in UNITS):
+        units = sorted([*units, grid], key=lambda unit: -unit[0])
+    elif grid:
+        units = [
+            (unit, grid[1] if unit == grid[0] else 0, grid[2] if unit == grid[0] else name) for unit, _, name in units
+        ]
+    for unit, origin, name in units:
+        if end > start >= origin and (start - origin) % unit == 0 and ((end - origin) % unit == 0 or end == size):
+            free = (start > origin) + (end < size)  # ends that could have fallen elsewhere
+            if not free:
+                continue
+            rare = unit**free
+            what = f", and both ends lie on a boundary of {unit} bytes ({name}; by chance one in {rare:,})"
+            return what, {"alignment": unit, "block": name, "one_in": rare}
+    for unit, origin, name in units:
+        if any(at > origin and at != size and (at - origin) % unit == 0 for at in (start, end)):
+            rare = unit // 2
+            what = f", and one end lies on a boundary of {unit} bytes ({name}; by chance one in {rare:,})"
+            return what, {"alignment": unit, "block": name, "one_in": rare}
+    return ", on no block boundary", {}
+
+
 def blocks_of(start: int, end: int, slack: int = CHANCE) -> tuple[int, int] | None:
     """The whole blocks that [start, end) is, but for a few bytes beside them that look alike by chance."""
     for unit in UNITS:
@@ -69,11 +105,38 @@ def blocks_of(start: int, end: int, slack: int = CHANCE) -> tuple[int, int] | No
 
 
 def runs(data: bytes, at: int) -> list[Run]:
-    """Runs of 00 and FF in `data`, which lies at `at`; the longest first. Short ones where there are no others."""
+    """Runs of 00 and FF in `data`, which lies at `at`; whole blocks and the longest first, short ones if no others."""
     found = [Run(at + m.start(), at + m.end(), data[m.start()]) for m in RUNS.finditer(data)]
     if not found:
         found = [Run(at + m.start(), at + m.end(), data[m.start()]) for m in _SHORT.finditer(data)]
-    return sorted(found, key=lambda run: (-run.length, run.start))
+    return sorted(found, key=lambda run: (blocks_of(run.start, run.end) is None, -run.length, run.start))
+
+
+def binary(data: bytes) -> bool:
+    """Whether a tenth of some bytes is nothing that text has."""
+    return len(data.translate(None, _PRINTED)) * 10 > len(data)
+
+
+_ODD = re.compile(rb"[^\t\n\r\x1b\x20-\x7e]")
+
+
+def not_text(data: bytes, at: int) -> tuple[int, int, int] | None:
+    """(first, behind the last, how many) bytes that no plain text has: those that lie close together, about the first
+    of them from `at` on."""
+    found = _ODD.search(data, at)
+    if found is None:
+        return None
+    first = last = found.start()
+    count = 1
+    for more in _ODD.finditer(data, last + 1):
+        if more.start() - last > APART:
+            break
+        last, count = more.start(), count + 1
+    for before in reversed([m.start() for m in _ODD.finditer(data, 0, first)]):
+        if first - before > APART:
+            break
+        first, count = before, count + 1
+    return first, last + 1, count
 
 
 def text_run(data: bytes) -> tuple[int, int] | None:
@@ -89,16 +152,32 @@ def text_run(data: bytes) -> tuple[int, int] | None:
     return best
 
 
-def magic_in(data: bytes, own: frozenset[str] = frozenset()) -> tuple[int, str] | None:
+def magic_in(data: bytes, start: int, own: frozenset[str] = frozenset()) -> tuple[int, str] | None:
     """The first magic of another format that stands on a sector's boundary or is long enough to stand anywhere."""
     found = []
     for mark, what in MAGICS:
         if what in own:
             continue
         at = data.find(mark)
-        if at >= 0 and (len(mark) >= 8 or at % 512 == 0):
+        while at >= 0 and len(mark) < 8 and (start + at) % 512:
+            at = data.find(mark, at + 1)
+        if at >= 0:
             found.append((at, what))
     return min(found, default=None)
+
+
+def newlines_from(data: bytes) -> tuple[int, int, int] | None:
+    """(first, behind the last, how many) newlines that follow a carriage return, where none does not: 0d0a by chance
+    is one in 256."""
+    first = data.find(b"\r\n")
+    if first < 0:
+        return None
+    count, last = 0, first
+    at = data.find(b"\n", first)
+    while at > 0 and data[at - 1] == 13:
+        count, last = count + 1, at + 1
+        at = data.find(b"\n", last)
+    return (first, last, count) if count >= PAIRS else None
 
 
 def translation(sample: bytes) -> tuple[str, str] | None:

@@ -29,6 +29,7 @@ _BLAME: dict[str, Verdict] = {
     "appended-store": "transfer",
     "software-rule-violation": "software",
 }
+RARE = 1 << 16  # one in so many: block boundaries that are none by chance
 _BLOCKED = frozenset({"overwritten", "zeroed-range", "stale-page", "swapped"})  # whole blocks: no program's own write
 _SAID: dict[Verdict, str] = {
     "medium": "The disk or the memory did this, not the program",
@@ -72,11 +73,12 @@ def _judge(
     if told:
         event = best[told[0]]
         confidence = event.cause.confidence
-        if event.cause.name == "overwritten" and confidence == "certain" and "alignment" not in event.facts:
+        if event.cause.name == "overwritten" and confidence == "certain" and int(event.facts.get("one_in", 0)) < RARE:
             confidence = "likely"
         if len(told) > 1 and weights[told[1]] * 2 > weights[told[0]] and confidence == "certain":
             confidence = "likely"
-        more = f"; {len(events) - 1:,} more such places" if len(events) > 1 else ""
+        like = sum(_blame(other) == told[0] for other in events) - 1
+        more = f"; {like:,} more such places" if like > 0 else ""
         return told[0], confidence, f"{_name(event)}: {event.cause.because}{more}"
     wrong = [f for f in findings if f.level is not Severity.NOTE and f.cause.name == "software-rule-violation"]
     if wrong and not events:
@@ -87,6 +89,8 @@ def _judge(
 
 def _blame(event: Event) -> Verdict:
     name = event.cause.name
+    if event.facts.get("writers"):
+        return "software"
     if name == "truncated" and event.cause.confidence == "possible":
         return "unknown"
     if name == "zeroed-range" and event.facts.get("tail"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import import_module
 
 from inspector.catalogue import Catalogue, Formats
 from inspector.format import Format
+from inspector.source import Source
 
 # module under inspector.formats -> its Format value is named FORMAT
 MODULES: tuple[str, ...] = (
@@ -31,5 +33,20 @@ def load(module: str) -> Format:
     return value
 
 
+# names under which stores are usually found: their format is asked first, and where it is sure no other is imported
+_NAMED: tuple[tuple[str, str], ...] = (
+    (r".*\.(sst|ldb|blob)|MANIFEST-\d+|\d{6,}\.log", "rocksdb"),
+    (r".*\.(log|jsonl)(\.gz)?", "kad_trace"),
+    (r"known_addresses.*\.bin", "known_peers"),
+    (r"piece_cache.*\.bin", "piece_cache"),
+)
+
+
+def _likely(source: Source) -> str | None:
+    if source.kind == "folder":
+        return "rocksdb" if source.member("CURRENT") else None
+    return next((module for pattern, module in _NAMED if re.fullmatch(pattern, source.name)), None)
+
+
 def all_formats() -> Formats:
-    return Catalogue(MODULES, UPPERS, load)
+    return Catalogue(MODULES, UPPERS, load, _likely)

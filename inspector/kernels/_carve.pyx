@@ -9,30 +9,15 @@ from libc.string cimport memset
 
 from inspector.kernels.carve_columns import Finds
 
+from inspector.kernels.gossip_walk cimport ROOM, crc_prepare, gossip_columns, gossip_walk
+
 cdef extern from "gossip_carve.h" nogil:
     enum:
-        HEADER, ROOM
-    struct gossip_columns:
-        size_t count, room
-        uint64_t *starts
-        uint64_t *owners
-        uint64_t *nodes_a
-        uint64_t *nodes_b
-        uint32_t *times
-        uint16_t *kinds
-        uint16_t *flags
-        uint8_t *roles
-        uint8_t *marks
-        uint8_t *aux
-    struct gossip_walk:
-        const uint8_t *data
-        uint64_t base, length, size, at
-        gossip_columns out
+        HEADER
     struct gossip_carve:
         gossip_walk walk
         uint64_t stop, first_suspect, suspect_end
         uint32_t *sizes
-    void crc_prepare(int allow_hardware)
     int carve_window(gossip_carve *c)
     void carve_free(gossip_carve *c)
 

@@ -31,6 +31,7 @@ cdef extern from "gossip_lines.h" nogil:
     void lines_body(lines_out *out, unsigned kind, const uint8_t *body, size_t length)
 
 lines_prepare()
+cdef size_t MANY = 1 << 18  # stays in the cache of a core until it is written
 
 
 cdef class GossipLines:
@@ -55,9 +56,9 @@ cdef class GossipLines:
         free(self.out.data)
 
     def lines(self, const uint8_t[::1] window not None, uint64_t base, batch not None, Py_ssize_t first):
-        """(lines of the tiles from `first` on, number of the first tile that is not written here).
+        """(lines of the tiles from `first` on, number of the first tile that is not among them, whether it can be).
 
-        `window` begins at `base` and holds the bytes of all tiles that verify.
+        They end where a tile must be written by the caller, or after some MANY bytes. `window` begins at `base` and holds the bytes of all tiles that verify.
         """
         cdef const uint64_t[::1] starts = batch.starts
         cdef const uint16_t[::1] kinds = batch.kinds
@@ -67,7 +68,7 @@ cdef class GossipLines:
         cdef uint64_t start, end, last = batch.end, size = window.shape[0]
         cdef lines_out *out = &self.out
         cdef const uint8_t *record
-        cdef bint well = True
+        cdef bint full = False
         if not count == kinds.shape[0] == marks.shape[0] == roles.shape[0]:
             raise ValueError("a batch's columns have one length")
         for number in range(5):
@@ -91,7 +92,10 @@ cdef class GossipLines:
                 lines_body(out, kinds[i], record + LINES_HEADER, end - start - LINES_HEADER)
             lines_put(out, "}}\n", 3)
             i += 1
-        return PyBytes_FromStringAndSize(out.data, out.count), i
+            full = out.count >= MANY
+            if full:
+                break
+        return PyBytes_FromStringAndSize(out.data, out.count), i, full
 
     cdef node(self, const uint8_t *body, size_t length):
         cdef lines_node node

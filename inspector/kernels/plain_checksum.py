@@ -4,7 +4,7 @@ from array import array
 from functools import lru_cache
 from typing import Final
 
-from crc32c import crc32c
+from inspector.crc32c import crc32c
 
 GRID: Final = 1024
 POLYNOMIAL: Final = 0x82F63B78  # Castagnoli, bit-reversed: bit 31 is x^0

@@ -19,8 +19,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Final, NamedTuple
 
-from crc32c import crc32c, hardware_based
-
+from inspector.crc32c import crc32c, hardware_based
 from inspector.kernels.gossip_tiles import (
     ANCHORED,
     BAD_CHECKSUM,

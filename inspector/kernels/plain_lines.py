@@ -7,6 +7,9 @@ from bisect import bisect_right
 from itertools import accumulate
 from operator import add
 
+# zero, and bytes that no UTF-8 text contains
+NEVER_TEXT = (0x00, 0xFF, 0xFE, 0xC0, 0xC1, *range(0xF5, 0xFE))
+
 
 def line_starts(data: bytes, at: int) -> array[int]:
     """The offset of each line of `data`, which lies at `at`; a last line without an end counts, an empty one not."""
@@ -30,3 +33,14 @@ def lines_with(data: bytes, starts: array[int], at: int, needles: tuple[bytes, .
                 break
             place = data.find(needle, starts[index + 1] - at)
     return found
+
+
+def lines_never_text(data: bytes, starts: array[int], at: int) -> set[int]:
+    """Numbers of the lines with a byte that text never holds."""
+    bad = NEVER_TEXT[:1] if data.isascii() else NEVER_TEXT
+    return lines_with(data, starts, at, tuple(bytes([b]) for b in bad if b in data))
+
+
+def occurrences(data: bytes, needle: bytes) -> int:
+    """How often a word stands in a block, without overlap."""
+    return data.count(needle)

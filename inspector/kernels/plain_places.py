@@ -8,7 +8,7 @@ no record is longer than 32 KiB, so that the time is linear also on bytes made o
 import re
 from typing import Final
 
-from crc32c import crc32c
+from inspector.crc32c import crc32c
 
 _BLOCK: Final = 32768
 _TYPE_AT: Final = 6  # checksum u32, length u16, type u8

@@ -12,7 +12,8 @@ from typing import Final
 import cramjam
 import lz4.block
 import xxhash
-from crc32c import crc32c
+
+from inspector.crc32c import crc32c
 
 NONE, CRC32C, XXHASH, XXHASH64, XXH3 = range(5)
 TRAILER: Final = 5
@@ -20,6 +21,7 @@ MAX_CONTENT: Final = 64 << 20
 _M32: Final = 0xFFFFFFFF
 _HASH_INDEX: Final = 1 << 31
 _CLOSER: Final = 5 << 28  # an unknown feature, or values kept apart from keys
+_PAIR, _MAX_SPENT = 112, 64 << 20  # as in formats/rocksdb/block.py: what the entries of a block may cost
 _COUNT: Final = (1 << 28) - 1
 
 
@@ -162,12 +164,13 @@ def _keys(data: bytes) -> list[bytes]:
     if end < 0 or (not count and end):
         raise _WrongError
     keys: list[bytes] = []
-    key, at = b"", 0
+    key, at, spent = b"", 0, 0
     while at + 3 <= end:
         shared, at = _varint(data, at, end)
         unshared, at = _varint(data, at, end)
         value, at = _varint(data, at, end)
-        if shared > len(key) or at + unshared + value > end or shared + unshared < 8:
+        spent += shared + _PAIR
+        if shared > len(key) or at + unshared + value > end or shared + unshared < 8 or spent > _MAX_SPENT:
             raise _WrongError
         key = key[:shared] + data[at : at + unshared]
         keys.append(key)

@@ -132,6 +132,10 @@ static inline int follows(const uint8_t *old, size_t old_length, const uint8_t *
     return le64(old + left) >= le64(key + right); /* newer ones come first */
 }
 
+/* as objects the entries of a block may cost so much and not more (MAX_SPENT and _PAIR in formats/rocksdb/block.py) */
+#define MAX_SPENT ((uint64_t)64 << 20)
+#define PAIR 112
+
 /* entries of one block's content; nothing of the run changes where something is wrong with them */
 static int scan_content(block_run *run, const uint8_t *data, size_t length)
 {
@@ -153,7 +157,7 @@ static int scan_content(block_run *run, const uint8_t *data, size_t length)
         return 0;
     const uint8_t *p = data, *end = data + at - 4 * (size_t)restarts, *previous = run->last.data;
     size_t key_length = 0, previous_length = run->has_last ? run->last.length : 0;
-    uint64_t count = 0, max_tag = run->max_tag, types[256] = {0};
+    uint64_t count = 0, spent = 0, max_tag = run->max_tag, types[256] = {0};
     if (!make_room(&run->key, 2 * length + 64))
         return 0;
     uint8_t *key = run->key.data, *first = key + length + 32; /* both fit: no key is longer than the content */
@@ -167,7 +171,8 @@ static int scan_content(block_run *run, const uint8_t *data, size_t length)
         if (shared > key_length || unshared > (size_t)(end - p) || value > (size_t)(end - p) - unshared)
             return 0;
         size_t now = (size_t)shared + unshared;
-        if (now < 8 || now > length)
+        spent += shared + PAIR;
+        if (now < 8 || now > length || spent > MAX_SPENT)
             return 0;
         if (count == 0) {
             memcpy(key, p, unshared);

@@ -25,67 +25,43 @@ static size_t flips_slow(uint8_t *data, size_t length, int kind, uint32_t wanted
     return count;
 }
 
-static size_t flips_xxh64(uint8_t *data, size_t length, uint32_t wanted, uint32_t *found, size_t room)
-{
-    size_t stripes = length / 32, count = 0;
-    const uint8_t *end = data + length, *tail = data + 32 * stripes;
-    uint64_t before[4], last[4], trial[64], lanes[4];
-    memcpy(last, xxh64_start, sizeof last);
-    for (size_t n = 0; n < stripes; n++)
-        for (int i = 0; i < 4; i++)
-            last[i] = xxh64_round(last[i], le64(data + 32 * n + 8 * i) * P64_2);
-    memcpy(before, xxh64_start, sizeof before);
-    for (size_t n = 0; n < stripes; n++)
-        for (int i = 0; i < 4; i++) {
-            uint64_t word = le64(data + 32 * n + 8 * i);
-            for (int bit = 0; bit < 64; bit++)
-                trial[bit] = xxh64_round(before[i], (word ^ 1ull << bit) * P64_2);
-            for (size_t m = n + 1; m < stripes; m++) {
-                uint64_t product = le64(data + 32 * m + 8 * i) * P64_2;
-                for (int bit = 0; bit < 64; bit++)
-                    trial[bit] = xxh64_round(trial[bit], product);
-            }
-            memcpy(lanes, last, sizeof lanes);
-            for (int bit = 0; bit < 64; bit++) {
-                lanes[i] = trial[bit];
-                if ((uint32_t)xxh64_finish(lanes, tail, end, length) == wanted && count < room)
-                    found[count++] = (uint32_t)(256 * n + 64 * i + bit);
-            }
-            before[i] = xxh64_round(before[i], word * P64_2);
-        }
-    return count + flips_slow(data, length, 3, wanted, 256 * stripes, found + count, room - count);
-}
+/* One function for each width: all flips of a word go through the rest of its lane side by side. */
+#define FLIPS_OF_LANES(width, kind)                                                                                    \
+    static size_t flips_xxh##width(uint8_t *data, size_t length, uint32_t wanted, uint32_t *found, size_t room)        \
+    {                                                                                                                  \
+        enum { WORD = width / 8, STRIPE = 4 * WORD };                                                                  \
+        size_t stripes = length / STRIPE, count = 0;                                                                   \
+        const uint8_t *end = data + length, *tail = data + STRIPE * stripes;                                           \
+        uint##width##_t before[4], last[4], trial[width], lanes[4];                                                    \
+        memcpy(last, xxh##width##_start, sizeof last);                                                                 \
+        for (size_t n = 0; n < stripes; n++)                                                                           \
+            for (int i = 0; i < 4; i++)                                                                                \
+                last[i] = xxh##width##_round(last[i], le##width(data + STRIPE * n + WORD * i) * P##width##_2);         \
+        memcpy(before, xxh##width##_start, sizeof before);                                                             \
+        for (size_t n = 0; n < stripes; n++)                                                                           \
+            for (int i = 0; i < 4; i++) {                                                                              \
+                uint##width##_t word = le##width(data + STRIPE * n + WORD * i);                                        \
+                for (int bit = 0; bit < width; bit++)                                                                  \
+                    trial[bit] = xxh##width##_round(before[i], (word ^ (uint##width##_t)1 << bit) * P##width##_2);     \
+                for (size_t m = n + 1; m < stripes; m++) {                                                             \
+                    uint##width##_t product = le##width(data + STRIPE * m + WORD * i) * P##width##_2;                  \
+                    for (int bit = 0; bit < width; bit++)                                                              \
+                        trial[bit] = xxh##width##_round(trial[bit], product);                                          \
+                }                                                                                                      \
+                memcpy(lanes, last, sizeof lanes);                                                                     \
+                for (int bit = 0; bit < width; bit++) {                                                                \
+                    lanes[i] = trial[bit];                                                                             \
+                    if ((uint32_t)xxh##width##_finish(lanes, tail, end, length) == wanted && count < room)             \
+                        found[count++] = (uint32_t)(8 * STRIPE * n + width * i + bit);                                 \
+                }                                                                                                      \
+                before[i] = xxh##width##_round(before[i], word * P##width##_2);                                        \
+            }                                                                                                          \
+        return count + flips_slow(data, length, kind, wanted, 8 * STRIPE * stripes, found + count, room - count);      \
+    }
 
-static size_t flips_xxh32(uint8_t *data, size_t length, uint32_t wanted, uint32_t *found, size_t room)
-{
-    size_t stripes = length / 16, count = 0;
-    const uint8_t *end = data + length, *tail = data + 16 * stripes;
-    uint32_t before[4], last[4], trial[32], lanes[4];
-    memcpy(last, xxh32_start, sizeof last);
-    for (size_t n = 0; n < stripes; n++)
-        for (int i = 0; i < 4; i++)
-            last[i] = xxh32_round(last[i], le32(data + 16 * n + 4 * i) * P32_2);
-    memcpy(before, xxh32_start, sizeof before);
-    for (size_t n = 0; n < stripes; n++)
-        for (int i = 0; i < 4; i++) {
-            uint32_t word = le32(data + 16 * n + 4 * i);
-            for (int bit = 0; bit < 32; bit++)
-                trial[bit] = xxh32_round(before[i], (word ^ 1u << bit) * P32_2);
-            for (size_t m = n + 1; m < stripes; m++) {
-                uint32_t product = le32(data + 16 * m + 4 * i) * P32_2;
-                for (int bit = 0; bit < 32; bit++)
-                    trial[bit] = xxh32_round(trial[bit], product);
-            }
-            memcpy(lanes, last, sizeof lanes);
-            for (int bit = 0; bit < 32; bit++) {
-                lanes[i] = trial[bit];
-                if (xxh32_finish(lanes, tail, end, length) == wanted && count < room)
-                    found[count++] = (uint32_t)(128 * n + 32 * i + bit);
-            }
-            before[i] = xxh32_round(before[i], word * P32_2);
-        }
-    return count + flips_slow(data, length, 2, wanted, 128 * stripes, found + count, room - count);
-}
+FLIPS_OF_LANES(64, 3)
+FLIPS_OF_LANES(32, 2)
+#undef FLIPS_OF_LANES
 
 typedef struct {
     uint64_t before[8]; /* accumulators when the block begins */

@@ -172,7 +172,7 @@ MESSAGES: tuple[Message, ...] = (
         "asked-to-flag",
         "gossipd",
         "asked to flag",
-        rf"(?:gossip_store )?asked to flag(?:-|\s)?(?P<flag>\w{{1,20}}) type (?P<type>-?\d{{1,10}}) @(?P<at>{_N}) but "
+        rf"(?:gossip_store:? )?asked to flag(?:-|\s)?(?P<flag>\w{{1,20}}) type (?P<type>-?\d{{1,10}}) @(?P<at>{_N}) but "
         rf"store contains (?P<found>-?\d{{1,10}})(?: \(gs->len=(?P<size>{_N})\))?",
         "gossipd wanted to flag a record of type {type} whose body is at byte {at}, and found type {found} there: its "
         "index and the file disagree.",

@@ -62,7 +62,7 @@ MESSAGES: tuple[Message, ...] = (
         "truncated-len",
         "gossmap (gossipd and plugins)",
         "Truncated gossip_store len",
-        r"Truncated gossip_store len (?P<size>\d{1,19})",
+        r"(?:gossmap: )?Truncated gossip_store len(?: (?P<size>\d{1,19}))?\b",
         "When the store was opened anew after a compaction, it was too short for a version byte and a first record.",
         "The reader stops.",
     ),

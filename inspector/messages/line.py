@@ -37,7 +37,9 @@ _PREFIXES = tuple(
         r"STATUS_FAIL_\w{1,40}: ",
         r"[a-z]\w{1,30}\.c: ?\d{1,6}:\w{1,80}: \*[A-Z]{1,12}\*: ",  # SPDK
         r"\w{1,60}(?:\{[^{}]{0,200}\})?: ?(?=\w{1,60}::)",  # a span of tracing
+        r"\w{0,60}\{[^{}]{0,200}\}: ?(?=[\w{])",  # a span with fields, also one without a name
         r"(?:\w{1,60}::){1,8}\w{1,60}: ",  # the target of tracing
+        r"(?:subspace|autonomys|snarkos|snarkvm|libp2p)\w{0,60}: ",  # a target that is a whole crate
         r"(?:main|tokio-runtime-worker|[\w-]{1,40}-worker\S{0,8}) (?=\w{1,60}::)",  # a thread
         r"\[[A-Za-z ]{1,20}\] ",  # Substrate's [Consensus]
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def found(one: Found) -> Document:
     """One find: its bytes in the source, what it is, what became of it."""
     told: Document = {"start": one.start, "end": one.end, "kind": one.kind, "fate": one.fate, "encoding": one.encoding}
-    return told | {"file": one.out or None}
+    return told | {"rest": one.rest, "file": one.out or None}
 
 
 def carve(carved: Carved, listed: list[Document]) -> Document:
@@ -47,7 +47,7 @@ def carve(carved: Carved, listed: list[Document]) -> Document:
         "proof": {name: sums.proof[name] for name in ("sealed", "derived", "placed", "none")},
         "false_finds": {"expected": haul.chance, "because": haul.because},
         "finds": listed,
-        "finds_total": sum(sums.units.values()),
+        "finds_total": sum(sums.units.values()) + sums.pieces,
         "partial": haul.partial,
         "verified": dict(carved.verified),
         "notes": list(carved.notes),
@@ -79,6 +79,10 @@ def carve_schema() -> Schema:
 
     sums = {"units": COUNT, "bytes": COUNT}
     find = {"start": COUNT, "end": COUNT, "kind": TEXT, "fate": TEXT, "encoding": TEXT, "file": TEXT_OR_NULL}
+    find["rest"] = {
+        "type": ["integer", "null"],
+        "description": "encoding piece: where the next one begins of what lies in several; after the last the first",
+    }
     engine = {"type": "object", "properties": {"ran": {"type": "boolean"}, "why": TEXT}, "required": ["ran"]}
     return record(
         {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inspector.carve import DUPLICATE, WRITTEN, Carved
+from inspector.counted import plural
 from inspector.render.documents import Document
-from inspector.render.text import Block, Column, Heading, Style, Table, para, place, plural, row, size_words
+from inspector.render.text import Block, Column, Heading, Style, Table, para, place, row, size_words
 from inspector.sanitize import clean
 
 SHOWN = 5  # finds at the beginning and at the end
@@ -52,14 +53,15 @@ def _searched(carved: Carved) -> Iterator[Block]:
 
 def _ledger(carved: Carved) -> Iterator[Block]:
     haul, sums = carved.haul, carved.haul.sums
-    yield Heading("Found", ", ".join(plural(count, clean(kind)) for kind, count in sums.found.items()))
+    yield Heading("Found", ", ".join(_many(count, clean(kind)) for kind, count in sums.found.items()))
     verb = "written" if carved.output is not None else "would be written"
     rows = [row((verb, "good"), sums.units[WRITTEN], sums.bytes[WRITTEN], "")]
     if sums.units[DUPLICATE]:
         rows.append(row(("duplicates", "dim"), sums.units[DUPLICATE], sums.bytes[DUPLICATE], "the same once more"))
     for why in sorted(fate for fate in sums.units if fate not in (WRITTEN, DUPLICATE)):
         style: Style = "bad" if why in haul.lost else "dim"
-        rows.append(row(("left out", style), sums.units[why], sums.bytes[why], why))
+        what, told = (verb, why.removeprefix(f"{WRITTEN}, ")) if why.startswith(WRITTEN) else ("left out", why)
+        rows.append(row((what, style), sums.units[why], sums.bytes[why], told))
     columns = (Column(""), Column("units", right=True), Column("bytes", right=True), Column("", wrap=True))
     yield Table(columns, rows)
     proofs = [f"{count:,} {name}" for name, count in sorted(sums.proof.items()) if count]
@@ -68,15 +70,20 @@ def _ledger(carved: Carved) -> Iterator[Block]:
     yield para(f"expected false finds: {haul.chance:.2g} ({haul.because})", indent=2, hang=2)
 
 
+def _many(count: int, kind: str) -> str:
+    return plural(count, kind, f"{kind}es" if kind.endswith("ch") else "")
+
+
 def _finds(carved: Carved, listed: list[Document]) -> Iterator[Block]:
-    yield Heading("Finds", f"{sum(carved.haul.sums.units.values()):,}")
+    yield Heading("Finds", f"{sum(carved.haul.sums.units.values()) + carved.haul.sums.pieces:,}")
     first, last = listed[:SHOWN], listed[max(SHOWN, len(listed) - SHOWN) :]
     for one in (*first, *last):
         if last and one is last[0] and len(listed) > 2 * SHOWN:
             yield para(("… --map FILE writes all of them", "dim"), indent=2)
         where = f"{place(int(one['start']))}, {plural(int(one['end']) - int(one['start']), 'byte')}"
         out = f" ({clean(one['file'], 200)})" if one["file"] else ""
-        yield para(f"{where}: {clean(one['kind'])}, {one['fate']}{out}", indent=2, hang=2)
+        rest = "" if one["rest"] is None else f", another piece of it is at {place(int(one['rest']))}"
+        yield para(f"{where}: {clean(one['kind'])}, {one['fate']}{out}{rest}", indent=2, hang=2)
 
 
 def _verified(carved: Carved) -> Iterator[Block]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from inspector.counted import plural
 from inspector.damage import KINDS
 from inspector.inject import Truth
 from inspector.render.documents import TOOL, Document
-from inspector.render.text import Block, Column, Heading, Part, Table, para, plural, row
+from inspector.render.text import Block, Column, Heading, Part, Table, para, row
 from inspector.selftest import Round, Selftest
 from inspector.span import Span
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from inspector.counted import plural
 from inspector.finding import UNKNOWN_CAUSE
-from inspector.render.text import Block, para, place, plural
+from inspector.render.text import Block, para, place
 from inspector.sanitize import clean
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from inspector.comparing import Comparison, Described, Difference
-from inspector.render.text import Block, Column, Heading, Part, Table, para, place, plural, row, size_words
+from inspector.counted import plural
+from inspector.render.text import Block, Column, Heading, Part, Table, para, place, row, size_words
 from inspector.sanitize import clean
 from inspector.source import Source
 

@@ -14,7 +14,6 @@ from inspector.finding import Finding, Severity
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Entry, Exhibit, Item, Outcome
 from inspector.inspect import Report
 from inspector.render.encoding import jsonable
-from inspector.render.text import quoted
 from inspector.source import Source
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def scan(report: Report, code: int) -> Document:
         "counts": counts(report),
         "words": words(report),
         "loaders": [outcome(o) for o in answer.loaders],
-        "next": commands(report),
+        **following(report),
         "summary": dict(answer.summary),
         "partial": report.partial,
         **({"live": dict(report.live)} if report.live else {}),
@@ -165,9 +164,12 @@ def entry(found: Entry) -> Document:
     }
 
 
-def commands(report: Report) -> list[str]:
-    """What to run next, with the source's path quoted for a shell."""
-    return [command.replace("{path}", quoted(report.source.label)) for command in report.answer.next]
+def following(report: Report) -> Document:
+    """Commands that can be run as they are, and why each is offered; "" where it speaks for itself."""
+    from inspector.render.next_steps import steps
+
+    found = steps(report)
+    return {"next": [step.command for step in found], "next_why": [step.remark for step in found]}
 
 
 def severity_words(report: Report) -> list[str]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import msgspec
+if TYPE_CHECKING:
+    import msgspec
 
 MAX_DEPTH = 24  # of a value that a format shows; deeper ones are hostile
 
@@ -43,18 +45,27 @@ def jsonable(value: Any, depth: int = 0) -> Any:
     return str(value)
 
 
-_encoder = msgspec.json.Encoder(enc_hook=jsonable)
+@cache
+def _encoder() -> msgspec.json.Encoder:
+    import msgspec  # a scan whose result is text does without
+
+    return msgspec.json.Encoder(enc_hook=jsonable)
 
 
 def encode(value: Any, pretty: bool = True) -> bytes:
     """One line (or an indented document) without a line end at its end."""
+    encoder = _encoder()
     try:
-        data = _encoder.encode(value)
+        data = encoder.encode(value)
     except (UnicodeEncodeError, OverflowError, RecursionError):
-        data = _encoder.encode(jsonable(value))
+        data = encoder.encode(jsonable(value))
     if not data.isascii() or b"\x7f" in data:
         data = _UNSAFE.sub(_escape, data.decode()).encode()
-    return msgspec.json.format(data, indent=2) if pretty else data
+    if not pretty:
+        return data
+    import msgspec
+
+    return msgspec.json.format(data, indent=2)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -85,7 +85,7 @@ def captured(done: Captured, path: str) -> Document:
         "source": {"path": path, "size": done.source_size},
         "format": done.format,
         "output": {"path": done.output, "size": done.size},
-        "bytes": {"captured": done.read, "not_zero": done.stored},
+        "bytes": {"captured": done.read, "not_zero": done.stored, "verified_not_captured": done.vouched},
         "ranges": done.ranges,
         "findings_total": done.findings,
         "patch": {"possible": not done.patch, "why_not": done.patch},

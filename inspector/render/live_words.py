@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from inspector.render.text import Block, Heading, Part, para, plural
+from inspector.counted import plural
+from inspector.render.text import Block, Heading, Part, para
 from inspector.sanitize import clean
 
 if TYPE_CHECKING:

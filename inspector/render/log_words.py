@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from inspector.render.text import Block, Heading, Verbatim, para, plural
+from inspector.counted import plural
+from inspector.render.text import Block, Heading, Verbatim, para
 from inspector.sanitize import clean
 
 SHOWN = 3  # lines of one message of a whole log

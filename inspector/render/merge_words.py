@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inspector.counted import plural
 from inspector.errors import Exit
 from inspector.merge import Merged
-from inspector.render.text import Block, Column, Heading, Part, Table, para, place, plural, row, size_words
+from inspector.render.text import Block, Column, Heading, Part, Table, para, place, row, size_words
 from inspector.sanitize import clean
 
 SHOWN = 10

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from inspector.catalogue import Formats
-from inspector.render.schema_terms import COUNT, SOURCE, TEXT, TEXT_OR_NULL, TEXTS, TOOL, Schema, listed, named, record
+from inspector.render.schema_terms import (
+    COUNT,
+    COUNT_OR_NULL,
+    SOURCE,
+    TEXT,
+    TEXT_OR_NULL,
+    TEXTS,
+    TOOL,
+    Schema,
+    listed,
+    named,
+    record,
+)
 
 _MADE = record({"path": TEXT_OR_NULL, "size": COUNT})
 
@@ -16,7 +28,7 @@ def capture(_: Formats) -> Schema:
             "source": record({"path": TEXT, "size": COUNT}),
             "format": TEXT,
             "output": _MADE,
-            "bytes": record({"captured": COUNT, "not_zero": COUNT}),
+            "bytes": record({"captured": COUNT, "not_zero": COUNT, "verified_not_captured": COUNT}),
             "ranges": COUNT,
             "findings_total": COUNT,
             "patch": record({"possible": {"type": "boolean"}, "why_not": TEXT}),
@@ -26,7 +38,9 @@ def capture(_: Formats) -> Schema:
 
 
 def excerpt(_: Formats) -> Schema:
-    run = record({"start": COUNT, "end": COUNT, "source_start": COUNT, "source_end": COUNT})
+    made = {**COUNT_OR_NULL, "description": "null: bytes that are made anew"}
+    file = {**TEXT_OR_NULL, "description": "in a folder, of both"}
+    run = record({"file": file, "start": COUNT, "end": COUNT, "source_start": made, "source_end": made})
     return record(
         {
             "schema": named("excerpt"),

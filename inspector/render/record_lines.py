@@ -12,8 +12,6 @@ from inspector.render.text import NO_LIMIT, cells
 from inspector.sanitize import clean, csv_cell
 
 CSV_HEADING = "file,start,end,length,kind,state,fields"
-# states that mean wrong bytes; a format's words for them begin like one of these
-DAMAGED = ("bad", "gap", "damaged", "truncated", "lost", "torn", "unreadable", "not completed", "zeroed")
 VALUE_LIMIT = 200  # characters of one field in a table
 HEX_WIDTH = 110  # columns from which on offsets are shown in hexadecimal too
 LONG = 66  # the hexadecimal digits of a public key, the longest thing worth reading as a whole
@@ -39,10 +37,6 @@ def as_dump(found: Entry) -> str:
 def heading(width: int | None, folder: bool) -> str:
     at_hex = f"{'hex':>10} " if _has_room(width) else ""
     return f"{'offset':>11} {at_hex}{'length':>7}  {'kind':<22} {'state':<12} {'file' if folder else ''}".rstrip()
-
-
-def is_damaged(found: Entry) -> bool:
-    return found.state.startswith(DAMAGED)
 
 
 def as_row(width: int | None, folder: bool, brief: Sequence[str] = ()) -> Callable[[Entry], str]:

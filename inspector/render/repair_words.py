@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from inspector.counted import plural
 from inspector.errors import Exit
-from inspector.extract import Extraction
 from inspector.format import Edit
-from inspector.patch import Applied
 from inspector.render.text import (
     Block,
     Column,
@@ -18,12 +19,15 @@ from inspector.render.text import (
     Verbatim,
     para,
     place,
-    plural,
     row,
     size_words,
 )
 from inspector.repair import Result
-from inspector.sanitize import clean
+from inspector.sanitize import clean, for_shell
+
+if TYPE_CHECKING:
+    from inspector.extract import Extraction
+    from inspector.patch import Applied
 
 LEDGER = ("kept", "corrected", "dropped", "lost", "added")
 MEANINGS = {
@@ -34,6 +38,7 @@ MEANINGS = {
     "added": "not from the source",
 }
 ACTIONS: dict[str, Style] = {"corrected": "good", "dropped": "dim", "lost": "bad", "added": "note"}
+_COMMAND = re.compile(r"(?P<why>.*:)? ?(?P<command>(inspector|cp|mv|dd|losetup|mount|qemu-img) .*)")
 SHOWN = 10  # changes at the beginning and at the end
 
 
@@ -62,6 +67,10 @@ def _verdict(result: Result) -> Iterator[Block]:
     verb = "would be" if result.output is None else "was" if lost == 1 else "were"
     if lost:
         yield para((f"{plural(lost, 'byte')} {verb} lost", "bad"), "; all else is kept", indent=2)
+    elif result.records["lost"] != 0:  # a file that is not there has no bytes here, and what was in it is lost
+        yield para(
+            ("something is lost", "bad"), " that has no bytes here (see Changes); all that is here is kept", indent=2
+        )
     elif dropped:
         yield para(("nothing is lost", "good"), f"; {plural(dropped, 'byte')} left out on purpose", indent=2)
     else:
@@ -104,6 +113,8 @@ def _change(edit: Edit) -> Block:
     else:
         member = f"{clean(edit.origin.member, 200)} " if edit.origin.member else ""
         where = f" {member}{place(edit.origin.start)}, {plural(edit.origin.length, 'byte')}"
+        if not edit.origin.length:  # it is not here at all
+            where = f" {member}".rstrip()
     why = f": {clean(edit.why, 300)}" if edit.why else ""
     return para(
         action, where, why, f" ({edit.proof})" if edit.action in ("corrected", "added") else "", indent=2, hang=2
@@ -127,7 +138,14 @@ def _after(words: tuple[str, ...]) -> Iterator[Block]:
     if words:
         yield Heading("Now")
         for number, step in enumerate(words, 1):
-            yield para(f"{number}. {step}", indent=2, hang=3)
+            found = _COMMAND.fullmatch(step)
+            if found is None:
+                yield para(f"{number}. {step}", indent=2, hang=3)
+            elif found["why"]:  # a command is never wrapped, so that it can be pasted
+                yield para(f"{number}. {found['why']}", indent=2, hang=3)
+                yield Verbatim(((found["command"], "code"),), 7)
+            else:
+                yield Verbatim(((f"{number}. ", ""), (found["command"], "code")), 2)
 
 
 def extract_blocks(result: Extraction) -> Iterator[Block]:
@@ -144,8 +162,8 @@ def applied_blocks(done: Applied) -> Iterator[Block]:
         there = f"{done.already:,} of them were there already; only the undo file of that run takes those back"
         yield para((there, "note"), indent=2, hang=2)
     yield para(("every change was read back", "good"), indent=2)
-    undo = clean(done.undo, 300)
-    yield from _after((f"inspector scan {target}", f"to take it back: inspector apply {undo} {target} --undo FILE"))
+    there, undo = for_shell(done.target), for_shell(done.undo)
+    yield from _after((f"inspector scan {there}", f"to take it back: inspector apply {undo} {there} --undo FILE"))
 
 
 def _extracted(result: Extraction) -> Iterator[Block]:

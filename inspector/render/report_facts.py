@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from inspector.render.text import place, plural, size_words
+from inspector.counted import plural
+from inspector.render.text import place, size_words
 
 Document = dict[str, Any]
 
@@ -38,7 +39,7 @@ def facts(report: Document) -> Iterator[tuple[str, str]]:
         yield "File system", f"{mounted}{release}, {env['system']}"
         yield (
             "Files",
-            "; ".join(f"{f['name']} {size_and_age(f)}" for f in env["files"][:6])
+            "; ".join(f"{f['name']} {size_and_age(f, env)}" for f in env["files"][:6])
             + (f"; {env['files_total'] - 6:,} more" if env["files_total"] > 6 else ""),
         )
 
@@ -48,13 +49,21 @@ def bug_or_disk(report: Document) -> str:
     found = report.get("diagnosis")
     if found:
         because = f": {found['because']}" if found["because"] else ""
-        return f"{found['verdict']} ({found['confidence']}){because}"
+        plain = PLAIN.get(found["verdict"], "")
+        return f"{found['verdict']} ({found['confidence']}){plain}{because}"
     if report["verdict"] == "clean":
         return "neither: no damage found"
     first = first_damage(report)
     name = first["cause"]["name"] if first else "unknown"
     side = SIDES.get(name)
     return f"{side} ({first['cause']['confidence']}), from the first damage" if first and side else "not known"
+
+
+def evidence_words(found: Document) -> Iterator[tuple[str, str]]:
+    """Names and values of the evidence, without what the cause says already; a chance with two digits."""
+    for name, value in found["evidence"].items():
+        if value is not None and name != "undone":
+            yield name, f"{value:.2g}" if isinstance(value, float) else str(value)
 
 
 def event_words(event: Document) -> str:
@@ -67,6 +76,13 @@ def event_words(event: Document) -> str:
 
 
 # where nothing better is known than the cause of the first damage
+# what a verdict means to somebody who has not read ours before
+PLAIN = {
+    "medium": ", the disk or the memory and not the program",
+    "software": ", a program wrote it so and not the disk",
+    "interrupted write": ", a crash or a power loss",
+    "transfer": ", a copy that went wrong",
+}
 SIDES = {
     "bit-flip": "medium or memory",
     "multi-bit": "medium or memory",
@@ -112,9 +128,13 @@ def place_words(found: Document) -> str:
     return f"{where}at {place(found['start'])}, {plural(found['end'] - found['start'], 'byte')}"
 
 
-def size_and_age(file: Document) -> str:
-    age = file["age_seconds"]
+def size_and_age(file: Document, env: Document) -> str:
+    """How large a file is, and how much older than the newest or the asked time, where that tells files apart."""
+    size, age = plural(file["size"], "byte"), file["age_seconds"]
     for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
         if age >= 2 * length:
-            return f"{file['size']:,} bytes, {plural(age // length, unit)} older"
-    return f"{file['size']:,} bytes" + (f", {plural(age, 'second')} older" if age else ", the newest")
+            return f"{size}, {plural(age // length, unit)} older"
+    if age:
+        return f"{size}, {plural(age, 'second')} older"
+    newest = [f for f in env["files"] if not f["age_seconds"]]
+    return f"{size}, the newest" if len(newest) == 1 < env["files_total"] else size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from inspector.counted import plural
 from inspector.render.hexdump import PER_LINE, letter
 
 Document = dict[str, Any]
@@ -65,7 +66,7 @@ def dump_lines(exhibit: Document, limit: int) -> Iterator[str]:
             yield ("          " + " ".join(2 * m for m in marks)).rstrip()
     hidden = exhibit["end"] - exhibit["start"] - min(len(data_of(exhibit)), limit)
     if hidden > 0:
-        yield f"… {hidden:,} bytes more"
+        yield f"… {plural(hidden, 'more byte')}"
 
 
 def sign(byte: int) -> str:

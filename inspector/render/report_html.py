@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from inspector.counted import plural
 from inspector.render.hexdump import letter
 from inspector.render.html_page import LIGHT, esc, page, table
-from inspector.render.report_facts import event_words, facts, issue_words, place_words, size_and_age
+from inspector.render.next_steps import script
+from inspector.render.report_facts import event_words, evidence_words, facts, issue_words, place_words, size_and_age
 from inspector.render.report_hex import data_of, folded, sign
 from inspector.render.report_svg import bar, strip
 
@@ -67,7 +69,7 @@ def _summary(report: Document) -> Iterator[str]:
         yield f"<p>{esc(words)}</p>\n"
     told = report.get("diagnosis")
     if told and told["events"]:
-        yield f"<h3>What happened, in {told['events_total']:,} events</h3><ul>"
+        yield f"<h3>What happened, in {plural(told['events_total'], 'event')}</h3><ul>"
         yield "".join(f"<li>{esc(event_words(event))}</li>" for event in told["events"][:MAX_EVENTS]) + "</ul>\n"
     if report["known_issues"]:
         yield "<h3>Known issues</h3><ul>"
@@ -77,7 +79,7 @@ def _summary(report: Document) -> Iterator[str]:
             yield f"{esc(issue['advice'])}</li>"
         yield "</ul>\n"
     if report["next"]:
-        yield "<h3>Next</h3>" + _block("Commands to run next", "\n".join(esc(c, 1000) for c in report["next"]))
+        yield "<h3>Next</h3>" + _block("Commands to run next", "\n".join(esc(c, 1000) for c in script(report)))
 
 
 def _block(label: str, text: str) -> str:
@@ -124,9 +126,7 @@ def _finding(found: Document, rule: Document, exhibit: Document | None, drawn: s
     if found["salvage"]:
         yield f"<dt>Salvage</dt><dd>{esc(found['salvage'])}</dd>"
     if found["evidence"]:
-        told = ", ".join(
-            f"{k} <code>{esc(v, 200)}</code>" for k, v in ((esc(k, 60), v) for k, v in found["evidence"].items())
-        )
+        told = ", ".join(f"{esc(name, 60)} <code>{esc(value, 200)}</code>" for name, value in evidence_words(found))
         yield f"<dt>Evidence</dt><dd>{told}</dd>"
     yield "</dl>\n<details><summary>What the rule means</summary>"
     for words in (rule["explanation"], rule["loader"], rule["advice"]):
@@ -186,7 +186,7 @@ def _dump(exhibit: Document) -> str:
         lines.append(f'<span class="quiet">{at:08x}</span>  {hexes} {signs}')
     hidden = exhibit["end"] - exhibit["start"] - len(data_of(exhibit))
     if hidden > 0:
-        lines.append(f"… {hidden:,} bytes more")
+        lines.append(f"… {plural(hidden, 'more byte')}")
     return "\n".join(lines)
 
 
@@ -290,5 +290,5 @@ def _environment(env: Document) -> Iterator[str]:
     mounted = f"{disk['type']} {disk.get('release', '')} ({disk['options']})" if disk else "not told"
     yield f'<dl class="facts"><dt>System</dt><dd>{esc(env["system"])}, page size {env["page_size"]}</dd>'
     yield f"<dt>File system</dt><dd>{esc(mounted)}</dd></dl>\n"
-    files = ((esc(f["name"], 200), esc(size_and_age(f)), _time(f["modified"])) for f in env["files"][:MAX_ROWS])
+    files = ((esc(f["name"], 200), esc(size_and_age(f, env)), _time(f["modified"])) for f in env["files"][:MAX_ROWS])
     yield table(f"Files; ages are before {env['ages_before']}", ("file#", "size and age", "written"), files)

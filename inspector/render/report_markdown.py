@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from inspector.render.markdown_text import block, code, prose, table
-from inspector.render.report_facts import event_words, facts, place_words, size_and_age
+from inspector.render.next_steps import script
+from inspector.render.report_facts import event_words, evidence_words, facts, place_words, size_and_age
 from inspector.render.report_hex import dump_lines
 
 LIMIT = 65_536  # of a GitHub issue, in characters; kept in bytes, so that no way of counting exceeds it
@@ -112,7 +113,7 @@ def _words(report: Document) -> Iterator[Piece]:
         told = prose(f"{issue['title']} ({issue['program']}; affected: {issue['affected']}; {fixed})", 500)
         yield [f"Known issue {issue['id']} ({issue['confidence']}, by {prose(issue['because'])}): {told}", ""]
     if report["next"]:
-        yield ["Next:", "", *block(report["next"][:8])]
+        yield ["Next:", "", *block(script(report, 8))]
 
 
 def _findings(report: Document) -> Iterator[Piece]:
@@ -137,7 +138,7 @@ def _finding(found: Document) -> Iterator[str]:
     if found["salvage"]:
         yield f"  - salvage: {found['salvage']}"
     if found["evidence"]:
-        told = ", ".join(f"{name} {str(value)[:80]}" for name, value in found["evidence"].items())
+        told = ", ".join(f"{name} {value[:80]}" for name, value in evidence_words(found))
         yield f"  - evidence: {code(told, 400)}"
 
 
@@ -223,4 +224,4 @@ def _environment(env: Document) -> Iterator[Piece]:
         yield [f"- file system {prose(env['file_system']['type'])}, mounted {code(env['file_system']['options'], 300)}"]
     yield [f"- ages are before {env['ages_before']}"]
     for file in env["files"]:
-        yield [f"- {code(file['name'], 120)}: {prose(size_and_age(file))}, written {file['modified']}"]
+        yield [f"- {code(file['name'], 120)}: {prose(size_and_age(file, env))}, written {file['modified']}"]

@@ -8,7 +8,6 @@ from urllib.parse import quote
 Document = dict[str, Any]
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-HOME = "https://pypi.org/project/store-inspector/"
 
 
 def sarif(report: Document) -> Document:
@@ -21,7 +20,6 @@ def sarif(report: Document) -> Document:
         "name": report["tool"]["name"],
         "version": report["tool"]["version"],
         "semanticVersion": report["tool"]["version"],
-        "informationUri": HOME,
         "rules": [_rule(r) for r in rules],
     }
     run = {

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from inspector.counted import plural
 from inspector.errors import Exit
 from inspector.finding import UNKNOWN_CAUSE, Finding, Severity
 from inspector.format import FREE, GAP, OPAQUE
 from inspector.inspect import Report
 from inspector.render.damage_map import damage_map
-from inspector.render.documents import by_kind, commands, severity_words
+from inspector.render.documents import by_kind, severity_words
 from inspector.render.text import (
     Block,
     Column,
@@ -20,14 +23,17 @@ from inspector.render.text import (
     Verbatim,
     para,
     place,
-    plural,
     row,
     size_words,
 )
 from inspector.sanitize import clean
 
+if TYPE_CHECKING:
+    from inspector.render.next_steps import Step
+
 LEVELS: dict[Severity, Style] = {Severity.ERROR: "bad", Severity.WARNING: "warn", Severity.NOTE: "note"}
 RIBBON_WIDTH = 100
+REMARK_WIDTH = 76  # a remark is pasted together with its command: each of its lines is a comment
 EVIDENCE_LIMIT = 80  # characters of one value; a document has it whole
 
 
@@ -134,7 +140,8 @@ def finding_blocks(found: Finding) -> Iterator[Block]:
             f"cause: {cause.name} ({cause.confidence})" + (f", {clean(cause.because, 300)}" if cause.because else "")
         )
     if found.salvage:
-        why.append(f"salvage: {found.salvage}")
+        waiting = found.salvage == "lost" and found.evidence.get("correction") == "unique"
+        why.append(f"salvage: {found.salvage}{', unless --accept unique is given' if waiting else ''}")
     if why:
         yield para("; ".join(why), indent=6, hang=2)
     if found.evidence:
@@ -161,11 +168,20 @@ def _loaders(report: Report) -> Iterator[Block]:
 
 
 def _next(report: Report) -> Iterator[Block]:
-    found = commands(report)
+    from inspector.render.next_steps import steps
+
+    found = steps(report)
     if found:
         yield Heading("Next")
-        for command in found:
-            yield Verbatim(((command, "code"),), 2)
+        yield from step_blocks(found)
+
+
+def step_blocks(found: list[Step]) -> Iterator[Block]:
+    """Each command on a line of its own, as it can be pasted; why it is offered stands before it."""
+    for step in found:
+        for line in textwrap.wrap(step.remark, REMARK_WIDTH):
+            yield Verbatim(((f"# {line}", "dim"),), 2)
+        yield Verbatim(((step.command, "code"),), 2)
 
 
 def failure_words(path: str, code: Exit, message: str) -> Iterator[Block]:

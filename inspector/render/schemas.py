@@ -58,7 +58,8 @@ def _scan(formats: Formats) -> Schema:
             "counts": {"type": "object", "additionalProperties": COUNT, "description": "all findings by code"},
             "words": TEXTS,
             "loaders": listed(OUTCOME),
-            "next": TEXTS,
+            "next": {**TEXTS, "description": "commands to run now, as they are"},
+            "next_why": {**TEXTS, "description": "of each command, where it does not speak for itself; else empty"},
             "summary": _summary(formats),
             "partial": {**TEXT, "description": "why the result is a lower bound; empty when it is whole"},
             "live": {"type": "object", "description": "where the store was in use, or the medium was asked in vain"},
@@ -357,7 +358,7 @@ def schema(name: str, formats: Formats) -> Schema:
     """The schema of one document; `name` is a key of SCHEMAS."""
     document: Schema = {
         "$schema": DRAFT,
-        "$id": f"https://pypi.org/project/store-inspector/{name}/1",
+        "$id": f"urn:store-inspector:schema:{name}:1",
         "title": f"inspector/{name}/1",
         **SCHEMAS[name](formats),
     }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from inspector.counted import plural
 from inspector.format import Entry, Exhibit, Item
 from inspector.render.hexdump import colour, hexdump, letter
 from inspector.render.record_lines import LONG, LONG_SHOWN, cut, field_words
 from inspector.render.scan_words import LEVELS, finding_blocks
-from inspector.render.text import Block, Column, Heading, Part, Table, Verbatim, para, place, plural, row
+from inspector.render.text import Block, Column, Heading, Part, Table, Verbatim, para, place, row
 from inspector.sanitize import clean
 
 NEAR_LIMIT = 160  # columns of a neighbour's words

@@ -5,13 +5,14 @@ Every part of every line is made safe here, last of all, whatever its source: no
 
 from __future__ import annotations
 
-import shlex
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from inspector.counted import plural as plural  # where renderers look for it
 from inspector.sanitize import clean
+from inspector.sanitize import quoted as quoted  # for a shell
 
 Style = Literal["", "strong", "dim", "good", "bad", "warn", "note", "code", "f0", "f1", "f2", "f3", "f4", "f5"]
 Part = tuple[str, Style]
@@ -88,10 +89,6 @@ def row(*cells: str | int | Part) -> tuple[Part, ...]:
     return tuple(c if isinstance(c, tuple) else (f"{c:,}" if isinstance(c, int) else c, "") for c in cells)
 
 
-def plural(count: int, noun: str, many: str = "") -> str:
-    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
-
-
 def size_words(count: int) -> str:
     """A byte count exactly, and rounded where that helps."""
     text = plural(count, "byte")
@@ -105,11 +102,6 @@ def size_words(count: int) -> str:
 
 def place(at: int) -> str:
     return f"{at} (0x{at:x})"
-
-
-def quoted(path: str) -> str:
-    """`path` as one word of a shell command; what begins with a dash is kept from being an option."""
-    return shlex.quote(f"./{path}" if path.startswith("-") and path != "-" else path)
 
 
 def cells(text: str) -> int:

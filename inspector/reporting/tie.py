@@ -7,11 +7,10 @@ from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from inspector.counted import plural
 from inspector.errors import InspectorError
 from inspector.format import Exhibit
 from inspector.messages.message import Said, filled
-from inspector.render.record_lines import DAMAGED
-from inspector.render.text import plural
 
 if TYPE_CHECKING:
     from inspector.inspect import Report
@@ -79,7 +78,7 @@ def _at(said: Said, report: Report, member: str, at: int) -> Tie:
     span = exhibit.span
     codes = tuple(sorted({f.rule.code for f in report.tally.findings() if f.bytes_known and f.span.overlaps(span)}))
     begins = span.start == at if convention != "body" else _is_body(exhibit, at)
-    bad = exhibit.state.startswith(DAMAGED) or exhibit.state != "ok"
+    bad = exhibit.state != "ok"
     what = f"{exhibit.title}: {exhibit.state}"
     if not begins and convention in ("header", "body", "unread", "block"):
         verdict = f"moved: no record begins at byte {at} now, it lies inside {what}; the store was rewritten since"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inspector.finding import Finding
+from inspector.counted import plural
 from inspector.source import Source
 
 MAX_EVENTS = 500
@@ -75,7 +76,7 @@ def _lines(report: Document) -> Iterator[Document]:
 
 def _files(report: Document) -> Iterator[Document]:
     for file in (report.get("environment") or {}).get("files", ())[:MAX_FILES]:
-        yield _event(file["modified"], "file", f"{file['name']} was last written ({file['size']:,} bytes)")
+        yield _event(file["modified"], "file", f"{file['name']} was last written ({plural(file['size'], 'byte')})")
 
 
 def _time_in(fields: Document) -> str | None:

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from inspector import search
-from inspector.carve import CarveWishes
+from inspector.carve import CarveWishes, Found
 from inspector.errors import Exit, UsageError
 from inspector.formats.gossip_store import choosing
 from inspector.source import MemorySource
@@ -18,7 +18,7 @@ from tests.builders import gossip_messages as m
 from tests.builders import gossip_signed as signed
 from tests.builders.gossip import DELETED, DYING, Network, Store, healthy
 from tests.carve.devices import key, run, shuffled, whole_in_a_block
-from tests.formats.gossip_store.witness import Record, objection, walk
+from tests.formats.gossip_store.witness import Record, objection, record_at, walk
 
 ANCHORED = CarveWishes(accept=frozenset({"anchored"}))
 
@@ -39,6 +39,19 @@ def live(store: bytes) -> set[tuple[int, bytes]]:
     return {key(r) for r in newest.values()}
 
 
+def records_of(spans: list[Found], device: bytes) -> list[Record]:
+    """What was found, each record once; of two pieces the one is the head that fits the other."""
+    ends = {span.start: span.end for span in spans}
+    found = []
+    for span in spans:
+        data = device[span.start : span.end]
+        data += b"" if span.rest is None else device[span.rest : ends[span.rest]]
+        record = record_at(data, 0)
+        assert record or span.rest is not None
+        found += [record] if record else []
+    return found
+
+
 @pytest.mark.parametrize("version", [14, 15, 16])
 def test_a_whole_store_in_noise_comes_back_with_everything_that_lives(tmp_path: Path, version: int) -> None:
     store = healthy(version, 80_000, seed=version)
@@ -52,9 +65,7 @@ def test_every_record_whole_in_a_block_of_a_shuffled_device_is_found(tmp_path: P
     store = healthy(16, 300_000, seed=4)
     device = shuffled(store, 600)
     done = run(device, tmp_path)
-    seen = Counter(
-        (int.from_bytes(device[s.start + 8 : s.start + 12]), device[s.start + 12 : s.end]) for s in done.spans
-    )
+    seen = Counter(key(record) for record in records_of(done.spans, device))
     assert not Counter(key(r) for r in whole_in_a_block(store)) - seen
     assert not seen - Counter(key(r) for r in walk(store))
     assert not objection(done.out)
@@ -71,7 +82,7 @@ def test_duplicates_are_written_once(tmp_path: Path) -> None:
 
 
 def test_windows_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    device = shuffled(healthy(16, 60_000, seed=7), 6, block=3000)
+    device = shuffled(healthy(16, 60_000, seed=7), 6, block=1024)
     expected = run(device, tmp_path)
     for size in (1000, 4096, 7777):
         monkeypatch.setattr(search, "WINDOW", size)
@@ -284,6 +295,21 @@ def test_a_message_alone_counts_where_its_signature_holds(tmp_path: Path) -> Non
         done = run(store + b"\n\n" + log + body.hex().upper().encode() + b"\n", tmp_path)
         assert [s.fate for s in done.spans if s.encoding == "hex message"] == [fate]
         assert (body in [r.body for r in done.records]) is (fate == choosing.WRITTEN)
+
+
+def test_a_message_and_the_records_behind_it_are_taken_where_a_false_length_printed_all(tmp_path: Path) -> None:
+    store = signed.signed_store(3, 3)
+    first, amount, after = next(
+        (a, b, c) for a, b, c in zip(*(list(walk(store))[k:] for k in range(3)), strict=False) if a.kind == 256
+    )
+    log = b"gossip_store: bad checksum offset 47: " + store[first.at + 12 : after.end].hex().encode() + b"\n"
+    done = run(log, tmp_path)
+    assert [(s.kind, s.encoding) for s in done.spans][:2] == [
+        ("channel_announcement", "hex message"),
+        ("channel_amount", "hex"),
+    ]
+    assert {first.body, amount.body, after.body} <= {r.body for r in done.records}
+    assert not objection(done.out)
 
 
 def test_bytes_that_hold_nothing_are_said_to_hold_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 from random import Random
 
@@ -13,7 +14,7 @@ from inspector.carvers import carver
 from inspector.errors import Exit
 from inspector.format import Wishes
 from inspector.formats.rocksdb import carving_tables as tables
-from inspector.formats.rocksdb import keys, properties
+from inspector.formats.rocksdb import checksums, keys, properties
 from inspector.formats.rocksdb.properties import PREFIX
 from inspector.repair import repair
 from inspector.source import MemorySource, open_source
@@ -90,6 +91,62 @@ def test_a_damaged_table_is_written_for_its_good_blocks_and_said_to_be_damaged(t
     assert done.code is Exit.LOST
     assert spans[0].fate.startswith(tables.DAMAGED)
     assert list(found.values()) == [bytes(data)]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+@pytest.mark.parametrize(
+    "shape",
+    [Shape(), Shape(version=7), Shape(version=6, index="two-level"), Shape(version=2, checksum=checksums.CRC32C)],
+    ids=str,
+)
+def test_a_table_in_several_extents_is_put_together(shape: Shape, order: tuple[int, ...], tmp_path: Path) -> None:
+    data = table(pairs(0, 900), shape).data
+    cut = len(data) // 3 // 4096 * 4096
+    assert cut
+    extents = [data[:cut], data[cut : 2 * cut], data[2 * cut :]]
+    rng = Random(len(data))
+    device = rng.randbytes(1000)  # a partition need not begin where the source does
+    for k in order:
+        device += rng.randbytes(4096 * rng.randrange(1, 4)) + extents[k] + bytes(-len(extents[k]) % 4096)
+    done, spans, found = run(device + rng.randbytes(9000), tmp_path)
+    assert list(found.values()) == [data]
+    assert done.code is Exit.CLEAN
+    assert (
+        b"".join(device[s.start : s.end] for s in sorted(spans, key=lambda s: data.find(device[s.start : s.end])))
+        == data
+    )
+    assert [s.start for s in spans] == sorted(s.start for s in spans)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_extents_of_tables_with_the_same_layout_are_not_mixed(seed: int, tmp_path: Path) -> None:
+    rng = Random(seed)
+    whole = [table(pairs(900 * k, 900 * k + 900), Shape()).data for k in range(3)]
+    extents = []
+    for k, data in enumerate(whole):
+        cut = rng.randrange(2, len(data) // 4096 - 1) * 4096
+        extents += [data[:cut]] if k else []  # the head of the first one is nowhere
+        extents.append(data[cut:] + bytes(-len(data[cut:]) % 4096))
+    rng.shuffle(extents)
+    done, spans, found = run(rng.randbytes(4096).join(extents), tmp_path)
+    sound = {found[span.out] for span in spans if span.fate == "written"}
+    assert sound == set(whole[1:])
+    assert done.code is Exit.LOST
+
+
+def test_a_table_without_checksums_is_never_put_together(tmp_path: Path) -> None:
+    data = table(pairs(0, 900), Shape(checksum=checksums.NONE)).data
+    done, spans, _ = run(data[8192:] + bytes(-len(data) % 4096) + data[:8192], tmp_path)
+    assert all(span.encoding == "bytes" for span in spans)
+    assert done.code is not Exit.CLEAN
+
+
+def test_an_extent_that_is_not_there_leaves_the_table_damaged(tmp_path: Path) -> None:
+    data = table(pairs(0, 900), Shape()).data
+    done, spans, found = run(Random(1).randbytes(8192) + data[8192:] + data[:4096], tmp_path)
+    assert [s.fate.split(":")[0] for s in spans] == [tables.DAMAGED]
+    assert done.code is Exit.LOST
+    assert next(iter(found.values()))[8192:] == data[8192:]
 
 
 def test_a_table_whose_head_is_missing_is_counted_as_lost(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.sanitize import clean, clean_bytes, csv_cell
 from tests.cli.conftest import Run
 from tests.cli.tiny_format import NAME, TEXT, record, store
 
@@ -29,6 +30,8 @@ HOSTILE = {
     "nul and bell": b"\x00\x07\x08\x7f",
     "formula": b'=HYPERLINK("http://x","y")',
     "formulas": b"+1+1 @SUM(1)",
+    "wide formula": "＝1+1".encode(),
+    "very long": b"\x1b[31m" * 40,
     "not utf-8": b"\xff\xfe\xc0\x80\xed\xa0\x80",
     "wide and combining": "\u4e16\u754ce\u0301\U0001f600".encode(),
     "quotes": b"\"',;`$(id)\\",
@@ -107,7 +110,19 @@ def test_json_gives_the_text_back_exactly(run: Run, hostile: bytes) -> None:
 
 def test_no_cell_is_a_formula(run: Run, hostile: bytes) -> None:
     for row in csv.reader(io.StringIO(run("records", "h.tiny", "--csv").out)):
-        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r", "\uff1d")) for cell in row)
+
+
+@pytest.mark.parametrize("text", [b"=1+1", b"+1", b"@x", "\uff1d1".encode(), b"-x"])
+def test_a_cell_that_begins_like_a_formula_is_quoted(text: bytes) -> None:
+    assert csv_cell(text.decode()).startswith("'")
+    assert csv_cell("-12.5") == "-12.5"
+
+
+def test_a_megabyte_of_hostile_text_is_cut_where_it_is_shown() -> None:
+    assert active(clean("\x1b]52;c;" * 100_000)) == set()
+    assert len(clean("x" * 1_000_000)) == 200
+    assert len(clean_bytes(b"\xff" * 1_000_000)) == 200
 
 
 @pytest.mark.parametrize("name", ["\x1b[2Jx.tiny", "\u202ex.tiny", "[bold]x[bold].tiny", "a\nb.tiny", "\udcff.tiny"])

@@ -35,8 +35,8 @@ def test_plain_words_come_before_every_table(run: Run, bad: str) -> None:
 def test_the_document_has_its_fields_in_the_order_of_the_design(run: Run, bad: str) -> None:
     document = run("scan", bad, "--json").document
     assert " ".join(document) == (
-        "schema tool source format verdict diagnosis bytes records findings findings_total counts words loaders next "
-        "summary partial exit_code"
+        "schema tool source format verdict diagnosis bytes records findings findings_total counts words loaders "
+        "next next_why summary partial exit_code"
     )
     assert document["source"] == {"path": "bad.tiny", "kind": "file", "size": len(GOOD)}
     assert document["records"] == {"total": 5, "damaged": 1, "by_kind": {"name": 3, "text": 2}}

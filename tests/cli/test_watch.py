@@ -126,3 +126,14 @@ def test_some_seconds_of_a_writer_are_told_as_they_were() -> None:
     if late > 1.5:
         pytest.skip(f"this machine let the watch wait for {late} s")
     assert judge(lines, truth) == []
+
+
+def test_a_copy_that_was_asked_for_and_could_not_be_kept_is_not_a_success(store: LiveStore, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    watch = Process(store.path, "--keep-corrupt", str(kept))
+    watch.until("opened")
+    kept.rmdir()
+    store.refused()
+    assert "not_kept" in watch.until("corrupt-file")["evidence"]
+    assert watch.end() == 6

@@ -14,6 +14,8 @@ from inspector.messages.message import Message
 
 HERE = Path(__file__).parent
 REAL = [line.split("\t") for line in (HERE / "real_lines.tsv").read_text().splitlines()]
+# the texts of the format pages behind journald, docker, Kubernetes, compose and tracing's spans
+CARRIED = [line.split("\t") for line in (HERE / "carried_lines.tsv").read_text().splitlines()]
 LOOK_ALIKES = (HERE / "look_alikes.txt").read_text().splitlines()
 STORY = "gossip_store: get delete entry offset 41434415/5949 (version v24.02.2)"
 
@@ -24,6 +26,14 @@ def test_a_line_out_of_a_public_issue_is_explained(name: str, at: str, line: str
     assert said is not None
     assert said.message.id == name
     assert said.at == (None if at == "-" else int(at))
+    assert "{" not in said.meaning()
+
+
+@pytest.mark.parametrize(("name", "at", "line"), CARRIED, ids=[f"{i}-{r[0]}" for i, r in enumerate(CARRIED)])
+def test_a_known_text_is_explained_behind_what_carries_it(name: str, at: str, line: str) -> None:
+    said = read(line)
+    assert said is not None
+    assert (said.message.id, str(said.at) if said.at is not None else "-") == (name, at)
     assert "{" not in said.meaning()
 
 

@@ -1,6 +1,6 @@
 """Carving: a gossip store made of records that verify anywhere in a source.
 
-Reading order: hexed, finds, proving, choosing, writing, then this.
+Reading order: hexed, joining, finds, proving, choosing, writing, then this.
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums
+from inspector.counted import plural
 from inspector.errors import UsageError
-from inspector.formats.gossip_store import choosing, versions
+from inspector.formats.gossip_store import choosing, joining, versions
 from inspector.formats.gossip_store.conversion import TARGETS
-from inspector.formats.gossip_store.finds import FoundTable
+from inspector.formats.gossip_store.finds import HEX_RECORD, JOINED, FoundTable
 from inspector.formats.gossip_store.hexed import HexRun, hex_runs
-from inspector.formats.gossip_store.layout import kind_name
+from inspector.formats.gossip_store.kinds import kind_name
 from inspector.formats.gossip_store.placing import steps
 from inspector.formats.gossip_store.proving import prove
 from inspector.formats.gossip_store.writing import Reader, written_store
@@ -35,7 +37,7 @@ NETWORKS = {
     "signet": "f61eee3b63a380a4",
     "regtest": "06226e46111a0b59",
 }
-ENCODINGS = ("bytes", "hex", "hex message")
+ENCODINGS = ("bytes", "hex", "hex message", "piece")
 
 
 def hunt(area: Area, wishes: CarveWishes, progress: Progress | None) -> Haul:
@@ -45,25 +47,29 @@ def hunt(area: Area, wishes: CarveWishes, progress: Progress | None) -> Haul:
     if unknown := wishes.accept - {"anchored"}:
         raise UsageError(f"--accept {', '.join(sorted(unknown))} means nothing here", "carving gossip takes: anchored")
     chain = None if wishes.chain is None else parse_network(wishes.chain)
-    with kept_on_disk():
+    with kept_on_disk(), ExitStack() as held:
         table = FoundTable()
-        try:
-            _collect(area, table, progress)
-            signatures: Counter[str] = Counter()
-            reader = Reader(area.source)
+        held.callback(table.db.close)
+        _collect(area, table, progress)
+        chance = joining.expected(table.db)
+        pieces = joining.joined(table.db, area.source)
+        joined = table.add_joined(pieces, area.source.length(), chance <= joining.SURE)
+        signatures: Counter[str] = Counter()
+        reader = Reader(area.source, table.db)
 
-            def judge(db: sqlite3.Connection) -> None:
-                signatures.update(prove(db, reader.record, wishes.verify_signatures))
+        def judge(db: sqlite3.Connection) -> None:
+            signatures.update(prove(db, reader.record, wishes.verify_signatures))
 
-            networks = choosing.choose(table.db, wishes.accept, judge, chain)
-            haul = _haul(area, table.db, target, signatures, reader)
-            if len(networks) > 1:
-                told = ", ".join(f"{count:,} of {network_name(one)}" for one, count in networks.items())
-                haul.notes.append(f"channels of several networks were found ({told}); the first is taken")
-            return haul
-        except BaseException:
-            table.db.close()
-            raise
+        networks = choosing.choose(table.db, wishes.accept, judge, chain)
+        haul = _haul(area, table.db, target, signatures, reader)
+        if joined:
+            haul.chance, haul.sums.pieces = haul.chance + chance, joined
+            haul.notes.append(f"{plural(joined, 'record')} that a border of blocks cut put together from two places")
+        if len(networks) > 1:
+            told = ", ".join(f"{count:,} of {network_name(one)}" for one, count in networks.items())
+            haul.notes.append(f"channels of several networks were found ({told}); the first is taken")
+        held.pop_all()  # from here on the haul closes it
+        return haul
 
 
 def parse_network(text: str) -> int:
@@ -84,10 +90,14 @@ def network_name(chain: int) -> str:
 def _collect(area: Area, table: FoundTable, progress: Progress | None) -> None:
     """All finds, in order. A window is looked at again where its first find begins inside the one before."""
     end, island = 0, None
+    table.edges = joining.Edges(area.source, table.db)
+    joining.tables(table.db)
     text = FoundTable(table.db, table.runs)
     for window, (finds, runs) in search(area, _look, OVERLAP, progress):
-        if window.island != island:  # nothing is told across unknown bytes
-            island, table.suspect_end, text.suspect_end = window.island, 0, 0
+        if window.island != island:
+            island = window.island
+            table.island(island.start, island.end)
+            text.island(island.start, island.end)
         first = min((at for at in (finds.starts[0] if len(finds) else -1, finds.suspect) if at >= 0), default=end)
         if first < end:
             at = min(end, window.stop) - window.start
@@ -190,16 +200,23 @@ def _spans(db: sqlite3.Connection) -> Iterator[Found]:
 
 
 def _spans_of(db: sqlite3.Connection) -> Iterator[Found]:
+    rows = f"kind, rank, digest FROM found WHERE enc != {JOINED}"
+    pieces = (
+        f"SELECT at, at + n AS stop, enc, kind AS what, NULL AS rest, {rows}"
+        f" UNION ALL SELECT at + n, at + n + more, min(enc, {HEX_RECORD}), 4101, NULL, {rows} AND more"
+        " UNION ALL SELECT start, stop, enc * (rest IS NOT NULL), part.kind, rest, found.kind, rank, digest"
+        " FROM part JOIN found USING (at)"
+    )
     query = (
-        "SELECT f.at, f.n, f.more, f.enc, f.kind, CASE WHEN f.rank = o.rank OR f.kind = 4101 THEN o.fate ELSE ? END"
-        " FROM found AS f LEFT JOIN one AS o ON o.digest = f.digest AND (f.kind != 4101 OR o.rank = f.rank)"
+        "SELECT f.at, f.stop, f.enc, f.what, f.rest,"
+        " CASE WHEN f.kind = 4101 THEN ? WHEN f.rank = o.rank THEN o.fate ELSE ? END"
+        # amounts by themselves may all be alike: a join of those would be their square
+        f" FROM ({pieces}) AS f LEFT JOIN one AS o ON o.digest = CASE f.kind WHEN 4101 THEN NULL ELSE f.digest END"
         " ORDER BY f.at"
     )
     db.execute("CREATE INDEX IF NOT EXISTS one_digest ON one (digest)")
-    for at, n, more, enc, kind, fate in db.execute(query, (DUPLICATE,)):
-        yield Found(at, at + n, kind_name(kind), fate, ENCODINGS[enc])
-        if more:
-            yield Found(at + n, at + n + more, kind_name(4101), fate, ENCODINGS[enc])
+    for at, stop, enc, kind, rest, fate in db.execute(query, (choosing.ORPHAN_AMOUNT, DUPLICATE)):
+        yield Found(at, stop, kind_name(kind), fate, ENCODINGS[enc], rest=rest)
 
 
 CARVER = Carver(

@@ -33,7 +33,7 @@ def zero_cause(span: Span) -> Told:
     if span.length < 64:
         return Cause("zeroed-range", "likely", f"all {span.length} bytes are zero"), {"length": span.length}
     run = Run(span.start, span.end, 0)
-    return run.cause(), {"run_start": run.start, "run_end": run.end, "run_value": 0, "length": span.length}
+    return run.cause(alone=True), {"run_start": run.start, "run_end": run.end, "run_value": 0, "length": span.length}
 
 
 def anchored() -> Told:

@@ -7,19 +7,23 @@ beyond the last one shown; a store with more takes another pass.
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from inspector.format import Item, Stretch
 from inspector.formats.gossip_store import versions
-from inspector.formats.gossip_store.layout import SEALED_HEADER, scid
+from inspector.formats.gossip_store.kinds import SEALED_HEADER, scid
 from inspector.formats.gossip_store.records import decode
+from inspector.formats.gossip_store.structure import NODE_ID, node_at
 from inspector.formats.gossip_store.walk import OK, UNJUDGED, Store, walk
 from inspector.span import Span
 
-HELD = 300_000
+HELD = 120_000  # some 30 MiB
 CHANNEL_KINDS = frozenset({256, 258, 4104, 4102, 3503, 4106})
 Spans = dict[str, tuple[int, int]]
+_PARTS = {part: 2 * i for i, part in enumerate(("announcement", "amount", "update_0", "update_1", "private", "dying"))}
+_EMPTY = array("Q", bytes(16 * len(_PARTS)))
 
 
 def items(store: Store) -> Iterator[Item]:
@@ -33,35 +37,68 @@ def items(store: Store) -> Iterator[Item]:
 Parts = Callable[[Store, Stretch], Iterator[tuple[int, str, int, int]]]
 
 
+class _Table:
+    """Where the parts of owners stand: a row of starts and ends for each, in one flat column instead of objects."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, int] = {}
+        self._cells = array("Q")
+        self._free: list[int] = []
+        self._largest: list[int] = []  # negated owners, so that the largest comes out first
+
+    def add(self, owner: int, part: str, start: int, end: int) -> int | None:
+        """Takes one part in; the largest owner, which had to go for it, where there are too many."""
+        at, gone = self._rows.get(owner), None
+        if at is None:
+            heapq.heappush(self._largest, -owner)
+            if len(self._rows) >= HELD:
+                gone = -heapq.heappop(self._largest)
+                if gone == owner:
+                    return gone
+                self._free.append(self._rows.pop(gone))
+            at = self._rows[owner] = self._room()
+        if part == "closed":
+            self._cells[at : at + len(_EMPTY)] = _EMPTY
+        else:
+            at += _PARTS[part]
+            self._cells[at], self._cells[at + 1] = start, end
+        return gone
+
+    def _room(self) -> int:
+        if self._free:
+            at = self._free.pop()
+            self._cells[at : at + len(_EMPTY)] = _EMPTY
+            return at
+        self._cells.extend(_EMPTY)
+        return len(self._cells) - len(_EMPTY)
+
+    @property
+    def largest(self) -> int:
+        return -self._largest[0] if self._largest else -1
+
+    def owners(self) -> Iterator[tuple[int, Spans]]:
+        """Those that have any part, sorted."""
+        self._largest.sort(reverse=True)  # each of them is held, and once
+        for negated in self._largest:
+            at, cells = self._rows[-negated], self._cells
+            spans = {part: (cells[at + i], cells[at + i + 1]) for part, i in _PARTS.items() if cells[at + i + 1]}
+            if spans:
+                yield -negated, spans
+
+
 def _owners(store: Store, parts: Parts) -> Iterator[tuple[int, Spans]]:
     beyond = -1
     while True:
-        held: dict[int, Spans] = {}
-        largest: list[int] = []  # negated owners, so that the largest comes out first
-        limit = 1 << 300
-        for stretch in walk(store):
+        table, limit = _Table(), None
+        for stretch in walk(store, judged=False):
             for owner, part, start, end in parts(store, stretch):
-                if not beyond < owner < limit:
-                    continue
-                spans = held.get(owner)
-                if spans is None:
-                    spans = held[owner] = {}
-                    heapq.heappush(largest, -owner)
-                    if len(held) > HELD:
-                        limit = -heapq.heappop(largest)
-                        del held[limit]
-                        if owner == limit:
-                            continue
-                if part == "closed":
-                    spans.clear()
-                else:
-                    spans[part] = (start, end)
-        for owner in sorted(held):
-            if held[owner]:
-                yield owner, held[owner]
-        if limit == 1 << 300:
+                if owner > beyond and (limit is None or owner < limit):
+                    gone = table.add(owner, part, start, end)
+                    limit = limit if gone is None else gone
+        beyond = table.largest
+        yield from table.owners()
+        if limit is None:
             return
-        beyond = max(held)
 
 
 def _live(stretch: Stretch) -> Iterator[tuple[int, int, int, int]]:
@@ -98,15 +135,24 @@ def _part(kind: int, channel_flags: int) -> str:
 
 
 def _node_parts(store: Store, stretch: Stretch) -> Iterator[tuple[int, str, int, int]]:
+    if held := stretch.columns.get("held"):
+        ids = {i: n for n, i in enumerate(i for i, kind in enumerate(stretch.kinds) if kind == 257)}
+        for i, kind, start, end in _live(stretch):
+            if kind == 257:
+                node_id = held.node_ids[NODE_ID * ids[i] : NODE_ID * (ids[i] + 1)]
+                yield int.from_bytes(node_id, "big"), "announcement", start, end
+        return
     for _, kind, start, end in _live(stretch):
         if kind == 257:
-            head = store.source.read(start + 12, 72)
-            at = 68 + (head[66] << 8 | head[67]) + 4
-            yield int.from_bytes(store.source.read(start + 12 + at, 33), "big"), "announcement", start, end
+            node_id = node_at(store.source.glance(start, end - start), 0)
+            yield int.from_bytes(node_id, "big"), "announcement", start, end
 
 
 def _body(store: Store, span: tuple[int, int]) -> dict[str, Any]:
-    raw = store.source.read(span[0] + SEALED_HEADER.size, span[1] - span[0] - SEALED_HEADER.size)
+    """The fields of a record; none of one that was not captured."""
+    if not store.source.holds(*span):
+        return {}
+    raw = store.source.glance(span[0] + SEALED_HEADER.size, span[1] - span[0] - SEALED_HEADER.size)
     return decode(raw[0] << 8 | raw[1], raw) if len(raw) >= 2 else {}
 
 

@@ -7,11 +7,10 @@ from array import array
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import crc32c
-
-from inspector import kernels
+from inspector import crc32c, kernels
+from inspector.catalogue import later
 from inspector.finding import Cause, Finding, Severity, Tally
 from inspector.format import Stretch
 from inspector.formats.gossip_store import oddities as odd
@@ -28,9 +27,9 @@ from inspector.formats.gossip_store.causes import (
 )
 from inspector.formats.gossip_store.events import EventLog
 from inspector.formats.gossip_store.evidence import body_cause, is_uniform, length_cause, longest_run
-from inspector.formats.gossip_store.layout import KINDS, SEALED_HEADER, kind_name
+from inspector.formats.gossip_store.hurt import Hurt
+from inspector.formats.gossip_store.kinds import KINDS, SEALED_HEADER, kind_name
 from inspector.formats.gossip_store.loader import V24_02, Facts
-from inspector.formats.gossip_store.mending import Hurt, Mending, channel_lives, of_gap, of_record
 from inspector.formats.gossip_store.rules import BY_SLUG
 from inspector.formats.gossip_store.structure import needs
 from inspector.formats.gossip_store.walk import (
@@ -50,9 +49,16 @@ from inspector.formats.gossip_store.walk import (
 )
 from inspector.span import Span
 
+if TYPE_CHECKING:
+    from inspector.formats.gossip_store.mending import Mending
+
 SHORTEST = 14  # bytes of a header and a type; less than that at the end was cut off before its type
 _NOT_OK = re.compile(rb"[^\x00]")
 RULE = BY_SLUG
+
+# only damage asks for these
+_MENDING = "inspector.formats.gossip_store.mending"
+of_record, of_gap, channel_lives = (later(_MENDING, name) for name in ("of_record", "of_gap", "channel_lives"))
 
 # event code of kernels.GossipOwners -> rule, message, loader fact it sets
 _EVENTS: dict[int, tuple[str, str, str]] = {
@@ -74,7 +80,7 @@ class Checker:
     def __init__(self, store: Store, tally: Tally) -> None:
         self.store, self.tally = store, tally
         self.facts = Facts(version=store.version, version_byte=store.version_byte, size=store.size)
-        self.owners = kernels.GossipOwners()
+        self.owners = kernels.GossipOwners(400_000)  # in memory, six times the public network's; the rest in files
         self.log = EventLog()
         self.previous_mark = OK
         self.hurt = Hurt()
@@ -272,7 +278,8 @@ class Checker:
             return
 
         def mended(why: Cause) -> Mending:
-            return of_gap(self.store, span, why)
+            told: Mending = of_gap(self.store, span, why)
+            return told
 
         self.fact("broken", span.start)
         if self.previous_mark == ANCHORED:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-import crc32c
-
+from inspector import crc32c
 from inspector.errors import RefusedError, UsageError
 from inspector.format import Wishes
 from inspector.formats.gossip_store import versions
-from inspector.formats.gossip_store.layout import SEALED_HEADER, kind_name
+from inspector.formats.gossip_store.kinds import SEALED_HEADER, kind_name
 from inspector.formats.gossip_store.walk import Store
 
 TARGETS = (14, 15, 16)

@@ -27,8 +27,8 @@ from inspector.correct import (
 from inspector.formats.gossip_store.amounts import AMOUNT, possible
 from inspector.formats.gossip_store.fills import fills
 from inspector.formats.gossip_store.header_time import right_time
+from inspector.formats.gossip_store.kinds import KINDS, SEALED_HEADER
 from inspector.formats.gossip_store.known import Known, chain_of, scid_of
-from inspector.formats.gossip_store.layout import KINDS, SEALED_HEADER
 from inspector.formats.gossip_store.signed import (
     ANNOUNCEMENT,
     MESSAGE,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import crc32c
-
+from inspector import crc32c
 from inspector.finding import UNKNOWN_CAUSE, Cause, CauseName, Confidence
-from inspector.formats.gossip_store.layout import SEALED_HEADER
+from inspector.formats.gossip_store.kinds import SEALED_HEADER
 from inspector.source import Source
+from inspector.syndromes import one_flip
 
 LONG_RUN = 48  # bytes of one value that no healthy message has in a row outside of zero signatures
-_POLY = 0x82F63B78
 LOOK = 1 << 20  # at most this much of a gap's head and tail is looked at for runs
 
 
@@ -32,11 +31,14 @@ class Run:
                 return unit
         return None
 
-    def cause(self) -> Cause:
+    def cause(self, alone: bool = False) -> Cause:
+        """With `alone` nothing but the run is wrong there: one end on a boundary is enough."""
         name: CauseName = "zeroed-range" if not self.value else "ones-range"
         what = f"bytes [{self.start}, {self.end}) are all {self.value:02x}"
         if self.alignment:
-            return Cause(name, "certain", f"{what}, and that falls on a {self.alignment}-byte boundary of the file")
+            whole = alone or (self.start % self.alignment == 0 and self.end % self.alignment == 0)
+            because = f"{what}, and that falls on a {self.alignment}-byte boundary of the file"
+            return Cause(name, "certain" if whole else "likely", because)
         return Cause(name, "likely", f"{what}, on no block boundary")
 
 
@@ -89,25 +91,7 @@ def flipped_bit(body: bytes, stored: int, computed: int) -> tuple[int, int] | No
         return None
     if syndrome & (syndrome - 1) == 0:
         return -1, syndrome.bit_length() - 1
-    state = syndrome
-    for back in range(len(body) * 8):
-        # run the register backwards over one zero bit; a single 1 entering it is the flipped bit
-        state = ((state ^ _POLY) << 1 | 1) & 0xFFFFFFFF if state & 0x80000000 else state << 1
-        if back % 8 == 7 or state & (state - 1) == 0:
-            place = _as_single_bit(state, back, len(body))
-            if place is not None:
-                return place
-    return None
-
-
-def _as_single_bit(state: int, back: int, length: int) -> tuple[int, int] | None:
-    """Whether the register, run back `back`+1 bits, is one message bit entering at this byte."""
-    if (back + 1) % 8:
-        return None
-    byte = length - (back + 1) // 8
-    if state & (state - 1) == 0 and state <= 0x80:
-        return byte, state.bit_length() - 1
-    return None
+    return one_flip(len(body), syndrome)
 
 
 def flipped_seed_bit(body: bytes, timestamp: int, stored: int) -> int | None:

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import count
 
-import crc32c
-
+from inspector import crc32c
 from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.hexed import HexRun
-from inspector.formats.gossip_store.layout import SEALED_HEADER
+from inspector.formats.gossip_store.joining import Edges, Joined, Last
+from inspector.formats.gossip_store.kinds import SEALED_HEADER
 from inspector.formats.gossip_store.signed import ANNOUNCEMENT, SIGNED, UPDATE, own_time
 from inspector.kernels.carving import Finds, gossip_records
 from inspector.kernels.gossip_tiles import ANCHORED
 from inspector.scratch import scratch
 
-RECORD, HEX_RECORD, HEX_MESSAGE = range(3)  # how the source has it
+RECORD, HEX_RECORD, HEX_MESSAGE, JOINED = range(4)  # how the source has it; joined ones lie behind its end
 # what is known of a record beside its checksum; more is worse
 SOUND, INSIDE, ALONE, TORN, UNSEALED = range(5)
 SECTOR = 512  # bytes that a disk keeps together
@@ -57,10 +57,22 @@ class FoundTable:
     ready: list[Row] = field(default_factory=list)
     suspect_end: int = 0
     hex_end: int = 0  # where the last record in hex ends
+    edges: Edges | None = None  # of the pieces, where borders may cut records
     chain: int = 0  # of the last message of this piece that names one
+
+    def island(self, low: int, high: int) -> None:
+        """Nothing is told across unknown bytes."""
+        if self.edges is not None:
+            self._edge(-1, 0)
+        self._close_run()
+        self.suspect_end = 0
+        if self.edges is not None:
+            self.edges.low, self.edges.high = low, high
 
     def add(self, finds: Finds, data: bytes, base: int) -> None:
         """Finds of a window that begins at `base`."""
+        if self.edges is not None:
+            self.edges.data, self.edges.base = data, base
         owners, nodes_a, nodes_b = (array("q", c.tobytes()) for c in (finds.owners, finds.nodes_a, finds.nodes_b))
         view = memoryview(data)
         carried = self.suspect_end
@@ -76,7 +88,7 @@ class FoundTable:
         """Finds of one run of digits."""
         finds, raw, at = found.finds, found.raw, base + found.start
         if found.message:
-            self._message(raw, at)
+            self._message(raw[: found.message], at)
         owners, nodes_a, nodes_b = (array("q", c.tobytes()) for c in (finds.owners, finds.nodes_a, finds.nodes_b))
         carried = self.suspect_end
         for i, start in enumerate(finds.starts):
@@ -104,6 +116,8 @@ class FoundTable:
     def _put(self, at: int, n: int, enc: int, record: memoryview, mark: int, kind: int, flags: int,
              time: int, scid: int, node_a: int, node_b: int, side: int) -> None:  # fmt: skip
         if at != self.end:
+            if self.edges is not None:
+                self._edge(at, kind)
             self._close_run()
             # no checksum covers the flags: where they end a sector, or are none, they may be another file's bytes
             if enc == RECORD and (at % SECTOR >= SECTOR - 2 or flags & versions.UNKNOWN_BITS):
@@ -127,6 +141,16 @@ class FoundTable:
                 self._give_up()
         if len(self.ready) > BATCH:
             self.flush(keep=1)
+
+    def _edge(self, at: int, kind: int) -> None:
+        """The last record of a piece and the first of the next one, which begins at `at` (-1: there is none)."""
+        assert self.edges is not None
+        last = self.ready[-1] if self.signed and self.ready else self.waiting[-1] if self.waiting else None
+        if self.end >= 0 and last is not None and last[MARK] == SOUND:
+            begin, kind_before, more = int(last[AT]), int(last[KIND]), bool(last[MORE])
+            self.edges.head(Last(begin, self.end, kind_before, more, self.run, self.signed, self.chain))
+        if at >= 0:
+            self.edges.tail(at, kind)
 
     def _amount(self, n: int, mark: int, flags: int, record: memoryview) -> bool:
         """Hand an amount to the announcement that it directly follows."""
@@ -157,8 +181,41 @@ class FoundTable:
         self.db.executemany(f"INSERT INTO found VALUES ({marks})", rows)
 
     def finish(self) -> None:
+        if self.edges is not None:
+            self._edge(-1, 0)
+            self.edges.flush()
         self._close_run()
         self.flush()
+
+    def add_joined(self, joins: Iterable[Joined], base: int, believed: bool) -> int:
+        """Records of two pieces each, behind the end of the source; how many."""
+        count = 0
+        for one in joins:
+            finds = gossip_records(one.record, 0, len(one.record), 0)
+            names = (array("q", c.tobytes())[0] for c in (finds.owners, finds.nodes_a, finds.nodes_b))
+            kind, n, view = finds.kinds[0], finds.sizes[0], memoryview(one.record)
+            mark = SOUND if one.signed or one.kind in SIGNED else ALONE
+            mark = mark if believed else max(mark, INSIDE)
+            amount_mark = SOUND if one.kind != AMOUNT else mark  # of the two the other one was found whole
+            mark = SOUND if one.kind == AMOUNT else mark
+            digest = blake2b(view[8:n], digest_size=16).digest()
+            more = len(one.record) - n
+            row: Row = [base, n, more, JOINED, kind, finds.flags[0], finds.times[0], *names, finds.aux[0] & 1, digest,
+                        one.run, mark, amount_mark, 0, bytes(view[n + HEADER :]), n,
+                        _chain(view[:n], kind) or one.chain]  # fmt: skip
+            if not count:
+                self.db.execute("CREATE INDEX found_at ON found (at)")
+            for start, end, _, rest in one.parts if believed else ():
+                if rest is not None:  # nothing counts that is inside a whole record
+                    self.db.execute("DELETE FROM found WHERE at >= ? AND at < ? AND enc = ?", (start, end, RECORD))
+            if one.instead >= 0:
+                self.db.execute("DELETE FROM found WHERE at = ? AND enc = ?", (one.instead, RECORD))
+            self.db.execute("INSERT INTO joined VALUES (?, ?)", (base, one.record))
+            self.db.executemany("INSERT INTO part VALUES (?, ?, ?, ?, ?)", [(base, *part) for part in one.parts])
+            self.ready.append(row)
+            base, count = base + len(one.record), count + 1
+        self.flush()
+        return count
 
 
 def _chain(record: memoryview, kind: int) -> int:

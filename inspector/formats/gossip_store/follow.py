@@ -13,12 +13,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from zlib import compress, decompressobj
 
-import crc32c
-
-from inspector import kernels
+from inspector import crc32c, kernels
 from inspector.follow import Landed, UnfollowableError, What
 from inspector.formats.gossip_store import versions
-from inspector.formats.gossip_store.layout import SEALED_HEADER, kind_name
+from inspector.formats.gossip_store.kinds import SEALED_HEADER, kind_name
 from inspector.formats.gossip_store.oddities import INCOMPLETE, SHORT, SPECIAL, UNKNOWN_TYPE, oddities
 from inspector.formats.gossip_store.walk import OK, STATES, TORN_BODY, TORN_HEADER, WINDOW
 from inspector.source import Source

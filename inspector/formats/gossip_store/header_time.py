@@ -8,9 +8,8 @@ orders gossip.
 
 from __future__ import annotations
 
-from crc32c import crc32c
-
 from inspector import syndromes
+from inspector.crc32c import crc32c
 from inspector.formats.gossip_store.known import Known
 
 

@@ -165,7 +165,7 @@ def aligned(store: Store, region: Region, other: Store) -> list[tuple[int, int]]
     end = region.after[-1][1] if region.after else region.end
     if begin >= other.size or not (region.before or (at_start and other.start == store.start)):
         return []
-    tiles = list(islice(_local(other, begin, end), LONGEST))
+    tiles = list(islice(local(other, begin, end), LONGEST))
     if len(tiles) == LONGEST:  # bounded memory: what is found by owner alone is enough there
         return []
     known = {tile for tile, mark in tiles if mark == OK}
@@ -183,18 +183,19 @@ def aligned(store: Store, region: Region, other: Store) -> list[tuple[int, int]]
     return [
         (tile[0], tile[1])
         for tile, mark in tiles
-        if mark == OK and region.start <= tile[0] < region.end and (tile[1] <= region.end or _torn(store, other, tile))
+        if mark == OK
+        and region.start <= tile[0] < region.end
+        and (tile[1] <= region.end or torn(store, tile[0], other, tile[0]))
     ]
 
 
-def _torn(store: Store, other: Store, tile: Tile) -> bool:
-    """Whether the record of the other copy is the one that this copy's end cut off; its flags come last."""
-    start = tile[0] + 2
-    mine = store.source.read(start, store.size - start)
-    return other.source.read(start, len(mine)) == mine
+def torn(store: Store, at: int, other: Store, start: int) -> bool:
+    """Whether the other copy's record is the one that this copy's end cut off; its flags come last."""
+    mine = store.source.read(at + 2, store.size - at - 2)
+    return other.source.read(start + 2, len(mine)) == mine
 
 
-def _local(other: Store, begin: int, end: int) -> Iterator[tuple[Tile, int]]:
+def local(other: Store, begin: int, end: int) -> Iterator[tuple[Tile, int]]:
     """The other copy's tiles from `begin` to past `end`, walked from there."""
     walker: Any = kernels.GossipWalker(other.size, begin)
     window = FIRST

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from inspector.formats.gossip_store.layout import LEAST
+from inspector.formats.gossip_store.kinds import LEAST
 from inspector.formats.gossip_store.signed import SIGNED
 from inspector.formats.gossip_store.structure import plausible
 from inspector.kernels.carving import Finds, gossip_records, hex_places
@@ -22,7 +22,7 @@ class HexRun:
     start: int
     raw: bytes
     finds: Finds  # offsets in `raw`
-    message: int  # bytes of a signed message that `raw` begins with, 0 where it does not
+    message: int  # bytes of a signed message without its header that `raw` begins with, 0 where it does not
 
 
 def hex_runs(data: bytes, stop: int, first: bool) -> Iterator[HexRun]:
@@ -38,14 +38,15 @@ def _spelled(data: bytes, begin: int, end: int, stop: int, whole: bool) -> Itera
     for start in (begin, begin + 1) if (end - begin) % 2 or not whole else (begin,):
         raw = bytes.fromhex(data[start : end - (end - start) % 2].decode("ascii"))
         finds = gossip_records(raw, 0, (stop - start + 1) // 2, 0)
-        message = 0 if len(finds) or not whole else _message(raw)
+        # with a false length gossipd prints a message and the records behind it
+        message = _message(raw[: finds.starts[0]] if len(finds) else raw) if whole else 0
         if len(finds) or message:
             yield HexRun(start, raw, finds, message)
             return
 
 
 def _message(raw: bytes) -> int:
-    """The length of the signed message that these bytes are, or 0; a run of digits is one message and no more."""
+    """The length of the signed message that these bytes are, or 0."""
     kind = raw[0] << 8 | raw[1] if len(raw) >= 2 else 0
     if kind not in SIGNED or not 130 <= len(raw) <= 0xFFFF or (kind != 258 and len(raw) < LEAST[kind]):
         return 0

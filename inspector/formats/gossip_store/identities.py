@@ -8,7 +8,7 @@ from typing import Any
 from inspector.comparing import Described, Identities, Row, digest_of, key_of, pack
 from inspector.format import UNIT, Stretch
 from inspector.formats.gossip_store import versions
-from inspector.formats.gossip_store.layout import KINDS, scid
+from inspector.formats.gossip_store.kinds import KINDS, scid
 from inspector.formats.gossip_store.records import entry
 from inspector.formats.gossip_store.walk import OK, UNJUDGED, Store, walk
 from inspector.span import Span

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from crc32c import crc32c
-
 from inspector import kernels
-from inspector.formats.gossip_store.layout import SEALED_HEADER
+from inspector.crc32c import crc32c
+from inspector.formats.gossip_store.kinds import SEALED_HEADER
 from inspector.formats.gossip_store.signed import ANNOUNCEMENT, judge, kind_of
 from inspector.formats.gossip_store.walk import BAD_CHECKSUM, BAD_LENGTH, Store, walk
 
@@ -23,6 +22,7 @@ PRIVATE = 4104  # an announcement that nobody signed, behind 12 bytes
 SHORTEST_ANNOUNCED = 12 + 432  # header and body of a channel_announcement without features
 MOST_FEATURES = 256  # bytes, of an announcement that is looked for backwards; real ones have at most 21
 TIMED = 1000  # announcements whose times are looked at
+_ANNOUNCES = ANNOUNCEMENT.to_bytes(2, "big")
 SUSPECTS = 256  # damaged announcements that may be asked for a key once they are corrected
 
 
@@ -42,7 +42,7 @@ class Known:
     @classmethod
     def of(cls, store: Store) -> Known:
         known = cls(store)
-        for stretch in walk(store):
+        for stretch in walk(store, judged=False):
             batch = stretch.columns.get("batch")
             if batch is None:
                 continue
@@ -94,12 +94,14 @@ class Known:
         """The channel that a sound announcement which ends at `at` names; 0 where there is none."""
         start = max(0, at - SHORTEST_ANNOUNCED - MOST_FEATURES)
         room = self.store.source.read(start, at - start)
-        for features in range(len(room) - SHORTEST_ANNOUNCED + 1):
-            record = room[len(room) - SHORTEST_ANNOUNCED - features :]
-            _, length, stored, time = SEALED_HEADER.unpack(record[:12])
-            body = record[12:]
-            if length == len(body) and kind_of(body) == ANNOUNCEMENT and crc32c(body, time) == stored:
+        last = len(room) - SHORTEST_ANNOUNCED
+        at = room.rfind(_ANNOUNCES, 12, max(0, last) + 14)
+        while at >= 0:
+            _, length, stored, time = SEALED_HEADER.unpack_from(room, at - 12)
+            body = room[at:]
+            if length == len(body) and crc32c(body, time) == stored:
                 return scid_of(body)
+            at = room.rfind(_ANNOUNCES, 12, at + 1)
         return 0
 
     def lives(self, scid: int) -> bool | None:

@@ -8,22 +8,16 @@ from __future__ import annotations
 import construct as c
 
 from inspector.formats.gossip_store.addresses import alias, show_addresses, show_color, show_features
+from inspector.formats.gossip_store.kinds import (
+    KINDS,
+    LEAST,
+    OLD_SEALED_HEADER,
+    SEALED_HEADER,
+    kind_name,
+    parse_scid,
+    scid,
+)
 from inspector.layout import Layout
-
-
-def scid(value: int) -> str:
-    """A short channel id as CLN prints it: block x transaction x output."""
-    return f"{value >> 40}x{value >> 16 & 0xFFFFFF}x{value & 0xFFFF}"
-
-
-def parse_scid(text: str) -> int | None:
-    parts = text.replace(":", "x").split("x")
-    if len(parts) == 3 and all(p.isdigit() for p in parts):
-        block, tx, out = (int(p) for p in parts)
-        if block < 1 << 24 and tx < 1 << 24 and out < 1 << 16:
-            return block << 40 | tx << 16 | out
-    return None
-
 
 _TYPE = "type" / c.Int16ub * "message type"
 _SCID = "scid" / c.Int64ub * "short channel id: block, transaction, output"
@@ -197,15 +191,7 @@ LAYOUT_OF: dict[int, Layout] = {
     4106: CHAN_DYING,
     4107: UUID,
 }
-KINDS: dict[int, str] = {kind: layout.name for kind, layout in LAYOUT_OF.items()}
 LAYOUTS = (HEADER, OLD_HEADER, *LAYOUT_OF.values(), SHORT_CHANNEL_UPDATE)
-
-# the fewest body bytes each type needs, type included; a shorter one makes a reader run past its end
-LEAST = {256: 432, 257: 142, 258: 138, 3503: 53, 4096: 12, 4097: 4, 4098: 4, 4099: 10, 4100: 4}
-LEAST |= {4101: 10, 4102: 4, 4103: 10, 4104: 12, 4105: 10, 4106: 14, 4107: 34}
-
-SEALED_HEADER = HEADER.fast()
-OLD_SEALED_HEADER = OLD_HEADER.fast()
 
 
 def layout_for(kind: int, length: int) -> Layout | None:
@@ -215,5 +201,14 @@ def layout_for(kind: int, length: int) -> Layout | None:
     return LAYOUT_OF.get(kind)
 
 
-def kind_name(kind: int) -> str:
-    return KINDS.get(kind, f"unknown_{kind}")
+__all__ = [
+    "KINDS",
+    "LAYOUTS",
+    "LEAST",
+    "OLD_SEALED_HEADER",
+    "SEALED_HEADER",
+    "kind_name",
+    "layout_for",
+    "parse_scid",
+    "scid",
+]

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterator
 
 from inspector.format import GAP, UNIT, Stretch
-from inspector.formats.gossip_store.layout import KINDS
+from inspector.formats.gossip_store.kinds import KINDS
 from inspector.formats.gossip_store.structure import plausible
 from inspector.source import Source
 

@@ -9,7 +9,7 @@ from inspector import kernels
 from inspector.format import GAP, UNIT, Entry, Query, Stretch
 from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.addresses import addresses, alias
-from inspector.formats.gossip_store.records import READ_AHEAD, entry
+from inspector.formats.gossip_store.records import entry, harmless
 from inspector.formats.gossip_store.walk import OK, Store, walk
 
 Encode = Callable[[Any], bytes]
@@ -18,7 +18,12 @@ _FLAGS = (versions.DELETED, versions.PUSH, 0x2000, versions.ZOMBIE, versions.DYI
 
 def lines(store: Store, query: Query, encode: Encode) -> Iterator[bytes | Entry] | None:
     """Blocks of whole lines, and entries whose lines the caller writes; None where a filter picks records."""
-    if kernels.GossipLines is None or query != Query() or versions.header_size(store.version) != 12:
+    if (
+        kernels.GossipLines is None
+        or store.source.sparing
+        or query != Query()
+        or versions.header_size(store.version) != 12
+    ):
         return None
     return _lines(store, encode)
 
@@ -26,16 +31,16 @@ def lines(store: Store, query: Query, encode: Encode) -> Iterator[bytes | Entry]
 def _lines(store: Store, encode: Encode) -> Iterator[bytes | Entry]:
     names = [encode(versions.flag_names(bit, store.version)[0]) for bit in _FLAGS]
     writer = kernels.GossipLines(names, lambda raw: encode(alias(raw)), lambda raw: encode(list(addresses(raw))))
-    for stretch in walk(store):
+    for stretch in walk(store, judged=False):
         batch = stretch.columns.get("batch")
-        data = store.source.read(stretch.start, min(stretch.end - stretch.start, 2 * READ_AHEAD))
-        at = 0
+        at, full = 0, False
         while at < len(stretch):
             if batch is not None:
-                block, at = writer.lines(data, stretch.start, batch, at)
+                base, data = stretch.columns["window"]
+                block, at, full = writer.lines(data, base, batch, at)
                 if block:
                     yield block
-            if at < len(stretch):
+            if at < len(stretch) and not full:
                 yield from _slowly(store, stretch, at)
                 at += 1
 
@@ -44,6 +49,6 @@ def _slowly(store: Store, stretch: Stretch, i: int) -> Iterator[Entry]:
     start, role, mark = stretch.starts[i], stretch.roles[i], stretch.marks[i]
     end = stretch.starts[i + 1] if i + 1 < len(stretch) else stretch.end
     if role in (UNIT, GAP) or mark != OK:
-        yield entry(
-            store, store.source.read(start, min(end - start, 1 << 17)), start, end, role, mark, stretch.kinds[i]
-        )
+        raw = store.source.read(start, min(end - start, 1 << 17))
+        note = harmless(store, mark, raw[0] << 8) if role == UNIT else False
+        yield entry(store, raw, start, end, role, mark, stretch.kinds[i], note)

@@ -6,21 +6,18 @@ bits, whatever the body. So bodies can be replaced, and the finding stays.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 
-import crc32c
-
-from inspector.format import GAP, UNIT
+from inspector import crc32c
+from inspector.disguise import noise
+from inspector.format import GAP, UNIT, Name
 from inspector.formats.gossip_store import versions
-from inspector.formats.gossip_store.layout import kind_name
+from inspector.formats.gossip_store.kinds import kind_name
 from inspector.formats.gossip_store.private import KINDS, originals
 from inspector.formats.gossip_store.walk import OK, UNJUDGED, Store, walk
 
-Name = Callable[[str, str], str]  # noun and original -> pseudonym
 SEED_FROM = 7  # store versions from here on mix the timestamp into the checksum
 FIRST_BLOCK = 600_000  # made-up channels are numbered from here
-PLAIN = frozenset((0, 255))  # bytes that say how damage came about, and nothing else
 
 
 def mask(store: Store, name: Name, hide: Callable[[int, int], bool]) -> Iterator[tuple[int, bytes]]:
@@ -34,7 +31,7 @@ def mask(store: Store, name: Name, hide: Callable[[int, int], bool]) -> Iterator
             raw = store.source.read(start, end - start)
             if role == GAP:
                 # what would be its header stays: a torn record is known by it
-                new = raw[: size + 2] + _noise(raw[size + 2 :], start) if hide(start, end) else raw
+                new = raw[: size + 2] + noise(raw[size + 2 :], start) if hide(start, end) else raw
             elif role != UNIT or store.version < SEED_FROM:
                 continue
             else:
@@ -53,13 +50,13 @@ def _needles(store: Store, name: Name) -> Iterator[tuple[bytes, bytes]]:
         yield old, (FIRST_BLOCK + number << 40 | number << 16).to_bytes(8, "big")
 
 
-def _record(raw: bytes, size: int, at: int, private: bool, noise: bool, names: dict[bytes, bytes]) -> bytes:
+def _record(raw: bytes, size: int, at: int, private: bool, hidden: bool, names: dict[bytes, bytes]) -> bytes:
     head, body = bytearray(raw[:size]), raw[size:]
     head[0] &= ~(versions.PUSH >> 8) & 0xFF  # no checksum covers the flags
-    new = body[:2] + _noise(body[2:], at) if noise else body
+    new = body[:2] + noise(body[2:], at) if hidden else body
     for old, other in names.items():
         new = new.replace(old, other)
-    if private and not noise:
+    if private and not hidden:
         new = _stripped(body, new, names)
     stored, seed = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
     wrong = stored ^ crc32c.crc32c(body, seed)
@@ -83,9 +80,3 @@ def _stripped(body: bytes, new: bytes, names: dict[bytes, bytes]) -> bytes:
     if body[:2] == (3503).to_bytes(2, "big"):
         keep[51:] = b"\1" * len(keep[51:])
     return bytes(b if k else 0 for b, k in zip(new, keep, strict=True))
-
-
-def _noise(raw: bytes, at: int) -> bytes:
-    """Bytes of the same shape: zeroes and ones stay, because they tell how the damage came about."""
-    made = hashlib.shake_128(b"noise at %d" % at).digest(len(raw))
-    return bytes(b if b in PLAIN else n % 254 + 1 for b, n in zip(raw, made, strict=True))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from inspector.correct import Correction, flips, told
+from inspector.counted import plural
 from inspector.finding import UNKNOWN_CAUSE, Cause, Salvage
 from inspector.format import Wishes
 from inspector.formats.gossip_store.correction import GAP_SOLVES, REPAIR_CHECKS, Corrector
-from inspector.formats.gossip_store.walk import BAD_CHECKSUM, BAD_LENGTH, LOST, Store, walk
+from inspector.formats.gossip_store.hurt import LOOKED_AT, Hurt
+from inspector.formats.gossip_store.walk import LOST, Store, walk
 from inspector.overlay import Overlay, Piece
 from inspector.span import Span
 from inspector.undone import evidence, why, written
 
 SURE_CAUSE = 1e-6  # a chance of error below this makes a cause certain, though not a correction
-LOOKED_AT = 1 << 17  # damaged records of one repair: minutes of work, and 60 MiB of corrections
 Mending = tuple[Cause, dict[str, Any], Salvage]  # the cause as it is then, more evidence, what a repair does
-_PATCHED = frozenset({BAD_CHECKSUM, BAD_LENGTH})
 
 
 def corrector(store: Store) -> Corrector:
@@ -78,26 +76,6 @@ def cause(found: Correction, before: Cause, unit: bytes, base: int) -> Cause:
 
 
 @dataclass(slots=True)
-class Hurt:
-    """Damaged records and stretches in the order of the file, as the scan met them; the count is of all."""
-
-    places: array[int] = field(default_factory=lambda: array("Q"))  # mark, start, end of the first `LOOKED_AT`
-    count: int = 0
-
-    def add(self, mark: int, span: Span) -> None:
-        if mark not in _PATCHED and mark != LOST:
-            return
-        self.count += 1
-        if self.count <= LOOKED_AT:
-            self.places.extend((mark, span.start, span.end))
-
-    def __iter__(self) -> Iterator[tuple[int, Span]]:
-        flat = self.places
-        for i in range(0, len(flat), 3):
-            yield flat[i], Span(flat[i + 1], flat[i + 2])
-
-
-@dataclass(slots=True)
 class Mended:
     """The corrections of one repair."""
 
@@ -110,8 +88,9 @@ class Mended:
         """What the user should know about corrections that are not written."""
         lines = []
         if self.waiting:
-            what = f"{self.waiting:,} damaged records have one correction and no second witness"
-            lines.append(f"{what}: --accept unique writes them (inspector scan tells each one's chance of being wrong)")
+            what = plural(self.waiting, "damaged record has", "damaged records have")
+            told = "inspector scan tells each one's chance of being wrong"
+            lines.append(f"{what} one correction and no second witness: --accept unique writes what it gives ({told})")
         if self.beyond:
             lines.append(f"{self.beyond:,} damaged records were not looked at: one repair corrects {LOOKED_AT:,}")
         if self.unsearched:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 
 from inspector.copies import Quilt
@@ -37,6 +37,7 @@ from inspector.kernels import Batch
 _UPDATES = frozenset({258, 4102})
 _PRIVATE = frozenset({3503, 4104})
 _NAMING = frozenset({BAD_CHECKSUM, BAD_LENGTH, ANCHORED})  # marks of records that are not taken and still name an owner
+FLAGS = "its flags are damaged, so that it may be dead or alive, and no other copy has it"
 INSIDE = "found inside a damaged record: --accept anchored takes it"
 
 
@@ -46,9 +47,11 @@ class Facts:
 
     owners: Channels
     rank: int
+    version: int
     quilt: Quilt | None
     wishes: Wishes
     mended: frozenset[int] = frozenset()  # offsets of corrected records: no checksum covers their flags
+    doubted: list[int] = field(default_factory=list)  # tiles of this stretch that may be dead or alive
     refused: int = 0  # live records that no lightningd loads: of an unknown type, or too short
 
     def _sound(self, stretch: Stretch) -> bytes:
@@ -57,16 +60,25 @@ class Facts:
         anchored = "anchored" in self.wishes.accept
         table = bytes(mark == OK or (anchored and mark == ANCHORED) for mark in range(256))
         sound = bytearray(marks.translate(table))
+        self.doubted = []
         bits = stretch.columns["odd"].tobytes()
         if bits.count(0) != len(bits):
             for i, bit in enumerate(bits):
                 if bit & (odd.SHORT | odd.UNKNOWN_TYPE):
                     sound[i] = 0
+                elif sound[i] and bit & odd.UNKNOWN_FLAGS and self._flagless(stretch, i):
+                    sound[i] = 0
+                    self.doubted.append(i)
         if self.mended:
             for i, start in enumerate(stretch.starts):
                 if start in self.mended and stretch.columns["batch"].flags[i] >= versions.DELETED:
                     sound[i] = 0
         return bytes(sound)
+
+    def _flagless(self, stretch: Stretch, i: int) -> bool:
+        """Whether it says DELETED in flags that are damaged: it speaks neither for nor against its owner's life."""
+        flags = stretch.columns["batch"].flags[i]
+        return bool(flags >= versions.DELETED and versions.flags_say_nothing(flags, self.version))
 
     def stretch(self, stretch: Stretch) -> None:
         """Channels and their updates."""
@@ -80,6 +92,11 @@ class Facts:
         picked = zip(compress(owners, died), compress(batch.aux, died), compress(batch.times, died), strict=True)
         rest = compress(sound, died)
         self.owners.replaced((fact for fact, good in zip(picked, rest, strict=True) if good and fact[0]), self.rank)
+        for i in self.doubted:
+            if owners[i] and kinds[i] in (256, 258):
+                update = kinds[i] == 258
+                value = (batch.aux[i] & 1) << SIDE | batch.times[i] if update else LIVE
+                state(owners[i], WANTED_UPDATE if update else WANTED, value, base | starts[i])
         others = [i for i, dead in enumerate(died) if not dead]
         for i in others:
             good, kind, flags, owner, start = sound[i], kinds[i], flags_of[i], owners[i], starts[i]
@@ -131,7 +148,7 @@ class Facts:
             dead = batch.flags[i] & versions.DELETED
             if sound[i]:
                 self.owners.state(node, REPLACED if dead else UPDATED, batch.times[i], base | batch.starts[i])
-            elif not dead and stretch.marks[i] in _NAMING:
+            elif i in self.doubted or (not dead and stretch.marks[i] in _NAMING):
                 self.owners.state(node, WANTED_UPDATE, batch.times[i], base | batch.starts[i])
 
 

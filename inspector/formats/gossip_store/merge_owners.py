@@ -29,8 +29,8 @@ LIVE, PAIRED, AMOUNT_LIVE, PRIVATE, PATCHED = 1, 2, 4, 8, 16
 _A_LIVE, _A_DEAD, _M_LIVE, _M_DEAD, _U_LIVE, _U_DEAD, _TOMB, _PATCHED, _HURT = (1 << k for k in range(9))
 # the columns of a row; those of updates come in pairs, one for each direction
 _LIFE, _RANK, _SAID, _PAIR, _DEAD_PAIR, _LONE, _STRAY, _DYING, _TOMBSTONE = range(9)
-_UPDATE, _TIME, _KILLED, _NOW_KILLED, _NOW_LIVE = range(9, 19, 2)
-_WIDTH: Final = 19
+_UPDATE, _TIME, _KILLED, _NOW_KILLED, _NOW_LIVE, _NODES = range(9, 21, 2)
+_WIDTH: Final = 21
 _ALIVE, _DEAD = 1, 2
 
 
@@ -57,7 +57,7 @@ class Channel:
 class Channels:
     """`limit` owners are held in memory, the facts of others in temporary files, which are worked off at the end."""
 
-    limit: int = 250_000
+    limit: int = 120_000
     nodes: bool = False  # the owners are nodes, whose only fact is an update of side 0
     whole: set[int] = field(default_factory=set)  # ranks of copies without damage: what is missing there never was
     holed: set[int] = field(default_factory=set)  # ranks of copies of which much at once cannot be read
@@ -67,7 +67,6 @@ class Channels:
     dead: int = 0  # live updates that a newer copy has deleted
     _places: dict[int, int] = field(default_factory=dict)
     _rows: array[int] = field(default_factory=lambda: array("Q"))
-    _nodes: dict[int, tuple[int, int]] = field(default_factory=dict)
     _wanted: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     _moved: dict[int, tuple[int, int]] = field(default_factory=dict)
     _spill: Spill = field(default_factory=lambda: Spill(None))
@@ -86,8 +85,7 @@ class Channels:
             self._rows.frombytes(bytes(8 * _WIDTH))
         rows = self._rows
         if code in (NODE_A, NODE_B):
-            one, two = self._nodes.get(owner, (0, 0))
-            self._nodes[owner] = (place, two) if code == NODE_A else (one, place)
+            rows[at + _NODES + (code == NODE_B)] = place
             return
         if code >= WANTED:
             if self.asked < ASKED:
@@ -205,7 +203,7 @@ class Channels:
             if partition is None:
                 return
             self._places, self._rows = {}, array("Q")
-            self._nodes, self._wanted, self._moved = {}, {}, {}
+            self._wanted, self._moved = {}, {}
             self._spill = Spill(None)
             for facts in partition:
                 for i in range(0, len(facts), 3):
@@ -240,7 +238,7 @@ class Channels:
             row[_LONE] if alive and not pair else 0,
             not alive and bool(row[_PAIR]),
             decided_by,
-            self._nodes.get(owner, (0, 0)),
+            (row[_NODES], row[_NODES + 1]),
             wanted,
         )
 

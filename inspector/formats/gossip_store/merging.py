@@ -11,17 +11,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import crc32c
-
+from inspector import crc32c
 from inspector.copies import Loss, Merge, Quilt, Take
 from inspector.errors import RefusedError, SourceError, UsageError
 from inspector.format import Wishes
 from inspector.formats.gossip_store import versions
+from inspector.formats.gossip_store.alongside import cover
 from inspector.formats.gossip_store.conversion import flag_rewrite, not_converted
 from inspector.formats.gossip_store.healing import Healing, heal, quilted
-from inspector.formats.gossip_store.layout import SEALED_HEADER
+from inspector.formats.gossip_store.kinds import SEALED_HEADER
 from inspector.formats.gossip_store.mending import mend, seen_through
-from inspector.formats.gossip_store.merge_facts import INSIDE, Facts, damaged
+from inspector.formats.gossip_store.merge_facts import FLAGS, INSIDE, Facts, damaged
 from inspector.formats.gossip_store.merge_order import ranked, version_for
 from inspector.formats.gossip_store.merge_owners import PLACE, SIDE, WANTED_UPDATE, Channel, Channels
 from inspector.formats.gossip_store.placing import steps
@@ -32,7 +32,7 @@ from inspector.runs import Runs
 from inspector.span import Span
 
 MOST = 200  # copies
-NAMED = 500_000  # nodes of live and of dead channels that are remembered
+NAMED = 200_000  # nodes of live and of dead channels that are remembered
 REMEMBERED = 1 << 16  # losses that are told once for all copies
 WIDE = 600  # bytes of a damage that may hide several records
 WINDOW = 1 << 20
@@ -106,7 +106,7 @@ class Merger:
     def _channels(self) -> None:
         owners, anchored = Channels(whole=self.whole), "anchored" in self.wishes.accept
         for rank, copy in enumerate(self.copies):
-            facts = Facts(owners, rank, copy.quilt, self.wishes, copy.mended)
+            facts = Facts(owners, rank, copy.store.version, copy.quilt, self.wishes, copy.mended)
             hurt, widest = False, 0
             for stretch in walk(copy.store):
                 facts.stretch(stretch)
@@ -161,7 +161,7 @@ class Merger:
     def _nodes(self) -> None:
         owners = Channels(nodes=True, whole=self.whole)
         for rank, copy in enumerate(self.copies):
-            facts = Facts(owners, rank, copy.quilt, self.wishes, copy.mended)
+            facts = Facts(owners, rank, copy.store.version, copy.quilt, self.wishes, copy.mended)
             for stretch in walk(copy.store):
                 facts.nodes(stretch)
         full = max(len(self.lively), len(self.gone)) >= NAMED
@@ -200,8 +200,10 @@ class Merger:
         head = copy.store.source.read(at, 12)
         body = copy.store.source.read(at + 12, end - at - 12)
         stored, time = (int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big"))
-        inside = crc32c.crc32c(body, time) == stored
-        self._lost(damaged >> PLACE, at, end, INSIDE if inside else "it does not verify, and no other copy has it")
+        why = "it does not verify, and no other copy has it"
+        if crc32c.crc32c(body, time) == stored:
+            why = FLAGS if versions.flags_say_nothing(head[0] << 8 | head[1], copy.store.version) else INSIDE
+        self._lost(damaged >> PLACE, at, end, why)
 
     def _lost(self, rank: int, start: int, end: int, why: str) -> None:
         copy = self.copies[rank]
@@ -246,7 +248,7 @@ class Merger:
             if why or (kind == 3503 and self.target >= 9):
                 self.count("not_converted")
                 return None
-        now = flags & ~versions.DELETED
+        now = 0 if versions.flags_say_nothing(flags, version) else flags & ~versions.DELETED
         keep, put = flag_rewrite(version, self.target) or (0xFFFF, 0)
         now = now & keep | put
         if versions.has_completed(self.target):
@@ -301,6 +303,7 @@ def merge(stores: Sequence[Store], wishes: Wishes, item: str | None) -> Merge:
     target = version_for(stores, wishes)
     made = Merge((), sum(store.size for store in stores) + 64, tuple(order), tuple(age.words for age in ages))
     copies = [_seen(number, [(n, stores[n]) for n in order], wishes, made) for number in order]
+    cover([(copy.store, copy.healing) for copy in copies])
     if all(store.version != target for store in stores):
         made.notes.append(f"written as store version {target}")
     made.notes += [NO_FUNDS, LEAVE_ALONE]

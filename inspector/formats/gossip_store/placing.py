@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from inspector.output import lock_holder
 from inspector.source import Source
 
@@ -22,11 +20,11 @@ def busy(source: Source) -> str | None:
 
 def steps(source: str, output: str) -> tuple[str, ...]:
     """How to put the repaired store in place, step by step."""
-    damaged, repaired = shlex.quote(source), shlex.quote(output)
     return (
         "stop lightningd (lightning-cli stop) and wait until it is gone",
-        f"keep the damaged file: cp -p {damaged} {damaged}.kept (a restart overwrites gossip_store.corrupt)",
-        f"cp {repaired} LIGHTNING_DIR/NETWORK/gossip_store, then chown and chmod it like the other files there",
+        f"keep the damaged file, because a restart overwrites gossip_store.corrupt: cp -p {source} {source}.kept",
+        "put the repaired one in its place, then chown and chmod it like the other files there: "
+        f"cp {output} LIGHTNING_DIR/NETWORK/gossip_store",
         'start lightningd; its log must not say "Moving to gossip_store.corrupt", and lightning-cli listchannels must '
         "show channels at once",
         "to go back: stop lightningd, delete gossip_store, start it; peers send the gossip again",

@@ -6,12 +6,12 @@ of two announcements, COMPLETED on a record that is whole. Conversion follows go
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from inspector.errors import RefusedError, UsageError
+from inspector.errors import RefusedError
 from inspector.finding import Tally
-from inspector.format import UNIT, Edit, Plan, Proof, Stretch, Wishes
+from inspector.format import UNIT, Edit, Plan, Proof, Stretch, Wishes, accepting
 from inspector.formats.gossip_store import oddities as odd
 from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.conversion import flag_rewrite, not_converted, target_version, uuid_record
@@ -22,11 +22,13 @@ from inspector.formats.gossip_store.events import (
     EventLog,
 )
 from inspector.formats.gossip_store.evidence import is_uniform
-from inspector.formats.gossip_store.layout import kind_name
+from inspector.formats.gossip_store.kinds import kind_name
 from inspector.formats.gossip_store.mending import corrector, mend, seen_through
 from inspector.formats.gossip_store.placing import steps
 from inspector.formats.gossip_store.survey import check
+from inspector.formats.gossip_store.twice import Twice
 from inspector.formats.gossip_store.walk import (
+    ACCEPTS,
     ANCHORED,
     BAD_CHECKSUM,
     DISPLACED,
@@ -36,7 +38,6 @@ from inspector.formats.gossip_store.walk import (
     TORN_BODY,
     TORN_HEADER,
     Store,
-    walk,
 )
 from inspector.formats.gossip_store.words import LEAVE_ALONE, NO_FUNDS
 from inspector.overlay import Overlay, corrected_edits
@@ -60,6 +61,7 @@ class Planner:
     wishes: Wishes
     target: int
     events: Iterator[tuple[int, int, int]]
+    tiles: Callable[[], Iterable[Stretch]]
     pending: tuple[int, int, int] | None = None
     notes: list[str] = field(default_factory=list)
     ended: bool = False
@@ -101,13 +103,13 @@ class Planner:
             yield Edit(
                 "added", data=uuid_record(store), proof="derived", why="uuid record, made from the source", units=1
             )
-        for stretch in walk(store):
+        for stretch in self.tiles():
             if stretch.start >= store.start:
                 yield from self._stretch(stretch)
 
     def _copy(self) -> Iterator[Edit]:
         yield self._version_byte()
-        for stretch in walk(self.store):
+        for stretch in self.tiles():
             if stretch.start < self.store.start:
                 continue
             at = 0
@@ -216,7 +218,7 @@ class Planner:
         for i, bit in enumerate(bits):
             if not bit or i in verdicts:
                 continue
-            kind, flags = batch.kinds[i], batch.flags[i]
+            kind, flags = stretch.kinds[i], batch.flags[i]
             live = not flags & versions.DELETED
             if bit & odd.SHORT and live:
                 verdicts[i] = Verdict(
@@ -322,18 +324,15 @@ def plan(store: Store, wishes: Wishes) -> Plan:
             f"store version {store.version}: its checksums cannot be judged, so nothing proves a record",
             "inspector records lists them; lightningd makes a new store by itself",
         )
-    unknown = wishes.accept - {"anchored", "unique"}
-    if unknown:
-        raise UsageError(
-            f"--accept {', '.join(sorted(unknown))} means nothing here", "a gossip store takes: anchored, unique"
-        )
+    accepting(wishes, ACCEPTS, "a gossip store")
     target = target_version(store, wishes)
     mended = mend(store, wishes)
+    store = seen_through(store, mended) if mended.pieces else store
+    tiles = Twice(store)
     if mended.pieces:
-        store = seen_through(store, mended)
-        check(store, walk(store), Tally(2))
+        check(store, tiles.first(), Tally(2))
     events: EventLog = store.facts["events"]
-    planner = Planner(store, wishes, target, iter(events))
+    planner = Planner(store, wishes, target, iter(events), tiles.again)
     edits = planner.edits()
     if isinstance(store.source, Overlay):
         edits = corrected_edits(edits, store.source)

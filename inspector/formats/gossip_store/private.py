@@ -7,13 +7,14 @@ node would be told by its alias and its other channels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from inspector.format import Query
 from inspector.formats.gossip_store import versions
-from inspector.formats.gossip_store.records import records
-from inspector.formats.gossip_store.walk import Store
 from inspector.private import DIGEST, Private
+
+if TYPE_CHECKING:
+    from inspector.formats.gossip_store.walk import Store
 
 # types 3503, 4100, 4102 and 4104 of store versions up to 12
 KINDS: Final = frozenset({"local_add_channel", "old_local_add_channel", "private_update", "private_channel"})
@@ -23,6 +24,8 @@ _INSIDE: Final = {"scid": "channel"}
 
 def originals(store: Store) -> Iterator[tuple[str, str]]:
     """The unannounced channels; other records may name them, too."""
+    from inspector.formats.gossip_store.records import records
+
     if store.version <= LAST_WITH_PRIVATE:
         for entry in records(store, Query(kinds=KINDS)):
             yield from _named(entry.fields)

@@ -5,26 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import crc32c
-
+from inspector import crc32c
+from inspector.errors import UsageError
 from inspector.finding import Finding, Tally
 from inspector.format import GAP, UNIT, Entry, Exhibit, Query, Stretch
 from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.addresses import addresses, alias, feature_bits
 from inspector.formats.gossip_store.check import Checker
-from inspector.formats.gossip_store.layout import HEADER, OLD_HEADER, kind_name, layout_for, parse_scid, scid
-from inspector.formats.gossip_store.walk import DISPLACED, OK, SECOND_STORE, STATES, UNJUDGED, Store, walk
+from inspector.formats.gossip_store.kinds import kind_name, parse_scid, scid
+from inspector.formats.gossip_store.layout import HEADER, OLD_HEADER, SEALED_HEADER, layout_for
+from inspector.formats.gossip_store.loader import V24_02
+from inspector.formats.gossip_store.structure import NODE_ID
+from inspector.formats.gossip_store.walk import BAD_CHECKSUM, DISPLACED, OK, SECOND_STORE, STATES, UNJUDGED, Store, walk
 from inspector.layout import Field
 from inspector.span import Span
 
 SHOWN = 4096  # bytes of one exhibit
 READ_AHEAD = 4 << 20
+KEY = 33  # bytes of a public key
+WITHHELD = "verified when captured; its body is not in the capsule"
 
 
 def records(store: Store, query: Query) -> Iterator[Entry]:
     """Every record and gap that passes the filters, in the order of the file."""
-    wanted = parse_scid(query.scid) if query.scid else None
-    node = bytes.fromhex(query.node) if query.node else None
+    wanted = None if query.scid is None else parse_scid(query.scid)
+    if query.scid is not None and wanted is None:
+        raise UsageError(f"--scid: not a short channel id: {query.scid}", "block, transaction and output: 800000x1x0")
+    node = None if query.node is None else _node(query.node)
+    return _records(store, query, wanted, node)
+
+
+def _node(text: str) -> bytes:
+    """The bytes of a public key or of its beginning."""
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if not 0 < len(found) <= KEY:
+        raise UsageError(f"--node: not the hexadecimal beginning of a public key: {text}", "an even number of digits")
+    return found
+
+
+def _records(store: Store, query: Query, wanted: int | None, node: bytes | None) -> Iterator[Entry]:
     for stretch in walk(store):
         if stretch.end <= query.start:
             continue
@@ -37,7 +59,8 @@ def _of_stretch(
     store: Store, stretch: Stretch, query: Query, wanted: int | None, node: bytes | None
 ) -> Iterator[Entry]:
     batch = stretch.columns.get("batch")
-    data = store.source.read(stretch.start, min(stretch.end - stretch.start, 2 * READ_AHEAD))
+    here = stretch.columns.get("held") is None
+    data = store.source.glance(stretch.start, min(stretch.end - stretch.start, 2 * READ_AHEAD)) if here else b""
     flags_of = batch.flags if batch is not None else stretch.columns.get("flags")
     for i, start in enumerate(stretch.starts):
         end = stretch.starts[i + 1] if i + 1 < len(stretch) else stretch.end
@@ -57,6 +80,10 @@ def _of_stretch(
             continue
         if wanted is not None and (batch is None or batch.owners[i] != wanted):
             continue
+        if not (here or store.source.holds(start, end)):
+            if node is None or _fingerprint(node) in (batch.nodes_a[i], batch.nodes_b[i]):  # type: ignore[union-attr]
+                yield withheld(store, stretch, i)
+            continue
         raw = data[start - stretch.start : end - stretch.start]
         if len(raw) < end - start and role == UNIT:
             raw = store.source.read(start, end - start)
@@ -65,11 +92,35 @@ def _of_stretch(
         yield (
             _dumped(store, raw, start, end, mark, kind, flags)
             if query.dump
-            else entry(store, raw, start, end, role, mark, kind)
+            else entry(store, raw, start, end, role, mark, kind, harmless(store, mark, flags))
         )
 
 
-def entry(store: Store, raw: bytes, start: int, end: int, role: int, mark: int, kind: int) -> Entry:
+def harmless(store: Store, mark: int, flags: int) -> bool:
+    """A deleted record that does not verify: nobody reads it, except releases that check all of them at start-up."""
+    dead = mark == BAD_CHECKSUM and bool(flags & versions.DELETED)
+    return dead and versions.judged_for(store.version, store.wishes) >= V24_02
+
+
+def _fingerprint(node: bytes) -> int:
+    """How the kernels' columns hold a node id."""
+    return int.from_bytes(node[1:9], "big") ^ node[0] if len(node) == NODE_ID else 0
+
+
+def withheld(store: Store, stretch: Stretch, i: int) -> Entry:
+    """A record that verified when its capsule was made, by its header; its body is not there."""
+    batch, held = stretch.columns["batch"], stretch.columns["held"]
+    span, kind, flags = stretch.span(i), batch.kinds[i], batch.flags[i]
+    fields: dict[str, Any] = {"length": span.length - SEALED_HEADER.size}
+    fields["flags"] = versions.flag_names(flags, store.version)
+    fields |= {"timestamp": batch.times[i], "crc": f"{held.sums[i]:08x}"}
+    if batch.owners[i]:
+        fields["scid"] = scid(batch.owners[i])
+    fields["withheld"] = WITHHELD
+    return Entry(span, kind_name(kind), STATES[OK], fields)
+
+
+def entry(store: Store, raw: bytes, start: int, end: int, role: int, mark: int, kind: int, note: bool = False) -> Entry:
     """One record in its owner's words."""
     span = Span(start, end)
     if role != UNIT:
@@ -85,7 +136,7 @@ def entry(store: Store, raw: bytes, start: int, end: int, role: int, mark: int, 
         if mark not in (OK, UNJUDGED):
             fields["computed"] = f"{crc32c.crc32c(body, timestamp):08x}"
     fields |= decode(kind, body)
-    return Entry(span, kind_name(kind), STATES[mark], fields)
+    return Entry(span, kind_name(kind), STATES[mark], fields, note)
 
 
 def decode(kind: int, body: bytes) -> dict[str, Any]:
@@ -141,7 +192,7 @@ def _dumped(store: Store, raw: bytes, start: int, end: int, mark: int, kind: int
     told = decode(kind, raw[size:])
     owner = told.get("scid") or told.get("node_id") or ""
     line = f"{start}: {notes}{kind_name(kind)}: {owner + ': ' if owner else ''}{raw[size:].hex()}"
-    return Entry(span, kind_name(kind), STATES[mark], {"line": line})
+    return Entry(span, kind_name(kind), STATES[mark], {"line": line}, harmless(store, mark, flags))
 
 
 def show(store: Store, member: str, at: int) -> Exhibit | None:
@@ -174,8 +225,9 @@ def _index(stretch: Stretch, at: int) -> int:
 
 
 def _entry_at(store: Store, stretch: Stretch, i: int) -> Entry:
-    start = stretch.starts[i]
-    end = stretch.starts[i + 1] if i + 1 < len(stretch) else stretch.end
+    start, end = stretch.span(i).start, stretch.span(i).end
+    if not store.source.holds(start, end):
+        return withheld(store, stretch, i)
     raw = store.source.read(start, min(end - start, 1 << 17))
     return entry(store, raw, start, end, stretch.roles[i], stretch.marks[i], stretch.kinds[i])
 
@@ -184,9 +236,10 @@ def _exhibit(store: Store, held: tuple[Stretch, int], at: int, before: Entry | N
     stretch, i = held
     this = _entry_at(store, stretch, i)
     span, role = this.span, stretch.roles[i]
-    data = store.source.read(span.start, min(span.length, SHOWN))
+    here = store.source.holds(span.start, span.end)
+    data = store.source.read(span.start, min(span.length, SHOWN)) if here else b""
     fields: list[Field] = []
-    if role == UNIT or (role == GAP and len(data) >= 14):
+    if here and (role == UNIT or (role == GAP and len(data) >= 14)):
         fields = _fields(store, data, span.start, stretch.kinds[i] if role == UNIT else None)
     return Exhibit(
         title=f"{this.kind} at {span.start}, {span.length} bytes",
@@ -231,6 +284,8 @@ def _notes(store: Store, stretch: Stretch, i: int, this: Entry) -> Iterator[str]
     flags = this.fields.get("flags")
     if flags:
         yield f"flags: {' '.join(flags)}"
+    if this.fields.get("withheld"):
+        yield WITHHELD
     if this.fields.get("computed"):
         yield f"stored checksum {this.fields['crc']}, computed {this.fields['computed']}"
     if stretch.marks[i] == UNJUDGED:

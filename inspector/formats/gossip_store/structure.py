@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from inspector.formats.gossip_store.layout import LEAST
+from inspector.formats.gossip_store.kinds import LEAST
 
 MAX_TLVS = 64
+NODE_ID = 33  # bytes of a node's public key
 
 
 def needs(kind: int, body: bytes, version: int) -> int:
@@ -74,6 +75,13 @@ def _bigsize(raw: bytes, at: int) -> tuple[int, int] | None:
     if at + 1 + width > len(raw):
         return None
     return int.from_bytes(raw[at + 1 : at + 1 + width], "big"), 1 + width
+
+
+def node_at(data: bytes, at: int) -> bytes:
+    """The id in the node announcement whose record begins at `at`; zeroes where it is too short to have one."""
+    body = data[at + 12 : at + 84]
+    start = at + 84 + (_u16(body, 66) if len(body) >= 68 else 0)
+    return data[start : start + NODE_ID].ljust(NODE_ID, b"\0")
 
 
 def _u16(body: bytes, at: int) -> int:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from inspector.finding import Severity, Tally
 from inspector.format import Stretch
 from inspector.formats.gossip_store.check import Checker
-from inspector.formats.gossip_store.verifying import Verifier
 from inspector.formats.gossip_store.walk import Store
 from inspector.formats.gossip_store.whole import whole_file
+
+if TYPE_CHECKING:
+    from inspector.formats.gossip_store.verifying import Verifier
 
 
 def check(store: Store, stretches: Iterable[Stretch], tally: Tally) -> None:
     """Findings over the whole store; leaves the loader's facts and the counts in `store.facts`."""
     checker = Checker(store, tally)
-    with Verifier(store, checker.add) if store.wishes.verify_signatures else nullcontext() as verifier:
+    with ExitStack() as stack:
+        verifier = None
+        if store.wishes.verify_signatures:
+            from inspector.formats.gossip_store.verifying import Verifier
+
+            verifier = stack.enter_context(Verifier(store, checker.add))
         _pass(checker, stretches, verifier)
         if verifier is not None:
             store.facts["signatures"] = verifier.finish()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import crc32c
-
+from inspector import crc32c
 from inspector.format import Reading, Traits, Unit
 from inspector.formats.gossip_store import versions
-from inspector.formats.gossip_store.layout import KINDS, SEALED_HEADER
+from inspector.formats.gossip_store.kinds import KINDS, SEALED_HEADER
 from inspector.formats.gossip_store.walk import Store
 
 _FIXED = {4101: (10,), 4103: (10,), 4106: (14,), 4107: (34,), 4105: (10, 42), 258: (130, 138)}
@@ -23,9 +22,21 @@ def unit(store: Store, member: str, at: int, read: Reading) -> Unit | None:
     _, length, stored, timestamp = SEALED_HEADER.unpack(head[:12])
     kind = head[12] << 8 | head[13]
     if kind not in KINDS or length < _LEAST.get(kind, 2) or length not in _FIXED.get(kind, (length,)):
-        return None
+        return Unit(at + 12 + length, False) if kind not in KINDS and _ends(read, at + 12 + length) else None
     body = read(at + 12, length)
     return Unit(at + 12 + length, len(body) == length and crc32c.crc32c(body, timestamp) == stored)
+
+
+def _ends(read: Reading, at: int) -> bool:
+    """Whether a record that holds begins there: then the length before it can be believed, whatever its type."""
+    head = read(at, 14)
+    if len(head) < 14:
+        return not head and len(read(at - 1, 1)) == 1
+    _, length, stored, timestamp = SEALED_HEADER.unpack(head[:12])
+    if (head[12] << 8 | head[13]) not in KINDS:
+        return False
+    body = read(at + 12, length)
+    return len(body) == length and bool(crc32c.crc32c(body, timestamp) == stored)
 
 
 TRAITS = Traits(unit)

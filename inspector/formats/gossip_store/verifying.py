@@ -14,8 +14,8 @@ from typing import Any
 
 from inspector.finding import Cause
 from inspector.format import Stretch
+from inspector.formats.gossip_store.kinds import kind_name
 from inspector.formats.gossip_store.known import Known
-from inspector.formats.gossip_store.layout import kind_name
 from inspector.formats.gossip_store.signed import ANNOUNCEMENT, SIGNED, Judgement, judge
 from inspector.formats.gossip_store.walk import ANCHORED, OK, Store
 from inspector.span import Span

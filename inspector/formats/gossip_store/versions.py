@@ -146,3 +146,11 @@ def unknown_bits(version: int) -> int:
     if version >= 12:
         known |= DYING
     return 0xFFFF & ~known
+
+
+def flags_say_nothing(flags: int, version: int) -> bool:
+    """Whether two bits or more are as no release leaves them: then DELETED is damage, too, as likely as not."""
+    wrong = flags & unknown_bits(version)
+    if has_completed(version):
+        wrong |= ~flags & COMPLETED
+    return wrong.bit_count() >= 2

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from inspector.correct import Patch
 from inspector.formats.gossip_store.amounts import AMOUNT, notices, spoken_for
+from inspector.formats.gossip_store.kinds import kind_name
 from inspector.formats.gossip_store.known import TOMBSTONE, Known, chain_of
-from inspector.formats.gossip_store.layout import kind_name
 from inspector.formats.gossip_store.signed import ANNOUNCEMENT, NODE, SIGNED, UPDATE, kind_of, own_time
 
 HEADER = 12

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inspector import kernels
-from inspector.format import FRAME, GAP, Claim, Stretch, Wishes, tile
-from inspector.formats.gossip_store import versions
+from inspector.errors import RefusedError
+from inspector.format import FRAME, GAP, Claim, Stretch, Wishes, accepting, tile
+from inspector.formats.gossip_store import holding, versions
 from inspector.formats.gossip_store.legacy import LegacyWalker
 from inspector.formats.gossip_store.oddities import oddities
 from inspector.source import Source
+from inspector.vouching import Vouched
 
-WINDOW = 4 << 20
+WINDOW = 1 << 20  # is read and checked several times over while it is in the cache of a core
 PROBE = 1 << 20
 SLICES = 240  # of the one-line map
 FOREIGN = 1 << 10  # bytes that may stand before the version byte of a store without a uuid record
@@ -24,6 +26,7 @@ UUID_TYPE = b"\x10\x0b"
 OK, BAD_CHECKSUM, BAD_LENGTH, TOO_SHORT, ANCHORED, LOST, TORN_HEADER, TORN_BODY = range(8)
 UNJUDGED, SECOND_STORE, DISPLACED = 8, 9, 10
 DAMAGED = frozenset({BAD_CHECKSUM, BAD_LENGTH, TOO_SHORT})
+ACCEPTS = frozenset({"anchored", "unique"})  # unsigned records inside damaged ones; corrections without a witness
 STATES = {
     OK: "ok",
     BAD_CHECKSUM: "bad checksum",
@@ -114,6 +117,7 @@ def _verified(window: bytes, at: int, size: int) -> tuple[int, int]:
 
 
 def open_store(source: Source, _: object, wishes: Wishes) -> Store:
+    accepting(wishes, ACCEPTS, "a gossip store")
     size = source.length()
     head = source.read(0, 3)
     store = Store(
@@ -130,9 +134,10 @@ def open_store(source: Source, _: object, wishes: Wishes) -> Store:
 
 def _place_version_byte(store: Store, head: bytes) -> None:
     """Find the version byte when something stands before it: it is the byte before the first record."""
-    window = store.source.read(1, 1 << 20)
     if not 2 <= head[0] < versions.OLDEST_JUDGED:
-        found, first = _verified(window, 1, store.size)
+        if store.source.next_vouched(holding.WHAT, 0) == 1:
+            return  # a record is known to begin at 1
+        found, first = _verified(store.source.glance(1, 1 << 20), 1, store.size)
         if found and first > 1:
             before = store.source.read(first - 1, 1)
             if not 1 <= head[0] <= versions.NEWEST and _begins(store.source, before[0], first):
@@ -178,8 +183,11 @@ def guess_version(source: Source, start: int) -> int:
     return 14
 
 
-def walk(store: Store) -> Iterator[Stretch]:
-    """Tiles from 0 to the end: version byte, records, gaps."""
+def walk(store: Store, judged: bool = True) -> Iterator[Stretch]:
+    """Tiles from 0 to the end: version byte, records, gaps.
+
+    Unless `judged`, the column `odd` is left out. The column `window` holds the bytes of all records that verify.
+    """
     if store.size == 0:
         return
     if store.version_at:
@@ -188,34 +196,73 @@ def walk(store: Store) -> Iterator[Stretch]:
     if store.version < versions.OLDEST_JUDGED:
         yield from LegacyWalker(store.source, store.size, store.start, store.version).stretches()
         return
-    walker = kernels.GossipWalker(store.size, store.start, SLICES)
-    store.ribbon = walker.ribbon
-    window = WINDOW
-    while not walker.done:
-        at = walker.want
-        data = store.source.read(at, window)
-        if len(data) < min(
-            window, store.size - at
-        ):  # the file shrank: what is gone counts as zeroes, and INS003 says so
-            data += bytes(min(window, store.size - at) - len(data))
-        batch = walker.feed(data, at + len(data) >= store.size)
-        if len(batch):
-            _mark_version_bytes(batch, data, at)
-            odd = oddities(batch, data, at, store.version)
-            yield Stretch(
-                batch.starts[0],
-                batch.end,
-                batch.starts,
-                batch.roles,
-                batch.kinds,
-                batch.marks,
-                columns={"batch": batch, "odd": odd},
-                counts=kernels.count_kinds(batch.kinds),
-            )
-        elif walker.want == at and not walker.done:
-            window *= 2  # one record set that needs more room than the window had
-        else:
-            window = WINDOW
+    yield from _Walk(store, judged).stretches()
+
+
+class _Walk:
+    """The walk from the first record on: windows for the kernel, and runs whose bytes are not here."""
+
+    def __init__(self, store: Store, judged: bool) -> None:
+        self.store, self.source, self.judged = store, store.source, judged
+        self.clear = 0  # from here on no earlier damage bears on what a record is
+        self.walker = kernels.GossipWalker(store.size, store.start, SLICES)
+        store.ribbon = self.walker.ribbon
+
+    def stretches(self) -> Iterator[Stretch]:
+        store, source, window = self.store, self.source, WINDOW
+        while not self.walker.done:
+            at = self.walker.want
+            if run := source.vouched(holding.WHAT, at):
+                yield self._held(run)
+                continue
+            missing = source.next_vouched(holding.WHAT, at) if source.sparing else None
+            data = source.glance(at, window if missing is None else min(window, missing - at))
+            due = min(window, (missing or store.size) - at)
+            if len(data) < due:  # the file shrank: what is gone counts as zeroes, and INS003 says so
+                data += bytes(due - len(data))
+            batch = self.walker.feed(data, at + len(data) >= store.size)
+            if len(batch):
+                yield self._read(batch, data, at)
+            elif self.walker.want == at and not self.walker.done:
+                if at + len(data) == missing:
+                    raise RefusedError(f"{source.label}: the records before {missing} were not captured whole")
+                window *= 2  # one record set that needs more room than the window had
+            else:
+                window = WINDOW
+
+    def _read(self, batch: Any, data: bytes, at: int) -> Stretch:
+        _mark_version_bytes(batch, data, at)
+        columns: dict[str, Any] = {"batch": batch, "window": (at, data), "held": None}
+        if self.judged or self.source.sparing:
+            columns["odd"] = odd = oddities(batch, data, at, self.store.version)
+            if self.source.sparing:
+                self.clear = holding.vouch(self.source, batch, odd, data, at, self.clear)
+        return _stretch(batch, columns, self.judged)
+
+    def _held(self, run: Vouched) -> Stretch:
+        from inspector.kernels.plain_columns import fill_ribbon  # only here: capsules are read seldom
+
+        batch, odd, held = holding.unpacked(run)
+        ribbon = self.store.ribbon
+        fill_ribbon(ribbon, SLICES, self.store.size, batch)
+        self.walker = kernels.GossipWalker(self.store.size, run.end, SLICES)
+        self.walker.ribbon[:] = ribbon
+        self.store.ribbon = self.walker.ribbon
+        return _stretch(batch, {"batch": batch, "odd": odd, "held": held}, self.judged)
+
+
+def _stretch(batch: Any, columns: dict[str, Any], judged: bool) -> Stretch:
+    counts = kernels.count_kinds(batch.kinds) if judged else None
+    return Stretch(
+        batch.starts[0],
+        batch.end,
+        batch.starts,
+        batch.roles,
+        batch.kinds,
+        batch.marks,
+        columns=columns,
+        counts=counts,
+    )
 
 
 def _mark_version_bytes(batch: Any, data: bytes, at: int) -> None:

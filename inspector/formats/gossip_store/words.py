@@ -8,7 +8,7 @@ from typing import Any
 from inspector.finding import Severity, Tally
 from inspector.format import Answer, Outcome
 from inspector.formats.gossip_store import loader, versions
-from inspector.formats.gossip_store.layout import kind_name
+from inspector.formats.gossip_store.kinds import kind_name
 from inspector.formats.gossip_store.walk import Store
 
 NO_FUNDS = (
@@ -107,6 +107,11 @@ def _loss(store: Store, tally: Tally) -> list[str]:
     if rest:
         parts.append(f"{rest:,} bytes in which no record can be read")
     loss = f"Lost: {', '.join(parts)}. Everything else can be saved." if parts else "Everything can be saved."
+    waiting = sum(f.salvage == "lost" and f.evidence.get("correction") == "unique" for f in tally.findings())
+    if parts and waiting:
+        one = "1 damage has one correction that fits, and only the checksum vouches for it"
+        many = f"{waiting:,} damages have one correction each that fits, and only the checksums vouch for them"
+        loss += f" {one if waiting == 1 else many}: --accept unique writes it."
     if not undone:
         return [loss]
     looked_at = sum(finding.rule.code in UNDOING for finding in tally.findings())

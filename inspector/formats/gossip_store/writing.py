@@ -7,16 +7,15 @@ import os
 import sqlite3
 from typing import Any
 
-import crc32c
-
+from inspector import crc32c
 from inspector.carve import Sums, opened, pwrite
 from inspector.errors import UnverifiedError
 from inspector.finding import Severity
 from inspector.format import Wishes
 from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.choosing import WRITTEN
-from inspector.formats.gossip_store.finds import HEX_MESSAGE, RECORD
-from inspector.formats.gossip_store.layout import SEALED_HEADER
+from inspector.formats.gossip_store.finds import HEX_MESSAGE, HEX_RECORD, JOINED, RECORD
+from inspector.formats.gossip_store.kinds import SEALED_HEADER
 from inspector.formats.gossip_store.signed import own_time
 from inspector.inspect import inspect
 from inspector.output import Place
@@ -29,8 +28,8 @@ AHEAD = 1 << 20
 class Reader:
     """Records by where they were found, read in runs: most are asked for in the order of the source."""
 
-    def __init__(self, source: Source) -> None:
-        self._source, self._at, self._data = source, 0, b""
+    def __init__(self, source: Source, db: sqlite3.Connection) -> None:
+        self._source, self._db, self._at, self._data = source, db, 0, b""
 
     def read(self, at: int, n: int) -> bytes:
         low = at - self._at
@@ -40,6 +39,10 @@ class Reader:
 
     def record(self, at: int, n: int, enc: int) -> bytes:
         """Header and body; a message without a record gets the header that its own time makes."""
+        if enc == JOINED:
+            query = "SELECT at, data FROM joined WHERE at <= ? ORDER BY at DESC LIMIT 1"
+            start, both = self._db.execute(query, (at,)).fetchone()
+            return bytes(both[at - start : at - start + n])
         raw = self.read(at, n)
         if enc == RECORD:
             return raw
@@ -70,7 +73,7 @@ def _write(place: Place, db: sqlite3.Connection, target: int, reader: Reader, su
         record = bytearray(reader.record(at, n, enc))
         _convert(record, 0, target, dying)
         if more:
-            record += reader.record(at + n, more, enc)
+            record += reader.record(at + n, more, HEX_RECORD if enc == HEX_MESSAGE else enc)
             _convert(record, len(record) - 22, target, dying)
         pwrite(place.fd, record, to)
         sums.proof["derived" if enc == HEX_MESSAGE else "sealed"] += len(record)
@@ -112,7 +115,7 @@ def _verify(place: Place) -> dict[str, Any]:
     from inspector.formats import all_formats
 
     with opened(place) as written:
-        again = inspect(written, all_formats(), Wishes(), "gossip-store")
+        again = inspect(written, all_formats(), Wishes(), "gossip-store", causes=False)
         wrong = [f for f in again.tally.findings() if f.level is not Severity.NOTE]
         if wrong or again.partial:
             first = f"{wrong[0].rule.code} at {wrong[0].span.start}: {wrong[0].message}" if wrong else again.partial

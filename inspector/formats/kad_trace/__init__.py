@@ -9,14 +9,11 @@ state, check (with rules), views, plan.
 
 from __future__ import annotations
 
+from inspector.catalogue import later
 from inspector.format import Format, Traits
-from inspector.formats.kad_trace.check import check
-from inspector.formats.kad_trace.follow import follow
-from inspector.formats.kad_trace.plan import plan
 from inspector.formats.kad_trace.private import PRIVATE
 from inspector.formats.kad_trace.rules import HISTORY, RULES
 from inspector.formats.kad_trace.state import BAD, KINDS, claim, open_log, walk
-from inspector.formats.kad_trace.views import answer, items, records, show
 
 _NUMBER = {"type": ["number", "null"]}
 _COUNT = {"type": ["integer", "null"]}
@@ -79,21 +76,21 @@ FORMAT = Format(
     layouts=(),
     claim=claim,
     open=open_log,
-    check=check,
-    answer=answer,
+    check=later("inspector.formats.kad_trace.check", "check"),
+    answer=later("inspector.formats.kad_trace.views", "answer"),
     walk=walk,
     damaged=frozenset({BAD}),
-    records=records,
-    show=show,
-    items=items,
-    plan=plan,
+    records=later("inspector.formats.kad_trace.views", "records"),
+    show=later("inspector.formats.kad_trace.views", "show"),
+    items=later("inspector.formats.kad_trace.views", "items"),
+    plan=later("inspector.formats.kad_trace.plan", "plan"),
     standing=HISTORY,
     filters=frozenset({"kinds", "damaged", "start", "end"}),
     wishes=frozenset({"thresholds", "accept"}),
     brief=("time", "query", "count", "last", "ok", "num_remaining", "bootstrap_step", "text"),
     names=("*.log", "*.log.gz", "*.log.[0-9]*", "*.jsonl"),
     appends=True,
-    follow=follow,
+    follow=later("inspector.formats.kad_trace.follow", "follow"),
     schema=SCHEMA,
     splices=True,
     private=PRIVATE,

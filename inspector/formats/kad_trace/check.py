@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Rule, Tally
 from inspector.format import Stretch
 from inspector.formats.kad_trace import rules
@@ -151,7 +152,7 @@ def _near(state: State, boot: Bootstrap) -> list[int]:
 
 def _damage(state: State, damage: Damage) -> Finding:
     length = damage.end - damage.start
-    message = f"{length} bytes ({damage.lines} lines) are no text"
+    message = f"{counted(length, 'byte')} ({counted(damage.lines, 'line')}) are no text"
     cause = Cause("overwritten", "possible", "other bytes lie where text was")
     if damage.kind == KIND_ZEROES:
         aligned = next((a for a in (4096, 512) if damage.end % a == 0 or damage.start % a == 0), None)

@@ -12,6 +12,7 @@ _STAMP = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?
 # the time that a level follows is the program's own; one before it was put there by what carried the line
 _OWN = re.compile(rb"(" + _STAMP + rb")(?:\x1b?\[[0-9;]{0,8}m|\s)+(?:TRACE|DEBUG|INFO|WARN|ERROR)\b")
 _ANY = re.compile(_STAMP)
+_FRACTION = re.compile(rb"\.(\d+)")
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -27,31 +28,33 @@ def line_time(line: bytes) -> int | None:
 
 def parse_time(stamp: bytes) -> int | None:
     """RFC 3339 with any fraction; a time without a zone counts as UTC. None for a date that does not exist."""
-    day = _day(stamp[:10])
-    if day is None:
-        return None
-    hour, minute, second = int(stamp[11:13]), int(stamp[14:16]), int(stamp[17:19])
-    if hour > 23 or minute > 59 or second > 60:
+    second = _second(stamp[:19])
+    if second is None:
         return None
     rest = stamp[19:]
     micros = 0
     if rest[:1] == b".":
-        digits = re.match(rb"\.(\d+)", rest)
+        digits = _FRACTION.match(rest)
         assert digits is not None  # both callers matched _STAMP
         micros = int(digits.group(1)[:6].ljust(6, b"0"))
         rest = rest[digits.end() :]
     zone = 0
     if rest[:1] in (b"+", b"-"):
         zone = (int(rest[1:3]) * 60 + int(rest[-2:])) * (1 if rest[:1] == b"+" else -1)
-    return ((day * 24 + hour) * 60 + minute - zone) * 60 * MICRO + second * MICRO + micros
+    return (second - zone * 60) * MICRO + micros
 
 
-@lru_cache(4096)
-def _day(text: bytes) -> int | None:
+@lru_cache(4096)  # a log says many things in one second
+def _second(text: bytes) -> int | None:
+    """Seconds since 1970 of a date and time without zone."""
+    hour, minute, second = int(text[11:13]), int(text[14:16]), int(text[17:19])
+    if hour > 23 or minute > 59 or second > 60:
+        return None
     try:
-        return date(int(text[:4]), int(text[5:7]), int(text[8:10])).toordinal() - _EPOCH
+        day = date(int(text[:4]), int(text[5:7]), int(text[8:10])).toordinal() - _EPOCH
     except ValueError:
         return None
+    return ((day * 24 + hour) * 60 + minute) * 60 + second
 
 
 def show_time(micros: int | None) -> str | None:

@@ -6,7 +6,7 @@ Messages and fields: subspace-networking/src/node_runner.rs; the raw event: rust
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from inspector.formats.kad_trace.debug_form import Node, parse_debug
@@ -96,7 +96,18 @@ class Event:
 
 def phrase_at(text: str) -> int:
     """Where the first known message begins in `text`, or -1."""
-    return next((at for phrase, _ in _PHRASES if (at := text.find(phrase)) >= 0), -1)
+    for phrase, _ in _PHRASES:
+        at = text.find(phrase)
+        if at >= 0:
+            return at
+    return -1
+
+
+def _kind_of(text: str) -> Kind:
+    for phrase, kind in _PHRASES:
+        if text.startswith(phrase):
+            return kind
+    raise AssertionError("a message that phrase_at did not find")
 
 
 def recognise(raw: bytes, start: int, end: int, number: int) -> Event | None:
@@ -104,42 +115,48 @@ def recognise(raw: bytes, start: int, end: int, number: int) -> Event | None:
     line = read_line(raw, phrase_at)
     if line is None:
         return None
-    kind = next(k for phrase, k in _PHRASES if line.text.startswith(phrase))
-    subspace = "subspace" in line.target or kind in ("app-step", "process-start")
-    base = Event(kind, start, end, number, line.time, subspace=subspace)
+    kind = _kind_of(line.text)
+    told: Mapping[str, Any] | None = {}
     match kind:
         case "step":
-            return _step(line, base)
-        case "app-step":
-            return _with(base, app_step=_number(line.fields.get("bootstrap_step")))
-        case "succeeded":
-            return _with(base, ok=True, remaining=_number(line.fields.get("num_remaining")),
-                         last=_flag(line.fields.get("last")))  # fmt: skip
-        case "failed":
-            return _with(base, ok=False, text=line.fields.get("error", "")[:200])
-        case "error":
-            return _with(base, text=line.fields.get("err", line.fields.get("error", ""))[:200])
-        case "process-start":
-            return _with(base, peer=line.fields.get("peer_id", "")[:128])
+            told = _step(line)
+        case "app-step" | "succeeded" | "failed" | "error" | "process-start":
+            told = _said(kind, line.fields())
         case "closed":
-            cause = line.text + line.fields.get("cause", "")
-            broken = any(word in cause for word in ("IO(", "Io(", "with error"))
-            return _with(base, kind="io-error" if broken else "closed", text=line.text[:200])
+            cause = line.text + line.beside.get("cause", "")  # in a plain line the text holds the cause
+            kind = "io-error" if any(word in cause for word in ("IO(", "Io(", "with error")) else "closed"
+            told = {"text": line.text[:200]}
         case "io-error":
-            return _with(base, text=line.text[:200])
+            told = {"text": line.text[:200]}
         case _:
-            return base
+            pass
+    if told is None:
+        return None
+    subspace = "subspace" in line.target or kind in ("app-step", "process-start")
+    return Event(kind, start, end, number, line.time, subspace=subspace, **told)
 
 
-def _with(event: Event, **changes: Any) -> Event:
-    return replace(event, **changes)
+def _said(kind: Kind, fields: Mapping[str, str]) -> dict[str, Any]:
+    """What the fields of the application's own messages tell of an event."""
+    match kind:
+        case "app-step":
+            return {"app_step": _number(fields.get("bootstrap_step"))}
+        case "succeeded":
+            return {"ok": True, "remaining": _number(fields.get("num_remaining")), "last": _flag(fields.get("last"))}
+        case "failed":
+            return {"ok": False, "text": fields.get("error", "")[:200]}
+        case "error":
+            return {"text": fields.get("err", fields.get("error", ""))[:200]}
+        case _:
+            return {"peer": fields.get("peer_id", "")[:128]}
 
 
-def _step(line: Line, base: Event) -> Event | None:
+def _step(line: Line) -> dict[str, Any] | None:
     """A progressed query: from the application's fields, or from the `Debug` text of the event itself."""
-    if "result" in line.fields and "count" in line.fields:
-        told: Mapping[str, Node | None] = {k: parse_debug(line.fields.get(k, "")) for k in ("result", "stats", "id")}
-        count, last = _number(line.fields.get("count")), _flag(line.fields.get("last"))
+    fields = line.fields()
+    if "result" in fields and "count" in fields:
+        told: Mapping[str, Node | None] = {k: parse_debug(fields.get(k, "")) for k in ("result", "stats", "id")}
+        count, last = _number(fields.get("count")), _flag(fields.get("last"))
     else:
         tree = parse_debug(line.text)
         if tree is None:
@@ -151,10 +168,10 @@ def _step(line: Line, base: Event) -> Event | None:
         count = _of(step, "count")
         flag = step.get("last") if step else None
         last = _flag(flag.name) if flag else None
-    return _result(base, told, count, last)
+    return _result(told, count, last)
 
 
-def _result(base: Event, told: Mapping[str, Node | None], count: int | None, last: bool | None) -> Event | None:
+def _result(told: Mapping[str, Node | None], count: int | None, last: bool | None) -> dict[str, Any] | None:
     result = told["result"]
     if result is None:
         return None
@@ -166,8 +183,10 @@ def _result(base: Event, told: Mapping[str, Node | None], count: int | None, las
     name = peer.first.text if peer and peer.first and peer.first.text else ""
     query = told["id"]
     number = (query.first.number if query.first else query.number) if query else None
-    return _with(base, query=number, count=count, last=last, ok=ok, remaining=_of(body, "num_remaining"),
-                 peer=name[:128], stats=_stats(told["stats"]))  # fmt: skip
+    return {
+        "query": number, "count": count, "last": last, "ok": ok, "remaining": _of(body, "num_remaining"),
+        "peer": name[:128], "stats": _stats(told["stats"]),
+    }  # fmt: skip
 
 
 def _stats(node: Node | None) -> Stats | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-from inspector.follow import Landed, UnfollowableError
+from inspector.follow import AppendOnly, Landed, UnfollowableError
 from inspector.formats.kad_trace.lines import MAX_LINE, Block, blocks
 from inspector.formats.kad_trace.packed import MAGIC
 from inspector.formats.kad_trace.state import readable
@@ -15,16 +15,12 @@ WINDOW = 4 << 20
 KEY = "line"
 
 
-class LogFollower:
-    """See `inspector.follow.Follower`; nothing in a log changes once it is written."""
+class LogFollower(AppendOnly):
+    """See `inspector.follow.Follower`; a line carries no checksum that a second look could ask."""
 
     torn_matters = False  # programs write their logs in blocks, and a block may end inside a line
 
     judges_all = False  # stalls are told by the events of many lines
-
-    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
-        self.at = int(saved["at"]) if saved else 0
-        self._sweep_at = 0
 
     def advance(self, source: Source) -> Iterator[Landed]:
         if self.at == 0 and source.read(0, 3) == MAGIC:
@@ -62,31 +58,12 @@ class LogFollower:
         yield Landed("sound", begin, self.at, "", {KEY: count})
         return False
 
-    def settled(self) -> bool:
-        return True
-
-    def skip(self, end: int) -> None:
-        self.at = max(self.at, end)
-
     def heal(self, source: Source, start: int, end: int) -> Mapping[str, int]:
         return {KEY: source.read(start, end - start).count(b"\n")}
-
-    def revisit(self, source: Source) -> Iterator[Landed]:
-        return iter(())
-
-    def sweep(self, source: Source, room: int) -> Iterator[Landed]:
-        """Nothing: a log's lines carry no checksum, and are not changed in place."""
-        return iter(())
-
-    def sweep_done(self) -> bool:
-        return True
 
     def sound(self, source: Source, start: int, end: int) -> bool:
         data = source.read(start, end - start)
         return data.endswith(b"\n") and all(readable(line) for line in data.split(b"\n"))
-
-    def save(self) -> dict[str, Any]:
-        return {"at": self.at}
 
 
 def _words(block: Block, index: int) -> str:

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from inspector.formats.kad_trace.clock import line_time, parse_time
 from inspector.formats.kad_trace.debug_form import value_end
 
@@ -27,13 +25,16 @@ MAX_VALUE = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a line says: its time in microseconds, `text` from its message on, and fields as text."""
+    """What a line says: its time in microseconds, `text` from its message on, and what JSON says beside it."""
 
     time: int | None
     text: str
     target: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    json: bool = False
+    beside: Mapping[str, str] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, str]:
+        """Fields as text; read only where an event needs them, which costs more than all the rest of a line."""
+        return fields_of(self.text) | dict(self.beside)
 
 
 def read_line(raw: bytes, phrase_of: Any) -> Line | None:
@@ -58,7 +59,7 @@ def read_line(raw: bytes, phrase_of: Any) -> Line | None:
     if at < 0:
         return None
     target = _TARGET.search(text[max(0, at - TARGET_ROOM) : at])
-    return Line(own if own is not None else time, text[at:], target.group(1) if target else "", fields_of(text[at:]))
+    return Line(own if own is not None else time, text[at:], target.group(1) if target else "")
 
 
 def fields_of(text: str) -> dict[str, str]:
@@ -76,6 +77,8 @@ def fields_of(text: str) -> dict[str, str]:
 
 
 def _json(raw: bytes) -> dict[str, Any] | None:
+    import msgspec  # only logs in JSON need it
+
     try:
         found = msgspec.json.decode(raw.decode("utf-8", "replace").strip())
     except (msgspec.DecodeError, RecursionError):
@@ -103,7 +106,7 @@ def _from_json(found: Mapping[str, Any], time: int | None, phrase_of: Any) -> Li
     own = _time(str(found.get("timestamp", found.get("time", ""))))
     fields = {k: _text(v) for k, v in list(values.items())[:MAX_FIELDS] if k != "message"}
     text = message[at:]
-    return Line(own if own is not None else time, text, str(found.get("target", "")), fields_of(text) | fields, True)
+    return Line(own if own is not None else time, text, str(found.get("target", "")), fields)
 
 
 def _text(value: Any) -> str:

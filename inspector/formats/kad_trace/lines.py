@@ -10,11 +10,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from inspector.kernels.lines import line_starts, lines_with
+from inspector.kernels.lines import line_starts, lines_never_text, lines_with
 
 MAX_LINE = 1 << 20
-# zero, and bytes that no UTF-8 text contains
-NEVER_TEXT = (0x00, 0xFF, 0xFE, 0xC0, 0xC1, *range(0xF5, 0xFE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,7 @@ class Block:
 
     def suspects(self) -> set[int]:
         """Numbers of lines with a byte that text never holds."""
-        bad = NEVER_TEXT[:1] if self.data.isascii() else NEVER_TEXT
-        return self.lines_with(bytes([b]) for b in bad if b in self.data)
+        return lines_never_text(self.data, self.starts, self.at)
 
 
 def blocks(chunks: Iterable[bytes], at: int = 0) -> Iterator[Block]:

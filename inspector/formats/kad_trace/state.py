@@ -7,13 +7,14 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from inspector.format import GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, tile
+from inspector.format import GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.kad_trace.bootstrap import Thresholds, thresholds
 from inspector.formats.kad_trace.clock import HEAD, line_time
 from inspector.formats.kad_trace.events import NEEDLES, Event, Kind, recognise
 from inspector.formats.kad_trace.lines import Block, blocks
 from inspector.formats.kad_trace.packed import MAGIC, Unpacked
 from inspector.formats.kad_trace.tracker import Tracker
+from inspector.kernels.lines import occurrences
 from inspector.source import Source
 
 KIND_LINE, KIND_UNREADABLE, KIND_ZEROES, KIND_LONG, KIND_PACKED, KIND_REST = 1, 2, 3, 4, 5, 6
@@ -34,6 +35,7 @@ BAD = 1
 # one search for all words of an error; a connection that closed in peace is only counted, one that broke has IO(
 SCAN_NEEDLES = (b"ootstrap", b"DSN instance configured", b" error", b"IO(")
 SAMPLE = 256  # lines between two whose time is read, where no message asks for it
+WINDOW = 1 << 20  # bytes looked at several times while they are in the cache of a core
 LOOK = 1 << 20  # bytes of the start that decide whether this is a log
 
 
@@ -88,13 +90,14 @@ def claim(source: Source, _: object) -> Claim:
     if timed * 8 < max(len(rows), 1):
         return Claim(0, "too few lines with a time")
     if any(needle in head for needle in NEEDLES[:2]):
-        return Claim(65, "a log with messages about a Kademlia bootstrap")
+        return Claim(65 if b"\0" in head else 95, "a log with messages about a Kademlia bootstrap")
     if not packed and any(n in source.read(LOOK, 15 << 20) for n in NEEDLES[:2]):
         return Claim(60, "a log with messages about a Kademlia bootstrap")
     return Claim(15, f"a text log: {timed} of its first {len(rows)} lines have a time")
 
 
 def open_log(source: Source, _: object, wishes: Wishes) -> State:
+    accepting(wishes, frozenset({"unsealed"}), "a log")
     limits = thresholds(wishes.thresholds)
     packed = source.read(0, 3) == MAGIC
     return State(source, wishes, limits, packed, Tracker(limits), Unpacked(source.size))
@@ -104,7 +107,7 @@ def walk(state: State) -> Iterator[Stretch]:
     if state.packed:
         yield from _walk_packed(state)
     else:
-        for block in blocks(data for _, data in state.source.windows()):
+        for block in blocks(data for _, data in state.source.windows(size=WINDOW)):
             yield _study(state, block)
     state.read = True
 
@@ -131,7 +134,7 @@ def _study(state: State, block: Block) -> Stretch:
         state.lines += block.data.endswith(b"\n")
         return tiles(state, block)
     state.lines += len(block.starts)
-    state.closed += block.data.count(b"Connection closed")
+    state.closed += occurrences(block.data, b"Connection closed")
     hits = block.lines_with(SCAN_NEEDLES)
     before = -1
     for index in sorted(hits | _samples(block)):
@@ -188,6 +191,9 @@ def event_at(block: Block, index: int) -> Event | None:
     return recognise(text, start + len(raw) - len(text), end, block.first + index)
 
 
+ERASED = b"\xff" * 32  # no text of any encoding
+
+
 def readable(raw: bytes) -> bool:
     """Text, or at least a line whose time can be read; zeroes make it neither."""
     if 0 in raw:
@@ -195,7 +201,7 @@ def readable(raw: bytes) -> bool:
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:
-        return line_time(raw) is not None
+        return line_time(raw) is not None and ERASED not in raw
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from inspector.counted import counted
 from inspector.finding import Tally
 from inspector.format import Answer, Entry, Exhibit, Item, Query
 from inspector.formats.kad_trace.bootstrap import Bootstrap, Verdict, judge
@@ -14,7 +15,6 @@ from inspector.formats.kad_trace.events import NEEDLES, Event
 from inspector.formats.kad_trace.lines import MAX_LINE, Block, blocks
 from inspector.formats.kad_trace.rules import UPSTREAM
 from inspector.formats.kad_trace.state import State, event_at, readable, walk
-from inspector.layout import Field
 from inspector.span import Span
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -43,12 +43,12 @@ def followed(state: State) -> list[Bootstrap]:
 def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> Iterator[str]:
     counts = state.tracker.verdicts
     if not boots:
-        yield f"No bootstrap is in this log ({state.lines} lines)."
+        yield f"No bootstrap is in this log ({counted(state.lines, 'line')})."
     else:
         told = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
         runs = len({b.run for b in boots})
         total = sum(counts.values())
-        yield f"{_plural(total, 'bootstrap')} in {_plural(runs, 'run')} of the process: {told}."
+        yield f"{counted(total, 'bootstrap')} in {counted(runs, 'run')} of the process: {told}."
     for boot in stalled[:3]:
         found = evidence(state, boot)
         of = f" of {found['expected_steps']}" if found["expected_steps"] else ""
@@ -65,14 +65,10 @@ def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> It
     if stalled:
         yield "No data is at risk: the node has to be restarted. " + UPSTREAM
     if state.damaged:
-        count = _plural(state.damaged_lines, "line")
+        count = counted(state.damaged_lines, "line")
         yield f"{count} that are no text, or stretches of zeroes, were skipped; a repair leaves them out."
     if state.packed:
         yield "The log is packed with gzip: offsets of lines are those of the unpacked text."
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _summary(state: State, boots: list[Bootstrap]) -> dict[str, Any]:
@@ -137,29 +133,32 @@ def timeline(boot: Bootstrap, verdict: Verdict) -> str:
 
 
 def records(state: State, query: Query) -> Iterator[Entry]:
-    """One entry per event in the order of the text; with `damaged`, the lines that are no text instead."""
+    """One entry per event and per line that is no text, in the order of the text."""
     for block in blocks(state.text()):
         if query.end is not None and block.at >= query.end:
             return
         if block.end <= query.start:
             continue
-        if query.damaged:
-            yield from _unreadable(state, block, query)
-            continue
-        for index in sorted(block.lines_with(NEEDLES)):
-            event = None if block.over else event_at(block, index)
+        unread = set(_unreadable(block))
+        told = set() if query.damaged or block.over else block.lines_with(NEEDLES)
+        for index in sorted(unread | told):
+            if index in unread:
+                start, end = block.bounds(index)
+                if _asked(query, "unreadable line", start, end):
+                    line = {"line": block.first + index}
+                    yield _entry(state, "unreadable line", "unreadable", start, end, line)
+                continue
+            event = event_at(block, index)
             if event and _asked(query, event.kind, event.start, event.end):
                 yield _entry(state, event.kind, "ok", event.start, event.end, _fields(event))
 
 
-def _unreadable(state: State, block: Block, query: Query) -> Iterator[Entry]:
-    for index in sorted(block.suspects()) if not block.over else [0]:
-        raw = block.line(index)
-        if block.over or not readable(raw):
-            start, end = block.bounds(index)
-            if _asked(query, "unreadable line", start, end):
-                told = {"line": block.first + index}
-                yield _entry(state, "unreadable line", "unreadable", start, end, told)
+def _unreadable(block: Block) -> Iterator[int]:
+    """Numbers of lines in this block that are no text."""
+    if block.over:
+        yield 0
+        return
+    yield from (index for index in block.suspects() if not readable(block.line(index)))
 
 
 def _asked(query: Query, kind: str, start: int, end: int) -> bool:
@@ -181,6 +180,8 @@ def _entry(state: State, kind: str, word: str, start: int, end: int, told: dict[
 
 def show(state: State, _: str, at: int) -> Exhibit | None:
     """The line that holds the byte `at`; of a packed log the gzip member that does."""
+    from inspector.layout import Field  # and with it construct, which an answer does without
+
     if state.packed:
         return _show_member(state, at)
     found = _line_at(state, at)
@@ -204,6 +205,8 @@ def show(state: State, _: str, at: int) -> Exhibit | None:
 
 
 def _show_member(state: State, at: int) -> Exhibit | None:
+    from inspector.layout import Field
+
     followed(state)
     member = next((m for m in state.unpacked.members if m.start <= at < m.end), None)
     if member is None:

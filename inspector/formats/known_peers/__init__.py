@@ -9,15 +9,11 @@ loader (what the node does), state, check, plan, merging, views.
 
 from __future__ import annotations
 
-from inspector.catalogue import later
+from inspector.catalogue import LaterSequence, later
 from inspector.format import Format, Traits
-from inspector.formats.known_peers.check import check
-from inspector.formats.known_peers.layout import LAYOUTS
-from inspector.formats.known_peers.plan import plan
 from inspector.formats.known_peers.private import PRIVATE
 from inspector.formats.known_peers.rules import RULES
 from inspector.formats.known_peers.state import BAD, KINDS, claim, open_state, walk
-from inspector.formats.known_peers.views import answer, items, records, show
 
 _NUMBER = {"type": ["integer", "null"]}
 _TEXT = {"type": ["string", "null"]}
@@ -75,17 +71,17 @@ FORMAT = Format(
     title="known_addresses.bin of a Subspace node or farmer",
     kinds=KINDS,
     rules=RULES,
-    layouts=LAYOUTS,
+    layouts=LaterSequence("inspector.formats.known_peers.layout", "LAYOUTS"),
     claim=claim,
     open=open_state,
-    check=check,
-    answer=answer,
+    check=later("inspector.formats.known_peers.check", "check"),
+    answer=later("inspector.formats.known_peers.views", "answer"),
     walk=walk,
     damaged=frozenset({BAD}),
-    records=records,
-    show=show,
-    items=items,
-    plan=plan,
+    records=later("inspector.formats.known_peers.views", "records"),
+    show=later("inspector.formats.known_peers.views", "show"),
+    items=later("inspector.formats.known_peers.views", "items"),
+    plan=later("inspector.formats.known_peers.plan", "plan"),
     merge=later("inspector.formats.known_peers.merging", "merge"),
     identities=later("inspector.formats.known_peers.merging", "identities"),
     filters=frozenset({"kinds", "damaged", "start", "end"}),
@@ -93,6 +89,7 @@ FORMAT = Format(
     brief=("slot", "peer", "problem", "timestamp", "peers"),
     names=("known_addresses.bin", "known_addresses*.bin"),
     schema=SCHEMA,
+    mask=later("inspector.formats.known_peers.masking", "mask"),
     private=PRIVATE,
     traits=_traits,
 )

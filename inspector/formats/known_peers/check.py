@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from inspector.finding import UNKNOWN_CAUSE, Cause, Finding, Salvage, Severity, Tally
+from inspector.counted import counted
+from inspector.finding import Cause, Finding, Salvage, Severity, Tally
 from inspector.format import Stretch
 from inspector.formats.known_peers import rules
+from inspector.formats.known_peers.causes import cause_of, displaced_by
 from inspector.formats.known_peers.loader import MAX_AGE
 from inspector.formats.known_peers.payload import MAX_ADDRESS, MAX_ADDRESSES, Peer
 from inspector.formats.known_peers.slots import Slot
 from inspector.formats.known_peers.state import State
 from inspector.span import Span
 
-PAGE = 4096
 RULE_OF = {
     "bad checksum": rules.CHECKSUM,
     "torn": rules.TORN,
@@ -51,13 +52,15 @@ def _length(state: State) -> Finding:
     size, right = state.geometry.size, 2 * state.geometry.room
     message = f"the file has {size} bytes, {right} are right ({state.geometry.because})"
     evidence = {"stored": size, "computed": right, "half": state.geometry.half, "slot": state.geometry.room}
-    moved = next((s for s in state.slots if s.verdict == "misplaced" and _by(state, s) == size - right), None)
+    moved = next((s for s in state.slots if s.verdict == "misplaced" and displaced_by(state, s) == size - right), None)
     if moved:
         cause = Cause("shifted", "certain", f"a sealed slot lies as many bytes from its place: {size - right:+,}")
     elif size < right:
-        cause = Cause("truncated", "likely", f"{right - size} bytes are missing at the end or inside")
+        cause = Cause(
+            "truncated", "likely", f"{counted(right - size, 'byte is', 'bytes are')} missing at the end or inside"
+        )
     else:
-        cause = Cause("unknown", "possible", f"{size - right} bytes are too many")
+        cause = Cause("unknown", "possible", f"{counted(size - right, 'byte is', 'bytes are')} too many")
     return Finding(rules.LENGTH, Span(min(size, right), size), message, evidence, cause)
 
 
@@ -92,74 +95,11 @@ def _slot(state: State, slot: Slot) -> Finding:
     if flip:
         end = slot.offset + len(flip.data)
     span = Span(slot.offset, min(end, state.geometry.size))
-    return Finding(RULE_OF[slot.verdict], span, message, evidence, _cause(state, slot), salvage, severity)
-
-
-def _by(state: State, slot: Slot) -> int:
-    """How far a slot lies from its place."""
-    return slot.offset - slot.index * state.geometry.room
+    return Finding(RULE_OF[slot.verdict], span, message, evidence, cause_of(state, slot), salvage, severity)
 
 
 def _same_list(slot: Slot, twin: Slot) -> bool:
     return slot.computed == twin.computed  # the digest of what lies there, whatever the stored one says
-
-
-def _cause(state: State, slot: Slot) -> Cause:
-    if slot.index in state.flips:
-        return Cause("bit-flip", "certain", "one changed bit makes the BLAKE3 digest hold")
-    match slot.verdict:
-        case "never sealed":
-            return Cause("software-rule-violation", "likely", "a resize copies the list without a digest")
-        case "cut":
-            return Cause("truncated", "certain", "the list goes on past the end of the file")
-        case "misplaced":
-            if state.geometry.right_length:
-                return Cause("shifted", "certain", "the digest holds at another offset")
-            if _by(state, slot) == state.geometry.size - 2 * state.geometry.room:
-                return Cause(
-                    "shifted", "certain", f"it lies {_by(state, slot):+,} bytes from its place, as the file is"
-                )
-            return Cause("unknown", "possible", "the length of the file changed, and with it the half")
-    zero = _zeroed(state, slot)
-    if zero:
-        return zero
-    if slot.verdict == "torn" and slot.torn_at is not None:
-        whole = len(slot.payload.peers) >= slot.payload.declared
-        if whole or (not _at_page(slot) and abs(_entries(state, slot) - slot.payload.declared) <= 1):
-            return UNKNOWN_CAUSE  # all of its entries are here: no older list shows through
-        newer = all(slot.payload.timestamp >= s.payload.timestamp for s in state.slots if s.sealed)
-        if newer:
-            return Cause("torn-write", "likely", "its head is newer than the other slot and its tail is not its own")
-        return Cause("torn-write", "possible", "the list stops in the middle")
-    return UNKNOWN_CAUSE
-
-
-def _at_page(slot: Slot) -> bool:
-    """Whether a page begins between the last entry that decodes and the first byte that does not."""
-    assert slot.torn_at is not None
-    last = slot.payload.peers[-1].start if slot.payload.peers else slot.offset
-    return slot.torn_at // PAGE * PAGE > last
-
-
-def _entries(state: State, slot: Slot) -> int:
-    """Entries of the slot before and behind the byte at which its list breaks off, and the broken one."""
-    assert slot.torn_at is not None
-    end = slot.offset + slot.room
-    return len(slot.payload.peers) + 1 + sum(slot.torn_at <= peer.start < end for peer in state.carved)
-
-
-def _zeroed(state: State, slot: Slot) -> Cause | None:
-    """A run of at least 64 zero bytes inside the list; addresses and ids hold none."""
-    end = max(slot.end, slot.torn_at or 0)
-    buf = state.source.read(slot.offset, min(end - slot.offset, 1 << 20))
-    at = buf.find(bytes(64))
-    if at < 0:
-        return None
-    stop = at + len(buf[at:]) - len(buf[at:].lstrip(b"\0"))
-    start, stop = slot.offset + at, slot.offset + stop
-    aligned = next((a for a in (PAGE, 512) if start % a == 0), None)
-    where = f"zero from {start}" + (f", on a boundary of {aligned}" if aligned else "")
-    return Cause("zeroed-range", "likely" if aligned else "possible", where)
 
 
 def _content(slot: Slot) -> Iterator[Finding]:
@@ -181,7 +121,9 @@ def _content(slot: Slot) -> Iterator[Finding]:
         yield Finding(rules.LIMITS, Span(slot.offset, slot.end), message, evidence)
     twice = duplicates(payload.peers)
     if twice:
-        message = f"slot {letter}: {twice} entries or addresses are there more than once"
+        message = (
+            f"slot {letter}: {counted(twice, 'entry or address is', 'entries or addresses are')} there more than once"
+        )
         yield Finding(rules.DUPLICATES, Span(slot.offset, slot.end), message, {"duplicates": twice})
 
 
@@ -220,5 +162,6 @@ def _slack(state: State) -> Finding:
     known = {p.raw for _, peers, _ in state.sealed for p in peers}
     new = sum(p.raw not in known for p in state.carved)
     first, last = state.carved[0], state.carved[-1]
-    message = f"{len(state.carved)} entries of earlier lists lie in the slack, {new} of peers that no list names now"
+    lying = counted(len(state.carved), "entry of earlier lists lies", "entries of earlier lists lie")
+    message = f"{lying} in the slack, {new} of peers that no list names now"
     return Finding(rules.SLACK, Span(first.start, last.end), message, {"peers": len(state.carved), "not_listed": new})

@@ -109,12 +109,18 @@ def _takes(plan: Merge, found: list[Listed], chosen: List, made: bytes, room: in
 
 def _losses(plan: Merge, states: Sequence[State], union: set[bytes]) -> None:
     """Slots that no digest proves and that hold, or may hold, peers that no sound slot has."""
+    sound = [slot for state in states for slot, _, _ in state.sealed]
+    digests = {slot.stored for slot in sound}
+    lists = {(slot.payload.timestamp, slot.payload.declared) for slot in sound}
     for number, state in enumerate(states):
         proved = {slot.index for slot, _, _ in state.sealed}
         for slot in state.slots:
             if slot.index in proved or slot.verdict not in _UNREAD:
                 continue
             missing = sum(peer.raw not in union for peer in slot.payload.peers)
+            alike = (slot.payload.timestamp, slot.payload.declared) in lists and 2 * missing <= len(slot.payload.peers)
+            if slot.stored in digests or alike:
+                continue  # another copy has the list that was written here
             if missing or slot.payload.error:
                 span = Span(slot.offset, max(slot.offset, slot.end))
                 what = f"slot {'AB'[slot.index]} is not proved ({slot.verdict})"

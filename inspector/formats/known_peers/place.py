@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from inspector.formats.known_peers.carve import PEER_START
 from inspector.formats.known_peers.payload import DIGEST, NEWEST_FIRST, Generation, head_length, parse_payload
+from inspector.formats.known_peers.scale import compact
 from inspector.formats.known_peers.slots import (
     CACHES,
     EARLIEST,
@@ -112,7 +113,10 @@ def _heads_before(buf: bytes, first_peer: int) -> Iterator[tuple[int, Generation
     """Where a slot would begin whose first peer begins there: behind a count and a time that can be."""
     for count_width in (1, 2, 4):
         end = first_peer - count_width
-        if end >= 8 and EARLIEST < int.from_bytes(buf[end - 8 : end], "little") < LATEST:
+        count = compact(buf, end, first_peer) if end >= 8 else None
+        if not isinstance(count, tuple) or count[1] != first_peer or count[0] > MAX_CACHE:
+            continue
+        if EARLIEST < int.from_bytes(buf[end - 8 : end], "little") < LATEST:
             yield from ((end - head_length(g), g) for g in NEWEST_FIRST if end >= head_length(g))
 
 

@@ -179,7 +179,7 @@ def _slack(state: State, start: int, end: int, used: int) -> Iterator[Edit]:
 def after(source: str, output: str) -> tuple[str, ...]:
     return (
         "stop the node (or the farmer)",
-        f"cp -p {source} {source}.before   # the way back",
+        f"the way back: cp -p {source} {source}.before",
         f"cp {output} {source}",
         "start it; with the log filter subspace_networking=debug it says how many peers it loaded",
     )

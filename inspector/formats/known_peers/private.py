@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from inspector.formats.known_peers.views import items
+from inspector.catalogue import later
 from inspector.private import DIGEST, ITEM, Private, from_items
 
 _FIELDS: Final = {
@@ -19,5 +19,5 @@ PRIVATE: Final = Private(
     fields=_FIELDS,
     texts=((r"/(?:ip4|ip6|dns[46]?|dnsaddr)/[^\s,;]+", "address"),),
     files=("known_addresses.bin",),
-    originals=from_items(items, _FIELDS),
+    originals=from_items(later("inspector.formats.known_peers.views", "items"), _FIELDS),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from inspector.format import FREE, GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, tile
+from inspector.format import FREE, GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.known_peers.carve import carve
 from inspector.formats.known_peers.flip import Flip, one_flip
 from inspector.formats.known_peers.loader import Choice, choose
@@ -81,6 +81,7 @@ def claim(source: Source, _: object) -> Claim:
 
 
 def open_state(source: Source, _: object, wishes: Wishes) -> State:
+    accepting(wishes, frozenset({"unsealed"}), "a list of peers")
     geometry = measure(source.length(), source.read(0, 16))
     if geometry.size < 2:
         empty = read_slots(source.read, geometry)

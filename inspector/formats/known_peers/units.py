@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspector.format import Reading, Traits, Unit
+from inspector.formats.known_peers.payload import DIGEST
 from inspector.formats.known_peers.slots import read_slot
 from inspector.formats.known_peers.state import State
 from inspector.span import Span
@@ -15,7 +16,9 @@ def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
     room = state.geometry.room
     if at not in (0, room):
         return None
-    slot = read_slot(read(at, min(room, LONGEST)), at // room, at, room)
+    data = read(at, min(room, LONGEST))
+    data = data[: len(data.rstrip(b"\0")) + DIGEST]  # zeroes decode as peers without a name, thousands of them
+    slot = read_slot(data, at // room, at, room)
     return Unit(at + room, slot.sealed)
 
 

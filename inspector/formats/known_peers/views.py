@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from inspector.counted import counted
 from inspector.finding import Severity, Tally
 from inspector.format import Answer, Entry, Exhibit, Item, Query
 from inspector.formats.known_peers.check import findings
@@ -78,12 +79,8 @@ def _words(state: State) -> Iterator[str]:
     loose = [p for s in state.slots if not s.sealed and s.index not in state.flips for p in s.payload.peers]
     more = len({p.raw for p in loose if not p.problem} - listed)
     if more and state.sealed:
-        yield f"{_plural(more, 'peer')} that no sealed list names can be read; --accept unsealed writes them as well."
+        yield f"{counted(more, 'peer')} that no sealed list names can be read; --accept unsealed writes them as well."
     yield "Peers are found again by the network; no funds and no plots depend on this file."
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _next(state: State, tally: Tally) -> tuple[str, ...]:

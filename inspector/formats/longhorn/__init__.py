@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from inspector.catalogue import LaterMapping
 from inspector.errors import RefusedError
 from inspector.finding import Severity, Tally
 from inspector.format import Extent, Format, Item, Plan, Wishes
-from inspector.formats.longhorn.answer import SCHEMA, answer
+from inspector.formats.longhorn.answer import answer
 from inspector.formats.longhorn.check import check
 from inspector.formats.longhorn.private import PRIVATE
 from inspector.formats.longhorn.rules import RULES, STANDING
@@ -75,6 +76,6 @@ FORMAT = Format(
     plan=plan,
     wishes=frozenset({"against"}),
     standing=STANDING,
-    schema=SCHEMA,
+    schema=LaterMapping("inspector.formats.longhorn.answer", "SCHEMA"),
     private=PRIVATE,
 )

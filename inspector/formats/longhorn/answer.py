@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from inspector.counted import counted
 from inspector.finding import Severity, Tally
 from inspector.format import Answer
 from inspector.formats.longhorn import rules as r
@@ -20,7 +21,12 @@ def answer(state: State, tally: Tally) -> Answer:
     codes = {code for code, _ in tally.counts}
     hurt = any(code.startswith("SPB") and level is not Severity.NOTE for code, level in tally.counts)
     words = [*_urgent(codes, hurt), *below.words, *_replicas(state)]
-    following = () if r.HEAD_NOT_IN_CHAIN.code in codes else below.next
+    following = below.next
+    if not hurt or r.HEAD_NOT_IN_CHAIN.code in codes:  # on a whole disk there is nothing that a repair could write
+        following = tuple(command for command in below.next if not command.startswith("inspector repair "))
+    if not hurt:
+        told = sorted(code for code, level in tally.counts if level is not Severity.NOTE)
+        following += tuple(f"inspector explain {code}" for code in told)
     summary = {
         "replicas": [_summary(replica) for replica in state.replicas.values()],
         "against": state.memory.files if state.memory else [],
@@ -49,9 +55,11 @@ def _replicas(state: State) -> list[str]:
             chain = " <- ".join(short_of(replica, blob) or "(no base)" for blob in replica.chain)
             words.append(f"{replica.name}: {chain}.")
         elif replica.snapshots:
-            words.append(f"{replica.name}: {len(replica.snapshots)} snapshots without a head.")
+            words.append(f"{replica.name}: {counted(len(replica.snapshots), 'snapshot')} without a head.")
     if len(state.replicas) > MAX_WORDS:
-        words.append(f"{len(state.replicas) - MAX_WORDS} more replicas are in `inspector items`.")
+        words.append(
+            f"{counted(len(state.replicas) - MAX_WORDS, 'more replica is', 'more replicas are')} in `inspector items`."
+        )
     return words
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from inspector.counted import counted
 from inspector.finding import Finding, Rule, Tally
 from inspector.format import Stretch
 from inspector.formats.longhorn import rules as r
@@ -39,11 +40,18 @@ def _replica(state: State, store: Store, replica: Replica, tally: Tally) -> None
     half = {h.blob for h in state.lower.half} | {h.other for h in state.lower.half}
     if replica.head is None and replica.snapshots:
         newest = replica.snapshots[-1]
-        _put(state, store, newest, r.HEADLESS, f"{replica.name}: {len(replica.snapshots)} snapshots, no head", tally)
+        _put(
+            state,
+            store,
+            newest,
+            r.HEADLESS,
+            f"{replica.name}: {counted(len(replica.snapshots), 'snapshot')}, no head",
+            tally,
+        )
     elif replica.head is not None and replica.head.id not in half:
         children = store.children.get(replica.head.id, [])
         if children or replica.head.read_only:
-            why = f"{len(children)} volumes stand on it" if children else "it is read-only"
+            why = f"{counted(len(children), 'volume stands', 'volumes stand')} on it" if children else "it is read-only"
             _put(state, store, replica.head, r.HEAD_DOOMED, f"{replica.name}: its head is a snapshot ({why})", tally)
     for blob in replica.snapshots:
         if not blob.read_only and blob.id not in half:

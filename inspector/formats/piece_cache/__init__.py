@@ -6,12 +6,10 @@ trusted setup of the chain. Reading order: layout, elements, views (with rules),
 
 from __future__ import annotations
 
-from inspector.catalogue import later
+from inspector.catalogue import LaterSequence, later
 from inspector.format import Format, Traits
 from inspector.formats.piece_cache.elements import BAD, KINDS, claim, open_cache, walk
-from inspector.formats.piece_cache.layout import LAYOUTS
 from inspector.formats.piece_cache.rules import RULES
-from inspector.formats.piece_cache.views import answer, check, items, plan, records, show
 from inspector.private import Private
 
 _COUNT = {"type": "integer"}
@@ -40,17 +38,17 @@ FORMAT = Format(
     title="piece_cache.bin of a Subspace farmer",
     kinds=KINDS,
     rules=RULES,
-    layouts=LAYOUTS,
+    layouts=LaterSequence("inspector.formats.piece_cache.layout", "LAYOUTS"),
     claim=claim,
     open=open_cache,
-    check=check,
-    answer=answer,
+    check=later("inspector.formats.piece_cache.views", "check"),
+    answer=later("inspector.formats.piece_cache.views", "answer"),
     walk=walk,
     damaged=frozenset({BAD}),
-    records=records,
-    show=show,
-    items=items,
-    plan=plan,
+    records=later("inspector.formats.piece_cache.views", "records"),
+    show=later("inspector.formats.piece_cache.views", "show"),
+    items=later("inspector.formats.piece_cache.views", "items"),
+    plan=later("inspector.formats.piece_cache.views", "plan"),
     merge=later("inspector.formats.piece_cache.merging", "merge"),
     identities=later("inspector.formats.piece_cache.merging", "identities"),
     filters=frozenset({"kinds", "damaged", "start", "end"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from inspector.counted import counted
 from inspector.finding import Finding, Tally
 from inspector.format import UNIT, Answer, Edit, Entry, Exhibit, Item, Outcome, Plan, Query, Stretch, Wishes
 from inspector.formats.piece_cache import rules
@@ -26,7 +27,8 @@ def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
         tally.put(Finding(rules.CUT, Span(size - state.cut, size), message, evidence, salvage="lost"))
     if state.twice_first:
         index, first, second = state.twice_first
-        message = f"piece {index} is in elements {first} and {second} ({state.twice} pieces are there twice)"
+        twice = counted(state.twice, "piece is", "pieces are")
+        message = f"piece {index} is in elements {first} and {second} ({twice} there twice)"
         span = Span(second * ELEMENT, (second + 1) * ELEMENT)
         tally.put(Finding(rules.TWICE, span, message, {"piece_index": index, "first": first, "count": state.twice}))
 
@@ -42,7 +44,7 @@ def bad_piece(state: State, at: int) -> Finding:
 
 def answer(state: State, _: Tally) -> Answer:
     total = state.good + state.empty + state.bad
-    words = [f"{total} elements: {state.good} good, {state.empty} empty, {state.bad} bad."]
+    words = [f"{counted(total, 'element')}: {state.good} good, {state.empty} empty, {state.bad} bad."]
     if state.bad or state.cut:
         words.append("Nothing is lost for good: the farmer fetches these pieces from the network again.")
     summary = {
@@ -53,7 +55,9 @@ def answer(state: State, _: Tally) -> Answer:
         "cut_bytes": state.cut,
         "bad_elements": list(state.bad_at[:MAX_LISTED]),
     }
-    outcome = "loads; " + (f"skips {state.bad} pieces, each with a warning" if state.bad else "uses every piece")
+    outcome = "loads; " + (
+        f"skips {counted(state.bad, 'piece')}, each with a warning" if state.bad else "uses every piece"
+    )
     message = "Hash doesn't match, corrupted piece in cache" if state.bad else ""
     following = ("inspector repair {path} -o piece_cache.repaired.bin",) if state.bad or state.cut else ()
     loaders = (Outcome("subspace farmer", "", outcome, message),)

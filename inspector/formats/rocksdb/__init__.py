@@ -6,28 +6,20 @@ MANIFEST share one log format. CURRENT names the MANIFEST, whose edits say which
 Reading order: coding, checksums, codecs, keys; log and logical, batch, edit, version; footer, block, properties,
 table, opening with index, carve (ends) and patch; blob; database and view (merge): what a reader of the database would
 see. Then walk with runs, check with whole, loader, words; mending with judges and correction undoes flipped bits; plan
-with rewrite, rewal, reblob, levels; witness asks the engine.
+with rewrite, rewal, reblob, levels; witness asks the engine. For capsules holding, for excerpts shrink with
+shrink_table and shrink_log, and disguise.
 
 A format that stands on this one iterates `view.live_view(state, family)`: keys, values and the span of each.
 """
 
 from __future__ import annotations
 
-from inspector.catalogue import later
+from inspector.catalogue import LaterMapping, LaterSequence, later
 from inspector.format import Format, Traits
-from inspector.formats.rocksdb.check import check
-from inspector.formats.rocksdb.claim import busy, claim, open_store
-from inspector.formats.rocksdb.follow import follow
-from inspector.formats.rocksdb.items import extents, items
+from inspector.formats.rocksdb.claim import claim
 from inspector.formats.rocksdb.kinds import DAMAGED, KINDS
-from inspector.formats.rocksdb.layout import LAYOUTS
-from inspector.formats.rocksdb.plan import plan
 from inspector.formats.rocksdb.private import PRIVATE
-from inspector.formats.rocksdb.records import records, show
 from inspector.formats.rocksdb.rules import RULES
-from inspector.formats.rocksdb.walk import walk
-from inspector.formats.rocksdb.witness import witness
-from inspector.formats.rocksdb.words import SCHEMA, answer
 
 
 def _traits() -> Traits:
@@ -41,28 +33,30 @@ FORMAT = Format(
     title="RocksDB and LevelDB databases, and their tables, WALs, MANIFESTs and blob files",
     kinds=KINDS,
     rules=RULES,
-    layouts=LAYOUTS,
+    layouts=LaterSequence("inspector.formats.rocksdb.layout", "LAYOUTS"),
     claim=claim,
-    open=open_store,
-    walk=walk,
-    check=check,
-    answer=answer,
+    open=later("inspector.formats.rocksdb.claim", "open_store"),
+    walk=later("inspector.formats.rocksdb.walk", "walk"),
+    check=later("inspector.formats.rocksdb.check", "check"),
+    answer=later("inspector.formats.rocksdb.words", "answer"),
     damaged=DAMAGED,
-    records=records,
-    show=show,
-    items=items,
-    extents=extents,
+    records=later("inspector.formats.rocksdb.records", "records"),
+    show=later("inspector.formats.rocksdb.records", "show"),
+    items=later("inspector.formats.rocksdb.items", "items"),
+    extents=later("inspector.formats.rocksdb.items", "extents"),
     addresses=True,
-    plan=plan,
+    plan=later("inspector.formats.rocksdb.plan", "plan"),
+    excerpts=later("inspector.formats.rocksdb.shrink", "excerpts"),
+    disguised=later("inspector.formats.rocksdb.disguise", "disguised"),
     identities=later("inspector.formats.rocksdb.identities", "identities"),
-    busy=busy,
-    engine=witness,
+    busy=later("inspector.formats.rocksdb.claim", "busy"),
+    engine=later("inspector.formats.rocksdb.witness", "witness"),
     filters=frozenset({"kinds", "damaged", "deleted", "start", "end", "member", "text", "value_limit"}),
     wishes=frozenset({"accept", "jobs", "max_unit", "no_correct"}),
     standing=frozenset({"RDB035"}),
     names=("*.sst", "*.ldb", "MANIFEST-*"),
-    follow=follow,
-    schema=SCHEMA,
+    follow=later("inspector.formats.rocksdb.follow", "follow"),
+    schema=LaterMapping("inspector.formats.rocksdb.words", "SCHEMA"),
     private=PRIVATE,
     traits=_traits,
 )

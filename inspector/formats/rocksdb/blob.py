@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from crc32c import crc32c
-
+from inspector.crc32c import crc32c
 from inspector.formats.rocksdb import codecs
 from inspector.formats.rocksdb.checksums import mask, masked_crc
 from inspector.formats.rocksdb.coding import MalformedError, put_varint, u32, u64, varint
@@ -17,8 +16,8 @@ HEADER, RECORD_HEADER, FOOTER = 30, 32, 32
 INLINED_TTL, BLOB, BLOB_TTL = range(3)
 _VERSION: Final = 2  # blobs frame their compressed bytes as tables of version 2 do (db/blob/blob_file_builder.cc)
 
-GOOD, BAD_BODY, UNREAD, TORN = range(4)
-STATES: Final = ("ok", "bad checksum", "gap", "torn")
+GOOD, BAD_BODY, UNREAD, TORN, PADDING = range(5)
+STATES: Final = ("ok", "bad checksum", "gap", "torn", "ok")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,9 @@ def records(read: Read, start: int, end: int) -> Iterator[BlobRecord]:
             at = found.end
             continue
         after = _next(read, at + 1, end)
-        yield BlobRecord(at, after, UNREAD)
+        # fewer zeroes than a header: no record can have been there, and a repair leaves them where it has no room
+        padding = after - at < RECORD_HEADER and not any(read(at, after - at))
+        yield BlobRecord(at, after, PADDING if padding else UNREAD)
         at = after
 
 

@@ -15,6 +15,13 @@ _RESTARTS: Final = _SEPARATED - 1
 
 Pair = tuple[bytes, bytes]
 
+# what one block may cost when its entries are held as objects: three bytes can name an entry, and with a shared prefix
+# of megabytes it costs megabytes; a real block of 64 MiB stays far below
+_PLAIN: Final = 1 << 14  # a block of this size cannot cost much whatever it says
+_PAIR, _PLACE = 112, 240  # bytes of an entry as objects, besides its key and value
+MAX_SPENT: Final = 64 << 20
+MAX_COPIED: Final = 2 << 30  # by an index, whose keys are made one after another and not held
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -68,7 +75,7 @@ def entries(data: bytes) -> list[Pair]:
     end = parts.end
     out: list[Pair] = []
     append = out.append
-    key, at = b"", 0
+    key, at, spent, large = b"", 0, 0, end > _PLAIN
     while at + 3 <= end:
         shared, unshared, length = data[at], data[at + 1], data[at + 2]
         if (shared | unshared | length) < 0x80:
@@ -82,6 +89,8 @@ def entries(data: bytes) -> list[Pair]:
         if after > end or shared > len(key):
             raise MalformedError(f"entry at {at} claims {shared}+{unshared} key and {length} value bytes of {end - at}")
         key = key[:shared] + data[at:middle] if shared else data[at:middle]
+        if large:
+            spent = _spend(spent, shared + _PAIR)
         append((key, data[middle:after]))
         at = after
     if at != end:
@@ -89,13 +98,21 @@ def entries(data: bytes) -> list[Pair]:
     return out
 
 
-def places(data: bytes) -> list[tuple[bytes, int, int, int, int]]:
+Place = tuple[bytes, int, int, int, int]
+
+
+def places(data: bytes) -> list[Place]:
     """Each entry's key, its start, where its value begins and ends, and its own end; for exact spans."""
+    return list(_each_place(data, _PLACE, MAX_SPENT))
+
+
+def _each_place(data: bytes, cost: int, most: int) -> Iterator[Place]:
     parts = frame(data)
     if parts.values is not None:
-        return [(key, start, at, at + len(value), end) for key, value, start, end, at in separated(data, parts)]
-    out = []
-    key, at, end = b"", 0, parts.end
+        for key, value, start, end, at in separated(data, parts):
+            yield key, start, at, at + len(value), end
+        return
+    key, at, end, spent = b"", 0, parts.end, 0
     while at < end:
         start = at
         shared, at = varint(data, at, end, 32)
@@ -104,10 +121,10 @@ def places(data: bytes) -> list[tuple[bytes, int, int, int, int]]:
         middle, after = at + unshared, at + unshared + length
         if after > end or shared > len(key):
             raise MalformedError(f"entry at {start} runs past the block")
+        spent = _spend(spent, shared + cost, most)
         key = key[:shared] + data[at:middle]
-        out.append((key, start, middle, after, after))
+        yield key, start, middle, after, after
         at = after
-    return out
 
 
 def separated(data: bytes, parts: Frame) -> list[tuple[bytes, bytes, int, int, int]]:
@@ -118,10 +135,11 @@ def separated(data: bytes, parts: Frame) -> list[tuple[bytes, bytes, int, int, i
     assert parts.values is not None
     restarts = set(restart_points(data, parts))
     out = []
-    key, at, end, value_at = b"", 0, parts.end, parts.values
+    key, at, end, value_at, spent = b"", 0, parts.end, parts.values, 0
     while at < end:
         start = at
         shared, at = varint(data, at, end, 32)
+        spent = _spend(spent, shared + _PLACE)
         unshared, at = varint(data, at, end, 32)
         length, at = varint(data, at, end, 32)
         if start in restarts:
@@ -132,8 +150,16 @@ def separated(data: bytes, parts: Frame) -> list[tuple[bytes, bytes, int, int, i
         key = key[:shared] + data[at : at + unshared]
         at += unshared
         out.append((key, data[value_at : value_at + length], start, at, value_at))
+        spent += length  # values may be named twice
         value_at += length
     return out
+
+
+def _spend(spent: int, more: int, most: int = MAX_SPENT) -> int:
+    spent += more
+    if spent > most:
+        raise MalformedError(f"the entries of a block take more than {most:,} bytes")
+    return spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +179,19 @@ def index_entries(data: bytes, shape: IndexShape) -> Iterator[tuple[bytes, Handl
 def index_steps(data: bytes, shape: IndexShape) -> Iterator[tuple[int, bytes, Handle]]:
     """Where each entry of an index begins, its key and its handle."""
     if not shape.delta:
-        for key, start, value_at, value_end, _ in places(data):
+        for key, start, value_at, value_end, _ in _each_place(data, 0, MAX_COPIED):
             yield start, key, _whole_value(data[value_at:value_end], shape)
         return
     parts = frame(data)
     if parts.values is not None:
         raise MalformedError("index with values kept apart and delta-coded")
-    key, at, end = b"", 0, parts.end
+    key, at, end, spent = b"", 0, parts.end, 0
     previous = Handle(0, 0)
     while at < end:
         start = at
         shared, at = varint(data, at, end, 32)
         unshared, at = varint(data, at, end, 32)
+        spent = _spend(spent, shared, MAX_COPIED)
         if shared > len(key) or unshared > end - at:
             raise MalformedError("index key claims bytes beyond its block")
         key = key[:shared] + data[at : at + unshared]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -75,15 +76,14 @@ class Batches:
 
 
 def hunt(area: Area, wishes: CarveWishes, progress: Progress | None) -> Haul:
-    with kept_on_disk():
+    with kept_on_disk(), ExitStack() as held:
         batches = Batches()
-        try:
-            _collect(area, batches, progress)
-            _judge(batches.db)
-            return _haul(area, batches.db)
-        except BaseException:
-            batches.db.close()
-            raise
+        held.callback(batches.db.close)
+        _collect(area, batches, progress)
+        _judge(batches.db)
+        haul = _haul(area, batches.db)
+        held.pop_all()  # from here on the haul closes it
+        return haul
 
 
 def _collect(area: Area, batches: Batches, progress: Progress | None) -> None:
@@ -161,7 +161,9 @@ def _haul(area: Area, db: sqlite3.Connection) -> Haul:
         close=db.close,
     )
     if logs:
-        haul.notes.append(f"{logs:,} logs, one for each piece in which batches follow one another")
+        haul.notes.append(
+            f"{logs:,} {'log' if logs == 1 else 'logs'}, one for each piece in which batches follow one another"
+        )
     if not sums.units[WRITTEN]:
         haul.empty = "no write batch was found"
     return haul
@@ -214,7 +216,7 @@ def _verify(path: Path) -> None:
     from inspector.formats import all_formats
 
     with open_source(str(path)) as written:
-        again = inspect(written, all_formats(), Wishes(), "rocksdb")
+        again = inspect(written, all_formats(), Wishes(), "rocksdb", causes=False)
     wrong = [f for f in again.tally.findings() if f.level is not Severity.NOTE]
     if wrong or again.partial:
         first = f"{wrong[0].rule.code} at {wrong[0].span.start}: {wrong[0].message}" if wrong else again.partial

@@ -1,6 +1,6 @@
 """Carving: tables found by their footers, each written as a file of its own.
 
-A table is found where it lies in one piece. One that the file system kept in pieces, or that lost some of its bytes,
+A table is found where it lies in one piece, or in several of which the last has its index. One that lost bytes
 is written with what lies in its place if any of its data blocks verifies there: the repair of the folder keeps the
 blocks that do. Blocks without their footer are not looked for: where they begin and end only trying would tell.
 """
@@ -11,20 +11,22 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
 from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums, pwrite
+from inspector.descriptors import pread_all
 from inspector.errors import SourceError, UnverifiedError
-from inspector.formats.rocksdb.extent import MAGICS, TableAt, extent, verified
+from inspector.formats.rocksdb.extent import MAGICS, Piece, Read, TableAt, extent, verified
 from inspector.formats.rocksdb.names import table_name
+from inspector.formats.rocksdb.pieces import MOST, Split, gathered, split, tries
 from inspector.inspect import Progress
 from inspector.kernels.carving import eight_places
 from inspector.output import Place
 from inspector.search import Area, Window, search
-from inspector.source import Source, pread_all
+from inspector.source import Source
 from inspector.span import Span
 
 COPY: Final = 4 << 20
@@ -47,6 +49,7 @@ class Catch:
     fates: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     cut: list[tuple[int, int]] = field(default_factory=list)
+    apart: list[Split] = field(default_factory=list)  # their heads may lie elsewhere
     passed: int = 0
     skipped: int = 0
     partial: str = ""
@@ -67,6 +70,8 @@ def hunt(area: Area, wishes: CarveWishes, progress: Progress | None) -> Haul:
             catch.work += PASSES * max(0, end - catch.passed)
             catch.passed = max(end, catch.passed)
             _take(catch, window.island, end)
+    for one in gathered(area, catch.apart, progress):
+        _put(catch, one)
     _judge(catch)
     return _haul(area, catch)
 
@@ -88,8 +93,29 @@ def _take(catch: Catch, island: Span, end: int) -> None:
         catch.partial = f"more than {MAX_TABLES:,} tables"
     elif place[0] < island.start:
         catch.cut.append((island.start, end))
+        _apart(catch, read, *place)
     elif catch.spend(2 * (end - place[0])):
         catch.tables.append(verified(read, *place))
+        if not catch.tables[-1].whole:
+            _apart(catch, read, *place)
+
+
+def _apart(catch: Catch, read: Read, start: int, end: int) -> None:
+    if len(catch.apart) < MOST and catch.spend(end - max(0, start)):
+        found = split(catch.source, read, start, end)
+        if found is not None:
+            catch.apart.append(found)
+
+
+def _put(catch: Catch, one: Split) -> None:
+    """A table of several pieces, in place of what its tail alone was."""
+    table = verified(one.read, 0, one.size)
+    if not table.whole:
+        return
+    last = one.pieces[-1]
+    table = replace(table, start=last.low + last.shift, end=one.end, pieces=tuple(one.pieces))
+    catch.cut = [(start, end) for start, end in catch.cut if end != one.end]
+    catch.tables = [*(other for other in catch.tables if other.end != one.end), table]
 
 
 def _judge(catch: Catch) -> None:
@@ -161,8 +187,9 @@ def _haul(area: Area, catch: Catch) -> Haul:
     estimate = 0
     for table, fate in zip(catch.tables, catch.fates, strict=True):
         sums.found["table"] += 1
-        sums.add(fate, 1, table.end - table.start)
-        estimate += table.end - table.start if fate in (WRITTEN, DAMAGED) else 0
+        sums.add(fate, 1, table.size)
+        sums.pieces += max(0, len(table.pieces) - 1)
+        estimate += table.size if fate in (WRITTEN, DAMAGED) else 0
     for start, end in catch.cut:
         sums.found["table"] += 1
         sums.add(CUT, 1, end - start)
@@ -172,7 +199,7 @@ def _haul(area: Area, catch: Catch) -> Haul:
         lambda place: _write(place, catch, sums),
         estimate,
         frozenset({DAMAGED, CUT, NOTHING}),
-        area.bytes / 2**64 / 2**32,
+        (area.bytes / 2**64 + len(catch.apart) * tries(area.bytes)) / 2**32,
         "a footer has 8 fixed bytes and leads to a block with a checksum of 32 bits",
         partial=catch.partial,
         notes=["data blocks without the footer of their table are not looked for"],
@@ -191,7 +218,12 @@ def _spans(catch: Catch) -> Iterator[Found]:
     found = [Found(start, end, "table", CUT) for start, end in catch.cut]
     for table, fate, name in zip(catch.tables, catch.fates, catch.names, strict=True):
         told = f"{fate}: {table.why}" if fate == DAMAGED else fate
-        found.append(Found(table.start, table.end, "table", told, out=name))
+        if not table.pieces:
+            found.append(Found(table.start, table.end, "table", told, out=name))
+        for i, piece in enumerate(table.pieces):
+            rest = table.pieces[(i + 1) % len(table.pieces)]
+            place = piece.low + piece.shift, piece.high + piece.shift
+            found.append(Found(*place, "table", told, "piece", name, rest.low + rest.shift))
     yield from sorted(found, key=lambda one: (one.start, one.end))
 
 
@@ -204,7 +236,7 @@ def _write(place: Place, catch: Catch, sums: Sums) -> dict[str, Any]:
         path = place.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         _copy(catch.source, table, path)
-        sums.proof["sealed" if fate == WRITTEN else "none"] += table.end - table.start
+        sums.proof["sealed" if fate == WRITTEN else "none"] += table.size
     why = "rocksdb: tables alone are no database; inspector repair makes one and has the engine open it"
     return {"ok": True, "by": ["inspector"], "engine": {"ran": False, "why": why}}
 
@@ -212,17 +244,17 @@ def _write(place: Place, catch: Catch, sums: Sums) -> dict[str, Any]:
 def _copy(source: Source, table: TableAt, path: Path) -> None:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        at = table.start
-        while at < table.end:
-            data = source.read(at, min(COPY, table.end - at))
-            if not data or source.shrunk:
-                raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "carve a copy of it")
-            pwrite(fd, data, at - table.start)
-            at += len(data)
+        for piece in table.pieces or (Piece(0, table.size, table.start),):
+            for low in range(piece.low, piece.high, COPY):
+                wanted = min(COPY, piece.high - low)
+                data = source.read(low + piece.shift, wanted)
+                if len(data) < wanted or source.shrunk:
+                    raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "carve a copy of it")
+                pwrite(fd, data, low)
         os.fsync(fd)
         digest = blake2b(digest_size=16)
-        for low in range(0, table.end - table.start, COPY):
-            digest.update(pread_all(fd, min(COPY, table.end - table.start - low), low))
+        for low in range(0, table.size, COPY):
+            digest.update(pread_all(fd, min(COPY, table.size - low), low))
         if digest.digest() != table.digest:
             raise UnverifiedError(f"{path.name}: what was written is not what was found", "nothing was written")
     finally:

@@ -11,7 +11,12 @@ from inspector.formats.rocksdb.log import Read
 _RUNS: Final = re.compile(rb"\x00{64,}|\xff{64,}")  # longer than any padding inside a block
 _LOOK: Final = 1 << 20
 WRITTEN: Final = Cause("software-rule-violation", "likely", "the checksum holds: it was written this way")
+MIXED: Final = Cause(
+    "swapped", "possible", "each fragment holds, and together they are no batch: blocks of the log changed places"
+)
+REST: Final = Cause("unknown", "possible", "its own bytes hold: what it goes on with is not there")
 CUT: Final = Cause("truncated", "certain", "the file ends inside it")
+ENDLESS: Final = Cause("truncated", "likely", "every table ends with a footer: it was cut, or never finished")
 TORN: Final = Cause("torn-write", "likely", "an append that did not finish: a killed process or a power cut")
 MISSING: Final = Cause("unknown", "certain", "the file is not there")
 LENGTH_FLIP: Final = Cause("bit-flip", "likely", "one length makes the checksum hold")
@@ -28,5 +33,7 @@ def of_bytes(read: Read, start: int, end: int) -> Cause:
     unit = next((u for u in (4096, 512) if first % u == 0 or last % u == 0), None)
     name = "ones-range" if data[best.start()] else "zeroed-range"
     if unit:
-        return Cause(name, "certain", f"{what}, and that falls on a {unit}-byte boundary of the file")  # type: ignore[arg-type]
-    return Cause(name, "likely", f"{what}, on no block boundary")  # type: ignore[arg-type]
+        whole = first % unit == 0 and last % unit == 0
+        because = f"{what}, and that falls on a {unit}-byte boundary of the file"
+        return Cause(name, "certain" if whole else "likely", because)  # type: ignore[arg-type]
+    return Cause(name, "possible", f"{what}, on no block boundary")  # type: ignore[arg-type]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from inspector.counted import counted
 from inspector.finding import Cause, Evidence, Finding, Salvage, Severity, Tally
 from inspector.format import Stretch
-from inspector.formats.rocksdb import cause, checksums, kinds, mending
+from inspector.formats.rocksdb import cause, checksums, kinds, log, mending
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import MAX_DAMAGE, BlobFacts, LogFacts, Mark, TableFacts, lost_range, marks_of
 from inspector.formats.rocksdb.rules import BY_CODE
@@ -101,7 +102,10 @@ def rule_of(db: Database, mark: Mark) -> str:
         return _DATA_RULES[mark.mark]
     if mark.kind in _BLOCK_RULES:
         return _BLOCK_RULES[mark.kind]
-    return "RDB004" if _in_tail(db.table(mark.span.member), mark.span) else "RDB009"
+    table = db.table(mark.span.member)
+    if not _in_tail(table, mark.span):
+        return "RDB009"
+    return "RDB005" if table.footer is None and table.meta and mark.span.end == table.size else "RDB004"
 
 
 def _in_tail(table: Table, span: Span) -> bool:
@@ -117,6 +121,7 @@ def _judge(db: Database, mark: Mark, tally: Tally) -> None:
 
 
 def _finding(db: Database, mark: Mark, code: str, severity: Severity | None) -> Finding:
+
     evidence: dict[str, Any] = {"length": mark.span.length}
     if mark.mark == kinds.CHECKSUM and (mark.stored or mark.computed):
         evidence |= {"stored": mark.stored, "computed": mark.computed}
@@ -156,8 +161,14 @@ def show_key(key: bytes | None) -> str:
 
 
 def _cause(db: Database, mark: Mark) -> Cause:
+    if mark.mark == kinds.CONTENT and isinstance(db.facts.get(mark.span.member), LogFacts):
+        kind = db.reader(mark.span.member)(mark.span.start + 6, 1)
+        if kind and log.FRAGMENT.get(kind[0], log.FULL) != log.FULL:
+            return cause.MIXED
     if mark.mark in (kinds.CONTENT, kinds.ORDER, kinds.STREAM):
         return cause.WRITTEN
+    if mark.mark == kinds.FRAGMENT:
+        return cause.REST
     if mark.mark == kinds.TORN:
         return cause.TORN
     if mark.mark == kinds.RELENGTH:
@@ -176,6 +187,10 @@ def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
     if table.declined and not table.data_blocks and "not read" in table.declined:
         _put(db, tally, "RDB035", member, 0, table.declined, {})
         return
+    if facts.endless:
+        message = "the file ends behind a block that holds; the footer that was due there is not in it"
+        at, level = Span(db.size(member), db.size(member), member), severity_of(db, "RDB005", member)
+        tally.put(Finding(BY_CODE["RDB005"], at, message, {}, cause.ENDLESS, "kept", level))
     if table.footer and table.context.checksum == checksums.NONE:
         _put(db, tally, "RDB037", member, table.footer.start, "checksum type none", {})
     stated = table.properties.number("num.entries") if table.properties else None
@@ -188,7 +203,8 @@ def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
 
 def _log(member: str, facts: LogFacts, tally: Tally) -> None:
     for at, expected, found in facts.jumps:
-        message = f"sequence numbers go from {expected} to {found}: {found - expected} operations are not here"
+        gone = counted(found - expected, "operation is", "operations are")
+        message = f"sequence numbers go from {expected} to {found}: {gone} not here"
         tally.put(Finding(BY_CODE["RDB025"], Span(at, at, member), message, {"expected": expected, "found": found}))
 
 

@@ -6,7 +6,8 @@ Source: table/format.cc ComputeBuiltinChecksum, table/format.h ChecksumModifierF
 from typing import Final
 
 import xxhash
-from crc32c import crc32c
+
+from inspector.crc32c import crc32c
 
 NONE, CRC32C, XXHASH, XXHASH64, XXH3 = range(5)
 NAMES: Final = {NONE: "none", CRC32C: "crc32c", XXHASH: "xxHash", XXHASH64: "xxHash64", XXH3: "XXH3"}

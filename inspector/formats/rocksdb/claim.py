@@ -43,16 +43,16 @@ def _claim_file(source: Source) -> Claim:
     size = source.length("")
     name = names.classify_alone(source.name)
     if _is_table(source, ""):
-        return Claim(90, "the table's footer leads to a metaindex that verifies")
+        return Claim(95, "the table's footer leads to a metaindex that verifies")
     found = sniff(source.read, size)
     if found == "table":
         return Claim(60, "it ends with a table's magic number")
     if found == "blob" and (first := blob.record_at(source.read, blob.HEADER, size)) and first.state == blob.GOOD:
-        return Claim(90, "a blob file whose first record verifies")
+        return Claim(95, "a blob file whose first record verifies")
     if found == "manifest" and _edits(source, ""):
-        return Claim(90, "version edits whose checksums match")
+        return Claim(95, "version edits whose checksums match")
     if found == "wal" and _batches(source, ""):
-        return Claim(90, "write batches whose checksums match")
+        return Claim(95, "write batches whose checksums match")
     if name.kind in ("table", "wal", "manifest", "blob"):
         return Claim(20, f"it is named as a database names a {name.kind}")
     return Claim(0, "no table footer, no log record, no blob header")
@@ -65,7 +65,7 @@ def _edits(source: Source, name: str) -> bool:
 
 
 def _batches(source: Source, name: str) -> bool:
-    size = min(source.length(name), _LOOK)
+    size = min(source.length(name), 16 << 20)  # `sniff` has found a whole batch there
     pieces = LogReader(lambda at, n: source.read(at, min(n, size - at), name), size).pieces()
     for record in Assembler().records(pieces):
         if record.fate == WHOLE:

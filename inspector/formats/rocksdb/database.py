@@ -12,7 +12,7 @@ from inspector.formats.rocksdb import batch, blob, block, names
 from inspector.formats.rocksdb.coding import MalformedError, u32
 from inspector.formats.rocksdb.facts import Mark
 from inspector.formats.rocksdb.footer import LEGACY_MAGIC, MAGIC, OTHER_TABLES
-from inspector.formats.rocksdb.log import LogReader, Read
+from inspector.formats.rocksdb.log import BLOCK, GOOD, LogReader, Read
 from inspector.formats.rocksdb.logical import WHOLE, Assembler
 from inspector.formats.rocksdb.names import FileName
 from inspector.formats.rocksdb.opening import open_table
@@ -22,6 +22,7 @@ from inspector.source import Source
 
 OPEN_TABLES: Final = 64
 CHUNK: Final = 1 << 20
+_REACH: Final = 16 << 20  # of a log whose first record is looked for
 
 
 @dataclass(slots=True)
@@ -69,10 +70,26 @@ class Database:
             self._open.move_to_end(member)
             return self._open[member]
         table = open_table(self.reader(member), self.size(member), self.leveldb)
+        table.forced = self._forced_sequence(member, table)
+        table.sparing = self.source.sparing
         self._open[member] = table
         if len(self._open) > OPEN_TABLES:
             self._open.popitem(last=False)
         return table
+
+    def _forced_sequence(self, member: str, table: Table) -> int | None:
+        """The sequence number that an ingested table was given: until RocksDB 5.16 written into it, since then not.
+
+        The MANIFEST has it as smallest and largest number, and the table's own entries have 0
+        (GetGlobalSequenceNumber in table/block_based/block_based_table_reader.cc).
+        """
+        own = table.properties.global_sequence if table.properties and table.properties.external else None
+        what = self.files.get(member)
+        if own or what is None or self.version is None:
+            return own
+        listed = (f.files[what.number] for f in self.version.families.values() if what.number in f.files)
+        file = next(listed, None)
+        return file.largest_sequence if file and file.smallest_sequence == file.largest_sequence else own
 
     @property
     def trusted(self) -> bool:
@@ -100,18 +117,19 @@ class Database:
 
 
 class Windowed:
-    """A read that keeps the last chunk, for walks from front to back."""
+    """A read that keeps the last chunk, for walks from front to back; of a sparing source no more than was asked."""
 
-    __slots__ = ("_at", "_data", "_read")
+    __slots__ = ("_at", "_chunk", "_data", "_read")
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: Read, sparing: bool = False) -> None:
         self._read, self._at, self._data = read, 0, b""
+        self._chunk = 0 if sparing else CHUNK
 
     def __call__(self, at: int, n: int) -> bytes:
         start = at - self._at
         if start >= 0 and start + n <= len(self._data):
             return self._data[start : start + n]
-        self._at, self._data = at, self._read(at, max(n, CHUNK))
+        self._at, self._data = at, self._read(at, max(n, self._chunk))
         return self._data[:n]
 
 
@@ -204,12 +222,19 @@ def sniff(read: Read, size: int) -> names.Kind | None:
     head = read(0, blob.HEADER)
     if len(head) == blob.HEADER and u32(head, 0) == blob.MAGIC:
         return "blob"
-    bounded = min(size, 1 << 18)
-    records = Assembler().records(LogReader(read, bounded).pieces())
-    for record in records:
-        if record.fate == WHOLE:
-            return "wal" if _is_batch(record.data) else "manifest"
+    for reach in (1 << 18, _REACH):  # a first batch may be large
+        records = Assembler().records(LogReader(read, min(size, reach)).pieces())
+        if (first := next((r for r in records if r.fate == WHOLE), None)) is not None:
+            return "wal" if _is_batch(first.data) else "manifest"
+        if not _first_verifies(read, size):
+            break
     return None
+
+
+def _first_verifies(read: Read, size: int) -> bool:
+    """Whether a log's first physical record verifies, though it may be only the beginning of a logical one."""
+    first = next(LogReader(read, min(size, BLOCK)).pieces(), None)
+    return first is not None and first.state == GOOD
 
 
 def _is_batch(data: bytes) -> bool:
@@ -248,7 +273,7 @@ def _is_leveldb(database: Database) -> bool:
 
 def good_blocks(table: Table) -> Iterator[tuple[int, int, bytes]]:
     """Offset, end and content of every data block that verifies, in file order."""
-    read = Windowed(table.read)
+    read = Windowed(table.read, table.sparing)
     for i in range(table.data_blocks):
         handle = table.data_handle(i)
         loaded = table.judge(handle, read(handle.offset, handle.end - handle.offset))

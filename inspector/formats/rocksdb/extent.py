@@ -26,6 +26,15 @@ _FAR: Final = 1 << 62  # stands for the unknown size of the file
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes [low, high) of a table lie at [low + shift, high + shift) of the source."""
+
+    low: int
+    high: int
+    shift: int
+
+
+@dataclass(frozen=True, slots=True)
 class TableAt:
     """A table [start, end) of the source. `blocks` were verified, `bad` were not; `why` when it is not whole."""
 
@@ -37,6 +46,11 @@ class TableAt:
     number: int  # of the file, as its writer noted; 0 where it did not
     database: str  # identity of the database that wrote it; "" where it did not say
     digest: bytes = b""
+    pieces: tuple[Piece, ...] = ()  # where it lies in several; [start, end) is the last of them
+
+    @property
+    def size(self) -> int:
+        return self.pieces[-1].high if self.pieces else self.end - self.start
 
     @property
     def whole(self) -> bool:

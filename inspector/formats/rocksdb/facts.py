@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,6 +16,7 @@ from inspector.span import Span
 
 MAX_LOST: Final = 1000
 TILES: Final = 4096  # of one stretch
+_LAST: Final = 64  # blocks at a table's end
 MAX_DAMAGE: Final = 1 << 16  # damaged units that one repair tries to correct
 
 
@@ -47,8 +48,10 @@ class TableFacts:
     max_tag: int = 0  # sequence << 8 | type
     lost: dict[int, bytes | None] = field(default_factory=dict)  # offset of a lost block -> last key before it
     order_faults: int = 0
+    endless: bool = False  # no footer, and what stands last is sound: no tile can tell it
     missing_blobs: Counter[int] = field(default_factory=Counter)
     crc: int = 0
+    separators: dict[int, bytes | None] = field(default_factory=dict)  # offset of a block -> its key in the index
 
 
 @dataclass(slots=True)
@@ -161,11 +164,20 @@ def marks_of(stretch: Stretch) -> Iterator[Mark]:
 def lost_range(table: Table, facts: TableFacts, span: Span) -> tuple[bytes | None, bytes | None]:
     """User keys between which a lost block's entries lay: after the last good key, up to the index separator."""
     low = facts.lost.get(span.start)
-    high = None
-    for key, handle in separators(table):
-        if handle.offset == span.start:
-            high = key if table.shape.user_keys else key[:-8]
-            break
-        if handle.offset > span.start:
-            break
+    if span.start not in facts.separators:
+        _look_up(table, facts, span.start)
+    high = facts.separators[span.start]
+    if high is not None and not table.shape.user_keys:
+        high = high[:-8]
     return (low[:-8] if low else None), high
+
+
+def _look_up(table: Table, facts: TableFacts, wanted: int) -> None:
+    """One pass over the index answers for every block whose loss is told: the first ones, and the last ones."""
+    last: deque[tuple[int, bytes]] = deque(maxlen=_LAST)
+    for key, handle in separators(table):
+        if handle.offset == wanted or handle.offset in facts.lost:
+            facts.separators[handle.offset] = key
+        last.append((handle.offset, key))
+    facts.separators.update(last)
+    facts.separators.setdefault(wanted, None)

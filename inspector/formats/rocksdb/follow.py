@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from inspector.follow import Landed, UnfollowableError, What
+from inspector.follow import AppendOnly, Landed, UnfollowableError, What
 from inspector.formats.rocksdb.log import BLOCK, EMPTY, GOOD, PAD, STALE, STATES, TORN, LogReader, Piece
 from inspector.source import Source
 
 KEY = "log record"
 
 
-class WalFollower:
-    """See `inspector.follow.Follower`. Records that were written are never changed, so nothing is looked at twice."""
+class WalFollower(AppendOnly):
+    """See `inspector.follow.Follower`."""
 
     torn_matters = False  # the engine may keep the rest of a record in its buffer until the next flush
     judges_all = False  # what the records mean needs the whole database
-
-    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
-        self.at = int(saved["at"]) if saved else 0
 
     def advance(self, source: Source) -> Iterator[Landed]:
         begin, count = self.at, 0
@@ -43,23 +40,8 @@ class WalFollower:
         if wrong is not None:
             yield wrong
 
-    def settled(self) -> bool:
-        return True
-
-    def skip(self, end: int) -> None:
-        self.at = max(self.at, end)
-
     def heal(self, source: Source, start: int, end: int) -> Mapping[str, int]:
         return {KEY: sum(p.state == GOOD and p.end <= end for p in _pieces(source, start))}
-
-    def revisit(self, source: Source) -> Iterator[Landed]:
-        return iter(())
-
-    def sweep(self, source: Source, room: int) -> Iterator[Landed]:
-        return iter(())
-
-    def sweep_done(self) -> bool:
-        return True
 
     def sound(self, source: Source, start: int, end: int) -> bool:
         for piece in _pieces(source, start):
@@ -68,9 +50,6 @@ class WalFollower:
             if piece.state not in (GOOD, PAD):
                 return False
         return source.length() >= end
-
-    def save(self) -> dict[str, Any]:
-        return {"at": self.at}
 
 
 def _pieces(source: Source, at: int) -> Iterator[Piece]:

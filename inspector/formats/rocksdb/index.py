@@ -17,6 +17,9 @@ from inspector.kernels.rocksdb import index_handles
 MAX_TAIL_BLOCKS: Final = 1 << 20
 
 
+MAX_MISPLACED: Final = 1000  # handles of one index that are told one by one
+
+
 def read_index(table: Table) -> None:
     """Take in the index, if it can be read: data blocks, the index's own parts and those of a filter."""
     assert table.footer
@@ -116,17 +119,22 @@ def _add_data(table: Table, content: bytes) -> bool:
             table.offsets += offsets
             table.sizes += sizes
             return True
-    right = True
-    for _, handle in block.index_entries(content, table.shape):
-        if handle.offset < at:
-            why = f"handle [{handle.offset}, {handle.end}) is out of place"
-            table.troubles.append(Trouble("index", at, at, why))
-            right = False
-            continue
-        table.offsets.append(handle.offset)
-        table.sizes.append(handle.size)
-        at = handle.end
-    return right
+    misplaced, why = 0, ""
+    try:
+        for _, handle in block.index_entries(content, table.shape):
+            if handle.offset < at:
+                misplaced += 1
+                if misplaced <= MAX_MISPLACED:
+                    why = f"handle [{handle.offset}, {handle.end}) is out of place"
+                    table.troubles.append(Trouble("index", at, at, why))
+                continue
+            table.offsets.append(handle.offset)
+            table.sizes.append(handle.size)
+            at = handle.end
+    except MalformedError as error:  # keys that are too large to be put together
+        why = str(error)
+        table.troubles.append(Trouble("index", at, at, why))
+    return not why
 
 
 def separators(table: Table) -> Iterator[tuple[bytes, Handle]]:

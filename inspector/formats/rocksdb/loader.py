@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from inspector.counted import counted
 from inspector.format import Outcome
 
 OPENS: Final = "opens"
@@ -83,16 +84,14 @@ def _open(f: Facts) -> tuple[str, str]:
     if f.bad_data:
         return STOPS, f"Corruption: block checksum mismatch at {f.bad_data}"
     if f.wal_bad:
-        return DROPS, f"{f.wal_dropped} operations from {f.wal_bad} on"
+        return DROPS, f"{counted(f.wal_dropped, 'operation')} from {f.wal_bad} on"
     return OPENS, ""
 
 
 def _repair(f: Facts) -> tuple[str, str]:
     if f.damaged_tables and not f.leveldb:
-        return (
-            f"moves {f.damaged_tables} damaged tables to lost/",
-            f"{f.entries_in_damaged} entries that can be read are lost with them",
-        )
+        readable = counted(f.entries_in_damaged, "entry that can be read is", "entries that can be read are")
+        return f"moves {counted(f.damaged_tables, 'damaged table')} to lost/", f"{readable} lost with them"
     if f.wal_bad:
         return "skips to the next 32 KiB block of the WAL", ""
     return "rebuilds the MANIFEST; puts every table into level 0", ""

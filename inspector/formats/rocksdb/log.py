@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from crc32c import crc32c
-
+from inspector.crc32c import crc32c
 from inspector.formats.rocksdb.checksums import mask
 
 Read = Callable[[int, int], bytes]  # offset, count -> bytes; shorter only at the end
 
 BLOCK: Final = 32768
 HEADER: Final = 7  # masked crc u32, length u16, type u8
+SECTOR: Final = 512
 RECYCLABLE_HEADER: Final = 11  # and the low half of the log's number
 
 ZERO, FULL, FIRST, MIDDLE, LAST = range(5)
@@ -122,6 +122,9 @@ class LogReader:
             if pending and piece.state == pending.state and piece.state in (UNREAD, EMPTY, STALE):
                 pending = Piece(pending.start, piece.end, piece.state)
                 continue
+            if pending and piece.state == STALE and self._is_remainder(pending):
+                pending = Piece(pending.start, piece.end, STALE)
+                continue
             if pending:
                 yield pending
             pending = None
@@ -130,7 +133,23 @@ class LogReader:
             else:
                 yield piece
         if pending:
-            yield pending
+            yield Piece(pending.start, pending.end, STALE) if self._is_remainder(pending) else pending
+
+    def _is_remainder(self, piece: Piece) -> bool:
+        """Whether unread bytes after the last record are what an older, longer log left of a record of its own.
+
+        The engine takes a recycled log to end where no record verifies. A damaged record of this log still shows its
+        header: its log number, but for a flipped bit or two, or zeroes from a sector's start.
+        """
+        first, head = self._read(0, RECYCLABLE_HEADER), self._read(piece.start, RECYCLABLE_HEADER)
+        if piece.state != UNREAD or not piece.start or first[6] not in _RECYCLABLE:
+            return False
+        if len(head) < RECYCLABLE_HEADER:
+            return True  # too short for a record
+        own, found = (int.from_bytes(raw[HEADER:], "little") for raw in (first, head))
+        sector = -piece.start % SECTOR
+        zeroed = sector < RECYCLABLE_HEADER and not any(head[sector:])
+        return (own ^ found).bit_count() > 2 and not zeroed
 
     def _raw(self) -> Iterator[Piece]:
         for base in range(self._begin - self._begin % BLOCK, self.size, MAX_REACH):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from crc32c import crc32c
-
+from inspector.crc32c import crc32c
 from inspector.formats.rocksdb.checksums import mask
 from inspector.formats.rocksdb.log import BLOCK, FIRST, FULL, HEADER, LAST, MIDDLE, RECYCLABLE_HEADER
 

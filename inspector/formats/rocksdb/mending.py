@@ -24,6 +24,7 @@ from inspector.formats.rocksdb.opening import proves
 from inspector.formats.rocksdb.runs import order_for
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.walk import walk_members
+from inspector.formats.rocksdb.whole import bad_sums
 from inspector.overlay import Overlay, Piece
 from inspector.span import Span
 from inspector.syndromes import LONGEST
@@ -353,7 +354,8 @@ def _seen_through(db: Database, over: Overlay, touched: set[str]) -> tuple[Datab
     made = open_database(over, db.max_unit)
     made.wishes, made.wal_ends = db.wishes, db.wal_ends
     made.facts = dict(db.facts)
-    made.bad_sums, made.bad_tails = db.bad_sums - touched, dict(db.bad_tails)
+    made.bad_tails = dict(db.bad_tails)
+    made.bad_sums = (db.bad_sums - touched) | bad_sums(made, db.bad_sums & touched)
     marks: list[Mark] = []
     for stretch in walk_members(made, sorted(touched)):
         marks += marks_of(stretch)

@@ -50,9 +50,15 @@ def _carve(table: Table, start: int, end: int) -> list[Found]:
 
 
 def _data_end(table: Table) -> int:
-    """Where data blocks end, as far as the tail tells; the file's end where nothing does."""
-    tail = [h.offset for role, h in table.tail if h.offset]
-    stated = table.properties.number("tail.start.offset") if table.properties else None
+    """Before here all blocks are data, as far as the tail and the properties tell.
+
+    A footer names the index and the metaindex the rest: without the footer the index may stand before all the others.
+    """
+    number = table.properties.number if table.properties else lambda name: None
+    stated = number("tail.start.offset")
+    if not any("index" in role for role, _ in table.tail if role != "metaindex"):
+        return min(stated or number("data.size") or 0, table.size)
+    tail = [h.offset for _, h in table.tail if h.offset]
     return min([*tail, stated or table.size, table.size])
 
 

@@ -22,6 +22,7 @@ from inspector.formats.rocksdb.levels import settle
 from inspector.formats.rocksdb.manifest_writer import snapshot
 from inspector.formats.rocksdb.mending import mend
 from inspector.formats.rocksdb.plan_file import plan_file, table_needs_work
+from inspector.formats.rocksdb.plan_file import refusal as refusal_of_file
 from inspector.formats.rocksdb.reblob import BlobMender
 from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, wal_is_damaged
 from inspector.formats.rocksdb.rewrite import Rewriter, joined
@@ -47,14 +48,25 @@ def plan(db: Database, wishes: Wishes) -> Plan:
     return made
 
 
+def refusal(db: Database) -> RefusedError | None:
+    """Why nothing can be written from this source as it was read; None where a plan can be made."""
+    if db.single:
+        return refusal_of_file(db)
+    unread = [] if db.trusted else [m for m in db.unlisted().values() if _unread(db.table(m))]
+    if not unread:
+        return None
+    return RefusedError(
+        f"{unread[0]} is {db.table(unread[0]).declined}: nothing but the lost MANIFEST says what is in it",
+        "use RocksDB's own tools for this database",
+    )
+
+
 def _plan(db: Database) -> Plan:
+    refused = refusal(db)
+    if refused is not None:
+        raise refused
     if db.single:
         return plan_file(db)
-    if not db.trusted and (unread := [m for m in db.unlisted().values() if _unread(db.table(m))]):
-        raise RefusedError(
-            f"{unread[0]} is {db.table(unread[0]).declined}: nothing but the lost MANIFEST says what is in it",
-            "use RocksDB's own tools for this database",
-        )
     planner = Planner(db)
     made = Plan(planner.edits(), db.source.size + (1 << 20), folder=True, notes=planner.notes)
     made.after = lambda source, output: (
@@ -138,10 +150,15 @@ class Planner:
             return
         if not table_needs_work(db, name, table) and not drops and sized:
             yield Edit("kept", Span(0, size, name), out=name, whole=True, units=self._units(name), why="healthy member")
-            self._newest = max(self._newest, self._top(name))
+            if family or not db.trusted:
+                self._newest = max(self._newest, self._top(name))
             if family and listed and (mended := self._mended_listing(name, family, listed)):
                 family.files[number] = mended
                 self.changed = True
+            return
+        if family is None and db.trusted:
+            why = "not listed: left over from an interrupted write, the engine deletes it"
+            yield Edit("kept", Span(0, size, name), out=name, whole=True, proof="placed", why=why)
             return
         if family is None:
             why = "a damaged table that the database does not list"

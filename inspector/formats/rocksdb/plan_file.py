@@ -22,8 +22,27 @@ from inspector.span import Span
 _MORE = 1 << 20  # bytes that a file may grow by
 
 
+def refusal(db: Database) -> RefusedError | None:
+    """Why nothing can be written from a source that is one file, as it was read; None where a plan can be made."""
+    kind, facts = db.files[""].kind, db.facts.get("")
+    if kind not in ("table", "wal", "manifest", "blob"):
+        return RefusedError(f"a {kind} file is not repaired", "only tables, WALs, MANIFESTs and blob files are")
+    if kind == "table":
+        table = db.table("")
+        if "not read" in table.declined:
+            return RefusedError(table.declined, "use RocksDB's own sst_dump for it")
+        unread = not isinstance(facts, TableFacts) or not facts.good_blocks
+        if unread and table_needs_work(db, "", table):
+            return RefusedError("no entry of this table can be read", "there is nothing to write")
+    if kind == "manifest" and (db.version is None or not db.version.edits):
+        return RefusedError("no edit of this MANIFEST can be read", "repair the folder: its tables say what is live")
+    if kind == "blob" and not (isinstance(facts, BlobFacts) and facts.records) and BlobMender(db).is_damaged(""):
+        return RefusedError("no value of this blob file can be read", "there is nothing to write")
+    return None
+
+
 def plan_file(db: Database) -> Plan:
-    """The plan for a source that is one file."""
+    """The plan for a source that is one file, of which something can be written."""
     kind, size = db.files[""].kind, db.size("")
     if kind == "table":
         return _table(db, size)
@@ -33,9 +52,7 @@ def plan_file(db: Database) -> Plan:
         return Plan(joined(rewrite_wal(db, "", "")), size + _MORE)
     if kind == "manifest":
         return _manifest(db, size)
-    if kind == "blob":
-        return _blob(db, size)
-    raise RefusedError(f"a {kind} file is not repaired", "only tables, WALs, MANIFESTs and blob files are")
+    return _blob(db, size)
 
 
 def _whole(size: int, units: int = 0) -> Plan:
@@ -44,13 +61,8 @@ def _whole(size: int, units: int = 0) -> Plan:
 
 def _table(db: Database, size: int) -> Plan:
     table = db.table("")
-    if "not read" in table.declined:
-        raise RefusedError(table.declined, "use RocksDB's own sst_dump for it")
     if not table_needs_work(db, "", table):
         return _whole(size, table.data_blocks)
-    facts = db.facts.get("")
-    if not isinstance(facts, TableFacts) or not facts.good_blocks:
-        raise RefusedError("no entry of this table can be read", "there is nothing to write")
     writer, notes = Rewriter(table, "", ""), list[str]()
 
     def made() -> Iterator[Edit]:
@@ -78,8 +90,7 @@ def table_needs_work(db: Database, member: str, table: Table) -> bool:
 def _manifest(db: Database, size: int) -> Plan:
     """A snapshot of what the edits that verify say, in place of a MANIFEST with others among them."""
     version = db.version
-    if version is None or not version.edits:
-        raise RefusedError("no edit of this MANIFEST can be read", "repair the folder: its tables say what is live")
+    assert version is not None
     if not version.damaged and not has_wrong_length(db, ""):
         return _whole(size)
     notes = [
@@ -131,8 +142,7 @@ def _blob(db: Database, size: int) -> Plan:
     mender = BlobMender(db)
     if not mender.is_damaged(""):
         return _whole(size)
-    if not isinstance(facts, BlobFacts) or not facts.records:
-        raise RefusedError("no value of this blob file can be read", "there is nothing to write")
     note = "tables still refer to the lost values: repair the folder, and those entries become deletes"
-    notes = [note] if facts.bad or mender.has_lost("") else []
+    bad = isinstance(facts, BlobFacts) and facts.bad
+    notes = [note] if bad or mender.has_lost("") else []
     return Plan(joined(mender.edits("")), size, notes=notes)

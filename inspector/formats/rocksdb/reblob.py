@@ -7,6 +7,7 @@ number, because an older value of the key must not reappear.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -32,7 +33,12 @@ class BlobMender:
         facts = self.db.facts.get(member)
         if not isinstance(facts, BlobFacts):
             return False
-        return bool(facts.bad or facts.header_why or facts.footer_why or self._spans(member))
+        frame = facts.header_why or (facts.footer_why and not self._open(member))
+        return bool(facts.bad or frame or self._spans(member))
+
+    def _open(self, member: str) -> bool:
+        """A file alone without a footer: it may still be written; a MANIFEST lists only finished ones."""
+        return self.db.single and self._end(member) == self.db.size(member)
 
     def has_lost(self, member: str) -> bool:
         """Whether a value of this blob file is lost."""
@@ -44,7 +50,8 @@ class BlobMender:
             end = self._end(member)
             read = Windowed(self.db.reader(member))
             start = min(blob.HEADER, self.db.size(member))
-            self._lost[number] = [(r.start, r.end) for r in blob.records(read, start, end) if r.state != blob.GOOD]
+            whole = (blob.GOOD, blob.PADDING)
+            self._lost[number] = [(r.start, r.end) for r in blob.records(read, start, end) if r.state not in whole]
         return self._lost[number]
 
     def _end(self, member: str) -> int:
@@ -74,9 +81,8 @@ class BlobMender:
         return frozenset(found)
 
     def _is_lost(self, value: bytes) -> bool:
-        try:
-            where = blob.index(value)
-        except MalformedError:
+        where = _entry(value)
+        if where is None:
             return True
         if where.type == blob.INLINED_TTL:
             return False
@@ -87,7 +93,7 @@ class BlobMender:
 
     def edits(self, member: str) -> Iterator[Edit]:
         """The blob file with filler where values are lost; header and footer as they must be."""
-        db, size = self.db, self.db.size(member)
+        size = self.db.size(member)
         start, end = min(blob.HEADER, size), self._end(member)
         yield from self._header(member, start)
         at = start
@@ -99,8 +105,7 @@ class BlobMender:
             at = high
         if at < end:
             yield Edit("kept", Span(at, end, member), out=member, units=1)
-        if end < size:
-            yield from self._footer(member, end, size, db)
+        yield from self._footer(member, end, size)
 
     def _header(self, member: str, start: int) -> Iterator[Edit]:
         facts = self.db.facts[member]
@@ -108,18 +113,35 @@ class BlobMender:
         if not facts.header_why:
             yield Edit("kept", Span(0, start, member), out=member)
             return
-        data = self.db.source.read(0, start, member)
-        fixed = blob.MAGIC_BYTES + (1).to_bytes(4, "little") + data[8:]
-        yield Edit("corrected", Span(0, start, member), fixed.ljust(blob.HEADER, b"\0"), "derived", "magic", out=member)
+        fixed = blob.MAGIC_BYTES + struct.pack("<IIBBQQ", 1, *self._written_for(member), 0, 0)
+        why = "the header, by what the MANIFEST and the tables say of this file"
+        yield Edit("corrected", Span(0, start, member), fixed, "derived", why, out=member)
 
-    def _footer(self, member: str, at: int, size: int, db: Database) -> Iterator[Edit]:
-        read = Windowed(db.reader(member))
-        count = sum(1 for _ in blob.records(read, min(blob.HEADER, size), at))
-        data = db.source.read(at, size - at, member)
+    def _written_for(self, member: str) -> tuple[int, int, int]:
+        """The column family of a blob file, no flags, and the compression that a table's entry names."""
+        db, number = self.db, self.db.files[member].number
+        lists = db.version.families.values() if db.version is not None else ()
+        family = next((f.id for f in lists if number in f.blobs), 0)
+        for table in () if db.single else db.tables.values():
+            for _, _, content in good_blocks(db.table(table)):
+                for key, value in pairs_of(content):
+                    if key[-8] == keys.BLOB_INDEX and (found := _entry(value)) is not None and found.file == number:
+                        return family, 0, found.compression
+        return family, 0, 0
+
+    def _footer(self, member: str, at: int, size: int) -> Iterator[Edit]:
+        """The footer that counts the records; without one the engine does not open the file."""
+        read = Windowed(self.db.reader(member))
+        count = sum(_stays(r) for r in blob.records(read, min(blob.HEADER, self.db.size(member)), at))
+        data = self.db.source.read(at, size - at, member)
         body = blob.MAGIC_BYTES + count.to_bytes(8, "little") + data[12:28].ljust(16, b"\0")
         made = body + masked_crc(body).to_bytes(4, "little")
         span = Span(at, size, member)
-        if made == data:
+        if self._open(member):
+            return
+        if at == size:
+            yield Edit("added", None, made, "derived", "the footer, which was missing", out=member)
+        elif made == data:
             yield Edit("kept", span, out=member)
         else:
             yield Edit("corrected", span, made, "derived", "counts the records that are here", out=member)
@@ -136,8 +158,20 @@ class BlobMender:
         read, end = Windowed(self.db.reader(member)), self._end(member)
         count, total = 0, 0
         for record in blob.records(read, blob.HEADER, end):
-            count, total = count + 1, total + record.end - record.start
+            count, total = count + _stays(record), total + record.end - record.start
         return family, BlobFile(number, count, total)
+
+
+def _entry(value: bytes) -> blob.BlobIndex | None:
+    try:
+        return blob.index(value)
+    except MalformedError:
+        return None
+
+
+def _stays(record: blob.BlobRecord) -> bool:
+    """Whether a repaired file has a record in its place: itself, or a filler where one has room."""
+    return record.state == blob.GOOD or record.end - record.start >= blob.RECORD_HEADER
 
 
 def filler(length: int) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, Final
 
 from inspector.format import Entry, Exhibit, Query
-from inspector.formats.rocksdb import batch, blob, block, codecs, keys, kinds, layout, log, logical
+from inspector.formats.rocksdb import batch, blob, block, codecs, holding, keys, kinds, layout, log, logical
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.check import show_key
 from inspector.formats.rocksdb.coding import MalformedError
@@ -74,13 +75,16 @@ def _table(db: Database, member: str, query: Query) -> Iterator[Entry]:
     if table.declined:
         yield Entry(Span(0, table.size, member), "foreign", "not read", {"why": table.declined})
         return
-    read = Windowed(table.read)
+    read = Windowed(table.read, table.sparing)
     for role, handle in table.blocks():
         if handle.end <= query.start or (query.end is not None and handle.offset >= query.end):
             continue
         if role not in ("data", "range-deletes"):
             continue
         span = Span(handle.offset, min(handle.end, table.size), member)
+        if not db.source.holds(span.start, span.end, member):
+            yield Entry(span, "data_block", "ok", {"withheld": holding.WITHHELD})
+            continue
         loaded = _load(table, handle, read)
         if not loaded.ok:
             yield Entry(span, "data_block", kinds.MARK_NAMES[kinds.STATE_MARKS[loaded.state]], {"why": loaded.why})
@@ -114,10 +118,16 @@ def _block_entries(loaded: Loaded, span: Span, query: Query) -> Iterator[Entry]:
 
 def _wal(db: Database, member: str, query: Query) -> Iterator[Entry]:
     number = db.files[member].number or None
-    for record in log_records(db, member, number):
+    begin, before = 0, 0
+    while held := holding.held_log(db.source, member, begin):
+        told = {"records": held.sums.records - before, "withheld": holding.WITHHELD}
+        yield Entry(Span(begin, held.end, member), "wal_records", "ok", told)
+        begin, before = held.end, held.sums.records
+    for record in log_records(db, member, number, begin):
         span = Span(record.start, record.end, member)
         if record.fate != logical.WHOLE:
-            yield Entry(span, "wal_record", logical.FATES[record.fate], {})
+            # an append that never finished: recovery goes on without it
+            yield Entry(span, "wal_record", logical.FATES[record.fate], {}, record.fate == logical.CUT)
             continue
         try:
             for step in batch.operations(record.data):
@@ -130,12 +140,12 @@ def _wal(db: Database, member: str, query: Query) -> Iterator[Entry]:
             yield Entry(span, "wal_record", "content malformed", {"why": str(error)})
 
 
-def log_records(db: Database, member: str, number: int | None) -> Iterator[logical.Record]:
-    """Logical records of a log, lost ones and gaps among them."""
+def log_records(db: Database, member: str, number: int | None, begin: int = 0) -> Iterator[logical.Record]:
+    """Logical records of a log from `begin` on, lost ones and gaps among them."""
     lost: list[log.Piece] = []
 
     def seen() -> Iterator[log.Piece]:
-        for piece in log.LogReader(db.reader(member), db.size(member), number).pieces():
+        for piece in log.LogReader(db.reader(member), db.size(member), number, begin).pieces():
             if piece.state in (log.UNREAD, log.BAD, log.TORN):
                 lost.append(piece)
             yield piece
@@ -195,7 +205,7 @@ def _edit_fields(edit: edits.Edit) -> dict[str, Any]:
 
 
 def _blobs(db: Database, member: str, query: Query) -> Iterator[Entry]:
-    read, size = Windowed(db.reader(member)), db.size(member)
+    read, size = Windowed(db.reader(member), db.source.sparing), db.size(member)
     compression = _compression(db, member)
     end = size
     try:
@@ -203,8 +213,13 @@ def _blobs(db: Database, member: str, query: Query) -> Iterator[Entry]:
         end = size - blob.FOOTER
     except MalformedError:
         end = size  # never closed, or damaged: records go on to the end of the file
-    for record in blob.records(read, min(blob.HEADER, size), end):
+    for record in _blob_records(db, member, read, min(blob.HEADER, size), end):
         span = Span(record.start, record.end, member)
+        if record.state == blob.PADDING:
+            continue
+        if not db.source.holds(span.start, span.end, member):
+            yield Entry(span, "blob", "ok", {"length": span.length, "withheld": holding.WITHHELD})
+            continue
         if record.state != blob.GOOD:
             yield Entry(span, "blob", blob.STATES[record.state], {"length": span.length})
             continue
@@ -218,6 +233,19 @@ def _blobs(db: Database, member: str, query: Query) -> Iterator[Entry]:
             except MalformedError as error:
                 fields["why"] = str(error)
         yield Entry(span, "blob", "ok", fields)
+
+
+def _blob_records(db: Database, member: str, read: Windowed, start: int, end: int) -> Iterator[blob.BlobRecord]:
+    at = start
+    while at < end:
+        if held := holding.held_blobs(db.source, member, at):
+            stop, starts, stored = held
+            for low, high, word in zip(starts, [*starts[1:], stop], stored, strict=True):
+                yield blob.BlobRecord(low, high, blob.GOOD, stored=word, computed=word)
+        else:
+            stop = db.source.next_vouched(holding.BLOBS, at, member) or end
+            yield from blob.records(read, at, stop)
+        at = stop
 
 
 def _compression(db: Database, member: str) -> int:
@@ -242,6 +270,8 @@ def show(db: Database, member: str, at: int) -> Exhibit | None:
 def _exhibit(
     db: Database, title: str, span: Span, state: str, shape: Layout | None, base: int, notes: tuple[str, ...]
 ) -> Exhibit:
+    if not db.source.holds(span.start, span.end, span.member):
+        return Exhibit(title, span, state, "the structure that holds this offset", notes=(*notes, holding.WITHHELD))
     data = db.source.read(span.start, min(span.length, SHOWN), span.member)
     fields: tuple[Field, ...] = ()
     if shape is not None:
@@ -263,6 +293,8 @@ def _show_table(db: Database, member: str, at: int) -> Exhibit | None:
         gap = next((g for g in table.gaps if g[0] <= at < g[1]), None)
         return _exhibit(db, "gap", Span(*gap, member), "no block verifies", None, 0, ()) if gap else None
     role, handle = found
+    if not db.source.holds(handle.offset, handle.end, member):
+        return _exhibit(db, f"{role} block", Span(handle.offset, handle.end, member), "ok", None, 0, ())
     loaded = table.load(handle, compressed=role != "filter")
     state = kinds.MARK_NAMES[kinds.STATE_MARKS[loaded.state]]
     span = Span(handle.offset, min(handle.end, table.size), member)
@@ -286,7 +318,14 @@ def _block_notes(table: Table, role: Role, loaded: Loaded) -> tuple[str, ...]:
 
 def _show_log(db: Database, member: str, at: int) -> Exhibit | None:
     number = db.files[member].number or None
-    for piece in log.LogReader(db.reader(member), db.size(member), number).pieces():
+    begin = 0
+    while held := holding.held_log(db.source, member, begin):
+        begin = held.end
+        if at < begin:
+            low = bisect_right(held.starts, at) - 1
+            end = held.starts[low + 1] if low + 1 < len(held.starts) else held.end
+            return _exhibit(db, "log record", Span(held.starts[low], end, member), "ok", None, 0, ())
+    for piece in log.LogReader(db.reader(member), db.size(member), number, begin).pieces():
         if piece.start <= at < piece.end:
             recyclable = log.header_size(piece.type) == log.RECYCLABLE_HEADER
             shape = layout.RECYCLABLE_HEADER if recyclable else layout.LOG_HEADER
@@ -304,7 +343,7 @@ def _show_blob(db: Database, member: str, at: int) -> Exhibit | None:
     if at < blob.HEADER:
         span = Span(0, min(size, blob.HEADER), member)
         return _exhibit(db, "blob file header", span, "not covered by a checksum", layout.BLOB_HEADER, 0, ())
-    for record in blob.records(Windowed(db.reader(member)), blob.HEADER, size):
+    for record in _blob_records(db, member, Windowed(db.reader(member), db.source.sparing), blob.HEADER, size):
         if record.start <= at < record.end:
             span = Span(record.start, record.end, member)
             state = blob.STATES[record.state]

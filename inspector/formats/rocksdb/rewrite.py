@@ -66,7 +66,7 @@ class Rewriter:
 
     def _steps(self) -> Iterator[Edit]:
         order = keys.order_of(self.family[2])
-        read = Windowed(self.table.read)
+        read = Windowed(self.table.read, self.table.sparing)
         for role, handle in self.table.blocks():
             if handle.offset < self._done or handle.end > self.table.size:
                 continue
@@ -254,7 +254,9 @@ class Rewriter:
         text = named.get(codec, codec.upper())
         if version >= 7:  # compression manager and the types in use (table/table_properties.h)
             text = f"BuiltinV2;{self.codec:02X};"
-        return {
+        ingested = self.table.forced and self.max_tag < 1 << 8  # every sequence number is 0
+        marks = {properties.EXTERNAL_VERSION: bytes((2, 0, 0, 0)), properties.GLOBAL_SEQUENCE: bytes(8)}
+        return (marks if ingested else {}) | {
             PREFIX + b"column.family.id": properties.number(number),
             PREFIX + b"column.family.name": name.encode(),
             PREFIX + b"comparator": comparator.encode(),

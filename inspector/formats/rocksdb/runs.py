@@ -11,19 +11,23 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from inspector.errors import SourceError
 from inspector.formats.rocksdb import checksums, codecs, keys
 from inspector.formats.rocksdb.coding import MalformedError, u32
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.footer import TRAILER, Handle
+from inspector.formats.rocksdb.holding import Sums, held_blocks, vouch_blocks
 from inspector.formats.rocksdb.keys import Order
 from inspector.formats.rocksdb.table import Role, Table
 from inspector.kernels.rocksdb import BlockRun
 
-WINDOW: Final = 2 << 20
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+WINDOW: Final = 512 << 10  # stays in the cache of a core between reading and checking
 WORTH_IT: Final = 32 << 20  # bytes of tables from which on threads are worth their start
 _BYTEWISE: Final = keys.order_of(keys.BYTEWISE)
 
@@ -47,7 +51,7 @@ class Taken:
 
     first: int
     done: int
-    run: BlockRun
+    run: BlockRun | Sums
     stored: array[int]
     computed: array[int]
     data: bytes
@@ -73,12 +77,13 @@ def steps(table: Table) -> Iterator[Step]:
             yield 0, 0, other
 
 
-def window_of(table: Table, first: int, last: int) -> bytes:
-    """The bytes of data blocks [first, last); none where the first is too large to be read ahead."""
+def window_of(db: Database, member: str, table: Table, first: int, last: int) -> bytes:
+    """The bytes of data blocks [first, last); none where the first is too large to be read ahead, or they miss some."""
     start = table.offsets[first]
-    if table.sizes[first] > 2 * WINDOW:
+    end = table.offsets[last - 1] + min(table.sizes[last - 1], 2 * WINDOW) + TRAILER
+    if table.sizes[first] > 2 * WINDOW or (db.source.sparing and not db.source.holds(start, end, member)):
         return b""
-    return table.read(start, table.offsets[last - 1] + min(table.sizes[last - 1], 2 * WINDOW) + TRAILER - start)
+    return db.source.glance(start, end - start, member)
 
 
 def take(table: Table, manner: Manner, data: bytes, start: int, first: int, last: int) -> Taken:
@@ -108,12 +113,31 @@ def take(table: Table, manner: Manner, data: bytes, start: int, first: int, last
     return Taken(first, at, run, stored, computed, data, start)
 
 
+def vouch(db: Database, member: str, table: Table, taken: Taken) -> None:
+    """Let the source keep the sums of a run in place of its blocks, if it keeps any."""
+    if db.source.sparing and taken.done > taken.first:
+        start, end = table.offsets[taken.first], table.data_handle(taken.done - 1).end
+        vouch_blocks(db.source, member, start, end, taken.run, taken.stored, taken.computed)
+
+
+def held(db: Database, member: str, table: Table, first: int, last: int) -> Taken | None:
+    """The run that begins with block `first`, where its blocks were not captured."""
+    found = held_blocks(db.source, member, table.offsets[first]) if db.source.sparing else None
+    if found is None:
+        return None
+    end, run, stored, computed = found
+    done = first + len(stored)
+    if done > last or table.data_handle(done - 1).end != end:
+        raise SourceError(f"what stands for [{table.offsets[first]}, {end}) of {member} does not fit its table")
+    return Taken(first, done, run, stored, computed, b"", end)
+
+
 class Ahead:
     """Windows of tables in the order of the walk, done on `jobs` threads before they are asked for."""
 
     def __init__(self, db: Database, members: list[str], jobs: int) -> None:
         self._db, self._jobs = db, jobs
-        self._pool = ThreadPoolExecutor(jobs) if jobs > 1 else None
+        self._pool = _pool(jobs) if jobs > 1 else None
         self._plan = self._planned(members) if self._pool else iter(())
         self._queue: deque[tuple[tuple[str, int, int], Future[Taken]]] = deque()
 
@@ -128,23 +152,44 @@ class Ahead:
         assert self._pool
         while len(self._queue) < 2 * self._jobs and (found := next(self._plan, None)):
             member, table, manner, first, last = found
-            data = window_of(table, first, last)  # here, because a source is not made for several threads
+            data = window_of(
+                self._db, member, table, first, last
+            )  # here, because a source is not made for several threads
             task = self._pool.submit(take, table, manner, data, table.offsets[first], first, last)
             self._queue.append(((member, first, last), task))
 
     def window(self, member: str, table: Table, manner: Manner, first: int, last: int) -> Taken:
         """The window that comes next in the walk."""
+        if found := held(self._db, member, table, first, last):
+            return found
         if self._pool:
             self._fill()
             if self._queue and self._queue[0][0] == (member, first, last):
                 done = self._queue.popleft()[1].result()
                 self._fill()
                 return done
-        return take(table, manner, window_of(table, first, last), table.offsets[first], first, last)
+        data = window_of(self._db, member, table, first, last)
+        taken = take(table, manner, data, table.offsets[first], first, last)
+        vouch(self._db, member, table, taken)
+        return taken
+
+    def more(self, member: str, table: Table, manner: Manner, before: Taken, first: int, last: int) -> Taken:
+        """What of the same window comes behind a block that was looked at alone."""
+        if found := held(self._db, member, table, first, last):
+            return found
+        taken = take(table, manner, before.data, before.start, first, last)
+        vouch(self._db, member, table, taken)
+        return taken
 
     def close(self) -> None:
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
+
+
+def _pool(jobs: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # one thread does without
+
+    return ThreadPoolExecutor(jobs)
 
 
 def order_for(db: Database, table: Table) -> Order | None:
@@ -163,6 +208,8 @@ def manner_for(db: Database, table: Table) -> Manner:
 
 def jobs_for(db: Database) -> int:
     """Threads for a walk: as asked, else every core where the tables are large enough."""
+    if db.source.sparing:
+        return 1  # a source with bytes missing is asked in the order of the walk
     if db.wishes.jobs is not None:
         return db.wishes.jobs
     if sum(db.size(name) for name in db.tables.values()) < WORTH_IT:

@@ -67,6 +67,7 @@ class Table:
     read: Read
     size: int
     leveldb: bool = False
+    sparing: bool = False  # as its source says
     context: Context = field(default_factory=Context)
     footer: Footer | None = None
     meta: dict[bytes, Handle] = field(default_factory=dict)
@@ -80,6 +81,7 @@ class Table:
     carved: bool = False  # data blocks were found without the index
     declined: str = ""  # a table of a kind that is not read, or no table at all
     whole_index: bool = False
+    forced: int | None = None  # an ingested table's sequence number, which its entries with 0 have
 
     def load(self, handle: Handle, compressed: bool = True) -> Loaded:
         """Read, verify and decompress one block."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from crc32c import crc32c
-
 from inspector.correct import SILENT, Correction, Testimony, Word, correct_crc32c, flips, told
+from inspector.crc32c import crc32c
 from inspector.finding import CauseName
 from inspector.format import Reading, Traits, Unit
 from inspector.formats.rocksdb import checksums, footer, log
@@ -129,6 +128,12 @@ def flipped(db: Database, span: Span) -> tuple[int, str] | None:
     ) + wrong.bit_count(), f"{'; '.join(told(data, found.patch, span.start, 2))}: so the checksum holds"
 
 
+def grid(db: Database, member: str) -> tuple[int, int, str] | None:
+    """The blocks that a log is cut into."""
+    what = db.files.get(member)
+    return (log.BLOCK, 0, "a block of the log") if what is not None and what.kind in ("wal", "manifest") else None
+
+
 def _anyone(unit: bytes, patch: tuple[tuple[int, int], ...]) -> Testimony:
     return SILENT
 
@@ -139,7 +144,9 @@ TRAITS = Traits(
     unit,
     surplus,
     apart=_APART,
+    lone=frozenset({"RDB003", "RDB004", "RDB005", "RDB006", "RDB007", "RDB008", "RDB032"}),
     tailed=True,
+    grid=grid,
     flipped=flipped,
     misplaced=misplaced,
     endless=endless,

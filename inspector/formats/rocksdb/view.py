@@ -70,7 +70,7 @@ def file_of(table: Table, number: int, size: int) -> NewFile | None:
     smallest = largest = None
     low, high = keys.MAX_SEQUENCE, 0
     oldest_blob = 0
-    forced = global_sequence(table)
+    forced = table.forced
     for _, _, content in good_blocks(table):
         pairs = pairs_of(content)
         if not pairs:
@@ -80,8 +80,8 @@ def file_of(table: Table, number: int, size: int) -> NewFile | None:
         for key, value in pairs:
             sequence = int.from_bytes(key[-7:], "little")
             low, high = min(low, sequence), max(high, sequence)
-            if key[-8] == keys.BLOB_INDEX and (number := blob_number(value)):
-                oldest_blob = min(oldest_blob or number, number)
+            if key[-8] == keys.BLOB_INDEX and (found := blob_number(value)):
+                oldest_blob = min(oldest_blob or found, found)
     for tombstone in tombstones(table, "", None):
         begin = keys.internal(tombstone.begin, tombstone.sequence, keys.RANGE_DELETE)
         end = keys.internal(tombstone.end, keys.MAX_SEQUENCE, keys.RANGE_DELETE)
@@ -105,16 +105,9 @@ def blob_number(value: bytes) -> int:
         return 0
 
 
-def global_sequence(table: Table) -> int | None:
-    """The sequence number of all entries of an ingested table; their own are 0."""
-    if table.properties is None or not table.properties.external:
-        return None
-    return table.properties.global_sequence
-
-
 def table_entries(table: Table, member: str) -> Iterator[Versioned]:
     """Every entry of every data block that verifies, in file order."""
-    forced = global_sequence(table)
+    forced = table.forced
     for start, end, content in good_blocks(table):
         place = Span(start, end, member)
         for key, value in pairs_of(content):
@@ -129,7 +122,7 @@ def tombstones(table: Table, member: str, file: NewFile | None, bytewise: bool =
 
     Old releases wrote tombstones uncut into every output of a compaction.
     """
-    forced = global_sequence(table)
+    forced = table.forced
     for role, handle in table.tail:
         if role != "range-deletes":
             continue
@@ -281,7 +274,7 @@ def table_rows(table: Table, member: str, order: keys.Order) -> Iterator[list[Ro
 
     A block out of place would break the merge; the walk has a finding for it.
     """
-    forced = global_sequence(table)
+    forced = table.forced
     for start, end, content in good_blocks(table):
         place = Span(start, end, member)
         pairs = pairs_of(content)

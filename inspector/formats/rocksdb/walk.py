@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Generator, Iterator
 
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
-from inspector.formats.rocksdb import batch, blob, kinds, log, logical
+from inspector.formats.rocksdb import batch, blob, holding, kinds, log, logical
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, Windowed
@@ -91,21 +92,43 @@ def _runs(
 ) -> Generator[Stretch, None, int]:
     """Sound records from the beginning of a WAL on, by the compiled reader; where it leaves them to the other one."""
     run, at, size = LogRun(number), 0, db.size(member)
+    if db.source.sparing and (held := holding.held_log(db.source, member, 0)):
+        return (yield from _held_runs(db, member, held, facts, tiles))
     while at < size:
         base = at - at % log.BLOCK
-        data = db.source.read(base, _WINDOW, member)
+        data = db.source.glance(base, _WINDOW, member)
         stop, starts, stored, pads = run.take(data, base, at - base)
         if base + stop == at:
             break
+        if db.source.sparing:
+            holding.vouch_log(db.source, member, at, base + stop, run, starts, stored, pads)
         at = base + stop
         tiles.extend_log(starts, at, stored, pads)
         yield tiles.take()
+    _sum(facts, run)
+    return at
+
+
+def _held_runs(
+    db: Database, member: str, held: holding.HeldLog | None, facts: LogFacts, tiles: Tiles
+) -> Generator[Stretch, None, int]:
+    """The same records where their bytes were not captured."""
+    at = 0
+    while held is not None:
+        at = held.end
+        tiles.extend_log(held.starts, at, held.stored, held.sums.pads)
+        yield tiles.take()
+        last, held = held, holding.held_log(db.source, member, at)
+    _sum(facts, last.sums)
+    return at
+
+
+def _sum(facts: LogFacts, run: LogRun | holding.LogSums) -> None:
     facts.records, facts.operations = run.records, run.operations
     facts.families.update(run.families)
     facts.jump_count, facts.jumps = run.jumps
     if run.sequences:
         facts.first_sequence, facts.next_sequence = run.sequences
-    return at
 
 
 def _flush(
@@ -177,11 +200,10 @@ def walk_blob(db: Database, member: str) -> Iterator[Stretch]:
     """A blob file: header, records, footer if it was closed."""
     facts = BlobFacts()
     db.facts[member] = facts
-    read, size = Windowed(db.reader(member)), db.size(member)
-    tiles = Tiles(member)
+    size, tiles = db.size(member), Tiles(member)
     start = end = 0
     try:
-        blob.header(read(0, blob.HEADER))
+        blob.header(db.source.read(0, blob.HEADER, member))
     except MalformedError as error:
         facts.header_why = str(error)
     start = min(blob.HEADER, size)
@@ -196,17 +218,45 @@ def walk_blob(db: Database, member: str) -> Iterator[Stretch]:
         facts.footer_why = "" if found.crc_right else "its checksum does not match"
     except MalformedError as error:
         facts.footer_why = str(error)
-    for record in blob.records(read, start, end):
-        if record.state == blob.UNREAD:
-            tiles.add(record.end, GAP, kinds.LOST, kinds.GONE)
-        else:
-            mark = {blob.GOOD: kinds.SOUND, blob.TORN: kinds.TORN}.get(record.state, kinds.CHECKSUM)
-            facts.records += mark == kinds.SOUND
-            facts.bad += mark != kinds.SOUND
-            tiles.add(record.end, UNIT, kinds.BLOB_RECORD, mark, record.stored, record.computed)
-        if tiles.full:
-            yield tiles.take()
+    yield from _blobs(db, member, start, end, facts, tiles)
     if closed:
         tiles.add(size, UNIT, kinds.BLOB_FOOTER, kinds.CHECKSUM if facts.footer_why else 0)
     if tiles.starts:
         yield tiles.take()
+
+
+def _blobs(db: Database, member: str, start: int, end: int, facts: BlobFacts, tiles: Tiles) -> Iterator[Stretch]:
+    """The records of [start, end), and runs of them whose bytes were not captured."""
+    source, at = db.source, start
+    read = Windowed(lambda at, n: source.glance(at, n, member))
+    while at < end:
+        if source.sparing and (held := holding.held_blobs(source, member, at)):
+            at, starts, stored = held
+            tiles.extend(starts, at, UNIT, kinds.BLOB_RECORD, stored, stored)
+            facts.records += len(starts)
+            continue
+        stop = source.next_vouched(holding.BLOBS, at, member) or end
+        if source.sparing:
+            read = Windowed(lambda at, n, stop=stop: source.glance(at, min(n, stop - at), member))  # type: ignore[misc]
+        sound, sums = array("Q"), array("I")
+        for record in blob.records(read, at, stop):
+            if record.state == blob.UNREAD:
+                tiles.add(record.end, GAP, kinds.LOST, kinds.GONE)
+            elif record.state == blob.PADDING:
+                tiles.add(record.end, FREE, kinds.PADDING)
+            else:
+                mark = {blob.GOOD: kinds.SOUND, blob.TORN: kinds.TORN}.get(record.state, kinds.CHECKSUM)
+                facts.records += mark == kinds.SOUND
+                facts.bad += mark != kinds.SOUND
+                tiles.add(record.end, UNIT, kinds.BLOB_RECORD, mark, record.stored, record.computed)
+            if source.sparing:
+                if record.state == blob.GOOD:
+                    sound.append(record.start)
+                    sums.append(record.stored)
+                if record.state != blob.GOOD or tiles.full or record.end == stop:
+                    run_end = record.end if record.state == blob.GOOD else record.start
+                    holding.vouch_blobs(source, member, sound, run_end, sums)
+                    sound, sums = array("Q"), array("I")
+            if tiles.full:
+                yield tiles.take()
+        at = stop

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from crc32c import crc32c
-
+from inspector.crc32c import crc32c
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
 from inspector.formats.rocksdb import blob, block, codecs, keys, kinds
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, Windowed
 from inspector.formats.rocksdb.facts import MAX_LOST, TableFacts, Tiles
 from inspector.formats.rocksdb.footer import TRAILER, Handle
-from inspector.formats.rocksdb.runs import Ahead, Manner, Taken, manner_for, steps, take
+from inspector.formats.rocksdb.holding import WHOLE
+from inspector.formats.rocksdb.runs import WINDOW, Ahead, Manner, Taken, manner_for, steps
 from inspector.formats.rocksdb.table import BEYOND, OK, Loaded, Role, Table
 
 
@@ -35,7 +35,7 @@ def walk_table(db: Database, member: str, ahead: Ahead) -> Iterator[Stretch]:
         if other is not None:
             walk.one(*other)
         elif walk.manner.fast:
-            walk.window(ahead.window(member, table, walk.manner, first, last), last)
+            walk.window(ahead, first, last)
         else:
             for i in range(first, last):
                 walk.one("data", table.data_handle(i))
@@ -48,6 +48,7 @@ def walk_table(db: Database, member: str, ahead: Ahead) -> Iterator[Stretch]:
         wrong = any(t.role == "footer" for t in table.troubles)
         tiles.add(size, FRAME, kinds.FOOTER, kinds.SHAPE if wrong else 0)
     walk.between(size)
+    facts.endless = table.footer is None and not (tiles.marks and tiles.marks[-1])
     if tiles.starts:
         yield tiles.take()
 
@@ -59,19 +60,20 @@ class TableWalk:
         self.db, self.member, self.table, self.facts, self.manner = db, member, table, facts, manner
         self.tiles = Tiles(member)
         self.over = False  # a block runs past the end of the file
-        self._read = Windowed(table.read)
+        self._read = Windowed(table.read, table.sparing)
 
     def between(self, end: int) -> None:
         _between(self.tiles, self.table, end, self.table.gaps)
 
-    def window(self, taken: Taken, last: int) -> None:
-        """Data blocks up to `last`: those that were taken in at once, and the others one by one."""
+    def window(self, ahead: Ahead, first: int, last: int) -> None:
+        """Data blocks [first, last): those that were taken in at once, and the others one by one."""
+        taken = ahead.window(self.member, self.table, self.manner, first, last)
         at = self._absorb(taken)
         while at < last and not self.over:
             self.one("data", self.table.data_handle(at))
             at += 1
             if at < last and not self.over:
-                at = self._absorb(take(self.table, self.manner, taken.data, taken.start, at, last))
+                at = self._absorb(ahead.more(self.member, self.table, self.manner, taken, at, last))
 
     def _absorb(self, taken: Taken) -> int:
         """Add a run to what was seen; the first block that is left, which is its first where the seam is wrong."""
@@ -199,7 +201,11 @@ def _blob_references(pairs: list[block.Pair], facts: TableFacts, db: Database) -
 
 def file_crc(db: Database, member: str) -> int:
     """The CRC-32C of a whole member."""
-    crc = 0
-    for _, data in db.source.windows(member):
-        crc = crc32c(data, crc)
+    size, crc = db.size(member), 0
+    if told := db.source.vouched(WHOLE, 0, member):
+        return int.from_bytes(told.told[:4], "little")
+    for at in range(0, size, WINDOW):
+        crc = crc32c(db.source.glance(at, WINDOW, member), crc)
+    found = crc
+    db.source.vouch(WHOLE, 0, 0, lambda: found.to_bytes(4, "little"), member)  # of no byte: it may be wrong
     return crc

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import Final
 
+from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Salvage, Severity, Tally
 from inspector.formats.rocksdb import cause, keys, names
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
-from inspector.formats.rocksdb.facts import LogFacts, TableFacts
+from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
 from inspector.formats.rocksdb.rules import BY_CODE
 from inspector.formats.rocksdb.version import Family
 from inspector.formats.rocksdb.walk_table import file_crc
@@ -54,6 +55,21 @@ def check_whole(db: Database, tally: Tally) -> None:
     _wals(db, tally)
 
 
+def bad_sums(db: Database, members: set[str]) -> set[str]:
+    """Those of these tables that do not match the whole-file checksum in the MANIFEST."""
+    live = db.version.live_tables() if db.version is not None and members else ()
+    named = ((file, db.tables.get(file.number)) for _, file in live)
+    return {name for file, name in named if name in members and _wrong_sum(db, file, name) is not None}
+
+
+def _wrong_sum(db: Database, file: NewFile, member: str) -> tuple[int, int] | None:
+    """The whole-file checksum that is stored and the one that is computed, where they differ."""
+    if file.field(edits.CUSTOM_CHECKSUM_NAME) != _FILE_CRC:
+        return None
+    stored, computed = int.from_bytes(file.field(edits.CUSTOM_CHECKSUM) or b"", "big"), file_crc(db, member)
+    return None if stored == computed else (stored, computed)
+
+
 def _current(db: Database, tally: Tally) -> None:
     if (db.version is None or not db.version.edits) and (db.tables or db.manifests):
         _say(tally, "RDB039", Span(0, 0), "no MANIFEST can be read", has_bytes=False)
@@ -89,15 +105,13 @@ def _listed(db: Database, family: Family, file: NewFile, tally: Tally) -> None:
         message = f"{size} of {file.size} bytes are here"
         _say(tally, "RDB010", Span(size, size, member), message, {"size": size, "listed": file.size}, cause.CUT, "lost")
     elif size > file.size:
-        message = f"{size - file.size} bytes more than the MANIFEST lists"
+        message = f"{counted(size - file.size, 'byte')} more than the MANIFEST lists"
         _say(tally, "RDB013", Span(file.size, size, member), message, {"size": size, "listed": file.size})
-    if file.field(edits.CUSTOM_CHECKSUM_NAME) == _FILE_CRC:
-        stored = int.from_bytes(file.field(edits.CUSTOM_CHECKSUM) or b"", "big")
-        computed = file_crc(db, member)
-        if stored != computed:
-            db.bad_sums.add(member)
-            evidence: Evidence = {"stored": stored, "computed": computed}
-            _say(tally, "RDB014", Span(0, size, member), "whole-file checksum differs", evidence)
+    wrong = _wrong_sum(db, file, member)
+    if wrong is not None:
+        db.bad_sums.add(member)
+        evidence: Evidence = {"stored": wrong[0], "computed": wrong[1]}
+        _say(tally, "RDB014", Span(0, size, member), "whole-file checksum differs", evidence)
     facts = db.facts.get(member)
     if isinstance(facts, TableFacts):
         _range(db, family, file, member, facts, tally)
@@ -134,16 +148,23 @@ def _blob_files(db: Database, family: Family, tally: Tally) -> None:
     for number, listed in family.blobs.items():
         if number not in db.blobs:
             name = names.blob_name(number)
-            message = f"{name} is missing: {listed.count} values of column family {family.name}"
+            message = f"{name} is missing: {counted(listed.count, 'value')} of column family {family.name}"
             _say(tally, "RDB031", Span(0, 0, name), message, {"values": listed.count}, cause.MISSING, "lost",
                  has_bytes=False)  # fmt: skip
+            continue
+        member = db.blobs[number]
+        facts, size = db.facts.get(member), db.size(member)
+        if isinstance(facts, BlobFacts) and facts.footer_count is None:
+            message = f"{member} has no footer, and the MANIFEST lists only files that were finished"
+            _say(tally, "RDB032", Span(size, size, member), message, {"size": size}, salvage="kept")
 
 
 def _references(db: Database, tally: Tally) -> None:
     for member, facts in db.facts.items():
         if isinstance(facts, TableFacts) and (db.version is None or db.files[member].number not in db.unlisted()):
             for number, count in sorted(facts.missing_blobs.items()):
-                message = f"{count} entries refer to {names.blob_name(number)}, where their values are not"
+                refer = counted(count, "entry refers", "entries refer")
+                message = f"{refer} to values that are not in {names.blob_name(number)}"
                 _say(tally, "RDB031", Span(0, 0, member), message, {"blob_file": number, "count": count})
 
 
@@ -155,8 +176,9 @@ def _unlisted(db: Database, tally: Tally) -> None:
             severity = Severity.NOTE
         facts = db.facts.get(name)
         count = facts.entries if isinstance(facts, TableFacts) else 0
-        _say(tally, "RDB012", Span(0, db.size(name), name), f"{name} with {count} entries is listed by no edit",
-             {"entries": count}, salvage="kept", severity=severity)  # fmt: skip
+        message = f"{name} with {counted(count, 'entry', 'entries')} is listed by no edit"
+        span = Span(0, db.size(name), name)
+        _say(tally, "RDB012", span, message, {"entries": count}, salvage="kept", severity=severity)
 
 
 def _wals(db: Database, tally: Tally) -> None:

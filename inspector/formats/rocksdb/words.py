@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from inspector.counted import counted
 from inspector.finding import Tally
 from inspector.format import Answer
 from inspector.formats.rocksdb import keys, loader, view
@@ -37,7 +38,7 @@ def answer(db: Database, tally: Tally) -> Answer:
     facts = gather(db, tally)
     summary = summarise(db, facts)
     codes = {code for code, _ in tally.counts}
-    words = list(_words(db, codes, summary))
+    words = list(_words(db, tally, codes, summary))
     following = []
     if codes & {"RDB012", "RDB020", "RDB021", "RDB026", "RDB027", "RDB029", "RDB039"}:
         following.append(
@@ -46,7 +47,7 @@ def answer(db: Database, tally: Tally) -> Answer:
     if db.leveldb and not db.single and tally.total:
         following.append("inspector extract {path} cf:default -o keys.jsonl   # every live key and value as JSON lines")
     if tally.total:
-        following.append("inspector repair {path} -o {path}.repaired")
+        following += _repair(db, tally)
     name = "LevelDB" if db.leveldb else "RocksDB"
     versions = ", ".join(str(v) for v in summary["format_versions"])
     because = db.manifest_because if not db.single else "one file of a database"
@@ -60,15 +61,39 @@ def answer(db: Database, tally: Tally) -> Answer:
     )
 
 
-def _words(db: Database, codes: set[str], summary: dict[str, Any]) -> list[str]:
+def _repair(db: Database, tally: Tally) -> list[str]:
+    """A repair as it will be carried out; none where the plan refuses it."""
+    from inspector.formats.rocksdb.plan import refusal  # a healthy database needs no plan of a repair
+
+    plain = ["inspector repair {path} -o {path}.repaired"]
+    corrected = any(finding.salvage == "corrected" for finding in tally.findings())
+    if not refusal(db) or corrected:
+        return plain
+    if any(finding.evidence.get("correction") == "unique" for finding in tally.findings()):
+        return [f"{plain[0]} --accept unique   # nothing can be read without what only its checksum speaks for"]
+    return []
+
+
+def _undone(tally: Tally) -> bool:
+    """Whether something was damaged that holds entries, and a repair brings all of it back."""
+    kept = [finding for finding in tally.findings() if finding.level != "note" and finding.rule.code in _LOSS]
+    count = sum(n for (code, level), n in tally.counts.items() if level != "note" and code in _LOSS)
+    return bool(kept) and len(kept) == count and all(finding.salvage == "corrected" for finding in kept)
+
+
+def _words(db: Database, tally: Tally, codes: set[str], summary: dict[str, Any]) -> list[str]:
     words: list[str] = []
     if db.single:
         what = {"wal": "write-ahead log", "info-log": "info log"}.get(db.files[""].kind, db.files[""].kind)
         return [f"One {what} file; what else its database holds is not known here."]
-    tables = f"{len(db.tables)} tables with {summary['entries']} entries that can be read"
+    tables = (
+        f"{counted(len(db.tables), 'table')} with {counted(summary['entries'], 'entry', 'entries')} that can be read"
+    )
     words.append(f"{tables}, {summary['wal_operations']} operations in WALs that are replayed on open.")
     lost = summary["entries_lost"]
-    if lost:
+    if _undone(tally):
+        words.append("A repair undoes all damage to the data: no entry is lost.")
+    elif lost:
         words.append(f"{lost} of {summary['entries'] + lost} entries in tables can no longer be read.")
     elif lost is None and codes & set(_LOSS):
         words.append("Entries are lost; how many cannot be known, because the tables that counted them are damaged.")

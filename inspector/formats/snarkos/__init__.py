@@ -13,26 +13,35 @@ loader, words, records, items, blocks, compare; fixes, plan.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+from inspector.catalogue import LaterMapping, LaterSequence, later
 from inspector.finding import Tally
-from inspector.format import Format, Stretch
+from inspector.format import Claim, Format, State, Stretch
 from inspector.formats.rocksdb.claim import busy
+from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.private import FILES
-from inspector.formats.snarkos.blocks import extents
-from inspector.formats.snarkos.compare import together
-from inspector.formats.snarkos.items import item, items
-from inspector.formats.snarkos.layout import LAYOUTS
-from inspector.formats.snarkos.ledger import Ledger, claim, open_ledger
-from inspector.formats.snarkos.plan import plan
-from inspector.formats.snarkos.records import records
 from inspector.formats.snarkos.rules import RULES
-from inspector.formats.snarkos.verdict import judge_ledger
-from inspector.formats.snarkos.words import SCHEMA, answer
 from inspector.private import Private
+from inspector.source import Source
+
+if TYPE_CHECKING:
+    from inspector.formats.snarkos.ledger import Ledger
+
+
+def claim(source: Source, lower: State | None) -> Claim:
+    """A single file is told from a ledger without a look at the keys, and without what reads them."""
+    if not isinstance(lower, Database) or lower.single:
+        return Claim(0, "a ledger is a RocksDB folder")
+    from inspector.formats.snarkos import ledger
+
+    return ledger.claim(lower)
 
 
 def check(ledger: Ledger, stretches: Iterable[Stretch], tally: Tally) -> None:
     """The lower format has walked the bytes; here its live rows are judged."""
+    from inspector.formats.snarkos.verdict import judge_ledger
+
     judge_ledger(ledger, tally)
 
 
@@ -41,22 +50,22 @@ FORMAT = Format(
     title="snarkOS ledgers (snarkVM's RocksDB store)",
     kinds={},
     rules=RULES,
-    layouts=LAYOUTS,
+    layouts=LaterSequence("inspector.formats.snarkos.layout", "LAYOUTS"),
     claim=claim,
-    open=open_ledger,
+    open=later("inspector.formats.snarkos.ledger", "open_ledger"),
     check=check,
-    answer=answer,
+    answer=later("inspector.formats.snarkos.words", "answer"),
     on="rocksdb",
-    records=records,
-    items=items,
-    item=item,
-    extents=extents,
+    records=later("inspector.formats.snarkos.records", "records"),
+    items=later("inspector.formats.snarkos.items", "items"),
+    item=later("inspector.formats.snarkos.items", "item"),
+    extents=later("inspector.formats.snarkos.blocks", "extents"),
     addresses=True,
-    plan=plan,
+    plan=later("inspector.formats.snarkos.plan", "plan"),
     busy=busy,
     filters=frozenset({"kinds", "damaged", "start", "end", "member", "value_limit"}),
     wishes=frozenset({"archive", "max_unit"}),
-    together=together,
-    schema=SCHEMA,
+    together=later("inspector.formats.snarkos.compare", "together"),
+    schema=LaterMapping("inspector.formats.snarkos.words", "SCHEMA"),
     private=Private(files=(*FILES, "block_tree*", "ARCHIVE-NOT-A-LEDGER.txt")),  # the chain is public
 )

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
-from shlex import quote
 from typing import Final
 
+from inspector.counted import counted
 from inspector.errors import RefusedError
 from inspector.finding import Tally
 from inspector.format import Edit, Plan, Wishes
@@ -134,9 +134,11 @@ def _notes(verdict: Verdict, stale: bool, cut: Cut | None) -> list[str]:
     if judge.tip_rows and judge.tip is not None:
         notes.append(f"rolled back block {judge.tip + 1}: its rows are deleted in all maps; the node fetches it again")
     elif judge.orphans:
-        notes.append(f"deleted {judge.orphans} rows that belong to no block")
+        notes.append(f"deleted {counted(judge.orphans, 'row that belongs', 'rows that belong')} to no block")
     if judge.derived:
-        notes.append(f"wrote {judge.derived} rows of reverse maps and indexes again, from the rows they follow from")
+        notes.append(
+            f"wrote {counted(judge.derived, 'row')} of reverse maps and indexes again, from the rows they follow from"
+        )
     if cut is not None:
         notes.append(f"cut the WAL {cut.member} at byte {cut.start}, where the engine would stop")
     if stale:
@@ -148,13 +150,12 @@ def _notes(verdict: Verdict, stale: bool, cut: Cut | None) -> list[str]:
 
 
 def _after(source: str, output: str) -> tuple[str, ...]:
-    source, output = quote(source.rstrip("/")), quote(output.rstrip("/"))
     return (
         "stop snarkOS and whatever restarts it",
         f"mv {source} {source}.damaged && mv {output} {source}",
         "leave the node-data folder and the proposal cache alone: without them a validator may sign twice",
         "start as a client first and watch it pass the last height; start as a validator only then",
-        f"to go back: stop, mv {source} {output} && mv {source}.damaged {source}",
+        f"to go back, stop it and: mv {source} {output} && mv {source}.damaged {source}",
     )
 
 
@@ -176,7 +177,10 @@ def _archive(ledger: Ledger, verdict: Verdict, made: Plan) -> Plan:
         "a node can run on.\n"
     )
     text = Edit("added", None, label.encode(), "derived", "says what this is not", out=ARCHIVE_LABEL)
-    made.edits = chain(_members(ledger, made.edits, True, ledger.cut), _wal(ledger.db, chain(*fixes)), [text])
+    lost = (
+        [Edit("lost", Span(0, 0, ""), why=f"blocks from {prefix} on, not all whole", units=-1)] if verdict.lossy else []
+    )
+    made.edits = chain(_members(ledger, made.edits, True, ledger.cut), _wal(ledger.db, chain(*fixes)), [text], lost)
     made.estimate += sum(f.count for f in fixes) * 200 + 1024
     made.notes += [
         f"an archive of blocks 0 to {prefix - 1}: not bootable, because program mappings have no versions",

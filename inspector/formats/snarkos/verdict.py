@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from inspector.counted import counted
 from inspector.finding import Cause, Finding, Tally
 from inspector.formats.rocksdb.database import open_database
 from inspector.formats.snarkos import block_tree, rules
@@ -200,15 +201,15 @@ def _maps(judge: Judge, verdict: Verdict) -> None:
         if number >= KNOWN_IN_2024:
             rows = network.counts[number]
             known = "known, not judged" if number in MAPS else "unknown, carried untouched"
-            message = f"{name_of(number)}: {rows} rows, {known}"
+            message = f"{name_of(number)}: {counted(rows, 'row')}, {known}"
             judge.say(rules.UNKNOWN_MAP, None, message, {"map": number, "rows": rows}, _NEWER, "kept")
     if len(verdict.networks) > 1 or verdict.short_keys:
         others = {network_name(n): rows for n, rows in sorted(verdict.networks.items()) if n != network.id}
-        told = [f"{rows} rows of {name}" for name, rows in others.items()]
+        told = [f"{counted(rows, 'row')} of {name}" for name, rows in others.items()]
         if verdict.short_keys:
-            told.append(f"{verdict.short_keys} keys too short for any network")
+            told.append(f"{counted(verdict.short_keys, 'key')} too short for any network")
         evidence = {"networks": sorted(verdict.networks)}
-        message = f"beside {network.rows} rows of {network_name(network.id)} stand {', '.join(told)}"
+        message = f"beside {counted(network.rows, 'row')} of {network_name(network.id)} stand {', '.join(told)}"
         judge.say(rules.MIXED, None, message, evidence, GONE, "kept")
 
 
@@ -241,7 +242,8 @@ def _say_tip(judge: Judge, whole: bool) -> None:
     if whole:
         message = f"block {tip + 1} is stored whole but was never finalised (the last finalised block is {tip})"
     else:
-        message = f"block {tip + 1} is partly written: {judge.tip_rows} rows are there, {judge.tip_missing} are not"
+        rows, missing = counted(judge.tip_rows, "row is", "rows are"), counted(judge.tip_missing, "is", "are")
+        message = f"block {tip + 1} is partly written: {rows} there, {missing} not"
         evidence["missing"] = judge.tip_missing
     rule = rules.UNFINALISED if whole else rules.PARTIAL_TIP
     judge.spoil((tip + 1).to_bytes(4, "big"))
@@ -258,7 +260,8 @@ def _say_cut(ledger: Ledger, judge: Judge) -> None:
         message = f"{where} and nothing follows: the ledger ends with block {tip}"
         judge.say(rules.TORN, span, message, {"offset": cut.start, "block_tip": tip}, _TORN, "kept")
         return
-    message = f"{where}, {cut.behind} records follow: the engine drops them, the ledger then ends with block {tip}"
+    behind = counted(cut.behind, "record that follows", "records that follow")
+    message = f"{where}: the engine drops the {behind}, the ledger then ends with block {tip}"
     evidence = {"offset": cut.start, "records_behind": cut.behind, "block_tip": tip}
     judge.say(rules.WAL_HOLE, span, message, evidence, GONE, "kept")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Any, Final
 
+from inspector.counted import counted
 from inspector.finding import Tally
 from inspector.format import Answer
 from inspector.formats.snarkos import loader
@@ -167,10 +169,12 @@ def _one(name: str, ledger: Ledger, verdict: Verdict, summary: dict[str, Any]) -
         return f"The last block ({_next_height(tip)}) was stored but never finalised; a repair removes this one block."
     if name == "B":
         if not judge.tip_rows:
-            return f"{judge.orphans} rows belong to no block: a block was half written; a repair removes these rows."
+            rows = counted(judge.orphans, "row belongs", "rows belong")
+            return f"{rows} to no block: a block was half written; a repair removes what is there of it."
         return f"The last block ({_next_height(tip)}) was half written; a repair removes what is there of it."
     if name == "C":
-        return f"{judge.derived} rows of reverse maps and indexes are missing or wrong; they follow from other rows."
+        rows = counted(judge.derived, "row is", "rows are")
+        return f"Of reverse maps and indexes, which follow from other rows, {rows} missing or wrong."
     if name == "D":
         return _lost_words(verdict, summary)
     if name == "E":
@@ -204,14 +208,19 @@ def _next(verdict: Verdict, beside: list[str]) -> tuple[str, ...]:
     if not verdict.classes:
         return ()
     best = verdict.best_checkpoint
-    found = [f"inspector scan {{path}}/{best.path}   # a whole checkpoint: use it instead of a repair"] if best else []
+    found = []
+    if best:
+        found.append(f"inspector scan {{path}}/{quote(best.path)}   # a whole checkpoint: use it instead of a repair")
     if beside:
-        paths = " ".join(f"{{path}}/../{name}" for name in beside)
+        paths = " ".join(f"{{path}}/../{quote(name)}" for name in beside)
         found.append(f"inspector scan {{path}} {paths}   # which of them is the newest whole one")
-    if verdict.lossy:
+    if (verdict.lossy and not verdict.prefix) or (not verdict.lossy and verdict.judge.obstacle):
+        rows = "every row that can be read, for looking at: not a ledger that a node can run on"
+        found.append(f"inspector repair {{path}} -o {{path}}.rows --format rocksdb   # {rows}")
+    elif verdict.lossy:
         found.append("inspector repair {path} -o {path}.archive --archive   # whole blocks only, not bootable")
     elif verdict.classes == ["F"]:
-        found.append("rm {path}/block_tree")
+        found.append("mv {path}/block_tree {path}.block_tree   # a cache that the node makes again; stop snarkOS first")
     else:
         found.append("inspector repair {path} -o {path}.repaired")
     return tuple(found)

@@ -5,13 +5,11 @@ No checksum protects them; a node recomputes every hash. Reading order: layout, 
 
 from __future__ import annotations
 
+from inspector.catalogue import LaterMapping, LaterSequence, later
 from inspector.format import Format, Traits
-from inspector.formats.snarkos_blocks.check import SCHEMA, answer, check, compare
-from inspector.formats.snarkos_blocks.layout import DAMAGED, KINDS, LAYOUTS
-from inspector.formats.snarkos_blocks.plan import plan
-from inspector.formats.snarkos_blocks.records import items, records, show
+from inspector.formats.snarkos_blocks.layout import DAMAGED, KINDS
 from inspector.formats.snarkos_blocks.rules import RULES
-from inspector.formats.snarkos_blocks.walk import claim, open_file, walk
+from inspector.formats.snarkos_blocks.walk import claim
 from inspector.private import Private
 
 
@@ -26,22 +24,22 @@ FORMAT = Format(
     title="snarkOS CDN block files (A.B.blocks) and latest.json",
     kinds=KINDS,
     rules=RULES,
-    layouts=LAYOUTS,
+    layouts=LaterSequence("inspector.formats.snarkos_blocks.layout", "LAYOUTS"),
     claim=claim,
-    open=open_file,
-    walk=walk,
-    check=check,
-    answer=answer,
+    open=later("inspector.formats.snarkos_blocks.walk", "open_file"),
+    walk=later("inspector.formats.snarkos_blocks.walk", "walk"),
+    check=later("inspector.formats.snarkos_blocks.check", "check"),
+    answer=later("inspector.formats.snarkos_blocks.check", "answer"),
     damaged=DAMAGED,
-    records=records,
-    show=show,
-    items=items,
-    plan=plan,
+    records=later("inspector.formats.snarkos_blocks.records", "records"),
+    show=later("inspector.formats.snarkos_blocks.records", "show"),
+    items=later("inspector.formats.snarkos_blocks.records", "items"),
+    plan=later("inspector.formats.snarkos_blocks.plan", "plan"),
     filters=frozenset({"damaged", "start", "end"}),
     wishes=frozenset({"max_unit"}),
     names=("*.blocks", "latest.json"),
-    compare=compare,
-    schema=SCHEMA,
+    compare=later("inspector.formats.snarkos_blocks.check", "compare"),
+    schema=LaterMapping("inspector.formats.snarkos_blocks.check", "SCHEMA"),
     splices=True,
     private=Private(files=("[0-9]*.[0-9]*.blocks", "latest.json")),  # the chain is public
     traits=_traits,

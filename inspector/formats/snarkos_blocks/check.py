@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Rule, Salvage, Tally
 from inspector.format import Answer, Outcome, Stretch
 from inspector.formats.snarkos.names import block_name, network_name
@@ -41,7 +42,14 @@ def check(blocks: Blocks, stretches: Iterable[Stretch], tally: Tally) -> None:
             span = Span(stretch.starts[i], end)
             if stretch.kinds[i] != BLOCK:
                 if mark == GONE:
-                    _put(tally, rules.GAP, span, f"{span.length} bytes hold no block", {"length": span.length}, "lost")
+                    _put(
+                        tally,
+                        rules.GAP,
+                        span,
+                        f"{counted(span.length, 'byte holds', 'bytes hold')} no block",
+                        {"length": span.length},
+                        "lost",
+                    )
                 continue
             found += 1
             head = heads[i]

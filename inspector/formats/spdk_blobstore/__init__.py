@@ -7,19 +7,12 @@ Reading order: layout, page, superblock, region (the scan), blobs (chains), stor
 clustermap (content), crash, recover, then state, walk, check, loader, items, content, plan, merging, identities.
 """
 
-from inspector.catalogue import later
+from inspector.catalogue import LaterMapping, LaterSequence, later
 from inspector.format import Format, Traits
-from inspector.formats.spdk_blobstore.answer import SCHEMA, answer
 from inspector.formats.spdk_blobstore.blob_rules import RULES
-from inspector.formats.spdk_blobstore.check import check
-from inspector.formats.spdk_blobstore.content import extents
-from inspector.formats.spdk_blobstore.items import after, items
-from inspector.formats.spdk_blobstore.layout import LAYOUTS
-from inspector.formats.spdk_blobstore.plan import plan
 from inspector.formats.spdk_blobstore.private import PRIVATE
-from inspector.formats.spdk_blobstore.show import records, show
-from inspector.formats.spdk_blobstore.state import State, claim, open_store
-from inspector.formats.spdk_blobstore.walk import DAMAGED, KINDS, walk
+from inspector.formats.spdk_blobstore.state import State, claim
+from inspector.formats.spdk_blobstore.walk import DAMAGED, KINDS
 
 
 def _traits() -> Traits:
@@ -33,24 +26,25 @@ FORMAT = Format(
     title="SPDK blobstore or lvolstore (image or block device)",
     kinds=KINDS,
     rules=RULES,
-    layouts=LAYOUTS,
+    layouts=LaterSequence("inspector.formats.spdk_blobstore.layout", "LAYOUTS"),
     claim=claim,
-    open=open_store,
-    walk=walk,
-    check=check,
-    answer=answer,
+    open=later("inspector.formats.spdk_blobstore.state", "open_store"),
+    walk=later("inspector.formats.spdk_blobstore.walk", "walk"),
+    check=later("inspector.formats.spdk_blobstore.check", "check"),
+    answer=later("inspector.formats.spdk_blobstore.answer", "answer"),
     damaged=DAMAGED,
-    records=records,
-    show=show,
-    items=items,
-    extents=extents,
-    after=after,
-    plan=plan,
+    records=later("inspector.formats.spdk_blobstore.show", "records"),
+    show=later("inspector.formats.spdk_blobstore.show", "show"),
+    items=later("inspector.formats.spdk_blobstore.items", "items"),
+    extents=later("inspector.formats.spdk_blobstore.content", "extents"),
+    after=later("inspector.formats.spdk_blobstore.items", "after"),
+    plan=later("inspector.formats.spdk_blobstore.plan", "plan"),
+    mask=later("inspector.formats.spdk_blobstore.masking", "mask"),
     merge=later("inspector.formats.spdk_blobstore.merging", "merge"),
     identities=later("inspector.formats.spdk_blobstore.identities", "identities"),
     filters=frozenset({"kinds", "damaged", "start", "end"}),
     wishes=frozenset({"release", "accept", "lost", "checksums", "cluster_size", "no_correct"}),
-    schema=SCHEMA,
+    schema=LaterMapping("inspector.formats.spdk_blobstore.answer", "SCHEMA"),
     private=PRIVATE,
     traits=_traits,
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import Any
 
+from inspector.counted import counted
 from inspector.finding import Severity, Tally
 from inspector.format import Answer
 from inspector.formats.spdk_blobstore.blobs import Blob
@@ -78,7 +78,8 @@ def _what(state: State, store: Store) -> list[str]:
     lvs = store.blobs.get(g.super_blob)
     count = len(store.blobs) - (lvs is not None)
     name = f"lvolstore {lvs.name}" if lvs is not None else "blobstore"
-    words = [f"{name}: {count} volumes and snapshots, {store.total} clusters of {g.cluster_size} bytes."]
+    volumes, clusters = counted(count, "volume or snapshot", "volumes and snapshots"), counted(store.total, "cluster")
+    words = [f"{name}: {volumes}, {clusters} of {g.cluster_size} bytes."]
     if state.how == "ambiguous":
         sizes = ", ".join(str(c.geometry.cluster_size) for c in state.candidates)
         words.append(f"The super block is lost and cluster sizes {sizes} fit; {g.cluster_size} is taken here.")
@@ -104,7 +105,7 @@ def _loads(loads: list[Load]) -> list[str]:
             words.append(f"{found.program} refuses this store with {found.code}.")
         elif found.missing:
             names = "; ".join(list(found.missing.values())[:4])
-            words.append(f"{found.program} loads it without {len(found.missing)} volumes: {names}.")
+            words.append(f"{found.program} loads it without {counted(len(found.missing), 'volume')}: {names}.")
         elif found.wrong:
             words.append(f"{found.program} loads it with wrong content: {'; '.join(list(found.wrong.values())[:4])}.")
     return list(dict.fromkeys(words))
@@ -119,23 +120,16 @@ def _lost(store: Store, unknown: dict[int, int], damaged: bool) -> list[str]:
     if not unknown and damaged:
         words.append("Every volume whose root page is there can be copied out whole.")
     if lost:
-        words.append(f"{len(lost)} remains of lost volumes are listed by --lost.")
+        words.append(f"What remains of {counted(len(lost), 'lost volume')} is listed by: inspector items --lost.")
     return words
 
 
 def _next(state: State, store: Store, unknown: dict[int, int], damaged: bool) -> tuple[str, ...]:
     if not damaged:
         return ("inspector items {path}",)
-    tail = " --cluster-size BYTES" if state.how == "ambiguous" else ""
-    named = {b: n if n.isprintable() and not n.startswith("-") else f"0x{b:x}" for b, n in item_ids(store).items()}
-    whole = [name for blob, name in named.items() if blob != store.geometry.super_blob and blob not in unknown]
-    wanted = min(whole or named.values(), default=None)
-    extract = () if wanted is None else (f"inspector extract {{path}} {quote(wanted)} -o volume.raw{tail}",)
-    return (
-        f"inspector items {{path}}{tail}",
-        *extract,
-        f"inspector repair {{path}} -o repaired.img{tail}",
-    )
+    from inspector.formats.spdk_blobstore.offer import commands  # a healthy store needs no plan of a repair
+
+    return tuple(commands(state, store, unknown))
 
 
 def _summary(state: State, store: Store, unknown: dict[int, int]) -> dict[str, Any]:

@@ -5,7 +5,9 @@ Each extent page is read once, however many blobs name it; work is linear in the
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
+from itertools import filterfalse
 
 from inspector.formats.spdk_blobstore import blobs as bl
 from inspector.formats.spdk_blobstore import page as pg
@@ -82,12 +84,21 @@ def _claim_extent(store: Store, blob: bl.Blob, slot: Slot, twice: Bits) -> None:
     if not blob.thin and 0 in slot.words[: max(0, (blob.clusters or 0) - slot.at)]:
         _note_hole(store, blob)
     low, high, add = store.first_data, store.total, store.used.add
+    if _one_run(slot.words, low, high) and store.used.take(slot.words[0], slot.words[-1] + 1):
+        return
     for number, cluster in enumerate(slot.words):
         if low <= cluster < high:
             if add(cluster):
                 twice.add(cluster)
         elif cluster:
             _note_bad(store, blob, slot.at + number, cluster)
+
+
+def _one_run(words: array[int], low: int, high: int) -> bool:
+    """Clusters that follow each other, as a volume gets that is written from its start to its end."""
+    if not words or not low <= words[0] <= words[-1] < high or words[-1] - words[0] != len(words) - 1:
+        return False
+    return words == array("I", range(words[0], words[-1] + 1))
 
 
 def _mark(store: Store, clusters: Iterator[int] | range, twice: Bits) -> None:
@@ -128,10 +139,10 @@ def _who_shares(store: Store, twice: Bits) -> list[Shared]:
 
 def _find_orphans(store: Store) -> None:
     spare: dict[int, list[tuple[int, int]]] = {}
-    for row, kind in enumerate(store.region.kind):
-        page = store.region.index[row]
-        if kind == pg.EXTENT and page not in store.extent_owners:
-            store.orphan_extents.append(page)
-        elif kind == pg.CONT and page not in store.owner:
-            spare.setdefault(store.region.id[row], []).append((store.region.sequence[row], page))
+    region = store.region
+    pages = map(region.index.__getitem__, region.rows(pg.EXTENT))
+    store.orphan_extents = list(filterfalse(store.extent_owners.__contains__, pages))
+    for row in region.rows(pg.CONT):
+        if region.index[row] not in store.owner:
+            spare.setdefault(region.id[row], []).append((region.sequence[row], region.index[row]))
     store.orphan_chains = {blob: [page for _, page in sorted(found)] for blob, found in spare.items()}

@@ -37,6 +37,26 @@ class Bits:
                 self.add(bit)
                 bit += 1
 
+    def take(self, start: int, end: int) -> bool:
+        """Set [start, end) if none of it is set; else set nothing, and return False."""
+        parts = []
+        at = start
+        while at < end:
+            stop = min(end, (at >> 15) + 1 << 15)
+            chunk = self._chunks.get(at >> 15) or bytearray(CHUNK)
+            low, high = (at & 0x7FFF) >> 3, (stop - 1 & 0x7FFF) + 8 >> 3
+            value = int.from_bytes(chunk[low:high], "little")
+            mask = (1 << stop - at) - 1 << (at & 7)
+            if value & mask:
+                return False
+            parts.append((at >> 15, chunk, low, high, (value | mask).to_bytes(high - low, "little")))
+            at = stop
+        for number, chunk, low, high, data in parts:
+            chunk[low:high] = data
+            self._chunks[number] = chunk
+        self.count += end - start
+        return True
+
     def __contains__(self, bit: int) -> bool:
         chunk = self._chunks.get(bit >> 15)
         return chunk is not None and bool(chunk[(bit & 0x7FFF) >> 3] >> (bit & 7) & 1)

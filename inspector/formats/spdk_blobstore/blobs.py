@@ -92,9 +92,7 @@ def collect(disk: Disk, geometry: Geometry, region: Region) -> tuple[dict[int, B
     blobs: dict[int, Blob] = {}
     owner: dict[int, int] = {}
     kept, left_out = 0, 0
-    for row, kind in enumerate(region.kind):
-        if kind != pg.ROOT:
-            continue
+    for row in region.rows(pg.ROOT):
         if kept > MAX_KEPT:
             left_out += 1
             continue
@@ -203,8 +201,8 @@ def _judge(blob: Blob) -> None:
 def _unclaimed(region: Region, owner: dict[int, int]) -> dict[int, list[int]]:
     """Rows of continuation pages that no chain holds, by blob id."""
     spare: dict[int, list[int]] = {}
-    for row, kind in enumerate(region.kind):
-        if kind == pg.CONT and region.index[row] not in owner:
+    for row in region.rows(pg.CONT):
+        if region.index[row] not in owner:
             spare.setdefault(region.id[row], []).append(row)
     return spare
 

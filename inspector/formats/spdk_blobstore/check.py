@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inspector.correct import told
+from inspector.correct import flips, told
+from inspector.counted import counted
 from inspector.finding import Cause, Evidence, Finding, Rule, Salvage, Severity, Tally
 from inspector.format import Stretch
 from inspector.formats.spdk_blobstore import layout as lay
@@ -14,8 +15,9 @@ from inspector.formats.spdk_blobstore import rules as r
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.blob_check import check_blobs
 from inspector.formats.spdk_blobstore.causes import cause_of
-from inspector.formats.spdk_blobstore.state import State
+from inspector.formats.spdk_blobstore.state import ZEROES, State
 from inspector.formats.spdk_blobstore.store import Store
+from inspector.span import Span
 
 
 def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
@@ -24,7 +26,14 @@ def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
         pass
     if state.disk.base:
         text = f"the store starts at byte {state.disk.base}, in {state.where}"
-        tally.put(Finding(r.PARTITION, state.disk.span(0, lay.PAGE), text, {"base": state.disk.base}))
+        if state.where == ZEROES:
+            text = f"{state.disk.base:,} zeroes stand before the store"
+        span, evidence = state.disk.span(0, lay.PAGE), {"base": state.disk.base}
+        if state.where == ZEROES:  # SPDK looks at the first byte of what it is given
+            cause = Cause("shifted", "certain", f"{state.disk.base:,} zeroes stand before a sealed super block")
+            tally.put(Finding(r.PARTITION, Span(0, span.start), text, evidence, cause, "kept", Severity.WARNING))
+        else:
+            tally.put(Finding(r.PARTITION, span, text, evidence))
     _check_super(state, tally)
     store = state.ready()
     if store is None or state.geometry is None:
@@ -82,7 +91,9 @@ def _check_fields(state: State, g: sb.Geometry, tally: Tally) -> None:
     if g.size > state.disk.size:
         missing = state.disk.span(state.disk.size, state.disk.size)
         message = f"{g.size - state.disk.size} of {g.size} bytes are missing at the end"
-        cause = Cause("truncated", "certain", "the super block names a larger size")
+        odd = (g.size - state.disk.size) % 512  # no disk ends so: bytes may as well be lost inside a cluster
+        why = "the super block names a larger size" + (", and no disk ends inside a sector" if odd else "")
+        cause = Cause("truncated", "likely" if odd else "certain", why)
         evidence = {"needed": g.size, "left": state.disk.size}
         tally.put(Finding(r.CUT_SHORT, missing, message, evidence, cause, "lost"))
     if g.clean != 1:
@@ -144,7 +155,7 @@ def _bits(
     what = "clusters" if d.kind == mk.CLUSTERS else "pages"
     shown = ", ".join(str(bit) for bit in bits[:8]) + (", ..." if count > 8 else "")
     note = " (of what was lost)" if level is Severity.NOTE else ""
-    message = f"{count} {what} {rule.slug.rsplit('-', 1)[1]}{note}: {shown}"
+    message = f"{counted(count, what[:-1])} {rule.slug.rsplit('-', 1)[1]}{note}: {shown}"
     span = state.disk.span(d.byte_of(bits[0]), d.byte_of(bits[-1]) + 1)
     saved: Salvage = "kept"
     tally.put(Finding(rule, span, message, {"count": count, what: bits[:100]}, salvage=saved, severity=level))
@@ -173,26 +184,28 @@ def _check_roots(state: State, store: Store, d: mk.Difference | None, tally: Tal
 
 def _check_pages(state: State, store: Store, tally: Tally) -> None:
     for start, end, _ in state.region.runs(pg.BAD):
-        for page in range(start, end):
-            tally.add(r.PAGE_CHECKSUM, lambda page=page: _bad_page(state, store, page))  # type: ignore[misc]
-    for row, kind in enumerate(state.region.kind):
-        if kind == pg.STRAY:
-            page, blob = state.region.index[row], state.region.id[row]
-            span = state.disk.span(store.page_at(page), store.page_at(page) + lay.PAGE)
-            text = f"page {page} holds the first page of blob 0x{blob:x}"
-            tally.add(r.PAGE_STRAY, lambda span=span, text=text: Finding(r.PAGE_STRAY, span, text))  # type: ignore[misc]
+        tally.add_each(r.PAGE_CHECKSUM, range(start, end), lambda page: _bad_page(state, store, page))
+    tally.add_each(r.PAGE_STRAY, [*state.region.rows(pg.STRAY)], lambda row: _stray(state, store, row))
     for blob, pages in store.orphan_chains.items():
-        for page in pages:
-            span = state.disk.span(store.page_at(page), store.page_at(page) + lay.PAGE)
-            text = f"page {page} continues blob 0x{blob:x}, whose chain does not lead to it"
-            tally.add(r.ORPHAN_CHAIN, lambda span=span, text=text: Finding(r.ORPHAN_CHAIN, span, text))  # type: ignore[misc]
-    for page in store.orphan_extents:
-        tally.add(r.ORPHAN_EXTENT, lambda page=page: _orphan(state, store, page))  # type: ignore[misc]
+        tally.add_each(r.ORPHAN_CHAIN, pages, lambda page, blob=blob: _orphan_chain(state, store, page, blob))  # type: ignore[misc]
+    tally.add_each(r.ORPHAN_EXTENT, store.orphan_extents, lambda page: _orphan(state, store, page))
     left = state.region.skipped + store.left_out
     if left:
         text = f"{left} pages or blobs were not examined"
         span = state.disk.span(store.page_at(0), store.page_at(store.geometry.md_len))
         tally.put(Finding(r.TOO_MANY, span, text, {"count": left}))
+
+
+def _stray(state: State, store: Store, row: int) -> Finding:
+    page, blob = state.region.index[row], state.region.id[row]
+    span = state.disk.span(store.page_at(page), store.page_at(page) + lay.PAGE)
+    return Finding(r.PAGE_STRAY, span, f"page {page} holds the first page of blob 0x{blob:x}")
+
+
+def _orphan_chain(state: State, store: Store, page: int, blob: int) -> Finding:
+    span = state.disk.span(store.page_at(page), store.page_at(page) + lay.PAGE)
+    text = f"page {page} continues blob 0x{blob:x}, whose chain does not lead to it"
+    return Finding(r.ORPHAN_CHAIN, span, text)
 
 
 def _bad_page(state: State, store: Store, page: int) -> Finding:
@@ -215,7 +228,12 @@ def _bad_page(state: State, store: Store, page: int) -> Finding:
         evidence = {**evidence, "correction": found.verdict, **speaks}
     message = f"metadata page {page} ({what}): the checksum does not hold{fixed}"
     saved: Salvage = "lost" if bit is None else "corrected"
-    return Finding(r.PAGE_CHECKSUM, state.disk.span(at, at + lay.PAGE), message, evidence, cause_of(data, bit), saved)
+    cause = cause_of(data, bit)
+    if found is not None and found.patch and bit is None:
+        count = flips(found.patch)
+        because = f"{told(data, found.patch)[0]}: so the checksum holds, and no second witness speaks"
+        cause = Cause("bit-flip" if count == 1 else "multi-bit", "likely", because)
+    return Finding(r.PAGE_CHECKSUM, state.disk.span(at, at + lay.PAGE), message, evidence, cause, saved)
 
 
 def _role(store: Store, page: int, data: bytes) -> str:
@@ -241,6 +259,6 @@ def _orphan(state: State, store: Store, page: int) -> Finding:
     writer = state.region.id[row] if row is not None else 0
     mapped = sum(1 for cluster in body.extent if cluster)
     free = sum(1 for cluster in body.extent if cluster and cluster not in store.used)
-    text = f"page {page} maps {mapped} clusters, {free} of them in no volume; first written by blob 0x{writer:x}"
+    text = f"page {page} maps {counted(mapped, 'cluster')}, {free} in no volume; first written by blob 0x{writer:x}"
     evidence: Evidence = {"page": page, "writer": writer, "clusters": mapped, "unowned": free}
     return Finding(r.ORPHAN_EXTENT, state.disk.span(at, at + lay.PAGE), text, evidence)

@@ -142,13 +142,15 @@ def after(state: State, item: Item, output: str) -> tuple[str, ...]:
     if luks:
         mount = "cryptsetup open --readonly /dev/loopN volume, then mount -o ro /dev/mapper/volume /mnt"
     else:
-        mount = "mount -o ro,norecovery /dev/loopN /mnt (ext4: ro,noload); a journal is replayed on a copy only"
+        mount = (
+            "read-only (ext4: ro,noload; a journal is replayed on a copy only): mount -o ro,norecovery /dev/loopN /mnt"
+        )
     encrypted = ("the content is LUKS: its key is in the volume's secret in the cluster",) if luks else ()
     return (
         f"losetup -r -f --show {output}",
         *encrypted,
         mount,
         "ranges in the map file are unknown and read as zeroes: a file system there may look whole and not be",
-        "into a new volume of the same size: attach it, then "
-        f"qemu-img convert -n -f raw -O raw {output} /dev/longhorn/VOLUME (or dd conv=sparse,fsync)",
+        "into a new volume of the same size, once it is attached (or with dd conv=sparse,fsync): "
+        f"qemu-img convert -n -f raw -O raw {output} /dev/longhorn/VOLUME",
     )

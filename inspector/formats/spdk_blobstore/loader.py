@@ -13,7 +13,7 @@ from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import masks as mk
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.blobs import Blob
-from inspector.formats.spdk_blobstore.state import State
+from inspector.formats.spdk_blobstore.state import ZEROES, State
 from inspector.formats.spdk_blobstore.store import Store
 
 UPSTREAM, LONGHORN, LONGHORN_7 = "SPDK", "Longhorn SPDK engine", "Longhorn SPDK engine with cluster checksums"
@@ -54,7 +54,7 @@ class Load:
 def load(state: State, program: str) -> Load:
     """What `program` makes of this store."""
     data, found = state.super_data, Load(program)
-    if not sb.sealed(data):
+    if not sb.sealed(data) or state.where == ZEROES:
         return _refuse(found, -84, "")
     g = sb.parse(data)
     if not 1 <= g.version <= 3 or (g.size or state.disk.size) > state.disk.size:

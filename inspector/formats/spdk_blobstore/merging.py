@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from inspector.copies import Disagreement, Loss, Merge, Take
 from inspector.errors import RefusedError, UsageError
@@ -25,7 +25,9 @@ from inspector.formats.spdk_blobstore.verify import verify_snapshot
 from inspector.span import Span
 
 STEP = 1 << 20  # bytes that are compared at once, at most
+PAGE = 4096  # bytes that are compared by themselves where the copies of a cluster all differ: damage is mostly smaller
 _REPLICA = re.compile(r"-r-[a-zA-Z0-9]{8}(?=\Z|-snap-)")  # what tells one replica's name from another's
+UNSURE = "the copies differ and nothing tells which is right; the first of them is written"
 _RANK = {"sealed": 0, "placed": 1, "derived": 1}
 
 
@@ -67,6 +69,7 @@ class Merger:
     unit: int
     sealed: set[Place] = field(default_factory=set)  # clusters that a checksum seals together with other copies'
     waiting: list[Take] = field(default_factory=list)
+    unsure: int = 0  # bytes of the last cluster of which nothing tells which copy is right
 
     def takes(self) -> Iterator[Take]:
         at = 0
@@ -76,7 +79,8 @@ class Merger:
             end = min([self.size, *(extent.at + extent.length for _, extent in found)])
             if any(extent.origin is not None or extent.data is not None for _, extent in found):
                 end = min(end, at - at % min(self.unit, STEP) + min(self.unit, STEP))
-                yield from self._joined(self._choose(found, at, end))
+                for take in self._choose(found, at, end):
+                    yield from self._joined(take)
             elif not any(extent.proof == "derived" for _, extent in found):
                 self._lose(at, end, "no copy knows what is here")
             elif any(extent.proof == "derived" for _, extent in found):
@@ -85,28 +89,55 @@ class Merger:
         yield from self.waiting
         self.waiting = []
 
-    def _choose(self, found: list[tuple[Copy, Extent]], at: int, end: int) -> Take | None:
-        """The bytes to take; None where they are zeroes or nobody knows them."""
+    def _choose(self, found: list[tuple[Copy, Extent]], at: int, end: int) -> Iterator[Take]:
+        """The bytes to take; nothing where they are zeroes or nobody knows them."""
         candidates = [one for copy, extent in found if (one := self._candidate(copy, extent, at, end))]
         if not candidates:
             self._lose(at, end, "no copy knows what is here")
-            return None
+            return
         candidates.sort(key=lambda one: _RANK[one.proof])
         best, why = candidates[0], "sealed by its snapshot's checksum"
         different = {one.data for one in candidates}
         if len(different) > 1:
             best, why, sure = self._settle(candidates)
             digests = tuple((one.copy.number, hashlib.sha256(one.data).hexdigest()) for one in candidates)
+            if not sure and best.proof != "sealed":
+                takes = list(self._by_page(candidates, at, end))
+                lost = self.unsure
+                if lost < end - at:
+                    told = f"{lost:,} bytes: {why}, else " if lost else ""
+                    why = f"{told}most copies agree on each {PAGE} bytes, none has them all"
+                self.plan.disagree(Disagreement(at, end - at, digests, best.copy.number, why))
+                yield from takes
+                return
             self.plan.disagree(Disagreement(at, end - at, digests, best.copy.number, why))
             if not sure:
-                self._lose(at, end, "the copies differ and nothing tells which is right; the first of them is written")
+                self._lose(at, end, UNSURE)
         name = "sealed_bytes" if best.proof == "sealed" else "agreed_bytes" if len(candidates) > 1 else "single_bytes"
         if len(different) > 1 and best.proof != "sealed":
             name = "contested_bytes"
         self.plan.counts[name] = self.plan.counts.get(name, 0) + end - at
-        if best.origin is None or best.data.count(0) == len(best.data):
-            return None
-        return Take(best.copy.number, best.origin, None, best.proof, best.why, 1, at)
+        yield from _taken(best, at, 0, end - at)
+
+    def _by_page(self, candidates: list[Candidate], at: int, end: int) -> Iterator[Take]:
+        """The same for each page: copies that are damaged in different places agree on all pages."""
+        start, taken, self.unsure = 0, candidates[0], 0
+        for low in range(0, end - at, PAGE):
+            size = min(PAGE, end - at - low)
+            pages = [replace(one, data=one.data[low : low + size]) for one in candidates]
+            i, sure, name = candidates.index(taken), True, "agreed_bytes"
+            if any(page.data != pages[0].data for page in pages):
+                best, _, sure = self._settle(pages)
+                i = i if pages[i].data == best.data else pages.index(best)
+                name = "contested_bytes"
+            self.plan.counts[name] = self.plan.counts.get(name, 0) + size
+            if not sure:
+                self.unsure += size
+                self._lose(at + low, at + low + size, UNSURE)
+            if candidates[i] is not taken:
+                yield from _taken(taken, at, start, low)
+                start, taken = low, candidates[i]
+        yield from _taken(taken, at, start, end - at)
 
     def _candidate(self, copy: Copy, extent: Extent, at: int, end: int) -> Candidate | None:
         """What one copy has for [at, end); None where it does not know or the medium does not tell."""
@@ -139,11 +170,10 @@ class Merger:
             )
         return best, "nothing tells which is right", False
 
-    def _joined(self, take: Take | None) -> Iterator[Take]:
+    def _joined(self, take: Take) -> Iterator[Take]:
         """Neighbours in both the volume and their copy become one take."""
         last = self.waiting[0] if self.waiting else None
-        if take is None or take.origin is None:
-            return
+        assert take.origin is not None
         if last is not None and last.origin is not None and _follows(last, take):
             whole = Span(last.origin.start, take.origin.end, take.origin.member)
             self.waiting = [Take(last.copy, whole, None, last.proof, last.why, last.units + 1, last.at)]
@@ -158,6 +188,13 @@ class Merger:
             self.plan.losses[-1] = Loss(-1, Span(last.span.start, end), why)
         else:
             self.plan.lose(Loss(-1, Span(start, end), why))
+
+
+def _taken(one: Candidate, at: int, low: int, high: int) -> Iterator[Take]:
+    """Bytes [low, high) of a candidate for the volume's byte `at`, unless they are zeroes."""
+    if low < high and one.origin is not None and one.data.count(0, low, high) < high - low:
+        origin = Span(one.origin.start + low, one.origin.start + high, one.origin.member)
+        yield Take(one.copy.number, origin, None, one.proof, one.why, 1, at + low)
 
 
 def _follows(last: Take, take: Take) -> bool:

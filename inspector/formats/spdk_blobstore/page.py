@@ -5,8 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 
-from crc32c import crc32c
-
+from inspector.crc32c import crc32c
 from inspector.formats.spdk_blobstore import layout as lay
 
 # states of a page of the metadata region, small integers so that a region holds them in one array

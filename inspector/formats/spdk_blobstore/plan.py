@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 
 from inspector.correct import told
+from inspector.counted import counted
 from inspector.errors import RefusedError
 from inspector.finding import Severity, Tally
 from inspector.format import Plan, Wishes
@@ -20,7 +21,7 @@ from inspector.formats.spdk_blobstore.check import check
 from inspector.formats.spdk_blobstore.crash import HalfDone, half_done
 from inspector.formats.spdk_blobstore.image import edits, untouched
 from inspector.formats.spdk_blobstore.recover import IO_UNIT
-from inspector.formats.spdk_blobstore.state import State
+from inspector.formats.spdk_blobstore.state import ZEROES, State
 from inspector.formats.spdk_blobstore.store import Store
 from inspector.formats.spdk_blobstore.workshop import Workshop, read_only, renamed, without_internal
 
@@ -36,6 +37,11 @@ def plan(state: State, wishes: Wishes) -> Plan:
         sizes = "; ".join(f"{c.geometry.cluster_size} ({', '.join(c.because)})" for c in state.candidates)
         raise RefusedError(
             f"several cluster sizes fit: {sizes}", f"--cluster-size {state.candidates[0].geometry.cluster_size}"
+        )
+    if state.where == ZEROES:
+        raise RefusedError(
+            f"{state.disk.base:,} zeroes stand before the store: everything in it is where it must be but for them",
+            f"cut them off (tail -c +{state.disk.base + 1} IMAGE > NEW) and inspect the new image",
         )
     space = sum(high - low for low, high in state.disk.data_ranges(0, state.disk.size)) + state.disk.base
     if not damaged(state):
@@ -283,8 +289,9 @@ def _no_shared(shop: Workshop) -> None:
     if shop.store.shared_count:
         first = shop.store.shared[0]
         names = " and ".join(shop.store.blobs[blob].name for blob in first.owners)
+        shared = counted(shop.store.shared_count, "cluster belongs", "clusters belong")
         raise RefusedError(
-            f"{shop.store.shared_count} clusters belong to two volumes, the first to {names}",
+            f"{shared} to two volumes, the first to {names}",
             "extract both volumes, compare them with a replica or backup, then delete one",
         )
 

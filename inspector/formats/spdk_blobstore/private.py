@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from inspector.formats.spdk_blobstore.items import items
+from inspector.catalogue import later
 from inspector.private import CONTENT, DIGEST, Private, from_items
 
 FIELDS: Final = {
@@ -25,4 +25,6 @@ FIELDS: Final = {
     "internal-xattr": CONTENT,
     "descriptors": CONTENT,
 }
-PRIVATE: Final = Private(fields=FIELDS, originals=from_items(items, FIELDS))
+PRIVATE: Final = Private(
+    fields=FIELDS, originals=from_items(later("inspector.formats.spdk_blobstore.items", "items"), FIELDS)
+)

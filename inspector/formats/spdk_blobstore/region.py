@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import compress, count
+from typing import TYPE_CHECKING
 
-from crc32c import crc32c
-
+from inspector.crc32c import crc32c
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.formats.spdk_blobstore.superblock import Geometry
+from inspector.kernels.blobstore import page_states
+
+if TYPE_CHECKING:
+    from inspector.kernels.plain_blobstore import Columns
 
 MAX_PAGES = 4_000_000  # of those with a valid checksum: 20 bytes each; 2 TiB of clusters in 1 MiB pieces needs 8200
 _HEAD = lay.MD_PAGE.fast()
 _ZERO = bytes(lay.PAGE)
+_RUNS = re.compile(rb"(.)\1*", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -38,6 +45,17 @@ class Region:
             self.start.append(page)
             self.state.append(state)
         self.scanned = page + 1
+
+    def extend(self, first: int, states: array[int]) -> None:
+        """Put the states of pages from `first` on."""
+        for run in _RUNS.finditer(states.tobytes()):
+            self.put(first + run.start(), run.group(1)[0])
+        self.scanned = first + len(states)
+
+    def append(self, columns: Columns) -> None:
+        """Add sealed pages behind those that are there."""
+        for column, more in zip((self.index, self.kind, self.id, self.sequence, self.next), columns, strict=True):
+            column.extend(more)
 
     def state_of(self, page: int) -> int:
         row = self.row(page)  # first: a corrected page is sealed and still lies in a run of bad ones
@@ -68,6 +86,11 @@ class Region:
         for column in (self.index, self.kind, self.id, self.sequence, self.next):
             del column[at]
 
+    def rows(self, kind: int) -> Iterator[int]:
+        """The rows of sealed pages of one kind."""
+        wanted = bytes(value == kind for value in range(256))
+        return compress(count(), self.kind.tobytes().translate(wanted))
+
     def runs(self, *states: int) -> Iterator[tuple[int, int, int]]:
         """(first page, end page, state) of runs in these states."""
         ends = [*self.start[1:], self.scanned] if self.start else []
@@ -83,14 +106,15 @@ def scan(disk: Disk, geometry: Geometry, region: Region) -> Iterator[tuple[int, 
     end = min(geometry.md_at(geometry.md_len), start + max(0, disk.size - start) // size * size)
     for low, high, data in disk.windows(start, end, size):
         first, last = (low - start) // size, (high - start) // size
-        if data is None or (not any(data[:64]) and data.count(0) == len(data)):
-            if data is not None and disk.lost(low, high):
-                _take(disk, region, data, low, first, size)
-            else:
-                region.put(first, pg.ZERO)
-                region.scanned = last
-        else:
+        if data is None:
+            region.put(first, pg.ZERO)
+            region.scanned = last
+        elif disk.lost(low, high) or len(region.index) + last - first > MAX_PAGES:
             _take(disk, region, data, low, first, size)
+        else:
+            states, columns = page_states(data, size, first)
+            region.extend(first, states)
+            region.append(columns)
         yield first, last
 
 

@@ -69,10 +69,11 @@ BSTYPE = Rule(
 )  # fmt: skip
 PARTITION = Rule(
     "SPB008", "store-in-partition", NOTE,
-    "the store starts behind a partition table",
-    "The image is of a whole disk; all offsets given here count from the disk's start.",
-    "spdk_tgt must be given the partition, not the disk.",
-    "Nothing needs to be done.",
+    "the store does not start at the first byte",
+    "The image is of a whole disk with a partition table, or zeroes were put before it (then it is a warning). All "
+    "offsets given here count from the first byte.",
+    "spdk_tgt must be given the partition, not the disk; with zeroes before it it refuses the store.",
+    "Nothing needs to be done for a partition; zeroes must be cut off.",
 )  # fmt: skip
 MASK_HEAD = Rule(
     "SPB010", "mask-header", WARNING,

@@ -79,8 +79,12 @@ def target(release: str) -> str | None:
     return name if name in TARGETS else None
 
 
+ZEROES = "a copy with zeroes in front"  # where it is in no partition
+MOST_BEFORE = 1 << 20  # bytes of such zeroes
+
+
 def locate(source: Source) -> tuple[Disk, str]:
-    """The store in a source: at its start, or in the first partition that holds one."""
+    """The store in a source: at its start, in the first partition that holds one, or behind zeroes."""
     whole = Disk(source)
     if whole.read(0, 8) == lay.SIGNATURE:
         return whole, ""
@@ -88,6 +92,12 @@ def locate(source: Source) -> tuple[Disk, str]:
         part = Disk(source, start, end)
         if part.read(0, 8) == lay.SIGNATURE:
             return part, which
+    first = whole.read(0, MOST_BEFORE)
+    before = len(first) - len(first.lstrip(b"\0"))
+    if 0 < before < len(first):
+        part = Disk(source, before)
+        if sb.sealed(part.read(0, lay.PAGE)):
+            return part, ZEROES
     return whole, ""
 
 

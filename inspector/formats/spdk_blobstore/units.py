@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from crc32c import crc32c
-
+from inspector.crc32c import crc32c
 from inspector.finding import CauseName
 from inspector.format import Reading, Traits, Unit
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
+from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.state import State
 
 _HEAD = lay.MD_PAGE.fast()
@@ -16,6 +16,8 @@ _HEAD = lay.MD_PAGE.fast()
 def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
     """The page due at `at`: sealed, and a root page only at its own place. None outside of the metadata."""
     geometry = state.geometry
+    if at == state.disk.base:
+        return Unit(at + lay.PAGE, sb.sealed(read(at, lay.PAGE)))
     if geometry is None:
         return None
     inside = at - state.disk.base - geometry.md_at(0)
@@ -36,10 +38,12 @@ def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
 def misplaced(state: State, member: str, at: int, read: Reading) -> tuple[CauseName, str] | None:
     """A sealed root page in the place of another page."""
     geometry = state.geometry
-    if geometry is None or unit(state, member, at, read) is None:
+    if geometry is None or at == state.disk.base or unit(state, member, at, read) is None:
         return None
     data = read(at, lay.PAGE)
-    blob, sequence, _, _, _, stored = _HEAD.unpack(data.ljust(lay.PAGE, b"\0"))
+    if len(data) < lay.PAGE:
+        return None
+    blob, sequence, _, _, _, stored = _HEAD.unpack(data)
     page, home = (at - state.disk.base - geometry.md_at(0)) // geometry.page_size, blob & 0xFFFFFFFF
     strayed = sequence == 0 and data[lay.DESCRIPTORS_AT] != lay.EXTENT_PAGE and blob == pg.root_id(home)
     if not strayed or home == page or home >= geometry.md_len or crc32c(data[: lay.BODY]) != stored:
@@ -63,6 +67,12 @@ def surplus(state: State, member: str) -> int | None:
     return state.source.size - geometry.size
 
 
+def grid(state: State, member: str) -> tuple[int, int, str] | None:
+    """The clusters that volumes are made of."""
+    geometry = state.geometry
+    return (geometry.cluster_size, state.disk.base, "a cluster") if geometry else None
+
+
 # what is missing or unmarked because a page is lost
 _APART = frozenset({"SPB013", "SPB014", "SPB015", "SPB016", "SPB025", "SPB026", "SPB043"})
-TRAITS = Traits(unit, surplus, misplaced=misplaced, apart=_APART, mixed=True)
+TRAITS = Traits(unit, surplus, misplaced=misplaced, apart=_APART, mixed=True, grid=grid)

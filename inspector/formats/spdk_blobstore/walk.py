@@ -61,6 +61,15 @@ class _Tiles:
             self.marks.append(mark)
         self._at = end
 
+    def units(self, count: int, size: int, kind: int, mark: int) -> None:
+        """Units of `size` bytes each, whole ones."""
+        at = self._base + self._at
+        self.starts.extend(range(at, at + count * size, size))
+        self.roles.frombytes(bytes([UNIT]) * count)
+        self.kinds.extend(array("H", [kind]) * count)
+        self.marks.frombytes(bytes([mark]) * count)
+        self._at += count * size
+
     def take(self) -> Iterator[Stretch]:
         if self.starts:
             yield Stretch(
@@ -112,29 +121,11 @@ def _masks(tiles: _Tiles, state: State) -> None:
 
 def _pages(tiles: _Tiles, region: Region, first: int, last: int, base: int, size: int) -> None:
     """Tiles of metadata pages [first, last); runs of zero pages are one tile."""
-    page = first
-    row = _row_from(region, first)
     for start, end, state in _runs_within(region, first, last):
         if state == pg.ZERO:
             tiles.add(base + end * size, FREE, RESERVED)
-            continue
-        for page in range(start, end):
-            kind = state
-            if row < len(region.index) and region.index[row] == page:
-                kind = region.kind[row]
-                row += 1
-            tiles.add(base + (page + 1) * size, UNIT, KIND_OF[kind], _MARK_OF.get(state, SOUND))
-
-
-def _row_from(region: Region, page: int) -> int:
-    low, high = 0, len(region.index)
-    while low < high:
-        middle = (low + high) // 2
-        if region.index[middle] < page:
-            low = middle + 1
         else:
-            high = middle
-    return low
+            tiles.units(end - start, size, KIND_OF[state], _MARK_OF.get(state, SOUND))
 
 
 def _runs_within(region: Region, first: int, last: int) -> Iterator[tuple[int, int, int]]:

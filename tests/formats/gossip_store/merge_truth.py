@@ -31,6 +31,7 @@ class Score:
     stale: int  # older updates of a living channel or node, whose newest one is lost in all copies
     flagged: int  # alive, but a damaged flag of some copy says that it is deleted
     inside: int  # whole, but inside what a damaged record claims: never taken without --accept anchored
+    headless: int  # its flags and length are destroyed in every copy: nothing tells whether it was deleted
     split: int  # announcements and amounts that are alive, but side by side in no copy
     objection: str
     merged: Merged
@@ -118,8 +119,10 @@ def score(folder: Path, newest: bytes, copies: list[bytes]) -> Score:
     hidden = {told(r) for copy in copies for r in _inside(copy)} if missing else set()
     inside = [r for r in missing if told(r) in hidden]
     missing = tuple(r for r in missing if r not in inside)
-    back = len(alive) - len(missing) - flagged - len(split) - len(inside)
-    rest = (len(wrong) - stale, stale, flagged, len(inside), len(split))
+    headless = [r for r in missing if not any(newest[r.at + 2 : r.end] in copy for copy in copies)]
+    missing = tuple(r for r in missing if r not in headless)
+    back = len(alive) - len(missing) - flagged - len(split) - len(inside) - len(headless)
+    rest = (len(wrong) - stale, stale, flagged, len(inside), len(headless), len(split))
     return Score(len(alive), back, *rest, objection(data), done, missing)
 
 
@@ -194,6 +197,41 @@ def same_store(folder: Path, size: int, count: int, seed: int) -> Score:
     rng.shuffle(records)
     copies = [hurt(base, count, rng, records[k::3]) for k in range(3)]
     return score(folder, base, copies)
+
+
+def moved_ages(seed: int) -> tuple[list[bytes], list[bytes]]:
+    """Three ages of a small store, and copies of them in which bytes were put in, lost, changed or overwritten."""
+    rng = Random(seed)
+    net = grown(16, 40_000, seed)
+    whole = [net.store.bytes()]
+    for _ in range(2):
+        evolve(net, 25, rng)
+        whole.append(net.store.bytes())
+    if rng.random() < 0.5:
+        whole[rng.randrange(2)] = compacted(whole[1], seed)
+    copies = []
+    for data in whole:
+        out = bytearray(data)
+        for _ in range(rng.randrange(8)):
+            at, kind = rng.randrange(1, len(out)), rng.randrange(6)
+            if kind == 0:
+                out[at] ^= 1 << rng.randrange(8)
+            elif kind == 1:
+                out[at : at + 512] = bytes(len(out[at : at + 512]))
+            elif kind == 2:
+                low = rng.randrange(len(out))
+                page = out[low : low + rng.randrange(1, 4097)]
+                out[at : at + len(page)] = page
+            elif kind == 3:
+                del out[at : at + rng.randrange(1, 400)]
+            elif kind == 4:
+                out[at:at] = rng.randbytes(rng.randrange(1, 300))
+            else:
+                other = rng.randrange(len(out)) // 4096 * 4096 or 1
+                page = out[other : other + 4096]
+                out[at : at + len(page)] = page
+        copies.append(bytes(out))
+    return whole, copies
 
 
 def three_ages(folder: Path, size: int, count: int, seed: int, compact: bool = False) -> Score:

@@ -12,10 +12,11 @@ from inspector.errors import Exit, RefusedError
 from inspector.format import Wishes
 from tests import damage
 from tests.builders import gossip_messages as m
-from tests.builders.gossip import DELETED, Network, Store, grown, healthy
+from tests.builders.gossip import DELETED, DYING, Network, Store, grown, healthy
 from tests.formats.gossip_store.merge_truth import (
     compacted,
     merged,
+    moved_ages,
     owner,
     same_store,
     three_ages,
@@ -126,6 +127,94 @@ def test_a_flipped_deleted_flag_kills_nothing_that_another_copy_has_alive(tmp_pa
         hit = next(r for r in walk(base) if r.live and r.kind == kind)
         merged(tmp_path, [damage.flip_bit(base, hit.at, 7).data, base])
         assert told(hit) in {told(r) for r in out_of(tmp_path)}, kind
+
+
+def test_deleted_among_damaged_flags_kills_nothing_that_another_copy_has_alive(tmp_path: Path) -> None:
+    base = healthy(16, 30_000, 6)
+    for kind in (256, 257, 258):
+        hit = next(r for r in walk(base) if r.live and r.kind == kind)
+        done = merged(tmp_path, [damage.overwrite(base, hit.at, b"\xab").data, base])
+        back = {told(r): r.flags for r in out_of(tmp_path)}
+        assert back[told(hit)] in (hit.flags, hit.flags | DYING), kind
+        assert done.code is Exit.CLEAN
+
+
+def test_deleted_among_damaged_flags_is_told_where_no_copy_is_better(tmp_path: Path) -> None:
+    base = healthy(16, 30_000, 6)
+    hit = next(r for r in walk(base) if r.live and r.kind == 258)
+    hurt = damage.overwrite(base, hit.at, b"\xab").data
+    done = merged(tmp_path, [hurt, hurt])
+    assert told(hit) not in {told(r) for r in out_of(tmp_path)}
+    assert [(loss.span.start, loss.why[:9]) for loss in done.plan.losses] == [(hit.at, "its flags")]
+
+
+def _late(base: bytes) -> Record:
+    return [r for r in walk(base) if r.live and r.kind == 258 and r.at < 50_000][-1]
+
+
+def _gone(base: bytes, at: int) -> bytes:
+    """Three bytes are lost at the store's beginning, so that nothing stands where the other copies have it."""
+    first = next(r for r in walk(base) if r.kind == 258)
+    assert first.end < at
+    return base[: first.at + 40] + base[first.at + 43 :]
+
+
+@pytest.mark.parametrize("page", [False, True])
+def test_damage_that_another_copy_has_whole_at_other_offsets_is_not_lost(tmp_path: Path, page: bool) -> None:
+    base = healthy(16, 60_000, 9)
+    hit = _late(base)
+    if page:  # sound records of elsewhere stand in the middle of such a damage
+        at = hit.at // 4096 * 4096
+        hurt = damage.overwrite(base, at, base[8192 : 8192 + 4096]).data
+    else:
+        hurt = damage.zero(base, hit.at, hit.end).data
+    done = merged(tmp_path, [hurt, _gone(base, hit.at)])
+    assert told(hit) in {told(r) for r in out_of(tmp_path)}
+    assert done.plan.losses == []
+    assert done.code is Exit.CLEAN
+
+
+def test_damage_is_lost_that_the_other_copy_was_repaired_of(tmp_path: Path) -> None:
+    base = healthy(16, 60_000, 9)
+    hit = _late(base)
+    hurt = damage.zero(base, hit.at, hit.end).data
+    done = merged(tmp_path, [hurt, base[: hit.at] + base[hit.end :]])
+    assert [(loss.span.start, loss.span.end) for loss in done.plan.losses] == [(hit.at, hit.end)]
+    assert done.code is Exit.LOST
+
+
+def test_a_node_announcement_that_is_appended_again_tells_nothing_of_what_stood_before_it(tmp_path: Path) -> None:
+    net = grown(16, 20_000, 3)
+    net.update(net.channels[0], 0)
+    head = net.store.bytes()
+    net.update(net.channels[1], 1)
+    lost = net.store.bytes()[len(head) :]
+    net.announce(net.nodes[0])
+    node = net.store.bytes()[len(head) + len(lost) :]
+    net.update(net.channels[2], 0)
+    others = net.store.bytes()[len(head) + len(lost) + len(node) :] + sound(net, 3)
+    done = merged(tmp_path, [head + bytes(len(lost)) + node, _gone(head + others + node, len(head))])
+    assert [(loss.copy, loss.span.start) for loss in done.plan.losses] == [(0, len(head))]
+
+
+def sound(net: Network, count: int) -> bytes:
+    before = len(net.store.bytes())
+    for k in range(count):
+        net.update(net.channels[3 + k], 0)
+    return net.store.bytes()[before:]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nothing_is_lost_in_silence_where_bytes_were_put_in_and_taken_out(tmp_path: Path, seed: int) -> None:
+    whole, copies = moved_ages(seed)
+    done = merged(tmp_path, copies)
+    out = {told(r) for r in out_of(tmp_path)}
+    lost = [r for r in walk(whole[2]) if r.live and r.kind in (256, 257, 258) and told(r) not in out]
+    assert not lost or done.plan.losses
+    assert out - {told(r) for data in whole for r in walk(data)} <= {
+        told(r) for r in out_of(tmp_path) if r.kind == 4107
+    }
+    assert objection((tmp_path / "merged").read_bytes()) == ""
 
 
 def test_copies_of_other_versions_become_the_highest_one(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ TOLD = {
     "trailing-zeroes": ("GSP010", 9122, 13218, "zeroed-range", "certain"),
     "unknown-type": ("GSP013", 9122, 9144, "software-rule-violation", "likely"),
     "length-past-end": ("GSP012", 2338, 2782, "multi-bit", "certain"),
-    "noise": ("GSP005", 5969, 6719, "overwritten", "possible"),
+    "noise": ("GSP005", 5969, 6719, "overwritten", "likely"),
     "planted-record": ("GSP031", 5252, 5274, "unknown", "possible"),
     "major-1": ("GSP002", 0, 1, "bit-flip", "likely"),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,42 +11,12 @@ from inspector.errors import Exit, UsageError
 from inspector.format import Query, Wishes
 from inspector.formats.kad_trace import FORMAT
 from inspector.formats.kad_trace.clock import show_time
-from inspector.inspect import Report, inspect
 from inspector.source import MemorySource
 from tests.builders import kad_trace as build
 from tests.builders.kad_trace import Form, Log
+from tests.formats.kad_trace.support import boots, codes, scan, stalled, verdicts
 
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data" / "kademlia"
-
-
-def scan(data: bytes, **thresholds: float) -> Report:
-    wishes = Wishes(thresholds={k.replace("_", "-"): v for k, v in thresholds.items()})
-    report = inspect(MemorySource(data, "node.log"), (FORMAT,), wishes, "kad-trace")
-    assert not report.account.holes
-    assert sum(report.account.roles) == len(data)
-    assert not any(f.rule.code == "INS001" for f in report.tally.findings())
-    return report
-
-
-def boots(report: Report) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = report.answer.summary["bootstraps"]
-    return found
-
-
-def verdicts(report: Report) -> list[str]:
-    return [b["verdict"] for b in boots(report)]
-
-
-def codes(report: Report) -> list[str]:
-    return sorted(f.rule.code for f in report.tally.findings())
-
-
-def stalled(form: Form = build.full, **about: Any) -> Log:
-    """Stops after 7 of 13 steps; a yamux error 23.7 s later, the next line after 576 s."""
-    log = Log(form, **about).bootstrap(13, 7)
-    log.yamux(23.744, "yamux")
-    log.idle(552.646, "idle")
-    return log
 
 
 @pytest.mark.parametrize("form", build.FORMS, ids=lambda f: f.__name__)
@@ -354,61 +323,6 @@ def test_an_event_without_an_id_is_followed_by_what_remains() -> None:
     report = scan(log.data)
     assert verdicts(report) == ["finished", "finished"]
     assert [b["steps"] for b in boots(report)] == [3, 2]
-
-
-BROKEN = [
-    ("I1", "KDT010", [(1, {}), (2, {}), (4, {})]),
-    ("I2", "KDT011", [(1, {}), (2, {"last": True}), (3, {})]),
-    ("I3", "KDT011", [(1, {}), (2, {"remaining": 11})]),
-    ("I4", "KDT011", [(1, {}), (2, {"last": True})]),
-    ("I5", "KDT011", [(1, {}), (2, {"remaining": 3})]),
-    ("I7", "KDT011", [(1, {"success": 40})]),
-]
-
-
-@pytest.mark.parametrize(("name", "code", "steps"), BROKEN, ids=[b[0] for b in BROKEN])
-def test_a_broken_invariant_is_named(name: str, code: str, steps: list[tuple[int, dict[str, Any]]]) -> None:
-    log = Log(app=False)
-    log.begin()
-    for count, odd in steps:
-        log.step(count, 12, **odd)
-    last = log.at[f"event0.{steps[-1][0]}"]
-    report = scan(log.data)
-    assert name in {f.evidence["invariant"] for f in report.tally.findings() if f.rule.code == code}
-    assert any((f.span.start, f.span.end) == last for f in report.tally.findings())
-
-
-def test_a_step_longer_than_its_timeouts_allow_breaks_i6() -> None:
-    log = Log(app=False)
-    log.begin()
-    log.step(1, 3, 95)
-    log.step(2, 3)
-    log.step(3, 3)
-    assert [f.evidence["invariant"] for f in scan(log.data).tally.findings()] == ["I6"]
-
-
-def test_an_application_step_that_is_missing_breaks_i8() -> None:
-    log = Log(steps=False).bootstrap(6)
-    del log.lines[3]
-    report = scan(log.data)
-    assert [f.evidence["invariant"] for f in report.tally.findings()] == ["I8"]
-    assert verdicts(report) == ["finished"]
-
-
-def test_a_finish_without_steps_is_a_note() -> None:
-    log = Log()
-    log.finish()
-    log.idle(3)
-    report = scan(log.data)
-    assert codes(report) == ["KDT014"]
-    assert report.exit_code() == Exit.CLEAN
-
-
-def test_a_repeated_step_is_counted_once() -> None:
-    log = Log(app=False).bootstrap(5)
-    log.lines.insert(3, log.lines[2])
-    report = scan(log.data)
-    assert (verdicts(report), codes(report)) == (["finished"], ["KDT013"])
 
 
 def test_items_show_a_timeline_and_records_one_event_per_line() -> None:

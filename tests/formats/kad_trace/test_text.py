@@ -21,7 +21,7 @@ from inspector.formats.kad_trace.packed import Unpacked
 from inspector.repair import Result, repair
 from inspector.source import MemorySource, open_source
 from tests.builders.kad_trace import FORMS, Log, full
-from tests.formats.kad_trace.test_bootstraps import boots, codes, scan, stalled, verdicts
+from tests.formats.kad_trace.support import boots, codes, scan, stalled, verdicts
 
 
 def mend(data: bytes, tmp_path: Path, **wishes: frozenset[str]) -> tuple[bytes, Result]:
@@ -176,8 +176,8 @@ def test_binary_data_is_not_taken_for_a_log() -> None:
 def test_detection_prefers_a_log_with_bootstraps() -> None:
     plain = Log()
     plain.idle(1)
-    assert FORMAT.claim(MemorySource(stalled().data), None).strength == 65
-    assert FORMAT.claim(MemorySource(gzip.compress(stalled().data)), None).strength == 65
+    assert FORMAT.claim(MemorySource(stalled().data), None).strength == 95
+    assert FORMAT.claim(MemorySource(gzip.compress(stalled().data)), None).strength == 95
     assert 0 < FORMAT.claim(MemorySource(plain.data), None).strength < 30
     assert FORMAT.claim(MemorySource(b"no time here\n" * 50), None).strength == 0
 

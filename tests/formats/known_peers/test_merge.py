@@ -63,6 +63,16 @@ def test_a_torn_slot_with_peers_of_its_own_is_a_loss(tmp_path: Path) -> None:
     assert len(union(tmp_path)) == 3
 
 
+def test_a_damaged_slot_whose_list_another_copy_has_is_no_loss(tmp_path: Path) -> None:
+    whole = build.store(listed(build.peers(6)), listed(build.peers(3, 20), WROTE - 5))
+    for at in (100, len(listed(build.peers(6))) - 4):  # in a peer, in the digest
+        hurt = bytearray(whole)
+        hurt[at] ^= 4
+        done = merged(tmp_path, bytes(hurt), whole)
+        assert (done.code, done.losses) == (Exit.CLEAN, [])
+        assert len(union(tmp_path)) == 9
+
+
 def test_nothing_is_written_where_nothing_is_proved(tmp_path: Path) -> None:
     bad = bytearray(build.store(listed(build.peers(3)), b""))
     bad[40:60] = bytes(20)

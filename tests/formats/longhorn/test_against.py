@@ -73,7 +73,7 @@ def test_a_head_that_the_engine_does_not_have_is_the_crash_loop_and_the_disk_is_
         report = against(made.healthy(), *documents)
         assert codes(report) == ["LHN010"]
         assert "do not repair it" in report.answer.words[0]
-        assert report.answer.next == ()
+        assert not any("repair" in command for command in report.answer.next)
     log = next(f for f in against(made.healthy(), made.loop_log()).tally.findings() if f.rule.code == "LHN010")
     assert len(log.evidence["log"]) == 2  # type: ignore[arg-type]
 

@@ -35,8 +35,8 @@ class Disk:
     blobs: dict[str, int]
     data: bytearray
 
-    def hurt(self, which: str, cluster: int, mask: int = 1) -> None:
-        at = self.image.vols[self.blobs[which]].map[cluster] * self.image.cluster_size + 100
+    def hurt(self, which: str, cluster: int, mask: int = 1, page: int = 0) -> None:
+        at = self.image.vols[self.blobs[which]].map[cluster] * self.image.cluster_size + page * 4096 + 100
         self.data[at : at + 20] = bytes(b ^ mask for b in self.data[at : at + 20])
 
 
@@ -96,8 +96,21 @@ def test_what_nothing_seals_goes_by_the_majority_and_without_one_it_is_contested
     disks[1].hurt("head", 2, 2)
     done = merged(tmp_path, disks)
     assert done.code is Exit.LOST
-    assert [(loss.span.start, loss.span.end) for loss in done.losses] == [(2 * 16384, 3 * 16384)]
-    assert done.plan.counts["contested_bytes"] == 16384
+    assert [(loss.span.start, loss.span.end) for loss in done.losses] == [(2 * 16384, 2 * 16384 + 4096)]
+    assert done.plan.counts["contested_bytes"] == 4096
+
+
+def test_copies_that_are_damaged_in_different_pages_agree_on_each_page(tmp_path: Path, disks: list[Disk]) -> None:
+    whole = disks[0].image.logical(disks[0].blobs["head"])
+    for number, one in enumerate(disks):
+        one.hurt("head", 2, page=number)
+    done = merged(tmp_path, disks)
+    assert ((tmp_path / "out").read_bytes(), done.code) == (whole, Exit.CLEAN)
+    assert [(d.at, d.length) for d in done.plan.disagreements] == [(2 * 16384, 16384)]
+    done = merged(tmp_path, disks[:2])
+    assert [(loss.span.start, loss.span.end) for loss in done.losses] == [(2 * 16384, 2 * 16384 + 8192)]
+    out = (tmp_path / "out").read_bytes()
+    assert out[: 2 * 16384] + out[2 * 16384 + 8192 :] == whole[: 2 * 16384] + whole[2 * 16384 + 8192 :]
 
 
 def test_a_snapshot_that_no_copy_has_whole_is_put_together_as_its_checksum_says(

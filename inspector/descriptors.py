@@ -1,0 +1,32 @@
+"""File descriptors that are only read from: opened without being held up, read whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+
+ASIDE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK  # a pipe that took the name holds nobody up
+
+
+def plain(fd: int) -> int:
+    """The descriptor if it is of a file or a disk: another thing may have taken the name since it was looked at."""
+    if stat.S_IFMT(os.fstat(fd).st_mode) in (stat.S_IFREG, stat.S_IFBLK):
+        return fd
+    os.close(fd)
+    raise OSError(errno.ESTALE, "not a file any more")
+
+
+def pread_all(fd: int, n: int, at: int, pread: Callable[[int, int, int], bytes] | None = None) -> bytes:
+    """`n` bytes from `at`, fewer only at the end: a read may be short at any time."""
+    pread = pread or os.pread
+    data = pread(fd, n, at)
+    if len(data) == n:
+        return data
+    parts = [data]
+    got = len(data)
+    while got < n and parts[-1]:
+        parts.append(pread(fd, n - got, at + got))
+        got += len(parts[-1])
+    return b"".join(parts)

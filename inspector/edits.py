@@ -1,0 +1,108 @@
+"""Edits carried out: bytes of the source, or new ones, written to a place of the output."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from inspector.errors import OutputError, SourceError
+from inspector.format import Edit
+from inspector.source import Source
+
+COPY = 1 << 18  # stays in a core's own cache between reading and writing
+CLONE = 64 << 20  # copied by one call, which no signal ends
+
+
+def close_member(fd: int) -> None:
+    if fd >= 0:
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def open_member(folder: Path, name: str) -> int:
+    path = _inside(folder, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A member's path below the output; a name that leads out of it is a bug of the plan."""
+    parts = Path(name).parts
+    if not parts or Path(name).is_absolute() or ".." in parts:
+        raise AssertionError(f"member name leads out of the folder: {name!r}")
+    return folder / name
+
+
+def link_member(source: Source, edit: Edit, folder: Path) -> bool:
+    if source.path is None or edit.origin is None or not source.path.is_dir():
+        return False
+    target = _inside(folder, edit.out)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.path / edit.origin.member, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+            return False  # another file system, or one without links: it is copied
+        raise
+    return True
+
+
+def write_edit(source: Source, edit: Edit, fd: int, at: int) -> int:
+    """Execute one edit at offset `at` of `fd`; returns the offset after it. Holes of the source stay holes."""
+    if edit.data is not None:
+        return _write(fd, edit.data, at)
+    assert edit.origin is not None
+    start, end, member = edit.origin.start, edit.origin.end, edit.origin.member
+    if edit.at is None:
+        done = _clone(source, member, start, end, fd, at) if end - start > COPY else 0
+        return _copy(source, member, start + done, end, fd, at + done)
+    for span in source.data_ranges(member, start):
+        if span.start >= end:
+            break
+        low, high = span.start, min(span.end, end)
+        low += _clone(source, member, low, high, fd, at + low - start)
+        _copy(source, member, low, high, fd, at + low - start, sparse=True)
+    if os.fstat(fd).st_size < at + end - start:  # it ends in a hole or in zeroes
+        os.ftruncate(fd, at + end - start)
+    return at + end - start
+
+
+def _clone(source: Source, member: str, start: int, end: int, fd: int, at: int) -> int:
+    """Bytes that the kernel copied, sharing blocks where the file system can; what it did not is copied by hand."""
+    if type(source) is not Source or source.kind != "file" or not hasattr(os, "copy_file_range"):
+        return 0
+    done = 0
+    while done < end - start:
+        try:
+            left = min(end - start - done, CLONE)
+            step = os.copy_file_range(source._fd(member), fd, left, start + done, at + done)
+        except OSError:  # another file system, an unreadable block, a full disk: the copy by hand meets and tells it
+            break
+        if not step:
+            break
+        done += step
+    return done
+
+
+def _copy(source: Source, member: str, start: int, end: int, fd: int, at: int, sparse: bool = False) -> int:
+    """Copy by hand; `sparse` leaves zeroes out, for a fresh output in which what is not written is zero."""
+    while start < end:
+        data = source.read(start, min(COPY, end - start), member)
+        if not data or source.shrunk:
+            raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "repair a copy of the file")
+        at = at + len(data) if sparse and data.count(0) == len(data) else _write(fd, data, at)
+        start += len(data)
+    return at
+
+
+def _write(fd: int, data: bytes, at: int) -> int:
+    view = memoryview(data)
+    while view:
+        done = os.pwrite(fd, view, at)
+        if done <= 0:
+            raise OutputError("the system wrote nothing and gave no error")
+        view, at = view[done:], at + done
+    return at

@@ -1,0 +1,33 @@
+"""Where a store is damaged, kept for what undoes damage."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from inspector.formats.gossip_store.walk import BAD_CHECKSUM, BAD_LENGTH, LOST
+from inspector.span import Span
+
+LOOKED_AT = 1 << 17  # damaged records of one repair: minutes of work, and 60 MiB of corrections
+_PATCHED = frozenset({BAD_CHECKSUM, BAD_LENGTH})
+
+
+@dataclass(slots=True)
+class Hurt:
+    """Damaged records and stretches in the order of the file, as the scan met them; the count is of all."""
+
+    places: array[int] = field(default_factory=lambda: array("Q"))  # mark, start, end of the first `LOOKED_AT`
+    count: int = 0
+
+    def add(self, mark: int, span: Span) -> None:
+        if mark not in _PATCHED and mark != LOST:
+            return
+        self.count += 1
+        if self.count <= LOOKED_AT:
+            self.places.extend((mark, span.start, span.end))
+
+    def __iter__(self) -> Iterator[tuple[int, Span]]:
+        flat = self.places
+        for i in range(0, len(flat), 3):
+            yield flat[i], Span(flat[i + 1], flat[i + 2])

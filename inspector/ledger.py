@@ -1,0 +1,75 @@
+"""What a repair did to every byte of its source, added up from the edits themselves while they are executed."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from inspector.errors import Exit
+from inspector.format import Edit
+from inspector.inspect import Report
+from inspector.source import Source
+from inspector.span import Span
+
+ACTIONS = ("kept", "corrected", "dropped", "lost")
+
+
+@dataclass(slots=True)
+class Result:
+    """What a repair did, or with a dry run would do. Counts are of units and bytes of the source."""
+
+    report: Report
+    output: str | None
+    size: int = 0
+    sha256: str | None = None
+    records: dict[str, int | None] = field(default_factory=lambda: dict.fromkeys(ACTIONS, 0))
+    bytes: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*ACTIONS, "added"), 0))
+    proof: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("sealed", "derived", "placed", "none"), 0))
+    changes: list[Edit] = field(default_factory=list)
+    changes_total: int = 0
+    verified: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    after: tuple[str, ...] = ()
+    source_sha256: str | None = None
+    code: Exit = Exit.CLEAN
+
+
+def _unread(source: Source, span: Span) -> bool:
+    """Whether a part of it could not be read: what is left out on purpose is known."""
+    return any(u.member == span.member and u.start < span.end and span.start < u.end for u in source.unreadable)
+
+
+class Ledger:
+    """Adds up edits as they are executed."""
+
+    def __init__(self, result: Result, keep: int) -> None:
+        self.result = result
+        self._half = max(1, keep // 2)
+        self._last: deque[Edit] = deque(maxlen=self._half)
+
+    def note(self, edit: Edit) -> None:
+        result = self.result
+        if edit.action == "dropped" and edit.origin and _unread(result.report.source, edit.origin):
+            edit = replace(edit, action="lost", why=f"{edit.why}; it could not be read")
+        span = edit.origin.end - edit.origin.start if edit.origin else 0
+        if edit.action != "added":
+            result.bytes[edit.action] += span
+            known = result.records[edit.action]
+            result.records[edit.action] = None if known is None or edit.units < 0 else known + edit.units
+        else:
+            result.bytes["added"] += len(edit.data or b"")
+        if edit.action in ("kept", "corrected", "added"):
+            result.proof[edit.proof] += len(edit.data) if edit.data is not None else span
+        if edit.action != "kept":
+            result.changes_total += 1
+            if len(result.changes) < self._half:
+                result.changes.append(edit)
+            else:
+                self._last.append(edit)
+
+    def close(self, source: Source) -> None:
+        self.result.changes += self._last
+        told = sum(self.result.bytes[action] for action in ACTIONS)
+        if told != source.size:
+            raise AssertionError(f"the ledger accounts for {told} of {source.size} bytes")

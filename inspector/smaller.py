@@ -1,0 +1,63 @@
+"""Excerpts that a format proposes itself, because its units name each other: the first that shows the same is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from inspector.catalogue import Formats
+from inspector.composed import Composed, Composition, size_of
+from inspector.errors import InspectorError
+from inspector.excerpt import Excerpt
+from inspector.format import State, Stretch, Wishes
+from inspector.inspect import Report, inspect
+from inspector.reducing import KEEP, signature
+from inspector.source import Source
+from inspector.span import Span
+
+MOST_POINTS = 100_000  # places of damage that are told to the format
+MOST_TRIES = 16
+
+
+class Points:
+    """Where damage lies, noted while stretches pass."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+
+    def through(self, _: State, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
+        for stretch in stretches:
+            if len(self.spans) < MOST_POINTS:
+                self.spans += [stretch.span(i) for i in stretch.marked()]
+            yield stretch
+
+
+def smaller(source: Source, report: Report, points: Sequence[Span], wishes: Wishes, context: int) -> Excerpt | None:
+    """The smallest of what the bottom format proposes that shows what `report` says; None where nothing does."""
+    propose = report.bottom.excerpts
+    assert propose is not None
+    layers: Formats = [*report.layers]
+    wanted, tries = signature(report), 0
+    found = [f.span for f in report.tally.findings() if f.bytes_known]
+    told = dict(sorted((code, n) for (code, _), n in report.tally.counts.items()))
+    for candidate in propose(report.state_of_bottom, [*points, *found], context):
+        tries += 1
+        if tries > MOST_TRIES:
+            break
+        if _total(candidate) >= source.size or not _shows(Composed(source, candidate), layers, wishes, report, wanted):
+            continue
+        done = Excerpt(report, [], report.account.units, tries, told, composition=candidate)
+        if any(isinstance(part, bytes) for parts in candidate.values() for part in parts):
+            done.notes.append("what names blocks or files by their place is made anew; the map says which bytes are")
+        return done
+    return None
+
+
+def _total(candidate: Composition) -> int:
+    return sum(size_of(part) for parts in candidate.values() for part in parts)
+
+
+def _shows(view: Source, layers: Formats, wishes: Wishes, report: Report, wanted: object) -> bool:
+    try:
+        return signature(inspect(view, layers, wishes, report.format.name, KEEP)) == wanted
+    except InspectorError:
+        return False  # not a store of this format any more

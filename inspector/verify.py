@@ -1,0 +1,97 @@
+"""The output is inspected whole before it gets its name, and opened by its own engine where that is a library."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from inspector.catalogue import Formats
+from inspector.errors import OutputError, UnverifiedError
+from inspector.finding import Severity
+from inspector.format import Wishes
+from inspector.inspect import Report, inspect
+from inspector.ledger import Result
+from inspector.output import Place
+from inspector.source import Member, Source, open_source
+
+PIECE = 1 << 18  # is hashed while it is in a core's own cache
+
+
+class _Hashing(threading.Thread):
+    """The hash of what was written, beside its inspection; concurrent.futures is slow to load."""
+
+    def __init__(self, written: Source) -> None:
+        super().__init__()
+        self._written = written
+        self._digest = ""
+        self._failed: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._digest = sha256_of(self._written)
+        except Exception as error:  # noqa: BLE001  raised where the hash is asked for
+            self._failed = error
+
+    def result(self) -> str:
+        if self._failed is not None:
+            raise self._failed
+        return self._digest
+
+
+def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, name: str = "") -> None:
+    size = result.size
+    written = Source(place.target.name, "file", None, [Member("", size, os.fstat(place.fd).st_mtime_ns)])
+    written._files[""] = os.dup(place.fd)
+    with written:
+        hashing = _Hashing(written)
+        hashing.start()
+        try:
+            again = inspect(
+                written, formats, Wishes(release=wishes.release), name or result.report.format.name, causes=False
+            )
+        finally:
+            hashing.join()
+        result.sha256 = hashing.result()
+        if written.unreadable:
+            raise OutputError(f"{place.target}: what was written cannot be read back; nothing stays of it")
+        must_be_clean(again, result)
+    result.verified = {"ok": True, "by": ["inspector"], "engine": no_engine(result)}
+
+
+def verify_folder(folder: Path, result: Result, formats: Formats, wishes: Wishes) -> None:
+    with open_source(str(folder)) as written:
+        again = inspect(written, formats, Wishes(release=wishes.release), result.report.format.name, causes=False)
+        must_be_clean(again, result)
+    engine = next((f.engine for f in result.report.layers if f.engine), None)
+    told = dict(engine(str(folder))) if engine else no_engine(result)
+    result.verified = {"ok": True, "by": ["inspector"], "engine": told}
+    if told.get("ran"):
+        if not told.get("ok"):
+            raise UnverifiedError(
+                f"the engine refuses the repaired store: {told.get('why', '')}", "nothing was written"
+            )
+        result.verified["by"] = ["inspector", "engine"]
+
+
+def no_engine(result: Result) -> dict[str, Any]:
+    return {"ran": False, "why": f"{result.report.format.name}: the original program is not a library"}
+
+
+def must_be_clean(again: Report, result: Result) -> None:
+    standing = {code for form in again.layers for code in form.standing}
+    wrong = [f for f in again.tally.findings() if f.level is not Severity.NOTE and f.rule.code not in standing]
+    if wrong or again.partial:
+        first = f"{wrong[0].rule.code} at {wrong[0].span.start}: {wrong[0].message}" if wrong else again.partial
+        raise UnverifiedError(
+            f"the repaired copy does not pass its own inspection ({first})", "nothing was written; please report this"
+        )
+
+
+def sha256_of(source: Source) -> str:
+    digest = hashlib.sha256()
+    for _, data in source.windows(size=PIECE):
+        digest.update(data)
+    return digest.hexdigest()

@@ -1,0 +1,83 @@
+"""A source seen otherwise: what changes, joins or records its bytes asks everything else of the source below."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+from inspector.source import Member, Source
+from inspector.span import Span
+from inspector.vouching import Vouched
+
+
+class View(Source):
+    """A source over another one, which stays open when this is closed unless `owns` says it is ours alone."""
+
+    owns = False
+
+    def __init__(self, below: Source, members: Sequence[Member] | None = None) -> None:
+        super().__init__(below.label, below.kind, below.path, list(below.members if members is None else members))
+        self.below = below
+        self.unreadable = below.unreadable  # one list for both
+        self.skipped = below.skipped
+
+    def close(self) -> None:
+        super().close()
+        if self.owns:
+            self.below.close()
+
+    @property
+    def name(self) -> str:
+        return self.below.name
+
+    def inside(self, folder: str) -> Source:
+        """The folder below as it is; a view with changes inside it gives its own."""
+        return self.below.inside(folder)
+
+    def locked_by(self, member: str) -> int | None:
+        return self.below.locked_by(member)
+
+    def still_same(self) -> bool:
+        same = self.below.still_same()
+        self.changed, self.drift = self.below.changed, self.below.drift
+        return same
+
+    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
+        return self.below.data_ranges(member, start)
+
+    def _pread(self, member: str, n: int, at: int) -> bytes:
+        data = self.below.read(at, n, member)
+        self.shrunk = self.shrunk or self.below.shrunk
+        return data
+
+
+class Laid(View, ABC):
+    """Other bytes laid over those of a source, as many; of runs without such a byte the source below may vouch."""
+
+    def __init__(self, below: Source) -> None:
+        super().__init__(below)
+        self.sparing = below.sparing
+
+    @abstractmethod
+    def _laid(self, data: bytes, at: int, member: str) -> bytes:
+        """What was read below from `at` on, with the other bytes in it."""
+
+    @abstractmethod
+    def _touches(self, start: int, end: int, member: str) -> bool:
+        """Whether other bytes lie in [start, end)."""
+
+    def _pread(self, member: str, n: int, at: int) -> bytes:
+        return self._laid(super()._pread(member, n, at), at, member)
+
+    def glance(self, at: int, n: int, member: str = "") -> bytes:
+        return self._laid(self.below.glance(at, n, member), at, member)
+
+    def vouched(self, what: str, at: int, member: str = "") -> Vouched | None:
+        found = self.below.vouched(what, at, member)
+        return None if found and self._touches(found.start, found.end, member) else found
+
+    def next_vouched(self, what: str, at: int, member: str = "") -> int | None:
+        return self.below.next_vouched(what, at, member)
+
+    def holds(self, start: int, end: int, member: str = "") -> bool:
+        return self.below.holds(start, end, member)
