@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from inspector.counted import plural
-from inspector.errors import Exit
 from inspector.finding import UNKNOWN_CAUSE, Finding, Severity
 from inspector.format import FREE, GAP, OPAQUE
 from inspector.inspect import Report
@@ -182,10 +181,3 @@ def step_blocks(found: list[Step]) -> Iterator[Block]:
         for line in textwrap.wrap(step.remark, REMARK_WIDTH):
             yield Verbatim(((f"# {line}", "dim"),), 2)
         yield Verbatim(((step.command, "code"),), 2)
-
-
-def failure_words(path: str, code: Exit, message: str) -> Iterator[Block]:
-    """An input of several that could not be inspected; the reason is on standard error too."""
-    yield para(
-        (clean(path, 300), "strong"), ": ", ("not inspected", "warn"), f" ({code.name.lower()}): {message}", hang=2
-    )
