@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test proof bench fuzz faults healthy live quality clean
+.PHONY: demo test proof bombs bench fuzz faults healthy live quality clean
 .DELETE_ON_ERROR:
 
 .venv/.ready: pyproject.toml setup.py $(wildcard inspector/kernels/*.pyx inspector/kernels/*.pxd inspector/kernels/*.h)
@@ -18,15 +18,21 @@ test: .venv/.ready
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto
 
-# the whole damage table on a 2 MB store, every byte of a sample damaged, a 33 GB file
+# the whole damage table on a 2 MB store, every byte of small samples damaged three ways and every truncation, hostile
+# text in every place through every renderer, a 33 GB file
 proof: .venv/.ready
 	$(BIN)/python -m tests.damage_table
-	INSPECTOR_PROOF=1 $(BIN)/python -m pytest -n auto tests/contract tests/test_bad_input.py tests/cli/test_next.py
+	$(BIN)/python -m tests.proof --jobs $$(nproc)
+	INSPECTOR_PROOF=1 $(BIN)/python -m pytest -n auto tests/test_bad_input.py tests/test_hostile_text.py tests/cli/test_next.py
 
 # hostile bytes for every format, FUZZ_SECONDS each; guided by coverage where `pip install atheris` works
 FUZZ_SECONDS ?= 60
 fuzz: .venv/.ready
 	$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
+
+# small files that would cost much (expansion, fake headers, nesting, crowds), under every command: memory and processor
+bombs: .venv/.ready
+	$(BIN)/python -m tests.bombs
 
 # no false alarm on HEALTHY stores of random size and shape per format, and repair changes none of them
 HEALTHY ?= 200
@@ -37,9 +43,12 @@ healthy: .venv/.ready
 faults: .venv/.ready
 	$(BIN)/python -m tests.faults
 
-# two minutes of a writer against inspector watch; a month of hourly scans of a healthy store
+# two minutes of a writer against inspector watch; three stores in a storm; 500 scans against each of three writers; a
+# month of hourly scans of a healthy store
 live: .venv/.ready
 	$(BIN)/python -m benchmarks.watch_writer 120
+	$(BIN)/python -m benchmarks.watch_storm
+	$(BIN)/python -m benchmarks.live_scans 500
 	$(BIN)/python -m benchmarks.month_of_scans 720
 
 # how many times the floor each kind of work takes; ends with an error where one got slower than in the last release
@@ -50,10 +59,10 @@ bench: .venv/.ready
 	$(BIN)/python -m benchmarks.bench_rocksdb
 	$(BIN)/python -m benchmarks.bench_carve
 
-# how often inspector is right, per format; MUTANTS=24 also asks how many mistakes in the code the tests notice
-MUTANTS ?= 0
+# how often inspector is right and how much its tests notice: an hour; QUALITY="--part against --minutes 30" asks for one part
+QUALITY ?=
 quality: .venv/.ready
-	$(BIN)/python -m benchmarks.quality --mutants $(MUTANTS)
+	$(BIN)/python -m benchmarks.quality $(QUALITY)
 
 # scans a damaged store, looks at the damage, repairs it into a temporary folder and scans the result
 SAMPLE := samples/gossip_store/checksum-at-3044.gossip_store

@@ -97,6 +97,9 @@ def tables(folder: Path, size: int) -> Iterator[Work]:
         check = ["ldb", f"--db={path.parent}", "checkconsistency"]
         if shutil.which("ldb") and not subprocess.run(check, capture_output=True, check=False).returncode:
             yield Work(f"the same / ldb checkconsistency, {codec}, {checksum}", check, inspector(*words))
+    one = inspector("scan", str(path.parent), "--jobs", "1")
+    two = inspector("scan", str(path.parent), "--jobs", "2")
+    yield Work("scan of its whole database, --jobs 2 / --jobs 1", one, two)
     many = folder / "many"
     many.mkdir()
     for number in range(4):

@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
 
-from benchmarks.measure import apart
+from benchmarks.measure import run
 from inspector.carve import Carved, CarveWishes, carve
 from inspector.carvers import MODULES, carver
 from inspector.kernels import WHICH
@@ -141,7 +141,7 @@ def linear(folder: Path, size: int) -> None:
                 for left in range(wanted, 0, -len(unit)):
                     file.write(unit[:left])
             words = ["carve", str(path), "--format", "gossip-store", "--dry-run"]
-            made, size_now = apart([sys.executable, "-m", "inspector", *words]), path.stat().st_size
+            made, size_now = run([sys.executable, "-m", "inspector", *words]), path.stat().st_size
             told.append(f"{size_now / 1e6:,.0f} MB: {made.cpu:.1f} s, {made.peak >> 20} MiB")
         say(f"  {kind:<26}{'; '.join(told)}")
 

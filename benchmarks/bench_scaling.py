@@ -1,6 +1,7 @@
 """How a scan grows with the store: `python -m benchmarks.bench_scaling [MEGABYTES ...]`, last a sparse file of 33 GB.
 
 Processor time and peak memory of whole processes, and each as a bar: memory must not grow, time must grow as the bytes.
+The stores are of ever new channels (`build_large`), the kind whose tables grow the most.
 The sparse file is the largest store with a hole behind it, up to the size that a crash report of lightningd named.
 """
 
@@ -13,7 +14,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.bench_gossip import MIB, build, inspector, say
+from benchmarks.bench_gossip import MIB, inspector, say
+from benchmarks.build_large import build
 from benchmarks.measure import Run, run
 
 SPARSE = 33_531_935_762  # bytes: ElementsProject/lightning#8224
@@ -30,7 +32,7 @@ class Point:
 def points(folder: Path, sizes: list[int], sparse: bool) -> list[Point]:
     found, path = [], folder / "gossip_store"
     for size in sizes:
-        build(path, size, 1)
+        build(path, size)
         found.append(Point(size, run(inspector("scan", str(path))), f"{size // 1_000_000:,} MB"))
     if sparse:
         os.truncate(path, SPARSE)

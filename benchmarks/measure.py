@@ -22,10 +22,30 @@ class Run:
 
 
 def run(command: list[str], kernel: str = "", apart: bool = False) -> Run:
-    """One process from start to end; its output is counted and thrown away. See `race` for `apart`."""
+    """One process from start to end; its output is counted and thrown away. See `race` for `apart`.
+
+    It is started by a small process: the peak of a child begins with that of whoever starts it, and a benchmark that
+    has built its files is large.
+    """
     surroundings = {**os.environ, "INSPECTOR_KERNEL": kernel} if kernel else dict(os.environ)
+    small = "import sys; from benchmarks.measure import tell; tell(sys.argv[1] == 'apart', sys.argv[2:])"
+    words = [sys.executable, "-c", small, "apart" if apart else "whole", *command]
+    told = subprocess.run(words, check=False, capture_output=True, text=True, env=surroundings)
+    if told.returncode:
+        raise RuntimeError(told.stderr.strip().splitlines()[-1])
+    seconds, peak, output, cpu = told.stdout.split()
+    return Run(float(seconds), int(peak), int(output), float(cpu))
+
+
+def tell(apart: bool, command: list[str]) -> None:
+    """In the small process: what `run` reads."""
+    found = _measured(command, apart)
+    sys.stdout.write(f"{found.seconds} {found.peak} {found.output} {found.cpu}\n")
+
+
+def _measured(command: list[str], apart: bool) -> Run:
     begun = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         output, tail = 0, b""
         while data := process.stdout.read(1 << 20):
@@ -38,14 +58,6 @@ def run(command: list[str], kernel: str = "", apart: bool = False) -> Run:
     waited, used = (float(word) for word in tail.rsplit(b"FSYNC ", 1)[1].split()) if apart else (0.0, 0.0)
     cpu = usage.ru_utime + usage.ru_stime
     return Run(seconds - waited, usage.ru_maxrss * 1024, output, cpu - used)
-
-
-def apart(command: list[str]) -> Run:
-    """As `run`, started by a small process: a child's peak begins with that of whoever starts it."""
-    small = "import sys; from benchmarks.measure import run; m = run(sys.argv[1:]); print(m.seconds, m.peak, m.cpu)"
-    told = subprocess.run([sys.executable, "-c", small, *command], check=True, capture_output=True, text=True)
-    seconds, peak, cpu = told.stdout.split()
-    return Run(float(seconds), int(peak), 0, float(cpu))
 
 
 def floor(path: str) -> Run:

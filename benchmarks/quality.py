@@ -1,30 +1,35 @@
-"""The figures of `make quality`: how often inspector is right, on every format, from seeds.
+"""The figures of `make quality`: how often inspector is right, and how much its tests notice; all from its own runs.
 
-Detection, place, cause and salvage come from `inspector dev selftest` on the healthy samples; mutated bytes and
-truncations go through everything that inspector does with a file.
+Parts: `bytes` (each byte changed, each cut), `fuzz`, `faults` (system calls that fail), `damage` (the self-test),
+`against` (the original tools on the same files), `coverage` (branches that the suite runs), `mutants` (mistakes in the
+code that the tests notice; with `coverage`, each mutant meets the tests that run its line). `--minutes` says how much.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
-import subprocess
+import json
+import os
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from benchmarks.mutants import score
-from inspector.catalogue import Formats
-from inspector.errors import RefusedError
+from msgspec import to_builtins
+
+from benchmarks import against, quality_table
+from benchmarks.covered import Covered, measured
+from benchmarks.mutants import Score, sample, score
+from benchmarks.quality_parts import damaged, failed, fault_names, fuzzed, mutated, side_by_side
 from inspector.formats import all_formats
-from inspector.selftest import Round, selftest
-from inspector.source import open_source
-from tests.contract.corpus import Case, cases
-from tests.fuzz.target import exercise
 
-MIB = 1 << 20
-ROOT = Path(__file__).parents[1]
-JUDGED = ("detected", "at the place", "cause", "untouched kept", "corrections right", "wrong")
+# how much of the minutes each part takes; the suite under coverage takes as long as it takes (8 minutes on two cores)
+SHARES = {"bytes": 0.2, "fuzz": 0.25, "faults": 0.15, "damage": 0.25, "against": 0.15}
+PARTS = (*SHARES, "coverage", "mutants")
+ALL_FAULTS = 30_000  # about as many as there are: system calls of all command lines, times the ways to fail
+FAULTS_EACH_MINUTE = 600  # of one core
+MUTANTS_EACH_MINUTE = 6
 
 
 def say(text: str) -> None:
@@ -32,104 +37,65 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def mutated(of: list[Case], most: int) -> tuple[int, int, int, float]:
-    """(bytes changed three ways, truncations, failures, slowest) over the smallest samples of a format."""
-    changed = cut = failures = 0
-    slowest = 0.0
-    sized = sorted(((name, data, case) for case in of for name, data in case.members().items() if data), key=_weight)
-    for name, data, case in sized[:3]:
-        stride = max(1, 3 * len(data) // most)
-        for at in range(0, len(data), stride):
-            for damaged in (*_three_ways(data, at), data[:at]):
-                begun = time.process_time()
-                try:
-                    exercise(case.format, {**case.members(), name: damaged})
-                except Exception as error:  # noqa: BLE001  every one of them is a failure that is counted and told
-                    failures += 1
-                    say(f"  {case.path.name} {name} at {at}: {type(error).__name__}: {str(error)[-200:]}")
-                slowest = max(slowest, time.process_time() - begun)
-            changed += 1
-            cut += 1
-    return changed, cut, failures, slowest
-
-
-def _weight(one: tuple[str, bytes, Case]) -> tuple[int, str, str]:
-    return len(one[1]), one[2].path.name, one[0]
-
-
-def _three_ways(data: bytes, at: int) -> tuple[bytes, ...]:
-    return tuple(data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :] for mask in (0x01, 0x80, 0xFF))
-
-
-def right(of: list[Case], formats: Formats, rounds: int) -> list[Round]:
-    """Rounds of the self-test over the healthy samples of a format."""
-    found: list[Round] = []
-    for number, case in enumerate(of):
-        with open_source(str(case.path)) as source:
-            try:
-                found += selftest(source, formats, rounds, 1000 * number, forced=case.format.name).rounds
-            except RefusedError:  # not a healthy sample
-                continue
+def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """What each part found, by its name."""
+    found: dict[str, Any] = {}
+    names = [f.name for f in all_formats() if not asked.format or f.name in asked.format]
+    covered: Covered | None = None
+    for part in [part for part in PARTS if not asked.part or part in asked.part]:
+        begun = time.monotonic()
+        seconds = SHARES.get(part, 0) * asked.minutes * 60 * asked.jobs
+        each = [(name, max(1.0, seconds / len(names)), asked.seed) for name in names]
+        if part in ("bytes", "damage"):
+            found[part] = side_by_side(mutated if part == "bytes" else damaged, each, asked.jobs)
+        elif part == "fuzz":
+            halved = [(name, time_each / 2, seed) for name, time_each, seed in each]  # by seed, and guided
+            found[part] = side_by_side(fuzzed, halved, asked.jobs)
+        elif part == "faults":
+            step = max(1, round(ALL_FAULTS / (seconds / 60 * FAULTS_EACH_MINUTE)))
+            parts = [(some, step) for some in fault_names(asked.jobs)]
+            found[part] = [one for told in side_by_side(failed, parts, asked.jobs) for one in told]
+        elif part == "against":
+            rounds = 12 * max(1, round(asked.minutes * SHARES[part]))
+            found[part] = against.run(rounds, asked.seed, None, lambda line: say(f"({line})"))
+        elif part == "coverage":
+            found[part] = covered = measured(folder, asked.jobs)
+        else:
+            count = round(asked.minutes * MUTANTS_EACH_MINUTE) if asked.mutants is None else asked.mutants
+            kept = covered or (measured(folder, asked.jobs) if (folder / "coverage.json").exists() else None)
+            found[part] = score(sample(count, asked.seed), asked.seed, asked.jobs, kept)
+        print(f"{part}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     return found
 
 
-def row(name: str, rounds: list[Round], touched: tuple[int, int, int, float]) -> str:
-    count = len(rounds)
-    judged = [r for r in rounds if r.untouched is not None]
-    kept = sum(r.sound >= (r.untouched or 0) for r in judged)
-    wrong = sum(r.corrections_wrong for r in rounds)
-    put = sum(r.corrections_right for r in rounds)
-    changed, cut, failures, slowest = touched
-    shares = (sum(r.detected for r in rounds), sum(r.localised for r in rounds), sum(r.cause_right for r in rounds))
-    told = " | ".join(f"{share}/{count}" for share in shares)
-    first = f"| {name} | {3 * changed:,} | {cut:,} | {failures} | {slowest:.2f} s "
-    return first + f"| {told} | {kept}/{len(judged)} | {put} | {wrong} |"
-
-
-def coverage() -> str:
-    """Branch coverage of the whole suite."""
-    run = [sys.executable, "-m", "coverage", "run", "--branch", "--source=inspector", "-m", "pytest", "-n", "0", "-q"]
-    subprocess.run(run, cwd=ROOT, capture_output=True, check=False)
-    told = subprocess.run(
-        [sys.executable, "-m", "coverage", "report", "--format=total"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return told.stdout.strip() or told.stderr.strip()
+def plain(found: dict[str, Any]) -> dict[str, Any]:
+    """What `--json` says: the records of each part, and the figures of the summary."""
+    told = {part: to_builtins(what) for part, what in found.items() if part not in ("coverage", "mutants")}
+    if covered := found.get("coverage"):
+        told["coverage"] = quality_table.coverage_figures(covered) | {"unrun": covered.unrun("inspector/")}
+    if isinstance(mutants := found.get("mutants"), Score):
+        told["mutants"] = quality_table.mutant_figures(mutants)
+    return told | {"figures": dict(quality_table.figures(found))}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bytes", type=int, default=900, help="changed in each of three samples of a format")
-    parser.add_argument("--rounds", type=int, default=48, help="of the self-test on each healthy sample")
-    parser.add_argument("--mutants", type=int, default=0, help="mutants of the code that the tests must notice")
-    parser.add_argument("--coverage", action="store_true", help="also measure the suite's branch coverage")
-    parser.add_argument("--format", action="append", help="only this format")
+    parser = argparse.ArgumentParser(description="how often inspector is right, and how much its tests notice")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this part")
+    parser.add_argument("--format", action="append", help="only this format, in the parts that go by format")
+    parser.add_argument("--minutes", type=float, default=12, help="of all processors, for all but coverage and mutants")
+    parser.add_argument("--mutants", type=int, help=f"how many mutants; else {MUTANTS_EACH_MINUTE} for each minute")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--coverage", type=Path, help="keep the coverage run in this folder, or take it from there")
+    parser.add_argument("--json", type=Path, help="also write all figures to this file")
     asked = parser.parse_args()
-    formats = all_formats()
-    titles = ("format", "bytes mutated", "truncations", "failures", "slowest", *JUDGED)
-    say(f"| {' | '.join(titles)} |")
-    say("|---" * len(titles) + "|")
-    failures = 0
-    for form in formats:
-        if asked.format and form.name not in asked.format:
-            continue
-        of = [case for case in cases() if case.format.name == form.name]
-        touched = mutated(of, asked.bytes)
-        rounds = right(of, formats, asked.rounds)
-        failures += touched[2] + sum(r.corrections_wrong for r in rounds)
-        say(row(form.name, rounds, touched))
-    say(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // MIB} MiB")
-    if asked.mutants:
-        dead, tried, lived = score(asked.mutants, 0)
-        say(f"mutation score: {dead} of {tried} sampled mutants killed")
-        for one in lived:
-            say(f"  lived: {one.path.relative_to(ROOT)}:{one.line}: {one.what}")
-    if asked.coverage:
-        say(f"branch coverage: {coverage()} %")
-    return 3 if failures else 0
+    with tempfile.TemporaryDirectory() as name:
+        found = measure(asked, asked.coverage or Path(name))
+        for line in quality_table.markdown(found):
+            say(line)
+        if asked.json:
+            asked.json.write_text(json.dumps(plain(found), indent=1) + "\n")
+    return 3 if quality_table.wrong(found) else 0
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.write(version())
             code = 0
         else:
+            _lean_records()
             from inspector.cli.app import run
 
             code = run(arguments)
@@ -47,6 +48,20 @@ def _occupy_standard_files() -> None:
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  closed with the process
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123  closed with the process
+
+
+def _lean_records() -> None:
+    """Import msgspec as where typing_extensions is not installed: it takes typing instead, and saves 6 ms.
+
+    None in place of a module tells Python that there is no such module.
+    """
+    name = "typing_extensions"
+    if name not in sys.modules:
+        sys.modules[name] = None  # type: ignore[assignment]
+        try:
+            import msgspec  # noqa: F401
+        finally:
+            del sys.modules[name]
 
 
 def version() -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from inspector.errors import OutputError, SourceError, UsageError
 from inspector.finding import Severity
@@ -21,8 +22,7 @@ MAX_FILE = 256 << 20
 MODE = 0o644
 
 
-@dataclass(slots=True)
-class Known:
+class Known(Struct):
     """What was found at one path: names, and exact counts of each rule and severity."""
 
     names: set[str] = field(default_factory=set)
@@ -35,8 +35,7 @@ class Known:
         return cls({fingerprint(f, report.source) for f in found}, counts)
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """`new` counts findings that the baseline does not have, by severity; `names` are the new ones told apart."""
 
     known: int
@@ -69,7 +68,7 @@ class Baseline:
                     for counts in [entry["counts"]]
                 }
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UsageError(f"{path}: not a baseline of inspector ({error})", "write it again") from error
 
     def compare(self, path: str, report: Report) -> Compared:

@@ -16,16 +16,17 @@ is refused: they are unknown, which is not damage.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 import zipfile
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
+
+import msgspec
+from msgspec import Struct
 
 from inspector.descriptors import pread_all
 from inspector.errors import RefusedError, SourceError
@@ -37,21 +38,50 @@ SCHEMA: Final = "inspector/capsule/2"
 MANIFEST, DATA, VOUCHED, README = "capsule.json", "data", "vouched", "README.txt"
 MAX_DATA: Final = 64 << 30
 MAX_MANIFEST: Final = 64 << 20
+MAX_LISTS: Final = 1 << 19  # ranges and runs of all members: some 200 bytes of memory each
 RESERVE: Final = 256 << 20  # bytes that unpacking leaves free
 COPY: Final = 1 << 20
 
 # what zipfile, zlib and json raise on bytes that are not as they were written
 _BROKEN: Final = (
     *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError),
-    *(ValueError, KeyError, TypeError, IndexError, OverflowError),
+    *(ValueError, KeyError, TypeError, IndexError, OverflowError, msgspec.MsgspecError),
 )
 
 Range = tuple[int, int]
 Run = tuple[str, int, int, int, int]  # by which walk, start, end, and offset and length of its words
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class _Schema(Struct, frozen=True):
+    schema: str = ""
+
+
+class _Told(Struct, frozen=True):
+    """A member as the manifest tells of it."""
+
+    name: str
+    size: int
+    ranges: list[Range]
+    zeros: list[Range]
+    extents: list[Range]
+    vouched: list[Run]
+    mtime_ns: int = 0
+
+
+class _Origin(Struct, frozen=True):
+    kind: str
+    name: str
+
+
+class _Manifest(Struct, frozen=True):
+    members: list[_Told]
+    sha256: str
+    vouched_sha256: str
+    source: _Origin
+    detected: tuple[str, int, str]
+
+
+class Chart(Struct, frozen=True):
     """What of one member is in the capsule; all lists but `vouched` in order, without overlap."""
 
     member: Member
@@ -198,17 +228,16 @@ def open_capsule(path: str) -> CapsuleSource:
     try:
         with zipfile.ZipFile(path) as archive:
             manifest = _manifest(archive)
-            charts = [_chart(one) for one in manifest["members"]]
+            charts = [_chart(one) for one in manifest.members]
             if len({chart.member.name for chart in charts}) != len(charts):
                 raise ValueError("two of its members have one name")
             total = sum(end - start for chart in charts for start, end in chart.ranges)
-            data = _unpacked(archive, DATA, total, str(manifest["sha256"]))
+            data = _unpacked(archive, DATA, total, manifest.sha256)
             words = sum(length for chart in charts for *_, length in chart.vouched)
-            told = _unpacked(archive, VOUCHED, words, str(manifest["vouched_sha256"]))
-            kind: Kind = "folder" if manifest["source"]["kind"] == "folder" else "file"
-            name = str(manifest["source"]["name"])
-            form, strength, because = manifest["detected"]
-            settled = (str(form), int(strength), str(because))
+            told = _unpacked(archive, VOUCHED, words, manifest.vouched_sha256)
+            kind: Kind = "folder" if manifest.source.kind == "folder" else "file"
+            name = manifest.source.name
+            settled = manifest.detected
     except _BROKEN as error:
         raise SourceError(f"{path}: the capsule is damaged: {error}", "ask for it to be made again") from error
     except OSError as error:
@@ -218,37 +247,37 @@ def open_capsule(path: str) -> CapsuleSource:
     return source
 
 
-def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+def _manifest(archive: zipfile.ZipFile) -> _Manifest:
     info = archive.getinfo(MANIFEST)
     if info.file_size > MAX_MANIFEST:
         raise ValueError(f"its manifest has {info.file_size} bytes")
-    found = json.loads(archive.read(MANIFEST))
-    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+    text = archive.read(MANIFEST)
+    if text.count(b"[") > MAX_LISTS:  # before it is taken apart: a list takes twenty times its text
+        raise ValueError(f"its manifest has more than {MAX_LISTS} lists")
+    if msgspec.json.decode(text, type=_Schema).schema != SCHEMA:
         raise ValueError(f"its schema is not {SCHEMA}")
-    return found
+    return msgspec.json.decode(text, type=_Manifest)
 
 
-def _chart(told: dict[str, Any]) -> Chart:
-    size, name = int(told["size"]), str(told["name"])
-    if name.startswith("/") or "\0" in name or ".." in name.split("/"):
+def _chart(told: _Told) -> Chart:
+    size, name = told.size, told.name
+    if size < 0 or name.startswith("/") or "\0" in name or ".." in name.split("/"):
         raise ValueError("a member's name leads out of the store")
-    member = Member(name, size, int(told.get("mtime_ns", 0)))
-    lists = [_ordered(told[key], size) for key in ("ranges", "zeros", "extents")]
+    member = Member(name, size, told.mtime_ns)
+    lists = [_ordered(one, size) for one in (told.ranges, told.zeros, told.extents)]
     _ordered(sorted([*lists[0], *lists[1]]), size)
-    vouched = tuple((str(w), int(a), int(b), int(at), int(n)) for w, a, b, at, n in told["vouched"])
-    if not all(0 <= start <= end <= size and at >= 0 and n >= 0 for _, start, end, at, n in vouched):
+    if not all(0 <= start <= end <= size and at >= 0 and n >= 0 for _, start, end, at, n in told.vouched):
         raise ValueError("a run that it vouches for lies outside its member")
-    return Chart(member, lists[0], lists[1], lists[2], vouched)
+    return Chart(member, lists[0], lists[1], lists[2], tuple(told.vouched))
 
 
-def _ordered(found: Any, size: int) -> tuple[Range, ...]:
-    pairs = tuple((int(one[0]), int(one[1])) for one in found)
+def _ordered(found: list[Range], size: int) -> tuple[Range, ...]:
     at = 0
-    for start, end in pairs:
+    for start, end in found:
         if not at <= start < end <= size:
             raise ValueError(f"its range [{start}, {end}) is out of order")
         at = end
-    return pairs
+    return tuple(found)
 
 
 def _unpacked(archive: zipfile.ZipFile, name: str, total: int, digest: str) -> IO[bytes]:

@@ -16,12 +16,13 @@ import tempfile
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import IO, Any, Final
+
+from msgspec import Struct, field
 
 from inspector import __version__, capsule
 from inspector import patch as patches
@@ -50,8 +51,7 @@ are not in it but for what inspection takes from them (in `vouched`); what is in
 """
 
 
-@dataclass(slots=True)
-class Captured:
+class Captured(Struct):
     """What was written."""
 
     output: str
@@ -94,7 +94,7 @@ def capture(
             try:
                 with place_file(output, None, 0, force, mode=0o600) as place:
                     _write(place.fd, done, report, recorder, rename, environment)
-                    with capsule.open_capsule(f"/proc/self/fd/{place.fd}") as copy:
+                    with capsule.open_capsule(place.name) as copy:
                         _read_alike(source, document(report), copy, ask, rename is not None)
             except UnverifiedError:
                 if vouching and done.vouched:
@@ -362,6 +362,11 @@ def _pack(file: IO[bytes], manifest: Mapping[str, Any], data: IO[bytes], told: I
     with zipfile.ZipFile(_Stream(file), "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
         # the manifest comes first: by its name at the beginning of the file a capsule is known
         text = json.dumps(manifest, separators=(",", ":"), sort_keys=True).encode()
+        if len(text) > capsule.MAX_MANIFEST or text.count(b"[") > capsule.MAX_LISTS:
+            raise RefusedError(
+                "too many places of the store were read to list them in a capsule",
+                "capture one of its files, or image it: a capsule is for what is small",
+            )
         archive.writestr(_entry(capsule.MANIFEST), text, zipfile.ZIP_DEFLATED)
         archive.writestr(_entry(capsule.README), TEXT.encode(), zipfile.ZIP_DEFLATED)
         for name, content in ((capsule.DATA, data), (capsule.VOUCHED, told)):

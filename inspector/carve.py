@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from inspector.errors import Exit, OutputError, RefusedError
 from inspector.inspect import Progress
@@ -23,8 +24,7 @@ from inspector.source import Member, Source
 WRITTEN, DUPLICATE = "written", "duplicate"
 
 
-@dataclass(frozen=True, slots=True)
-class CarveWishes:
+class CarveWishes(Struct, frozen=True):
     """What the user asked for; a carver names those it understands in `Carver.wishes`."""
 
     to_version: int | None = None
@@ -34,8 +34,7 @@ class CarveWishes:
     offset: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """One thing that verifies; `fate` is "written", "duplicate" or why it was left out."""
 
     start: int
@@ -47,8 +46,7 @@ class Found:
     rest: int | None = None  # where the next piece begins of what lies in several; after the last one, the first
 
 
-@dataclass(slots=True)
-class Sums:
+class Sums(Struct):
     """Units and bytes of the source by fate; what a store needs and no source has is `added`."""
 
     units: Counter[str] = field(default_factory=Counter)
@@ -63,8 +61,7 @@ class Sums:
         self.bytes[fate] += size
 
 
-@dataclass(slots=True)
-class Haul:
+class Haul(Struct):
     """What a carver found, judged but not yet written.
 
     `lost` names fates that cost the owner something: with one of them the exit code is 4. `write` fills the place
@@ -85,11 +82,11 @@ class Haul:
     partial: str = ""  # why the search is not complete
     notes: list[str] = field(default_factory=list)
     after: Callable[[str], tuple[str, ...]] = lambda output: ()
+    last: Callable[[int], list[Found]] | None = None  # the last of `spans`, where they need not all be read for it
     close: Callable[[], None] = lambda: None
 
 
-@dataclass(frozen=True, slots=True)
-class Carver:
+class Carver(Struct, frozen=True):
     """A kind of thing that can be carved, as a value."""
 
     name: str
@@ -101,8 +98,7 @@ class Carver:
     verified: str = "read again and inspected whole: clean"  # in words
 
 
-@dataclass(slots=True)
-class Carved:
+class Carved(Struct):
     """The result of one run; a dry run has no output."""
 
     source: Source

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+
+from msgspec import Struct
 
 from inspector.format import Format
 from inspector.source import Source
@@ -13,8 +14,7 @@ from inspector.source import Source
 Formats = Collection[Format]
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue(Collection[Format]):
+class Catalogue(Struct, frozen=True):
     """Module names in order of detection; `uppers` says which stand on which format."""
 
     modules: tuple[str, ...]

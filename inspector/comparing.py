@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import groupby
 from tempfile import TemporaryFile
 from typing import IO, Any, Final, Literal
+
+from msgspec import Struct, field
 
 from inspector.runs import Runs
 from inspector.span import Span
@@ -39,8 +40,7 @@ def pack(key: bytes, digest: bytes, start: int, end: int, extra: int = 0, member
     return key + digest + _PLACE.pack(member, start, end, extra)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One thing of one store."""
 
     kind: int
@@ -57,8 +57,7 @@ class Row:
         return cls(int.from_bytes(row[:2], "big"), row[2:_KEY], row[_KEY : _KEY + DIGEST], *place)
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(Struct, frozen=True):
     """A thing in its owner's words; made only for things that differ."""
 
     name: str
@@ -66,8 +65,7 @@ class Described:
     fields: Mapping[str, Any]
 
 
-@dataclass(slots=True)
-class Identities:
+class Identities(Struct):
     """All things of a store. `rows` gives packed rows in any order, in batches, and fills `counts` on the way.
 
     A row is made by `pack`: things are the same where their keys are, and equal where their digests are, too.
@@ -79,8 +77,7 @@ class Identities:
     counts: dict[str, int] = field(default_factory=dict)  # what is there and not compared, in the format's words
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     what: What
     kind: str
     a: Described | None
@@ -101,8 +98,7 @@ class Difference:
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-@dataclass(slots=True)
-class Comparison:
+class Comparison(Struct):
     """The counts of a comparison by kind, and its differences, which may be read again and again."""
 
     a: Identities

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from inspector.source import Member, Source
 from inspector.span import Span
+from inspector.unread import Unread
 from inspector.view import View
 
 Part = Span | bytes  # bytes of the source, or bytes that are made
@@ -34,7 +35,7 @@ class Composed(View):
             known = below.member(name)
             members.append(Member(name, at, known.mtime_ns if known else 0))
         super().__init__(below, members)
-        self.unreadable = []  # at other places below
+        self.unreadable = Unread()  # at other places below
 
     def inside(self, folder: str) -> Source:
         head = f"{folder}/"

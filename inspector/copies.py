@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.format import Proof
 from inspector.source import Source
@@ -14,8 +15,7 @@ from inspector.view import View
 KEPT = 100  # losses and disagreements that are listed; all are counted
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(Struct, frozen=True):
     """One step of a merge: `data`, or the bytes of `origin`, become the next bytes of the output (or those at `at`).
 
     `copy` is the number of the source that `origin` lies in, as it was named; -1 where the bytes come from none.
@@ -30,8 +30,7 @@ class Take:
     at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """Bytes of one copy, or of the output (copy -1), that may hold something alive and that no copy has whole."""
 
     copy: int
@@ -39,8 +38,7 @@ class Loss:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
+class Disagreement(Struct, frozen=True):
     """A place for which two copies are both readable and differ; `chosen` is the one that was taken, -1: none."""
 
     at: int
@@ -50,8 +48,7 @@ class Disagreement:
     why: str
 
 
-@dataclass(slots=True)
-class Merge:
+class Merge(Struct):
     """A stream of takes, made while it is read; what is counted below is complete when it has ended."""
 
     takes: Iterable[Take]
@@ -79,8 +76,7 @@ class Merge:
             self.disagreements.append(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """[start, end) reads as the same bytes of another copy."""
 
     start: int

@@ -13,8 +13,9 @@ at something that depends on the corrected bits: a signature, a decompression, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from inspector import crc32c, syndromes
 
@@ -36,14 +37,12 @@ SILENT = Testimony(None)
 Witness = Callable[[bytes, Patch], Testimony]  # the corrected unit, what was changed
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     patch: Patch
     how: str  # what kind of damage it undoes, in words
 
 
-@dataclass(frozen=True, slots=True)
-class Correction:
+class Correction(Struct, frozen=True):
     verdict: Verdict
     unit: bytes = b""  # corrected; empty unless sealed or unique
     patch: Patch = ()
@@ -67,8 +66,7 @@ def _itself(stored: int) -> int:
     return stored
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """Where the CRC-32C of a unit lies and what it covers; offsets within the unit.
 
     `stands_for` turns the stored number into the checksum (RocksDB masks it). `seed` is the offset of four bytes

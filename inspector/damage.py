@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from random import Random
+
+from msgspec import Struct
 
 from inspector.edited import Change
 from inspector.errors import RefusedError, UsageError
@@ -20,8 +21,7 @@ MAX_CHANGES = 1_000_000  # of a translation of line ends
 TRIES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a damage is made: anywhere (None) or at this offset, of this many bytes."""
 
     source: Source
@@ -89,8 +89,7 @@ def returns(at: int, data: bytes) -> list[Change]:
     return [Change(at + found.start(), 0, b"\r") for found in re.finditer(b"\n", data)]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One word of the vocabulary: what it does, and the causes that a finding about it may rightly name."""
 
     make: Make

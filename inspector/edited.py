@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.format import Edit
 from inspector.source import Source
@@ -12,8 +14,7 @@ from inspector.span import Span
 from inspector.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """`removed` bytes at `at` give way to `data`; an empty `data` takes them out, 0 removed puts bytes in."""
 
     at: int

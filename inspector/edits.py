@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inspector.errors import OutputError, SourceError
 from inspector.format import Edit
+from inspector.output import link_open_file
 from inspector.source import Source
 
 COPY = 1 << 18  # stays in a core's own cache between reading and writing
@@ -41,11 +42,11 @@ def link_member(source: Source, edit: Edit, folder: Path) -> bool:
         return False
     target = _inside(folder, edit.out)
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source.path / edit.origin.member, target, follow_symlinks=False)
+    try:  # the open file, not whatever has its name by now
+        link_open_file(f"/proc/self/fd/{source._fd(edit.origin.member)}", target)
     except OSError as error:
-        if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
-            return False  # another file system, or one without links: it is copied
+        if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOENT):
+            return False  # another file system, one without links, or no name any more: it is copied
         raise
     return True
 

@@ -7,8 +7,9 @@ stores itself (see `smaller`); of any other what an inspection reads stays at it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+from msgspec import Struct, field
 
 from inspector.catalogue import Formats
 from inspector.composed import Composed, Composition, chart, size_of
@@ -21,8 +22,7 @@ from inspector.span import Span
 from inspector.spliced import Holed, Run, Spliced
 
 
-@dataclass(slots=True)
-class Excerpt:
+class Excerpt(Struct):
     """What was found: the runs of the source that are left, in order."""
 
     report: Report

@@ -6,8 +6,9 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import IO
+
+from msgspec import Struct, field
 
 from inspector import __version__
 from inspector.errors import Exit, OutputError, SourceError
@@ -20,8 +21,7 @@ MODE = 0o600  # a volume holds other people's data, whatever the mode of the ima
 Unknown = tuple[int, int, str]  # start and end in the output, why
 
 
-@dataclass(slots=True)
-class Extraction:
+class Extraction(Struct):
     """What was written. `proof` counts bytes of the output; `unknown` keeps the first and last ranges without one."""
 
     item: str
@@ -55,16 +55,14 @@ def extract(
     preflight(f"{output}.map", source, 0, force)
     with tempfile.TemporaryFile("w+") as spool, place_file(output, source, 0, force, mode=MODE) as place:
         chart = _Chart(keep, spool)
-        before = len(source.unreadable)
         for extent in extents:
             if extent.at < result.size:
                 raise AssertionError(f"{item}: extents overlap at {extent.at}")
             if extent.at > result.size:
                 chart.add(result.size, extent.at, "none", "no extent covers this range")
             _write(source, extent, place.fd)
-            for start, end, proof, why in _unreadable(source, extent, before):
+            for start, end, proof, why in _unreadable(source, extent):
                 chart.add(start, end, proof, why)
-            before = len(source.unreadable)
             result.size = extent.at + extent.length
             if progress:
                 progress(result.size, 0)
@@ -113,19 +111,16 @@ def _pwrite(fd: int, data: bytes, at: int) -> None:
         view, at = view[done:], at + done
 
 
-def _unreadable(source: Source, extent: Extent, before: int) -> Iterator[tuple[int, int, str, str]]:
+def _unreadable(source: Source, extent: Extent) -> Iterator[tuple[int, int, str, str]]:
     """The extent's range of the output with its proof; what the medium did not deliver has none."""
     at, end = extent.at, extent.at + extent.length
     if extent.origin is not None and extent.data is None and extent.proof != "none":
-        # the last known range may have grown instead of a new one being noted
-        for span in sorted(source.unreadable[max(0, before - 1) :]):
-            if span.overlaps(extent.origin):
-                start = extent.at + max(span.start, extent.origin.start) - extent.origin.start
-                stop = extent.at + min(span.end, extent.origin.end) - extent.origin.start
-                if start > at:
-                    yield at, start, extent.proof, extent.why
-                yield max(at, start), stop, "none", "the medium could not deliver these bytes"
-                at = max(at, stop)
+        for span in source.unreadable.within(extent.origin):
+            start, stop = (extent.at + one - extent.origin.start for one in (span.start, span.end))
+            if start > at:
+                yield at, start, extent.proof, extent.why
+            yield start, stop, "none", "the medium could not deliver these bytes"
+            at = stop
     if at < end:
         yield at, end, extent.proof, extent.why
 

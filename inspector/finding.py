@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
+
+from msgspec import Struct, field
 
 from inspector.span import Span
 
@@ -41,8 +42,7 @@ Confidence = Literal["certain", "likely", "possible"]
 Salvage = Literal["kept", "corrected", "lost"]
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     name: CauseName
     confidence: Confidence = "possible"
     because: str = ""
@@ -51,8 +51,7 @@ class Cause:
 UNKNOWN_CAUSE = Cause("unknown", "possible", "nothing in these bytes tells")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A stable code (never reused) and everything `inspector explain CODE` prints."""
 
     code: str
@@ -68,8 +67,7 @@ class Rule:
 Evidence = Mapping[str, int | str | float | bool | list[int] | list[str] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     rule: Rule
     span: Span
     message: str
@@ -85,6 +83,19 @@ class Finding:
 
 
 T = TypeVar("T")
+
+
+class Later(Sequence[T]):
+    """Things that are made of their numbers when they are asked for: few of very many findings are kept."""
+
+    def __init__(self, numbers: Sequence[int], make: Callable[[int], T]) -> None:
+        self._numbers, self._make = numbers, make
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self._make(self._numbers[i])
 
 
 class Tally:
@@ -112,14 +123,16 @@ class Tally:
         else:
             self._last.setdefault(key, deque(maxlen=self._half)).append(make)
 
-    def add_each(self, rule: Rule, things: Sequence[T], make: Callable[[T], Finding]) -> None:
+    def add_each(
+        self, rule: Rule, things: Sequence[T], make: Callable[[T], Finding], severity: Severity | None = None
+    ) -> None:
         """As `add` for each of them in turn, without a step for those of which no finding is kept."""
         shown = min(len(things), self._half)
         for i in (*range(shown), *range(max(shown, len(things) - self._half), len(things))):
-            self.add(rule, partial(make, things[i]))
+            self.add(rule, partial(make, things[i]), severity)
         skipped = len(things) - shown - min(len(things) - shown, self._half)
         if skipped:
-            self.counts[rule.code, rule.severity] += skipped
+            self.counts[rule.code, severity or rule.severity] += skipped
 
     def put(self, finding: Finding) -> None:
         """Count a finding that exists already."""

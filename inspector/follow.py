@@ -7,8 +7,9 @@ amount of memory. It never decides how long damage has to last to be called dama
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct, field
 
 from inspector.source import Source
 
@@ -17,8 +18,7 @@ from inspector.source import Source
 What = Literal["sound", "unfinished", "broken", "changed", "odd"]
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(Struct, frozen=True):
     """Bytes [start, end) that a follower judged. `counts` says how many units of each kind a sound stretch has."""
 
     what: What

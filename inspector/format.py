@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct, field
 
 from inspector.errors import UsageError
 from inspector.finding import CauseName, Finding, Rule, Tally
@@ -36,8 +37,7 @@ Hide = Callable[[int, int], bool]  # whether the damaged bytes [start, end) are 
 State = Any  # a format's own; nobody else looks inside, except a format that stands on it
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """Tiles of one member in bulk: tile i is [starts[i], starts[i+1]), the last ends at `end`.
 
     `roles` are the constants above, `kinds` keys of `Format.kinds`, `marks` 0 where the tile is sound and one of
@@ -71,16 +71,14 @@ def tile(start: int, end: int, role: int, kind: int = 0, mark: int = 0, member: 
     return Stretch(start, end, array("Q", [start]), array("B", [role]), array("H", [kind]), array("B", [mark]), member)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """How sure a format is that a source is its own: 0 not at all ... 100 proved by checksums; and why."""
 
     strength: int
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the user asked for. A format names those it understands in `Format.wishes`; others are refused."""
 
     release: str | None = None  # --for v24.11.1
@@ -109,8 +107,7 @@ def accepting(wishes: Wishes, known: frozenset[str], what: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What one of the original programs does with this state."""
 
     program: str  # gossipd, connectd, compactd, upstream spdk_tgt ...
@@ -119,8 +116,7 @@ class Outcome:
     message: str = ""  # what it prints
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The format's own words about the whole source."""
 
     version: str
@@ -132,8 +128,7 @@ class Answer:
     ribbon: tuple[tuple[int, int, int, int], ...] = ()  # bytes live, deleted, damaged, lost of each equal slice
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One line of `inspector records`; `fields` are the owner's words, JSON-ready."""
 
     span: Span
@@ -147,8 +142,7 @@ class Entry:
         return not (self.note or sound(self.state))
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """Filters of `inspector records`. A format names those it understands in `Format.filters`."""
 
     kinds: frozenset[str] = frozenset()
@@ -165,8 +159,7 @@ class Query:
     dump: bool = False  # the original tool's own line format, in `fields["line"]`
 
 
-@dataclass(frozen=True, slots=True)
-class Exhibit:
+class Exhibit(Struct, frozen=True):
     """What `inspector show` puts on the table: bytes with their fields, and what is known about them."""
 
     title: str
@@ -180,8 +173,7 @@ class Exhibit:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """What the owner calls it: a channel, a volume, a block, a bootstrap."""
 
     id: str
@@ -191,8 +183,7 @@ class Item:
     spans: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(Struct, frozen=True):
     """A run of an item's content; origin None with proof "derived" is zeroes that are meant, "none" unknown."""
 
     at: int
@@ -203,8 +194,7 @@ class Extent:
     data: bytes | None = None  # where the content is not the origin's bytes themselves: decompressed, or rendered
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """One step of a repair. Source bytes named by `origin` are accounted for exactly once over all edits.
 
     kept: origin is copied (to `at`, or after what was written last). corrected: `data` stands for origin.
@@ -223,8 +213,7 @@ class Edit:
     whole: bool = False
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """A stream of edits, made while it is read; `estimate` bounds the output's size in bytes."""
 
     edits: Iterable[Edit]
@@ -235,8 +224,7 @@ class Plan:
     after: Callable[[str, str], tuple[str, ...]] = lambda source, output: ()  # how to put it in place
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """What a format sees where a unit begins: where it claims to end, and whether its checksum holds."""
 
     end: int
@@ -246,8 +234,7 @@ class Unit:
 Reading = Callable[[int, int], bytes]  # offset, count -> bytes of one member as they are, or as they may have been
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Traits:
+class Traits(Struct, frozen=True, eq=False):
     """What the diagnosis asks a format about bytes; all but `unit` may be None.
 
     `unit`: what begins at (member, offset) as a reading shows it; None where no unit can.
@@ -279,8 +266,8 @@ class Traits:
     grid: Callable[[State, str], tuple[int, int, str] | None] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)  # there is one of each; what is not made costs no start-up
-class Format:
+# there is one of each; what is not made costs no start-up
+class Format(Struct, frozen=True, eq=False):
     """A format as a value. Functions take the state that `open` made; None means "has no such thing"."""
 
     name: str

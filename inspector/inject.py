@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from inspector import damage
 from inspector.edited import Edited
@@ -20,8 +21,7 @@ from inspector.span import Span
 SPANS_TOLD = 1000  # of one damage; a translation of line ends has a million
 
 
-@dataclass(frozen=True, slots=True)
-class Harm:
+class Harm(Struct, frozen=True):
     """One damage that was made: where, in the coordinates of what it was made on and of what came out."""
 
     kind: str
@@ -32,8 +32,7 @@ class Harm:
     count: int  # of all its changes
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(Struct, frozen=True):
     """What was done to which bytes."""
 
     source: str
@@ -79,15 +78,15 @@ def inject(
             for one in damaged.members:
                 if not one.secret:
                     sums[one.name] = _write_member(damaged, one.name, place.folder / one.name)
-            _all_was_read(base)
+            all_was_read(base)
     else:
         with place_file(output, source, damaged.size, force) as place:
             sums[""] = _write(damaged, "", place.fd)
-            _all_was_read(base)
+            all_was_read(base)
     return Truth(source.label, output, tuple(harms), source.size, damaged.size, sums)
 
 
-def _all_was_read(source: Source) -> None:
+def all_was_read(source: Source) -> None:
     """The truth knows of no other damage: raises SourceError where the store could not be read, or moved."""
     if source.unreadable:
         span = source.unreadable[0]
@@ -95,7 +94,7 @@ def _all_was_read(source: Source) -> None:
         raise SourceError(f"{source.label}: bytes {span.start} to {span.end} cannot be read", hint)
     source.still_same()
     if source.drift - {"grew"}:
-        raise SourceError(source.changed, "nothing was written: do it again when nothing writes to it")
+        raise SourceError(source.changed, "do it again when nothing writes to it; nothing was kept of this")
 
 
 def _write_member(source: Source, name: str, path: Path) -> str:

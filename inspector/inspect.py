@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
+
 from inspector.catalogue import Formats, bottoms, named, standing_on
-from inspector.counted import counted
 from inspector.errors import Exit, InspectorError, OutOfTime, OutputError, UnknownFormatError
 from inspector.finding import Cause, Finding, Rule, Severity, Tally
 from inspector.format import FRAME, GAP, ROLE_NAMES, UNIT, Answer, Claim, Format, State, Stretch, Wishes
+from inspector.medium import CLOSED, UNREADABLE, findings_of, refuse_nothing
 from inspector.source import Source
 from inspector.span import Span
 
 if TYPE_CHECKING:
     from inspector.diagnosis.model import Diagnosis
 
+LATE = "the time limit was reached"
 SURE = 95  # a claim of this strength rests on checksums of several units
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
@@ -31,15 +32,6 @@ OUR_BUG = Rule(
     "A part of inspector raised an exception on these bytes. Wrong bytes must never do that: it is a bug of ours.",
     "The original program is not involved.",
     "Please report it with the traceback in the evidence; the findings above it still hold.",
-)
-UNREADABLE = Rule(
-    "INS002",
-    "unreadable",
-    Severity.ERROR,
-    "the medium could not deliver these bytes",
-    "The read failed with an input/output error, again for each 4096-byte piece. The bytes are unknown, not zero.",
-    "The original program gets the same error and usually stops.",
-    "Image the medium with ddrescue first and inspect the image; do not run repairs on a failing disk.",
 )
 CHANGED = Rule(
     "INS003",
@@ -79,11 +71,10 @@ CACHE = Rule(
     "The original program reads from the page cache, too, until it is dropped.",
     "Test the memory of this machine; compare with a copy read after: echo 1 > /proc/sys/vm/drop_caches.",
 )
-CORE_RULES = (OUR_BUG, UNREADABLE, CHANGED, TRANSIENT, IN_FLIGHT, CACHE)
+CORE_RULES = (OUR_BUG, UNREADABLE, CHANGED, TRANSIENT, IN_FLIGHT, CACHE, CLOSED)
 
 
-@dataclass(slots=True)
-class Account:
+class Account(Struct):
     """Bytes and units by role and kind, filled while stretches pass through."""
 
     roles: list[int] = field(default_factory=lambda: [0] * len(ROLE_NAMES))
@@ -128,15 +119,17 @@ class Account:
                     self.kinds[kind] += 1
         marks = stretch.marks.tobytes()
         if marks.count(0) != count:
-            self.damaged += sum(roles[i] == UNIT and marks[i] in bad for i in stretch.marked())
+            if units == count:
+                self.damaged += sum(map(marks.count, bad))
+            else:
+                self.damaged += sum(roles[i] == UNIT and marks[i] in bad for i in stretch.marked())
 
     def _close(self, source: Source, member: str | None, at: int) -> None:
         if member is not None and at != source.length(member) and not source.changed:
             self.holes.append(f"{member or source.label}: tiles end at {at} of {source.length(member)}")
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """The result of an inspection; renderers need nothing else."""
 
     source: Source
@@ -210,6 +203,7 @@ def detect(source: Source, formats: Formats, forced: str | None = None) -> tuple
             break  # proved by checksums: no other format need be imported to be asked
     best, claim = max(claims, key=lambda pair: pair[1].strength)
     if claim.strength <= 0:
+        refuse_nothing(source)
         tried = tuple((f.name, c.because) for f, c in claims)
         raise UnknownFormatError(
             f"{source.label}: no known format", "inspector formats lists what is known; --format NAME forces one", tried
@@ -268,7 +262,7 @@ def inspect(
     except InspectorError:
         raise
     except (TimeoutError, OutOfTime):
-        partial = "the time limit was reached"
+        partial = LATE
     except OSError as error:  # the source's own became findings: this is one of a temporary file
         raise OutputError(f"a temporary file: {error.strerror or error}", "TMPDIR names another place") from error
     except RecursionError as error:
@@ -277,7 +271,9 @@ def inspect(
         _our_bug(tally, source, account.done, error)
     for hole in account.holes:
         _our_bug(tally, source, account.done, AssertionError(hole))
-    _medium(source, tally)
+    refuse_nothing(source)
+    for finding in findings_of(source):
+        tally.put(finding)
     if not source.still_same():
         partial = partial or source.changed
         tally.put(Finding(CHANGED, Span(0, 0), source.changed, bytes_known=False))
@@ -324,6 +320,8 @@ def _until(stretches: Iterator[Stretch], deadline: float) -> Iterator[Stretch]:
 
 
 def _our_bug(tally: Tally, source: Source, at: int, error: BaseException) -> None:
+    import traceback
+
     lines = traceback.format_exception(error)
     at = min(at, source.size)
     tally.put(
@@ -336,13 +334,6 @@ def _our_bug(tally: Tally, source: Source, at: int, error: BaseException) -> Non
             bytes_known=False,
         )
     )
-
-
-def _medium(source: Source, tally: Tally) -> None:
-    for span in source.unreadable:
-        because = Cause("unreadable-medium", "certain", "the operating system reported an input/output error")
-        message = f"{counted(span.length, 'byte')} could not be read from the medium"
-        tally.put(Finding(UNREADABLE, span, message, {"length": span.length}, because, "lost"))
 
 
 __all__ = ["CORE_RULES", "FRAME", "GAP", "Account", "Report", "detect", "inspect"]

@@ -11,8 +11,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from inspector.baseline import put
 from inspector.errors import InspectorError, SourceError, UnverifiedError
@@ -23,8 +24,7 @@ PIECE = 4 << 20
 TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Struct, frozen=True):
     path: str
     sha256: str
     size: int
@@ -91,8 +91,7 @@ def _same(path: Path, digest: str) -> bool:
         os.close(fd)
 
 
-@dataclass(slots=True)
-class Beside:
+class Beside(Struct):
     """A file that may appear beside a store; `seen` is what stood there last."""
 
     path: Path

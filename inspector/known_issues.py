@@ -7,8 +7,10 @@ it says that this store looks as that bug leaves it, or that a program which ope
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.finding import Confidence, Finding, Severity
 
@@ -19,8 +21,7 @@ Role = Literal["writes", "reads"]  # the bug makes such a store, or chokes on on
 Value = int | str | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
+class Sign(Struct, frozen=True):
     """One way to recognise a bug: everything that is said here must hold of one and the same finding.
 
     `versions` are format versions as `Answer.version` spells them. `evidence` names values that a finding's evidence
@@ -38,8 +39,7 @@ class Sign:
     confidence: Confidence = "possible"
 
 
-@dataclass(frozen=True, slots=True)
-class KnownIssue:
+class KnownIssue(Struct, frozen=True):
     """A bug that is public: what it does in our words, who has it, who has not, what to do about it."""
 
     id: str  # OWNER/REPOSITORY#NUMBER

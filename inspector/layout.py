@@ -9,17 +9,17 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import construct as c
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 Privacy = Literal["public", "private", "secret"]
 MAX_FIELDS = 4096  # of one exhibit; a structure from a hostile file may repeat without end
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line of a field table; `at` and `size` are None where they depend on the bytes."""
 
     name: str
@@ -30,8 +30,7 @@ class Row:
     privacy: Privacy
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A field found in bytes: [start, end) in the member, its value, and how to show it."""
 
     name: str
@@ -43,8 +42,7 @@ class Field:
     privacy: Privacy = "public"
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Struct, frozen=True):
     """Fields of fixed place in one struct, or (without `fixed`) one field of bytes whose length `length` tells."""
 
     names: tuple[str, ...]
@@ -52,8 +50,7 @@ class _Step:
     length: Any = None  # context -> bytes; None: up to the end
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """A named construct.Struct; every field carries its meaning and unit as docs (`* "..."`)."""
 
     name: str
@@ -62,10 +59,10 @@ class Layout:
     private: frozenset[str] = frozenset()
     secret: frozenset[str] = frozenset()
     show: Mapping[str, Any] = field(default_factory=dict)  # field name -> value -> text
-    _steps: tuple[_Step, ...] | None = field(init=False, repr=False, compare=False, default=None)
+    _steps: tuple[_Step, ...] | None = None  # made from `struct`
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_steps", _steps_of(self.struct))
+        force_setattr(self, "_steps", _steps_of(self.struct))
 
     def privacy(self, name: str) -> Privacy:
         return "secret" if name in self.secret else "private" if name in self.private else "public"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.sanitize import clean
 
@@ -20,8 +22,7 @@ MOST_CHUNKS: Final = 64
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     start: int
     end: int
     number: int  # of the original
@@ -86,7 +87,10 @@ class Search:
     def hits(self, data: bytes) -> Iterator[Hit]:
         """The longest shape at each place where one begins, in order; they may overlap."""
         heads = self._lengths
-        for at in [i for i in range(len(data) - LEAST + 1) if data[i : i + LEAST] in heads] if heads else ():
+        if not heads:
+            return
+        begins = re.compile(b"[" + b"".join(re.escape(bytes([b])) for b in sorted({h[0] for h in heads})) + b"]")
+        for at in [i for m in begins.finditer(data) if data[(i := m.start()) : i + LEAST] in heads]:
             for length in heads[data[at : at + LEAST]]:
                 number = self._shapes.get(data[at : at + length])
                 if number is not None:

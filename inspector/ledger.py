@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.errors import Exit
 from inspector.format import Edit
@@ -15,8 +17,7 @@ from inspector.span import Span
 ACTIONS = ("kept", "corrected", "dropped", "lost")
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """What a repair did, or with a dry run would do. Counts are of units and bytes of the source."""
 
     report: Report
@@ -37,7 +38,7 @@ class Result:
 
 def _unread(source: Source, span: Span) -> bool:
     """Whether a part of it could not be read: what is left out on purpose is known."""
-    return any(u.member == span.member and u.start < span.end and span.start < u.end for u in source.unreadable)
+    return any(True for _ in source.unreadable.within(span))
 
 
 class Ledger:

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 from inspector.catalogue import Formats
+from inspector.errors import InspectorError, OutOfTime
 from inspector.finding import Finding, Severity
 from inspector.format import Wishes
-from inspector.inspect import CACHE, IN_FLIGHT, TRANSIENT, Progress, Report
+from inspector.inspect import CACHE, IN_FLIGHT, LATE, TRANSIENT, Progress, Report
 from inspector.inspect import inspect as look
 from inspector.pace import forget
-from inspector.source import Member, Source
+from inspector.source import Member, Source, open_source
 from inspector.span import Span
 
 WAITS = (0.05, 0.25, 1.0)  # seconds before each further look; a record is appended in far less
@@ -26,6 +27,7 @@ RECENT = 10.0  # seconds since the last write in which a damaged end is watched 
 MOMENT = 0.4
 SPANS = 32  # damaged ranges that are read again past the page cache
 LENGTH = 1 << 20  # bytes of one of them
+CUTS = 4  # times that the end is taken back
 ONE_WRITE = 1 << 20  # more than this after the last whole record is no write in flight
 SAID = 16  # healed ranges that get a note each
 ALIGN = 4096
@@ -41,7 +43,13 @@ def inspect(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Report:
     """One inspection; a second look where the store is in use or the medium may say otherwise."""
+    if type(source) is Source and source.kind == "folder" and source.path is not None:
+        from inspector import steady
+
+        return steady.inspect(source, formats, wishes, forced, keep, progress, sleep)
     report = look(source, formats, wishes, forced, keep, progress)
+    if source.kind == "folder" and "removed" in source.drift and type(source) is Source:
+        report = _relisted(report, formats, wishes, forced, keep, sleep)
     # what stands between a reader and the file (a map of what was never read, a capsule) must not be gone around
     plain = type(source) is Source and source.kind == "file" and source.path is not None
     if not plain or (report.partial and not source.changed):
@@ -59,9 +67,36 @@ def inspect(
         if users or source.changed:
             return _in_use(report, users, again, sleep)
         return _past_the_cache(report, again)
-    except OSError as error:  # the first look stands
+    except OutOfTime:  # the first look stands
+        report.partial = LATE
+        return report
+    except OSError as error:
         report.live = {"reread": f"not possible: {error.strerror}", "differ": 0}
         return report
+
+
+def _relisted(
+    report: Report,
+    formats: Formats,
+    wishes: Wishes | None,
+    forced: str | None,
+    keep: int,
+    sleep: Callable[[float], None],
+) -> Report:
+    """The folder as it is now: a program that runs on it removes files that it has rewritten."""
+    source = report.source
+    for wait in WAITS:
+        sleep(wait)
+        try:
+            fresh = open_source(str(source.path))
+        except InspectorError:  # the folder itself is gone: the first look stands
+            return report
+        fresh.label = source.label
+        source.later.append(fresh)
+        report = look(fresh, formats, wishes, forced or report.bottom.name, keep)
+        if "removed" not in fresh.drift:
+            break
+    return report
 
 
 def _users(source: Source, report: Report, sleep: Callable[[float], None]) -> list[str]:
@@ -101,10 +136,12 @@ def _in_use(
             break
     healed = sorted(_places(first) - _places(report))
     in_flight: Span | None = None
-    if report.damaged and report.bottom.appends:
-        end = _stable_end(report)
-        if end < report.source.size:
-            in_flight = Span(end, report.source.size)
+    if report.bottom.appends:
+        for _ in range(CUTS):  # what is whole may yet want what was in flight behind it: an announcement its amount
+            end = _stable_end(report)
+            if not report.damaged or end >= report.source.size:
+                break
+            in_flight = Span(end, in_flight.end if in_flight else report.source.size)
             report = again(_fresh(report.source, end))
             # a writer's own flags may change meanwhile; the bytes of [0, end) were read and judged
     if report.bottom.appends and report.source.drift <= {"grew", "written"}:
@@ -159,6 +196,8 @@ def uncached(source: Source, start: int, n: int) -> tuple[bytes | None, str]:
     low = start - start % ALIGN
     length = -(-(start + n - low) // ALIGN) * ALIGN
     fd = source._fd("")
+    if not hasattr(os, "O_DIRECT") or not hasattr(os, "RWF_NOWAIT"):
+        return None, "not possible: this system cannot read past its page cache"
     try:
         direct = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECT)
         try:

@@ -24,6 +24,8 @@ CURRENT = frozenset("?*/-FG+")  # what ddrescue is doing
 class Rescued(View):
     """A source of one member of which only some ranges are known; the source below is closed with it."""
 
+    unread_because = "the mapfile does not list these bytes as read, or reading them failed again"
+
     def __init__(self, below: Source, starts: array[int], ends: array[int]) -> None:
         super().__init__(below)
         self.owns = True
@@ -41,7 +43,7 @@ class Rescued(View):
             out[low - at : high - at] = bytes(high - low)
             if i not in self._noted:
                 self._noted.add(i)
-                self.unreadable.append(gap)
+                self.unreadable.note(gap)
         return data if out is None else bytes(out)
 
     @property

@@ -6,9 +6,11 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.catalogue import Formats
 from inspector.copies import Loss, Merge, Take
@@ -24,8 +26,7 @@ HELD = 1 << 20  # bytes gathered before they are written
 MODE = 0o600  # of an item's content
 
 
-@dataclass(slots=True)
-class Merged:
+class Merged(Struct):
     """What a merge did, or with a dry run would do. `taken` counts records and bytes by source, in the order given."""
 
     reports: list[Report]
@@ -143,8 +144,7 @@ def _maker(reports: Sequence[Report], formats: Formats) -> Format:
     raise RefusedError(f"{kinds[0]}: merge is not offered for this format", f"formats that merge: {known}")
 
 
-@dataclass(slots=True)
-class _Writer:
+class _Writer(Struct):
     """Executes takes: bytes to the output, a line of the map for each, counts by source."""
 
     result: Merged

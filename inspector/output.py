@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import stat
-import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct, field
+
 from inspector.errors import InspectorError, OutputError, RefusedError
+from inspector.locks import holder
 from inspector.source import Source
 
 RESERVE = 16 << 20  # bytes that must stay free on the target's file system
 PARTIAL = "inspector-partial"
 
 
-@dataclass(slots=True)
-class Place:
+class Place(Struct):
     """Where an output is being written; `fd` for a file, `folder` for a folder."""
 
     target: Path
@@ -33,6 +32,11 @@ class Place:
     folder: Path | None = None
     partial: Path | None = None  # the temporary name, where one was needed
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """By which the file can be opened once more before it has its own name."""
+        return f"/proc/self/fd/{self.fd}" if self.partial is None else str(self.partial)
 
 
 def preflight(target: str, source: Source | None, estimate: int, force: bool, folder: bool = False) -> Path:
@@ -104,13 +108,11 @@ def lock_holder(file: Path) -> int | None:
     except OSError:
         return None  # nobody can be told of a file that may not be opened
     try:
-        asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        told = struct.unpack("hhqqi4x", fcntl.fcntl(fd, fcntl.F_GETLK, asked))
+        return holder(fd)
     except OSError:
         return None
     finally:
         os.close(fd)
-    return int(told[4]) if told[0] != fcntl.F_UNLCK else None
 
 
 def _writes(process: Path, wanted: set[tuple[int, int]]) -> bool:
@@ -237,13 +239,13 @@ def _like_the_source(place: Place, source: Source | None, mode: int | None) -> N
 def _give_name(place: Place, force: bool) -> None:
     target = place.target
     if place.partial is None:
-        name = f"/proc/self/fd/{place.fd}"
+        name = place.name
         if not force:
             _link(name, target)
             return
         partial = target.parent / f".{target.name}.{PARTIAL}"
         place.partial = partial  # before it exists: whatever fails from here on, it is taken away again
-        _link_open_file(name, partial)
+        link_open_file(name, partial)
     if force:
         place.partial.replace(target)
     else:
@@ -252,12 +254,12 @@ def _give_name(place: Place, force: bool) -> None:
 
 def _link(name: str, target: Path) -> None:
     try:
-        _link_open_file(name, target)
+        link_open_file(name, target)
     except FileExistsError as error:
         raise RefusedError(f"{target} exists", "it appeared while the output was made; name another file") from error
 
 
-def _link_open_file(name: str, target: Path) -> None:
+def link_open_file(name: str, target: Path) -> None:
     # only with a folder descriptor does Python call linkat(AT_SYMLINK_FOLLOW), which /proc/self/fd needs
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

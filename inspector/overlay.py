@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.format import Edit, Proof
 from inspector.source import Source
@@ -12,8 +14,7 @@ from inspector.span import Span
 from inspector.view import Laid
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """`data` stands for the bytes from `start` on, as many; what proves it, and why in words."""
 
     start: int

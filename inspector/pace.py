@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ STEP = 1 << 20  # bytes of one read under a rate, so that no second sees a burst
 PAGE = os.sysconf("SC_PAGESIZE")
 RUN = 32 * PAGE  # asked about at once
 CACHESTAT = 451  # Linux 6.5, the same number on every architecture
+ADVISES = hasattr(os, "posix_fadvise")  # macOS has no such call: the cache is left to itself there
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30}  # linux: arch/x86/entry/syscalls, asm-generic/unistd.h
 _LOWEST = 2 << 13 | 7  # class best-effort, its last level: the idle class may starve on a busy disk (ioprio_set(2))
 
@@ -36,13 +38,13 @@ class Pace:
         self.read = 0
         self._now, self._sleep = now, sleep
         self._due = now()  # when the bytes read so far are paid for
-        self._cached = _asker() if polite else None
+        self._cached = _asker() if polite and sys.platform == "linux" else None
 
     def pread(self, fd: int, n: int, at: int) -> bytes:
         if self.rate:
             n = max(1, min(n, STEP, self.rate))
             self._wait(n)
-        data = self._as_found(fd, n, at) if self.polite else os.pread(fd, n, at)
+        data = self._as_found(fd, n, at) if self.polite and ADVISES else os.pread(fd, n, at)
         self.read += len(data)
         return data
 
@@ -107,6 +109,8 @@ def _asker() -> Callable[[int, int, int], int] | None:
 
 def forget(fd: int, start: int, length: int) -> None:
     """Ask the kernel to drop these bytes from the page cache; dirty pages stay."""
+    if not ADVISES:
+        return
     low, high = start - start % PAGE, -(-(start + length) // PAGE) * PAGE  # of a part of a page nothing is dropped
     os.posix_fadvise(fd, low, high - low, os.POSIX_FADV_DONTNEED)
 

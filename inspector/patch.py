@@ -7,16 +7,16 @@ hash of all lines before it. Applying checks every hash first and writes the way
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import os
 import stat
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from msgspec import Struct
 
 from inspector.descriptors import pread_all
 from inspector.errors import OutputError, RefusedError, SourceError, UnverifiedError, UsageError
@@ -31,10 +31,10 @@ PIECE = 1 << 20  # bytes of one change; longer edits are cut into several
 MAX_LINE = 4 << 20
 MAX_CHANGES = 1_000_000
 MODE = 0o600
+IN_USE = "stop the program that owns the store, and make the patch again"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Bytes [start, start + len(data)) become `data`; `before` is the SHA-256 of what must lie there."""
 
     start: int
@@ -49,8 +49,7 @@ class Change:
         return self.start + len(self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """`size` is the one that the target must have."""
 
     size: int
@@ -59,8 +58,7 @@ class Patch:
     undoes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     target: str
     undo: str
     changes: int
@@ -183,7 +181,7 @@ def _change(path: str, entry: dict[str, Any], least: int, size: int) -> Change:
         raise UsageError(f"{path}: a change lies beyond {size} bytes", "make it again")
     try:
         new = bytes(length) if data is None else base64.b64decode(str(data), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # no base64, or not even ASCII
         raise UsageError(f"{path}: a change cannot be decoded: {error}", "make it again") from error
     if len(new) != length or _sha(new) != entry.get("after"):
         raise UsageError(f"{path}: a change does not have its hash", "make it again")
@@ -233,7 +231,11 @@ def apply(patch: Patch, target: str, undo: str) -> Applied:
             for c, old in zip(patch.changes, before, strict=True)
         )
         write(undo, source, Patch(patch.size, patch.format, back, undoes=not patch.undoes))
-    _write(target, patch)
+        try:
+            _write(target, patch, before, os.fstat(source._fd("")))
+        except RefusedError:  # nothing was written: there is nothing to take back
+            Path(undo).unlink(missing_ok=True)
+            raise
     return Applied(target, undo, len(patch.changes), sum(len(c.data) for c in patch.changes), already)
 
 
@@ -258,7 +260,7 @@ def _not_in_use(source: Source, target: str) -> None:
         raise RefusedError(f"{target} is open for writing by {', '.join(writers)}", "stop that program first")
 
 
-def _write(target: str, patch: Patch) -> None:
+def _write(target: str, patch: Patch, before: list[bytes], compared: os.stat_result) -> None:
     try:
         info = Path(target).stat()
         # on Linux, O_EXCL without O_CREAT refuses a block device that is mounted or claimed (open(2))
@@ -267,6 +269,11 @@ def _write(target: str, patch: Patch) -> None:
     except OSError as error:
         raise OutputError(f"{target}: {error.strerror}") from error
     try:
+        # another file may have taken the name since, or the same one been written to: neither was compared
+        same = os.path.samestat(os.fstat(fd), compared)
+        places = zip(patch.changes, before, strict=True)
+        if not same or any(pread_all(fd, len(old), change.start) != old for change, old in places):
+            raise RefusedError(f"{target} changed while it was looked at; nothing was written to it", IN_USE)
         for change in patch.changes:
             _put(fd, change.data, change.start)
         os.fsync(fd)
@@ -276,6 +283,8 @@ def _write(target: str, patch: Patch) -> None:
                     f"{target}: the bytes at {change.start} read back differ from those written",
                     "apply the undo file, then image the medium",
                 )
+        if not os.path.samestat(os.stat(target), compared):  # noqa: PTH116  the fault tests replace os.stat
+            raise OutputError(f"{target} is another file now: what was changed no longer has this name", IN_USE)
     except OSError as error:
         raise OutputError(f"{target}: {error.strerror}; the undo file takes back what was written") from error
     finally:

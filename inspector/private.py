@@ -6,8 +6,9 @@ Layouts say the same of bytes (`Layout.private`); this says it of records, items
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 DIGEST: Final = "digest"  # a checksum of private bytes: left out, because it confirms a guess
 CONTENT: Final = "content"  # bytes or text that nobody needs to tell apart: its length and entropy
@@ -23,8 +24,7 @@ SOUND: Final = frozenset(
 SOUND_STARTS: Final = ("masks are ", "end of ")
 
 
-@dataclass(frozen=True, slots=True)
-class Private:
+class Private(Struct, frozen=True):
     """Field names count at any depth of a record, item, exhibit, evidence or summary.
 
     `fields` gives each private field the noun of its pseudonym (volume-3, key-12), or DIGEST or CONTENT.

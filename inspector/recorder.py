@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import IO
+
+from msgspec import Struct, field
 
 from inspector.errors import OutputError
 from inspector.source import Source
@@ -16,8 +17,7 @@ Range = tuple[int, int]
 MANY = 1 << 15  # noted ranges of a member, from which on they are merged
 
 
-@dataclass(slots=True)
-class Noted:
+class Noted(Struct):
     """What was noted of all members. Of each run that was vouched for: its end, and where its words lie in `told`."""
 
     reads: dict[str, list[Range]] = field(default_factory=dict)

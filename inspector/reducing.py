@@ -2,12 +2,11 @@
 
 Damage and what findings point at stay byte for byte; healthy units are left out while the findings stay the same
 (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002). A candidate is never written: it
-is a view of the source, so memory holds eight bytes a unit and no content.
+is a view of the source, so memory holds no content; where units begin goes to a temporary file if they are many.
 """
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -18,9 +17,11 @@ from inspector.errors import InspectorError
 from inspector.finding import Finding, Severity
 from inspector.format import UNIT, Stretch, Wishes
 from inspector.inspect import Report, inspect
+from inspector.numbers import Numbers
 from inspector.source import Source
 from inspector.spliced import Run, Spliced
 
+MOST_UNITS: Final = 1 << 20  # that may each be left out where nothing tells which are needed
 KEEP: Final = 200  # findings of a rule that are looked at; beyond it a rule need only be shown as often
 MOST_TRIES: Final = 4000  # inspections of candidates; the smallest so far is taken then
 MOST_BYTES: Final = 1 << 30  # and as many bytes of candidates, or ten times the source
@@ -45,7 +46,7 @@ class Units:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.starts = array("Q")
+        self.starts = Numbers()
         self.fixed: set[int] = set()  # what is no healthy unit: version bytes, gaps, damage
 
     def through(self, bad: frozenset[int], stretches: Iterator[Stretch]) -> Iterator[Stretch]:
@@ -143,6 +144,8 @@ class Search:
         for more in (related, related | apart):
             if self.shows(needed | more):
                 return self._less(needed, more)
+        if len(self.units.starts) > MOST_UNITS:
+            return None
         everything = set(range(len(self.units.starts)))
         if not self.shows(everything):
             return None

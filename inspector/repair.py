@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from inspector.catalogue import Formats
 from inspector.edits import close_member, link_member, open_member, write_edit
-from inspector.errors import Exit, OutputError, RefusedError
+from inspector.errors import Exit, OutputError, RefusedError, SourceError
 from inspector.format import Edit, Format, Plan, Wishes
 from inspector.inspect import Progress, inspect
 from inspector.ledger import ACTIONS, Ledger, Result
@@ -48,6 +48,7 @@ def repair(
                 f"{report.format.name}: repair is not offered for this format", "inspector scan tells more"
             )
         not_in_use(source, report.format)
+        _all_open(source)
         plan = maker.plan(report.state, wishes)
         result = Result(report, None if dry_run else output, notes=plan.notes)
         ledger = Ledger(result, keep)
@@ -94,6 +95,12 @@ def not_in_use(source: Source, form: Format) -> None:
             busy or f"{source.label} is open for writing by {', '.join(writers)}",
             "stop that program first, or copy the store and repair the copy",
         )
+
+
+def _all_open(source: Source) -> None:
+    """Raise where a file was not opened: what somebody else may read is not lost."""
+    for name, why in sorted(source.closed.items()):
+        raise SourceError(f"{source.label}/{name}: {why}", "run it as the owner of the store: nothing is lost by that")
 
 
 def _make_file(

@@ -50,6 +50,7 @@ class Rescan:
                 found = [f for f in report.tally.findings() if f.level is not Severity.NOTE]
                 names = {fingerprint(f, report.source): f for f in found}
         except InspectorError as error:
+            self._stamp = None  # it may be readable at the next look, without a change
             yield "unreadable", error.message, None, {}
             return
         if report.partial:  # it changed while it was scanned: this says nothing for sure

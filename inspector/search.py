@@ -10,8 +10,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from inspector.inspect import Progress
 from inspector.source import Source
@@ -22,8 +23,7 @@ THREADS = 8  # more would hold more windows in memory than they save time
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """Bytes [start, start + len(data)) of the source; finds begin in [start, stop). `island` is what it lies in."""
 
     start: int
@@ -32,8 +32,7 @@ class Window:
     data: bytes
 
 
-@dataclass(slots=True)
-class Area:
+class Area(Struct):
     """The parts of a source that are searched, and what is known of the others."""
 
     source: Source

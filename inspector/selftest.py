@@ -10,8 +10,9 @@ import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from inspector import damage
 from inspector.catalogue import Formats
@@ -20,7 +21,7 @@ from inspector.edited import Edited
 from inspector.errors import InspectorError, RefusedError, UnverifiedError
 from inspector.finding import Finding, Severity
 from inspector.format import UNIT, State, Stretch, Wishes
-from inspector.inject import harm
+from inspector.inject import all_was_read, harm
 from inspector.inspect import Report, inspect
 from inspector.repair import Result, repair
 from inspector.source import Source
@@ -30,8 +31,7 @@ MAX_UNITS = 8_000_000  # of the healthy store that are remembered: 64 MiB; a lar
 SEEN = 10_000  # findings and changes kept of each round
 
 
-@dataclass(slots=True)
-class Round:
+class Round(Struct):
     """One damage and what became of it; None where a question has no answer for this format or size."""
 
     kind: str
@@ -51,8 +51,7 @@ class Round:
     seconds: float
 
 
-@dataclass(slots=True)
-class Selftest:
+class Selftest(Struct):
     """All rounds, and the healthy store they were made from."""
 
     format: str
@@ -64,8 +63,7 @@ class Selftest:
         return sum(map(what, self.rounds)), len(self.rounds)
 
 
-@dataclass(slots=True)
-class _Units:
+class _Units(Struct):
     """Where the healthy store's units begin and end, by member."""
 
     starts: dict[str, array[int]] = field(default_factory=dict)
@@ -138,6 +136,7 @@ def selftest(
             test.rounds.append(
                 _round(damaged, formats, healthy, noted, (kind, seed + number), known, Path(folder) / f"{number}")
             )
+            all_was_read(source)  # else a round was held to other bytes than those that were damaged
             if progress:
                 progress(number + 1, rounds)
     return test

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import select
 import stat
-import struct
-import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.descriptors import ASIDE, plain, pread_all
 from inspector.devices import pci_hint
 from inspector.errors import RefusedError, SourceError
+from inspector.folder import NotOpenedError, listing, open_inside
 from inspector.span import Span
+from inspector.unread import Unread
 from inspector.vouching import Vouching
 
 if TYPE_CHECKING:
@@ -33,16 +32,18 @@ Drift = Literal["grew", "written", "shrank", "replaced", "removed"]
 WINDOW = 4 << 20
 RETRY_UNIT = 4096  # a failed read is tried again in pieces of this size, to lose no more than the medium lost
 FIFO_PATIENCE = 5.0  # seconds without a writer
-MAX_MEMBERS = 1_000_000
+HOLD = 256  # members open at a time: far below any limit on open files, enough for every hot one
+# what a medium answers that cannot deliver: EIO, what block devices make of a failed command, a file system that is
+# damaged itself (EUCLEAN, EBADMSG); Linux, block/blk-core.c, blk_errors; other systems lack some
+_FAILED = ("EIO", "ENXIO", "EBADMSG", "EREMOTEIO", "ENODATA", "ETIMEDOUT", "EILSEQ", "ENOLINK", "EBADE", "EUCLEAN")
+MEDIUM = frozenset(getattr(errno, name) for name in _FAILED if hasattr(errno, name))
 pace: Pace | None = None  # how this process reads: one disk, one rate; None is as fast as it goes
-_FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, length, pid
 
 # files that hold keys are recognised by name and never opened
 SECRET_NAMES = frozenset({"hsm_secret", "identity.bin", "secret_ed25519", "emergency.recover", "hsm_encrypted"})
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One file of a source; `name` is relative to the source ("" when the source is a single file)."""
 
     name: str
@@ -54,12 +55,15 @@ class Member:
 class Source(Vouching):
     """Bytes that can only be read. Unreadable ranges read as zeroes and are listed in `unreadable`."""
 
+    unread_because = "the operating system reported an input/output error"
+
     def __init__(self, label: str, kind: Kind, path: Path | None, members: list[Member]) -> None:
         self.label = label
         self.kind: Kind = kind
         self.path = path
         self.members = tuple(members)
-        self.unreadable: list[Span] = []
+        self.unreadable = Unread()
+        self.closed: dict[str, str] = {}  # members, and folders in this one, that cannot be opened, and why
         self.shrunk = False  # some bytes were gone when they were read, and stand as zeroes in what `read` gave
         self.changed: str = ""  # set when the bytes moved under us: the result is a lower bound
         self.drift: set[Drift] = set()  # in which ways
@@ -69,6 +73,7 @@ class Source(Vouching):
         self._by_name = {m.name: m for m in members}
         self._files: dict[str, int] = {}
         self._met: set[str] = set()  # members that were opened at any time
+        self.hold = HOLD
         self._spool: IO[bytes] | None = None
 
     def __enter__(self) -> Source:
@@ -91,7 +96,9 @@ class Source(Vouching):
         """The members below a folder as a source of their own, named relative to it; closed on its own."""
         head = f"{folder}/"
         found = [replace(m, name=m.name[len(head) :]) for m in self.members if m.name.startswith(head)]
-        return Source(f"{self.label}/{folder}", self.kind, self.path / folder if self.path else None, found)
+        inner = Source(f"{self.label}/{folder}", self.kind, self.path / folder if self.path else None, found)
+        inner.closed = {name[len(head) :]: why for name, why in self.closed.items() if name.startswith(head)}
+        return inner
 
     @property
     def name(self) -> str:
@@ -119,10 +126,15 @@ class Source(Vouching):
         n = min(n, size - at)
         if n <= 0 or at < 0:
             return b""
+        if member in self.closed:
+            return bytes(n)
         try:
             data = self._pread(member, n, at)
+        except NotOpenedError as error:
+            self._note_closed(member, error)
+            return bytes(n)
         except OSError as error:
-            if error.errno not in (errno.EIO, errno.ENXIO, errno.EBADMSG, errno.EREMOTEIO):
+            if error.errno not in MEDIUM:
                 raise SourceError(f"{self._show(member)}: {error.strerror}") from error
             data = self._read_in_pieces(member, at, n)
         if len(data) < n:
@@ -133,6 +145,18 @@ class Source(Vouching):
             )
             data += bytes(n - len(data))
         return data
+
+    def glance_into(self, held: bytearray, at: int, n: int, member: str = "") -> bytes | memoryview:
+        """As `glance`, into a buffer that the caller uses again and again, where these are plain files.
+
+        What comes back is good until the next call with that buffer; its pages stay in the cache of the processor.
+        """
+        if type(self) is Source and pace is None and 0 < n <= min(len(held), self.length(member) - at) and at >= 0:
+            view = memoryview(held)[:n]
+            with contextlib.suppress(OSError):  # read once more below, where it is told what failed
+                if os.preadv(self._fd(member), [view], at) == n:
+                    return view
+        return self.glance(at, n, member)
 
     def windows(self, member: str = "", start: int = 0, size: int = WINDOW) -> Iterator[tuple[int, bytes]]:
         """The member from `start` to its end in windows, each with its offset."""
@@ -150,7 +174,7 @@ class Source(Vouching):
                 fd = self._fd(member)
                 begin = os.lseek(fd, at, os.SEEK_DATA)
                 end = os.lseek(fd, begin, os.SEEK_HOLE)
-            except (OSError, AttributeError) as error:
+            except (OSError, NotOpenedError) as error:
                 if isinstance(error, OSError) and error.errno == errno.ENXIO:
                     return
                 yield Span(at, size, member)
@@ -202,13 +226,12 @@ class Source(Vouching):
         entry = self._by_name.get(member)
         if entry is None or entry.secret or self.kind == "memory":
             return None
-        request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        from inspector.locks import holder
+
         try:
-            answer = fcntl.fcntl(self._fd(member), fcntl.F_GETLK, request)
+            return holder(self._fd(member))
         except (OSError, SourceError):  # a file system without locks, or a file that went away: nobody to name
             return None
-        kind, _, _, _, pid = _FLOCK.unpack(answer)
-        return int(pid) if kind != fcntl.F_UNLCK else None
 
     def _show(self, member: str) -> str:
         return f"{self.label}/{member}" if member else self.label
@@ -229,12 +252,13 @@ class Source(Vouching):
         if entry.secret:
             raise RefusedError(f"{self._show(member)} holds keys and is never opened")
         assert self.path is not None
-        path = self.path / member if member else self.path
-        if len(self._files) >= 256:  # far below any limit on open files, enough for every hot member
+        if len(self._files) >= self.hold:
             oldest = next(iter(self._files))
             os.close(self._files.pop(oldest))
+        if member:
+            return open_inside(self.path, member, self._show(member))
         try:
-            return plain(os.open(path, ASIDE | (os.O_NOFOLLOW if member else 0)))
+            return plain(os.open(self.path, ASIDE))
         except OSError as error:
             raise SourceError(f"{self._show(member)}: {error.strerror}") from error
 
@@ -245,7 +269,7 @@ class Source(Vouching):
             try:
                 piece = self._pread(member, step, at)
             except OSError:  # recorded: the caller sees zeroes and a span in `unreadable`
-                self._note_unreadable(Span(at, at + step, member))
+                self.unreadable.note(Span(at, at + step, member))
                 piece = bytes(step)
             parts.append(piece)
             if len(piece) < step:
@@ -253,14 +277,11 @@ class Source(Vouching):
             at, n = at + step, n - step
         return b"".join(parts)
 
-    def _note_unreadable(self, span: Span) -> None:
-        last = self.unreadable[-1] if self.unreadable else None
-        if any(known.overlaps(span) for known in self.unreadable[-64:]):
-            return
-        if last and last.member == span.member and last.end == span.start:
-            self.unreadable[-1] = Span(last.start, span.end, span.member)
-        else:
-            self.unreadable.append(span)
+    def _note_closed(self, member: str, error: NotOpenedError) -> None:
+        self.closed[member] = error.why
+        self.unreadable.note(Span(0, self.length(member), member))
+        if error.gone:
+            self._note_change(member, "removed", f"was removed or replaced while it was read ({error.why})")
 
 
 class MemorySource(Source):
@@ -329,58 +350,18 @@ def _open_one(place: Path, label: str, kind: Kind, info: os.stat_result | None) 
 
 
 def _open_folder(place: Path, label: str) -> Source:
-    members: list[Member] = []
-    skipped: list[tuple[str, str]] = []
-    stack = [""]
-    while stack:
-        inner = stack.pop()
-        with os.scandir(place / inner if inner else place) as entries:
-            for entry in sorted(entries, key=lambda e: e.name):
-                name = f"{inner}/{entry.name}" if inner else entry.name
-                info = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(info.st_mode):
-                    stack.append(name)
-                elif stat.S_ISREG(info.st_mode):
-                    members.append(Member(name, info.st_size, info.st_mtime_ns, entry.name in SECRET_NAMES))
-                else:
-                    skipped.append((name, "a link" if stat.S_ISLNK(info.st_mode) else "not a regular file"))
-        if len(members) > MAX_MEMBERS:
-            raise SourceError(f"{label}: more than {MAX_MEMBERS} files", "name the store's own folder or file")
-    source = Source(label, "folder", place, sorted(members, key=lambda m: m.name))
-    source.skipped = skipped
+    found = listing(place, label)
+    names = sorted(found.files, key=lambda file: file[0])
+    members = [Member(n, i.st_size, i.st_mtime_ns, n.rpartition("/")[2] in SECRET_NAMES) for n, i in names]
+    source = Source(label, "folder", place, members)
+    source.skipped, source.closed = found.skipped, found.closed
     return source
 
 
 def _spool(fd: int, label: str, patience: float | None) -> Source:
-    """A pipe copied to an unnamed temporary file, so that it can be read at any offset."""
-    spool = tempfile.TemporaryFile()  # noqa: SIM115  closed with the source
-    size = 0
-    deadline = time.monotonic() + patience if patience is not None else None
-    try:
-        while True:
-            if deadline is not None and not size and not select.select([fd], [], [], 0)[0]:
-                if time.monotonic() > deadline:
-                    raise SourceError(
-                        f"{label}: a named pipe that nobody writes to", "pipe the bytes in and give - as the path"
-                    )
-                time.sleep(0.05)
-                continue
-            try:
-                data = os.read(fd, 1 << 20)
-            except BlockingIOError:
-                select.select([fd], [], [], 1.0)
-                continue
-            if not data and deadline is not None and not size and time.monotonic() < deadline:
-                time.sleep(0.05)  # opened without blocking: no writer has come yet
-                continue
-            if not data:
-                break
-            spool.write(data)
-            size += len(data)
-        spool.flush()
-    except OSError as error:
-        spool.close()
-        raise SourceError(f"{label}: {error.strerror}") from error
+    from inspector.spool import spooled
+
+    spool, size = spooled(fd, label, patience)
     source = Source(label, "stdin", None, [Member("", size, os.fstat(spool.fileno()).st_mtime_ns)])
     source._spool = spool
     source._files[""] = os.dup(spool.fileno())

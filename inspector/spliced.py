@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from inspector.source import Member, Source
 from inspector.span import Span
+from inspector.unread import Unread
 from inspector.view import View
 
 Run = tuple[int, int]  # [start, end) of the source
@@ -23,7 +24,7 @@ class Spliced(View):
             size += end - start
         super().__init__(below, [Member("", size)])
         self.kind = "file"
-        self.unreadable = []  # at other places below
+        self.unreadable = Unread()  # at other places below
 
     def below_at(self, at: int) -> int:
         """Where in the source below a byte lies."""

@@ -7,38 +7,45 @@ or was not read whole for a day all mean that everything is read.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from inspector import __version__
 from inspector.baseline import read_json, write_text
 from inspector.catalogue import Formats
-from inspector.errors import Exit, InspectorError
+from inspector.errors import Exit, InspectorError, OutputError
 from inspector.follow import Follower, UnfollowableError
 from inspector.format import Wishes
 from inspector.inspect import Report
 from inspector.source import Source
-from inspector.watch import mark
+from inspector.spots import mark
 
 SCHEMA = "inspector/state/1"
 MODE = 0o600  # it holds what stores hold: channels, names
 WHOLE_EVERY = 86_400.0  # seconds after which a store is read whole again: a medium may rot without any write
+PATIENCE = 30.0  # seconds that another run may take to write the file
 SAME_TICK = 2.0  # seconds in which a write may leave the times as they were
 Entry = dict[str, Any]
 
 
-@dataclass(slots=True)
-class States:
-    """By path as it was given: what scans know, and where watches ended."""
+class States(Struct):
+    """By path as it was given: what scans know, and where watches ended; `taken` is what a scan found and relied on."""
 
     scans: dict[str, Entry] = field(default_factory=dict)
     watches: dict[str, Entry] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
+    changed: dict[str, Entry | None] = field(default_factory=dict)  # by this run; None: forgotten
+    watched: dict[str, Entry] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: str) -> States:
@@ -49,13 +56,60 @@ class States:
         scans, watches = found.get("scans"), found.get("watches")
         return cls(scans if isinstance(scans, dict) else {}, watches if isinstance(watches, dict) else {})
 
+    def scanned(self, path: str, entry: Entry | None) -> None:
+        """What a whole read says of a path from now on; None forgets what was known."""
+        self.taken.pop(path, None)
+        self.changed[path] = entry
+
+    def relied(self, path: str, before: str, entry: Entry) -> None:
+        """A result was taken from an entry, `before` as it was; a run that knew better is not overruled."""
+        self.taken[path] = before
+        self.changed[path] = entry
+
     def write(self, path: str) -> None:
-        text = json.dumps({"schema": SCHEMA, "scans": self.scans, "watches": self.watches})
-        write_text(path, text + "\n", MODE)
+        """Add what this run learned to what the file holds now: another run may have written it meanwhile."""
+        with _alone(path):
+            now = States.read(path)
+            for name, entry in self.changed.items():
+                if name in self.taken and self.taken[name] != text_of(now.scans.get(name)):
+                    continue  # another run found out more about it than this one, which did not read it whole
+                if entry is None:
+                    now.scans.pop(name, None)
+                else:
+                    now.scans[name] = entry
+            now.watches |= self.watched
+            text = json.dumps({"schema": SCHEMA, "scans": now.scans, "watches": now.watches})
+            write_text(path, text + "\n", MODE)
 
 
-@dataclass(frozen=True, slots=True)
-class Recalled:
+def text_of(entry: Entry | None) -> str:
+    """An entry as it is compared with another one."""
+    return json.dumps(entry, sort_keys=True)
+
+
+@contextmanager
+def _alone(path: str) -> Iterator[None]:
+    """One run at a time writes state files of this folder; where the file system has no locks, the last one wins."""
+    folder = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    hint = "another run holds the lock of its folder: give each its own --state"
+                    raise OutputError(f"{path}: not written within {PATIENCE:.0f} s", hint) from None
+                time.sleep(0.01)
+            except OSError:
+                break
+        yield
+    finally:
+        os.close(folder)
+
+
+class Recalled(Struct, frozen=True):
     """A clean result without a whole read; `told` is what its document says about it."""
 
     document: dict[str, Any]
@@ -63,9 +117,9 @@ class Recalled:
     words: str
 
 
-def options_key(wishes: Wishes, forced: str | None, fail_on: str) -> str:
-    """A name for everything that a result depends on beside the bytes."""
-    named = repr((wishes, sorted(wishes.accept), forced, fail_on, __version__))
+def options_key(wishes: Wishes, forced: str | None, fail_on: str, hidden: bool = False) -> str:
+    """A name for everything that a result depends on beside the bytes; `hidden`: it is told in pseudonyms."""
+    named = repr((wishes, sorted(wishes.accept), forced, fail_on, hidden, __version__))
     return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
@@ -82,7 +136,9 @@ def recall(entry: Entry | None, source: Source, formats: Formats, key: str, now:
                 return None  # a write in the same tick of the clock would not show
             return _recalled(entry, source, {"read": "nothing", "from": source.size, "to": source.size})
         return _grown(entry, source, formats, now)
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, InspectorError, UnfollowableError):
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError):
+        return None
+    except (OSError, InspectorError, UnfollowableError):
         return None  # a state that says nothing sensible saves no work
 
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final
+
+from inspector.kernels import syndromes as kernel
 
 POLYNOMIAL: Final = 0x82F63B78  # Castagnoli, bit-reversed: a byte's lowest bit is processed first
 UNIQUE_PAIRS: Final = 655  # bytes: up to here no two damages of at most two bits have one syndrome (all were compared)
-PAGES: Final = 8192  # bytes: up to here the places of all effects are kept in a table
 LONGEST: Final = 1 << 20  # bytes of a unit that is corrected
 
 Place = tuple[int, int]  # byte from the start of the covered bytes, bit of it
@@ -49,51 +49,29 @@ _EFFECTS: Final = array("I", (_TABLE[1 << bit] for bit in range(8)))
 
 def effects(length: int) -> array[int]:
     """The effects of all bits of the last `length` bytes or more; grows once and is kept."""
-    known = _EFFECTS
-    if len(known) < 8 * length:
-        table = _TABLE
-        for k in range(len(known) - 8, 8 * length - 8):
-            value = known[k]
-            known.append(table[value & 0xFF] ^ value >> 8)
-    return known
-
-
-@lru_cache(maxsize=64)
-def _all_effects(length: int) -> frozenset[int]:
-    return frozenset(effects(length)[: 8 * length])
-
-
-@lru_cache(maxsize=2)
-def _places(length: int) -> dict[int, int]:
-    return {effect: k for k, effect in enumerate(effects(length)[: 8 * length])}
+    if len(_EFFECTS) < 8 * length:
+        kernel.grow(_EFFECTS, 8 * length)
+    return _EFFECTS
 
 
 def one_flip(length: int, syndrome: int) -> Place | None:
     """The bit of `length` covered bytes whose flip changes the checksum by `syndrome`."""
     if not syndrome.bit_count() & 1:
         return None
-    k = _places(UNIQUE_PAIRS if length <= UNIQUE_PAIRS else PAGES).get(syndrome, -1)
-    if k < 0 and length > PAGES:
-        try:
-            k = effects(length).index(syndrome, 8 * PAGES, 8 * length)
-        except ValueError:  # how an array says that it holds no such value
-            return None
-    return (length - 1 - k // 8, k % 8) if 0 <= k < 8 * length else None
+    k = kernel.place(effects(length), 8 * length, syndrome)
+    return _place(length, k) if k >= 0 else None
 
 
 def two_flips(length: int, syndrome: int) -> list[tuple[Place, Place]]:
     """All pairs of covered bits whose flips change the checksum by `syndrome`; at most one up to 655 bytes."""
     if syndrome.bit_count() & 1:
         return []
-    kept = length <= UNIQUE_PAIRS
-    every = _all_effects(length) if kept else frozenset(effects(length)[: 8 * length])
-    halves = every & {syndrome ^ effect for effect in every}
-    pairs = []
-    for half in halves:
-        first, second = one_flip(length, half), one_flip(length, half ^ syndrome)
-        if first is not None and second is not None and first < second:
-            pairs.append((first, second))
-    return sorted(pairs)
+    found = kernel.pairs(effects(length), 8 * length, syndrome)
+    return sorted((min(both), max(both)) for both in ((_place(length, j), _place(length, k)) for j, k in found))
+
+
+def _place(length: int, k: int) -> Place:
+    return length - 1 - k // 8, k % 8
 
 
 def bursts(

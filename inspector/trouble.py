@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from inspector import live
 from inspector.catalogue import Formats
@@ -27,8 +28,7 @@ MAX_SCAN = 1 << 30  # bytes of a file that is scanned whole to name the rule and
 Tell = Callable[[str, str, int | None, int | None, dict[str, Any]], None]  # event, message, start, end, evidence
 
 
-@dataclass(slots=True)
-class Wrong:
+class Wrong(Struct):
     """A place that does not verify: since when, and the bytes that were seen there first."""
 
     start: int

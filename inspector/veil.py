@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.catalogue import Catalogue, Formats
 from inspector.comparing import Described, Identities, Row
@@ -63,7 +65,7 @@ class _Veil:
 
     def format(self) -> Format:
         form = self.form
-        without: dict[str, Any] = dict.fromkeys(PRINTS_BY_ITSELF & {one.name for one in fields(form)})
+        without: dict[str, Any] = dict.fromkeys(PRINTS_BY_ITSELF & set(form.__struct_fields__))
         return replace(
             form,
             **without,
@@ -234,7 +236,7 @@ class _Veil:
         report.tally.view = lambda found: self._unquoted(owners.get(found.rule.code, values).finding(found), found.span)
         told = {"source", "layers", "claim", "state", "account", "tally", "answer", "partial", "lower"}
         more: dict[str, Any] = {}
-        more |= {one.name: values.anything(getattr(report, one.name)) for one in fields(report) if one.name not in told}
+        more |= {name: values.anything(getattr(report, name)) for name in report.__struct_fields__ if name not in told}
         return replace(
             report,
             **more,
@@ -347,8 +349,8 @@ class Values:
             return self.span(value)
         if isinstance(value, str) and type(value) is str:
             return self.words(value)
-        if is_dataclass(value) and not isinstance(value, type):
-            return replace(value, **{f.name: self.anything(getattr(value, f.name)) for f in fields(value) if f.init})
+        if isinstance(value, Struct):
+            return replace(value, **{name: self.anything(getattr(value, name)) for name in value.__struct_fields__})
         if isinstance(value, Mapping):
             return self.mapping(value)
         if isinstance(value, list | tuple) and type(value) in (list, tuple):

@@ -20,6 +20,7 @@ class View(Source):
         self.below = below
         self.unreadable = below.unreadable  # one list for both
         self.skipped = below.skipped
+        self.closed = below.closed
 
     def close(self) -> None:
         super().close()

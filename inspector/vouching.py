@@ -11,12 +11,12 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Vouched:
+
+class Vouched(Struct, frozen=True):
     """A run [start, end) of sound units, and what its format's walk takes from it, in that format's own coding."""
 
     start: int

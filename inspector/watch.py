@@ -7,15 +7,15 @@ what happened while the watch itself was stopped. Memory is bounded: places, cou
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from inspector.catalogue import Formats
 from inspector.errors import InspectorError, UnknownFormatError
@@ -25,6 +25,7 @@ from inspector.inspect import detect
 from inspector.keep import Beside, keep
 from inspector.rescan import Rescan
 from inspector.source import Member, Source, open_source
+from inspector.spots import Spots, mark
 from inspector.trouble import Troubles
 
 PATIENCE = 3.0  # seconds that bytes may stay wrong before it is called damage
@@ -34,8 +35,7 @@ COMPLAINTS = 1024
 DAMAGE = frozenset({"damage", "torn", "odd"})
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that happened; `time` is unix seconds, `evidence` JSON-ready."""
 
     event: str
@@ -85,6 +85,7 @@ class Watch:
         self._swept_mtime = -1
         self._absent = False
         self._refused: tuple[int, int] | None = None  # size and time of a file that no format knew
+        self._spots = Spots()
         self._beside = Beside(self.path.with_name(self.path.name + ".corrupt"))
 
     @property
@@ -128,13 +129,16 @@ class Watch:
     def _follow(self) -> None:
         source = self._source()
         try:
-            if source.size < self._size or (self.follower is not None and source.size < self.follower.at):
-                self._truncated(source)
             changed = (source.size, source.members[0].mtime_ns) != (self._size, self._mtime)
+            if source.size < self._size or (self.follower is not None and source.size < self.follower.at):
+                self._begin_again(source, "the file became shorter")
+            elif changed and self._spots.another(source):
+                self._begin_again(source, "the file was written anew")
             self._size, self._mtime = source.size, source.members[0].mtime_ns
             self._advance(source)
             assert self.follower is not None
             assert self.form is not None
+            self._spots.take(source, self.follower.at)
             self.troubles.check(source, self.follower, self.form.name)
             if changed or self._swept_mtime != self._mtime:
                 self._old(source)
@@ -255,7 +259,7 @@ class Watch:
             follower = self.form.follow(saved["follower"])
             if follower.at > source.size or saved["mark"] != mark(source, follower.at):
                 return False
-        except (KeyError, TypeError, ValueError, OSError):
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, UnfollowableError):
             return False
         self.follower = follower
         return True
@@ -275,6 +279,7 @@ class Watch:
 
     def _forget_file(self) -> None:
         self.troubles.clear()
+        self._spots.clear()
         self._size, self._mtime, self._swept_mtime = 0, 0, -1
 
     def _replaced(self) -> bool:
@@ -333,13 +338,13 @@ class Watch:
             self._tell("missing", "no such file; waiting for it")
         self._absent = True
 
-    def _truncated(self, source: Source) -> None:
+    def _begin_again(self, source: Source, why: str) -> None:
         assert self.form is not None
         assert self.form.follow is not None
         told = {"before": self._size, "now": source.size}
         self._forget_file()
         self.follower = self.form.follow(None)
-        self._tell("truncated", "the file became shorter: it is read again from its start", None, None, told)
+        self._tell("truncated", f"{why}: it is read again from its start", None, None, told)
 
     def _look_beside(self) -> None:
         fd = self._beside.look()
@@ -384,9 +389,3 @@ class Watch:
         if not counted:
             self.counts[event] += 1
         self._emit(Event(event, self._now(), message, start, end, evidence or {}))
-
-
-def mark(source: Source, at: int) -> str:
-    """A name for the part of a file before `at`, out of bytes that no flag changes."""
-    data = source.read(0, 1) + source.read(13, 34) + source.read(max(0, at - 8), min(8, at))
-    return hashlib.sha256(data).hexdigest()

@@ -9,9 +9,10 @@ is documented. `tests/test_faults.py` takes a sample of it.
 
 from __future__ import annotations
 
-import contextlib
+import argparse
 import errno
 import io
+import json
 import os
 import re
 import shutil
@@ -22,11 +23,14 @@ import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
-from tests.faults_calls import Faults
+from tests.faults_calls import Faults, here
 from tests.faults_cases import CASES, Case
+from tests.faults_libc import LibcFaults, again_with_it, available
 
 FALSE_CLEAN = ("truncate", "replace", "medium")  # after these nothing may be called clean as a whole
+REPORTS = ("out.md", "out.zip", "out.html", "out.json", "out.sarif")
 LOOSE = ("prom", "state", "names")  # they hold times, and names of this folder
 SAMPLES = Path(__file__).parents[1] / "samples"
 WRITES = frozenset(
@@ -34,11 +38,14 @@ WRITES = frozenset(
 )
 
 
+INTERRUPTIBLE = frozenset(
+    {"read", "pread", "preadv", "write", "pwrite", "open", "fsync", "copy_file_range", "sendfile"}
+)
 Ways = dict[str, tuple[int, ...]]  # how a call fails -> with which numbers
 
 
 # calls of taking away what is temporary: where one of them fails, it may stay
-TAKES_AWAY = ("unlink", "rmdir", "scandir", "open", "close", "lstat", "fstat")
+TAKES_AWAY = ("unlink", "rmdir", "scandir", "readdir", "open", "close", "lstat", "fstat", "dup", "fcntl")
 DOCUMENTED = frozenset({0, 3, 4, 5, 6, 7, 8, 9, 130})
 
 
@@ -48,7 +55,7 @@ class Stand:
 
     case: Case
     folder: Path
-    faults: Faults
+    faults: Faults | LibcFaults
     right: dict[str, bytes] = field(default_factory=dict)
     calls: int = 0
     names: list[str] = field(default_factory=list)
@@ -56,8 +63,8 @@ class Stand:
     out: str = ""
 
     def fresh(self, name: str) -> Path:
-        place = self.folder / name
-        place.mkdir()
+        place = self.folder / "runs" / name  # alone there: a scan looks at what lies around the store
+        (place / "tmp").mkdir(parents=True)
         sample = SAMPLES / self.case.sample
         target = place / ("gossip_store" if sample.suffix == ".gossip_store" else sample.name)
         shutil.copytree(sample, target) if sample.is_dir() else shutil.copy2(sample, target)
@@ -69,7 +76,8 @@ class Stand:
         if self.case.beside:
             shutil.copyfile(SAMPLES / self.case.beside, place / "other")
         if self.case.before:
-            run(self._words(place, self.case.before))
+            for line in self.case.before.split(" && "):
+                here(self._words(place, line))
         return place
 
     def input(self, place: Path) -> Path:
@@ -85,14 +93,16 @@ class Stand:
 
     def learn(self) -> None:
         """What it does when nothing fails."""
-        run(self._words(self.fresh("warm"), self.case.line))  # what is loaded and looked up once
+        warm = self.fresh("warm")
+        here(self._words(warm, self.case.line))  # what is loaded and looked up once
+        shutil.rmtree(warm)
         place = self.fresh("right")
-        with self.faults.armed(0):
-            self.code, out, _ = run(self._words(place, self.case.line))
-            self.out = words(out, place)
-            self.calls, self.names = self.faults.count, list(self.faults.names)
+        self.code, out, _ = self.faults.run(self._words(place, self.case.line), place, 0)
+        self.out = words(out, place)
+        self.calls, self.names = self.faults.learned()
         assert self.code in self.case.codes, (self.case.name, self.code, self.out)
         self.right = contents(place)
+        shutil.rmtree(place)
 
     def makes_sense(self, n: int, way: str, code: int) -> bool:
         """Only writing meets a full disk, only what is read can move meanwhile, only what has a length can be short."""
@@ -100,30 +110,29 @@ class Stand:
         if way == "error":
             return name in WRITES or code in (errno.EIO, errno.EACCES)
         if way == "short":
-            return name in ("pread", "pwrite")
-        return name == "pread" if way in ("truncate", "replace", "grow", "medium") else True
+            return name in self.faults.reads or name in ("pwrite", "write")
+        if way == "eintr":
+            return name in INTERRUPTIBLE
+        return name in self.faults.reads if way in ("truncate", "replace", "grow", "medium") else True
 
     def once(self, n: int, way: str, code: int = errno.EIO) -> tuple[str, str]:
         """Let call number n fail: what came of it, and what is wrong with that ("" where nothing is)."""
         place = self.fresh(f"{way}-{n}-{code}")
         before = contents(place)
-        with self.faults.armed(n, way, code, self.input(place)):
-            if way == "kill":
-                ended = in_a_child(self._words(place, self.case.line))
-            else:
-                ended, out, err = run(self._words(place, self.case.line))
+        ended, out, err = self.faults.run(self._words(place, self.case.line), place, n, way, code, self.input(place))
         wrong = self._judge(place, before, ended, way)
         if wrong.startswith("exit code") and way != "kill":
             wrong += f": {err[-1000:]}"
-        if way == "short" and not wrong and (ended, words(out, place)) != (self.code, self.out):
-            wrong = "short reads and writes changed the result"
+        if way in ("short", "eintr") and not wrong and (ended, words(out, place)) != (self.code, self.out):
+            wrong = "short or interrupted reads and writes changed the result"
         if way == "interrupt" and not wrong and ended not in (130, *self.case.codes):
             wrong = f"an interrupt ended as {ended}"
         # what a followed file becomes is an event of its own; a block that fell sick at the last look is waited for
         follows = self.case.line.startswith("watch") and (way != "medium" or '"waiting":0' not in out)
         if way in FALSE_CLEAN and not follows and not wrong and ended == 0 and self._differs(place, out):
             wrong = "it ended with 0 and something else came out"
-        if way == "error" and not wrong and ended in (6, 7, 8) and not err.strip():
+        spoke = err.strip() or self.faults.failed.startswith("write(2,")
+        if way == "error" and not wrong and ended in (6, 7, 8) and not spoke:
             wrong = "it failed without a word"
         shutil.rmtree(place)
         return f"exit {ended}", f"{self.case.name}: {way} {n} {self.faults.failed}: {wrong}" if wrong else ""
@@ -153,18 +162,17 @@ class Stand:
                 return wrong
         for name in self.case.outputs:
             now, right = _part(after, name), _part(self.right, name)
-            if name in ("out.md", "out.zip") and now:  # a report tells of the fault, too: it ends where it should
+            if name in REPORTS and now:  # a report tells of the fault, too: it ends where it should
                 if not _ended(now[name], right[name]):
                     return f"{name} is not whole"
                 continue
             old = _part(before, name)
-            if now and now not in (right, old) and not other and name not in LOOSE:
+            told = name == "known" and ended != self.code  # a baseline of what was found then, which the code says
+            if now and now not in (right, old) and not other and not told and name not in LOOSE:
                 return f"{name} is neither whole nor what it was"
             if way == "error" and ended in self.case.codes and right and not now:
                 return f"it ended with {ended} and {name} is not there"
-        left = (
-            {n.split("/")[0] for n in after} - {n.split("/")[0] for n in (*self.right, *self.case.outputs)} - {"kept"}
-        )
+        left = standing(place) - {n.split("/")[0] for n in (*self.right, *self.case.outputs)} - {"kept", "tmp"}
         if left and way != "kill" and not self.faults.failed.startswith(TAKES_AWAY):
             return f"left behind: {sorted(left)}"
         if way == "kill" and left:
@@ -188,18 +196,21 @@ class Stand:
 
     def _again(self, place: Path, left: set[str]) -> str:
         """What a killed run left is taken away by the next one, which goes through."""
+        left = {name for name in left if not name.startswith("tmp/")}  # the system's own folder, swept at boot
         if not all("inspector-partial" in name for name in left):
             return f"left behind: {sorted(left)}"
         for name in self.case.outputs:
             (place / name).unlink(missing_ok=True) if not (place / name).is_dir() else shutil.rmtree(place / name)
-        ended, _, err = run(self._words(place, self.case.line))
+        ended, _, err = here(self._words(place, self.case.line))
         if ended not in self.case.codes:
             return f"the next run ended with {ended}: {err}"
-        still = [n for n in contents(place) if "inspector-partial" in n]
+        still = [n for n in contents(place) if "inspector-partial" in n and not n.startswith("tmp/")]
         return f"the next run left {still}" if still else ""
 
 
 def _ended(data: bytes, right: bytes) -> bool:
+    if right[:1] == b"{":
+        return bool(json.loads(data))
     if right[:2] == b"PK":
         return zipfile.ZipFile(io.BytesIO(data)).testzip() is None
     return data.splitlines()[-1:] == right.splitlines()[-1:]
@@ -212,56 +223,56 @@ def contents(place: Path) -> dict[str, bytes]:
 
 def words(out: str, place: Path) -> str:
     """What was printed, whatever the folder is called, what time it is and wherever the lines break."""
-    clocks = r'"(whole_read_at|first_seen|longest_gap_seconds|time)": ?("[^"]*"|[0-9.]+)'
+    clocks = r'"(whole_read_at|first_seen|seconds|longest_gap_seconds|time)": ?("[^"]*"|[0-9.]+)'
     return re.sub(clocks, "", " ".join(out.replace(str(place), "HERE").split()))
+
+
+def standing(place: Path) -> set[str]:
+    """Names that are there, also of empty folders; a temporary one is its own."""
+    return set(os.listdir(place)) | {f"tmp/{name}" for name in os.listdir(place / "tmp")}  # noqa: PTH208
 
 
 def _part(found: dict[str, bytes], name: str) -> dict[str, bytes]:
     return {n: data for n, data in found.items() if n == name or n.startswith(f"{name}/")}
 
 
-def run(words: list[str]) -> tuple[int, str, str]:
-    """The command line in this process: exit code, standard output, standard error."""
-    from inspector import source
-    from inspector.__main__ import main
-    from inspector.cli import privacy
+@dataclass
+class Told:
+    """What came of all faults of one command."""
 
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
-    source.pace = privacy._active = privacy._book = privacy._map = None  # each run as a process of its own
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words)
-        out.flush()
-    return code, out.buffer.getvalue().decode(), err.getvalue()
+    name: str
+    calls: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
 
-
-def in_a_child(words: list[str]) -> int:
-    child = os.fork()
-    if child == 0:
-        try:
-            code = run(words)[0]
-        finally:
-            os._exit(code if "code" in locals() else 99)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
+    def document(self) -> dict[str, object]:
+        faults = self.outcomes.total()
+        return {
+            "name": self.name,
+            "calls": self.calls,
+            "faults": faults,
+            "outcomes": self.outcomes,
+            "wrong": self.wrong,
+        }
 
 
-def every(
-    case: Case, ways: dict[str, tuple[int, ...]], step: int = 1, first: int = 1
-) -> tuple[Counter[str], list[str]]:
-    """Outcomes of all faults of one command; `step` takes every so-many-th call."""
-    faults, outcomes, wrong = Faults(), Counter[str](), []
+def every(case: Case, ways: Ways, step: int = 1, first: int = 1, real: bool = False) -> Told:
+    """All faults of one command; `step` takes every so-many-th call, `real` those of the C library."""
+    faults: Faults | LibcFaults = LibcFaults() if real else Faults()
+    told = Told(case.name)
     with tempfile.TemporaryDirectory() as name, faults.installed():
         stand = Stand(case, Path(name), faults)
         stand.learn()
+        told.calls = stand.calls
         for way, codes in ways.items():
             for code in codes:
                 for n in range(first, stand.calls + 1, step):
                     if not stand.makes_sense(n, way, code):
                         continue
                     came, bad = stand.once(n, way, code)
-                    outcomes[f"{way if way != 'error' else errno.errorcode[code]}: {came}"] += 1
-                    wrong += [bad] if bad else []
-    return outcomes, wrong
+                    told.outcomes[f"{way if way != 'error' else errno.errorcode[code]}: {came}"] += 1
+                    told.wrong += [bad] if bad else []
+    return told
 
 
 WAYS: Ways = {
@@ -277,21 +288,40 @@ WAYS: Ways = {
 
 
 def main() -> int:
-    wanted, total, failures = sys.argv[1:], Counter[str](), list[str]()
+    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser.add_argument("--json", action="store_true", help="one document instead of a table")
+    parser.add_argument("--python", action="store_true", help="fail calls of Python's os module, not of the C library")
+    parser.add_argument("words", nargs="*", metavar="STEP | NAME", help="each so-many-th call; names that begin so")
+    asked = parser.parse_args()
+    if not asked.python:
+        again_with_it()
+    wanted, real = asked.words, available() and not asked.python
     step = int(wanted.pop(0)) if wanted and wanted[0].isdigit() else 1
+    ways = WAYS | ({"eintr": (0,)} if real else {})
+    all_told: list[Told] = []
     for case in CASES:
         if wanted and not any(case.name.startswith(word) for word in wanted):
             continue
-        outcomes, wrong = every(case, WAYS, step)
-        total += outcomes
-        failures += wrong
-        print(f"{case.name:<24} {sum(outcomes.values()):>6} faults  {len(wrong)} wrong", flush=True)  # noqa: T201
-        for line in wrong[:5]:
-            print(f"    {line}", flush=True)  # noqa: T201
+        all_told.append(every(case, ways, step, real=real))
+        _line(all_told[-1], sys.stderr if asked.json else sys.stdout)
+    total = sum((told.outcomes for told in all_told), Counter[str]())
+    wrong = sum(len(told.wrong) for told in all_told)
+    if asked.json:
+        document = {"of": "the C library" if real else "Python", "step": step, "commands": len(all_told)}
+        sums = {"calls": sum(t.calls for t in all_told), "faults": total.total(), "wrong": wrong, "outcomes": total}
+        json.dump(document | sums | {"cases": [told.document() for told in all_told]}, sys.stdout, indent=1)
+        return 1 if wrong else 0
     for name, count in sorted(total.items()):
         print(f"  {name:<24} {count:>7,}")  # noqa: T201
-    print(f"{total.total():,} system calls failed, {len(failures)} times something was wrong")  # noqa: T201
-    return 1 if failures else 0
+    print(f"{len(all_told)} commands, {total.total():,} system calls failed, {wrong} times something was wrong")  # noqa: T201
+    return 1 if wrong else 0
+
+
+def _line(told: Told, out: TextIO) -> None:
+    print(f"{told.name:<28} {told.calls:>5} calls {told.outcomes.total():>6} faults  {len(told.wrong)} wrong", file=out)
+    for line in told.wrong[:5]:
+        print(f"    {line}", file=out)
+    out.flush()
 
 
 if __name__ == "__main__":

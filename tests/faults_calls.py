@@ -24,6 +24,8 @@ CALLS = (
 class Faults:
     """Counts the system calls of this process and makes the n-th one fail in one way."""
 
+    reads = frozenset({"pread"})
+
     def __init__(self) -> None:
         self.on, self.count, self.at, self.code, self.way = False, 0, 0, errno.EIO, "error"
         self.failed = ""
@@ -94,17 +96,25 @@ class Faults:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        from inspector import output, repair
-
         with contextlib.ExitStack() as stack:
+            stack.enter_context(without_the_world())
             stack.enter_context(mock.patch.object(os, "fdopen", _fdopen))
             stack.enter_context(mock.patch.object(tempfile, "TemporaryFile", _temporary))
             for name in CALLS:
                 stack.enter_context(mock.patch.object(os, name, self.wrap(name, getattr(os, name))))
-            # these look at other processes, at a clock and at /proc: never the same calls twice
-            for module in (output, repair):
-                stack.enter_context(mock.patch.object(module, "writers_of", return_value=[]))
             yield
+
+    def run(
+        self, words: list[str], place: Path, n: int, way: str = "error", code: int = 0, victim: Path | None = None
+    ) -> tuple[int, str, str]:
+        """The command line with call `n` failing: exit code, standard output, standard error."""
+        del place
+        with self.armed(n, way, code, victim):
+            return in_a_child(words) if way == "kill" else here(words)
+
+    def learned(self) -> tuple[int, list[str]]:
+        """How many calls the last run made, and which."""
+        return self.count, list(self.names)
 
     @contextlib.contextmanager
     def armed(self, at: int, way: str = "error", code: int = errno.EIO, victim: Path | None = None) -> Iterator[None]:
@@ -167,3 +177,51 @@ def _temporary(mode: str = "w+b", *_: Any, **__: Any) -> Any:
     os.unlink(name)  # noqa: PTH108  a call that is counted
     file = io.BufferedRandom(_Raw(fd))
     return file if "b" in mode else io.TextIOWrapper(file, "utf-8")
+
+
+@contextlib.contextmanager
+def without_the_world() -> Iterator[None]:
+    """What is never the same twice: other processes, a clock, /proc. Second looks come at once."""
+    from inspector import live, output, repair, rescan, steady
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.object(live, "WAITS", (0.0,) * len(live.WAITS)))
+        stack.enter_context(mock.patch.object(live, "MOMENT", 0.0))
+        stack.enter_context(mock.patch.object(steady, "LOOKS", (0.0,) * len(steady.LOOKS)))
+        stack.enter_context(mock.patch.object(steady, "WAIT", 0.0))
+        stack.enter_context(mock.patch.object(rescan, "REST", 0.0))
+        for module in (output, repair):
+            stack.enter_context(mock.patch.object(module, "writers_of", return_value=[]))
+        yield
+
+
+def forget_the_last_run() -> None:
+    """Each run as a process of its own."""
+    from inspector import source
+    from inspector.cli import privacy
+    from inspector.cli.stdout import Output
+
+    source.pace = privacy._active = privacy._book = privacy._map = Output.gate = None
+
+
+def here(words: list[str]) -> tuple[int, str, str]:
+    """The command line in this process: exit code, standard output, standard error."""
+    from inspector.__main__ import main
+
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+    forget_the_last_run()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(words)
+        out.flush()
+    return code, out.buffer.getvalue().decode(), err.getvalue()
+
+
+def in_a_child(words: list[str]) -> tuple[int, str, str]:
+    child = os.fork()
+    if child == 0:
+        try:
+            code = here(words)[0]
+        finally:
+            os._exit(code if "code" in locals() else 99)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), "", ""

@@ -85,6 +85,12 @@ def test_every_pair_of_flipped_bits_of_a_short_page_is_found() -> None:
         assert (found.verdict, found.unit) == ("unique", good), pair
 
 
+def test_two_flipped_bits_of_a_masked_checksum_itself_are_found() -> None:
+    good, word = block(), Word(0, 61, 61, stands_for=unmask)
+    for pair in combinations(range(8 * 61, 8 * 65), 2):
+        assert patch_of(*pair) in [one.patch for one in correct.two_bits(word, flip(good, *pair))], pair
+
+
 def test_pairs_of_flipped_bits_of_a_655_byte_page_are_found() -> None:
     good, word, rng = page(659), Word(0, 655, 655), Random(3)
     for _ in range(100):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchmarks.bench_causes import inspected
@@ -100,7 +100,7 @@ def test_the_same_bytes_get_the_same_diagnosis() -> None:
     one, two = inspected(made).diagnosis, inspected(made).diagnosis
     assert one is not None
     assert two is not None
-    assert dataclasses.replace(one, reread=None) == dataclasses.replace(two, reread=None)
+    assert msgspec.structs.replace(one, reread=None) == msgspec.structs.replace(two, reread=None)
 
 
 def test_damage_that_fills_a_store_stays_within_its_budget() -> None:

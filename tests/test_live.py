@@ -13,7 +13,7 @@ from inspector import formats, live
 from inspector.errors import Exit
 from inspector.inspect import Report
 from inspector.source import open_source
-from tests.builders.gossip import healthy
+from tests.builders.gossip import HEADER, healthy
 from tests.builders.live_store import LiveStore
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -169,3 +169,15 @@ def test_a_store_with_pointers_that_was_written_to_is_a_lower_bound(tmp_path: Pa
         os.utime(path)
         report = live.inspect(source, formats.all_formats())
     assert report.exit_code() is Exit.PARTIAL
+
+
+@pytest.mark.usefixtures("writer")
+def test_an_announcement_whose_amount_is_in_flight_wants_nothing(store: LiveStore) -> None:
+    whole = len(store.store.data)
+    store.net.open(store.net.nodes[0], store.net.nodes[5])
+    amount = whole + HEADER + int.from_bytes(store.store.data[whole + 2 : whole + 4])  # behind the announcement
+    os.ftruncate(store.store.fd, amount + 5)
+    report = scan(store.path)
+    assert report.exit_code() is Exit.CLEAN
+    assert report.live["stable_end"] == whole
+    assert report.live["in_flight"] == amount + 5 - whole

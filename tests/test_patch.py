@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from inspector import formats, patch
-from inspector.errors import InspectorError, RefusedError, UsageError
+from inspector.errors import InspectorError, OutputError, RefusedError, UsageError
 from inspector.format import Edit, Plan, Wishes
 from inspector.inspect import inspect
 from inspector.repair import repair
-from inspector.source import MemorySource, open_source
+from inspector.source import MemorySource, Source, open_source
 from inspector.span import Span
 from tests.builders import spdk_samples
 
@@ -139,3 +141,53 @@ def test_a_patched_source_reads_as_the_patched_file_at_every_place() -> None:
     for at in range(0, 200, 3):
         for n in (1, 7, 45, 200):
             assert patched.read(at, n) == bytes(want[at : at + n])
+
+
+@pytest.mark.parametrize("how", ["another file", "another byte"])
+def test_a_target_that_changed_after_it_was_compared_is_not_written_to(
+    how: str, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, write = patch.read(str(make(image))), patch.write
+    data = bytearray(image.read_bytes())
+    if how == "another byte":
+        data[made.changes[0].start] ^= 1
+
+    def meanwhile(path: str, source: Source | None, back: patch.Patch, force: bool = False) -> int:
+        if how == "another file":
+            (tmp_path / "new").write_bytes(data)
+            (tmp_path / "new").replace(image)
+        else:
+            image.write_bytes(data)
+        return write(path, source, back, force)
+
+    monkeypatch.setattr(patch, "write", meanwhile)
+    with pytest.raises(RefusedError, match="nothing was written"):
+        patch.apply(made, str(image), str(tmp_path / "undo"))
+    assert image.read_bytes() == data
+    assert not (tmp_path / "undo").exists()
+
+
+def test_a_name_that_another_file_took_while_it_was_written_is_said(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, put = patch.read(str(make(image))), patch._put
+    other = image.read_bytes()
+
+    def meanwhile(fd: int, data: bytes, at: int) -> int:
+        if patch.read(str(tmp_path / "undo")) and image.stat().st_ino == os.fstat(fd).st_ino:
+            (tmp_path / "new").write_bytes(other)
+            (tmp_path / "new").replace(image)
+        return put(fd, data, at)
+
+    undo = str(tmp_path / "undo")
+    real = patch.write
+
+    def written(*args: Any, **words: Any) -> int:
+        done = real(*args, **words)
+        monkeypatch.setattr(patch, "_put", meanwhile)
+        return done
+
+    monkeypatch.setattr(patch, "write", written)
+    with pytest.raises(OutputError, match="another file now"):
+        patch.apply(made, str(image), undo)
+    assert image.read_bytes() == other

@@ -38,7 +38,18 @@ def imported(*words: str) -> set[str]:
 def test_a_scan_imports_its_own_format_and_nothing_for_a_terminal(sample: str, others: set[str]) -> None:
     found = imported("scan", sample)
     assert not {f"inspector.formats.{name}" for name in others} & found
-    assert not {"rich", "construct", "msgspec", "importlib.metadata", "concurrent.futures"} & found
+    assert not {"rich", "typer", "construct", "importlib.metadata", "concurrent.futures", "traceback"} & found
+    assert not {"inspector.correct", "inspector.diagnosis", "inspector.carve", "inspector.plan"} & found
+
+
+def test_the_version_loads_next_to_nothing() -> None:
+    assert not {"msgspec", "typer", "inspector.cli.app", "inspector.kernels.gossip_tiles"} & imported("--version")
+
+
+def test_a_healthy_table_loads_nothing_that_explains_or_undoes_damage() -> None:
+    found = imported("scan", "rocksdb/clean-v7.sst")
+    names = ("mending", "judges", "cause", "ends", "holding", "patch", "plan", "view")
+    assert not {f"inspector.formats.rocksdb.{name}" for name in names} & found
 
 
 def test_plain_help_loads_no_command() -> None:

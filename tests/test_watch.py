@@ -12,6 +12,8 @@ from random import Random
 import pytest
 
 from inspector import formats, rescan
+from inspector.errors import SourceError
+from inspector.source import Source, open_source
 from inspector.watch import DAMAGE, Event, Watch
 from tests.builders.live_store import LiveStore
 from tests.builders.rocksdb import log_of
@@ -387,3 +389,88 @@ def test_another_store_is_scanned_whole_when_it_changes(tmp_path: Path, monkeypa
     os.utime(path, ns=(2, 2))
     watch.poll()
     assert "healed" in [e.event for e in events]
+
+
+def test_a_store_that_could_not_be_read_once_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing in it changes; damage must not wait until something does."""
+    monkeypatch.setattr(rescan, "REST", 0.0)
+    sample = Path(__file__).parents[1] / "samples" / "known_peers" / "known_addresses-flipped.bin"
+    path = tmp_path / "known_addresses.bin"
+    path.write_bytes(sample.read_bytes())
+    events: list[Event] = []
+    watch = Watch(str(path), formats.all_formats(), events.append)
+    right = open_source
+
+    def fails(_: str) -> Source:
+        raise SourceError("for a moment")
+
+    monkeypatch.setattr(rescan, "open_source", fails)
+    watch.poll()
+    assert "damage" not in [e.event for e in events]
+    monkeypatch.setattr(rescan, "open_source", right)
+    watch.poll()
+    assert "damage" in [e.event for e in events]
+
+
+def _anew(path: Path, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.truncate(0)
+        file.write(data)
+
+
+@pytest.mark.parametrize("more", [0, 5000])
+def test_a_store_written_anew_between_two_looks_is_read_from_its_start(more: int, stage: Stage, tmp_path: Path) -> None:
+    """Its size tells nothing: it is the same, or larger."""
+    stage.store.grow(30)
+    stage.poll()
+    other = LiveStore(tmp_path / "other", 99)
+    while len(other.store.data) < len(stage.store.store.data) + more:
+        other.grow(1)
+    old = len(stage.store.store.data)
+    _anew(stage.store.path, bytes(other.store.data) if more else bytes(other.store.data)[:old])
+    for _ in range(3):
+        stage.poll(0.5)
+    assert stage.names() == {"opened": 1, "truncated": 1}
+    assert "anew" in next(e.message for e in stage.events if e.event == "truncated")
+
+
+def test_a_log_that_is_copied_truncated_and_longer_at_the_next_look_loses_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "node.log"
+    lines = (Path(__file__).parents[1] / "samples" / "kad_trace" / "finished.log").read_bytes()
+    path.write_bytes(lines[: len(lines) // 2])
+    events: list[Event] = []
+    watch = Watch(str(path), formats.all_formats(), events.append, each=True)
+    watch.poll()
+    told = sum(watch.units.values())
+    _anew(path, lines[len(lines) // 3 :])
+    watch.poll()
+    assert [e.event for e in events if e.event not in ("appended", "odd")] == ["opened", "truncated"]
+    assert sum(watch.units.values()) > told + lines[len(lines) // 3 :].count(b"\n") // 2
+    watch.close()
+
+
+def test_years_of_flags_are_no_other_file(stage: Stage) -> None:
+    """Every update is superseded some day: one bit of nearly every record changes, a few between two looks."""
+    stage.store.grow(40)
+    stage.poll()
+    for _ in range(300):
+        stage.store.grow(4)
+        stage.poll()
+    assert stage.names() == {"opened": 1}
+
+
+def test_a_watch_that_starts_within_a_torn_record_waits_for_it(tmp_path: Path) -> None:
+    store, events, clock = LiveStore(tmp_path / "gossip_store", 3), list[Event](), [1000.0]
+    store.grow(10)
+    finish = store.tear()
+    watch = Watch(str(store.path), formats.all_formats(), events.append, patience=PATIENCE, tick=lambda: clock[0])
+    watch.poll()
+    clock[0] += 2
+    finish()
+    watch.poll()
+    assert [e.event for e in events] == ["opened"]
+    assert watch.follower is not None
+    assert watch.follower.at == len(store.store.data)
+    watch.close()

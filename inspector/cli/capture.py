@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.cli.options import ClusterSize, FormatName, Json, PathArgument, Release, refuse_unknown, wished
 from inspector.errors import Exit
 

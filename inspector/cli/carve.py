@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.cli.options import Accept, Json, MapFile, VerifySignatures, changed, number
 from inspector.errors import UsageError
 
 if TYPE_CHECKING:
-    from inspector.carve import Carved, Carver, CarveWishes
+    from inspector.carve import Carved, Carver, CarveWishes, Found
     from inspector.source import Source
 
 EXAMPLES = """Examples:
@@ -146,6 +145,7 @@ def _named(name: str, wishes: CarveWishes) -> Carver:
 def _listed(carved: Carved, map_path: str | None, map_out: str | None, force: bool) -> Iterator[dict[str, object]]:
     """The first and last finds as objects; all of them go to the maps."""
     from collections import deque
+    from itertools import islice
 
     from inspector.carve_maps import found_lines, map_lines, write_lines
     from inspector.render.carve_documents import found
@@ -155,10 +155,9 @@ def _listed(carved: Carved, map_path: str | None, map_out: str | None, force: bo
         write_lines(map_path, source, found_lines(carved), force)
     if map_out is not None:
         write_lines(map_out, source, map_lines(carved), force)
-    last: deque[dict[str, object]] = deque(maxlen=KEPT // 2)
-    for i, one in enumerate(carved.haul.spans()):
-        if i < KEPT // 2:
-            yield found(one)
-        else:
-            last.append(found(one))
-    yield from last
+    spans = iter(carved.haul.spans())
+    first = list(islice(spans, KEPT // 2))
+    rest: Iterable[Found] = spans
+    if carved.haul.last is not None and len(first) == KEPT // 2:
+        rest = (one for one in carved.haul.last(KEPT // 2) if one.start > first[-1].start)
+    yield from map(found, (*first, *deque(rest, KEPT // 2)))

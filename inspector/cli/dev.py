@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from inspector.cli.options import FormatName, Json, PathArgument
 from inspector.cli.privacy import with_privacy

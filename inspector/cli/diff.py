@@ -6,8 +6,7 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.cli import privacy
 from inspector.cli.options import FormatName, Json
 from inspector.errors import Exit, RefusedError, UsageError

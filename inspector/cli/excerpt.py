@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.cli.options import FormatName, Json, PathArgument, Release
 from inspector.errors import SourceError, UnknownFormatError, UsageError
 

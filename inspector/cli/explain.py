@@ -6,8 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.cli.options import Json
 from inspector.errors import Exit, UsageError
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.cli.options import Accept, ClusterSize, FormatName, Json, Lost, PathArgument
 from inspector.cli.privacy import resolve
 from inspector.errors import UsageError
 from inspector.sanitize import for_shell
 
 if TYPE_CHECKING:
+    from inspector.cli.inputs import Opened
     from inspector.format import Item
 
 EXAMPLES = """Examples:
@@ -56,7 +56,7 @@ def extract(
                 f"{store.name} has no content to extract", f"formats that have: {serving(formats, 'extents')}"
             )
         listing = served[0].items if not served[0].addresses else None
-        found = _find(listing(served[1]), item, store.name, path) if listing is not None else None
+        found = _find(listing(served[1]), item, store, path) if listing is not None else None
         with Progress(path) as progress:
             name = found.id if found else item
             extents = served[0].extents(served[1], name)
@@ -77,7 +77,7 @@ def extract(
     return int(result.code)
 
 
-def _find(items: Iterator[Item], wanted: str, store: str, path: str) -> Item:
+def _find(items: Iterator[Item], wanted: str, store: Opened, path: str) -> Item:
     """The item of that id; else the first that has it as its name, uuid or blob, with or without `STORE/` before."""
     from inspector.cli.inputs import nearest
     from inspector.render.text import quoted
@@ -93,6 +93,7 @@ def _find(items: Iterator[Item], wanted: str, store: str, path: str) -> Item:
         if len(known) < MAX_SUGGESTED:
             known.append(found.id)
     if other is None:
+        store.ending()  # what could not be read may hold it: then that is the answer
         listing = f"inspector items {quoted(path)}"
-        raise UsageError(f"{store} has no item {wanted}", nearest(wanted, known, listing))
+        raise UsageError(f"{store.name} has no item {wanted}", nearest(wanted, known, listing))
     return other

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from msgspec import Struct, field
 
+from inspector.cli import declare
 from inspector.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -29,19 +29,19 @@ SPANS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 BaselineFile = Annotated[
     str | None,
-    typer.Option(
+    declare.Option(
         "--baseline", metavar="FILE", help="Only findings that FILE does not have fail.", rich_help_panel=PANEL
     ),
 ]
 WriteBaseline = Annotated[
     str | None,
-    typer.Option(
+    declare.Option(
         "--write-baseline", metavar="FILE", help="Write what is found now to FILE, as known.", rich_help_panel=PANEL
     ),
 ]
 StateFile = Annotated[
     str | None,
-    typer.Option(
+    declare.Option(
         "--state",
         metavar="FILE",
         help="Remember what was read: only new bytes and changed files are read again.",
@@ -50,31 +50,31 @@ StateFile = Annotated[
 ]
 MaxRate = Annotated[
     str | None,
-    typer.Option(
+    declare.Option(
         "--max-rate", metavar="BYTES", help="Read at most so many bytes a second (20M).", rich_help_panel=PANEL
     ),
 ]
 Timeout = Annotated[
     str | None,
-    typer.Option(
+    declare.Option(
         "--timeout", metavar="TIME", help="Stop after so long (90, 5m); exit 9, result so far.", rich_help_panel=PANEL
     ),
 ]
 Label = Annotated[
     list[str] | None,
-    typer.Option(
+    declare.Option(
         "--label", metavar="KEY=VALUE", help="Goes into JSON and metrics (repeatable).", rich_help_panel=PANEL
     ),
 ]
 Metrics = Annotated[
     str | None,
-    typer.Option(
+    declare.Option(
         "--metrics", metavar="FILE", help="Write the result as a Prometheus text file.", rich_help_panel=PANEL
     ),
 ]
 Polite = Annotated[
     bool | None,
-    typer.Option(
+    declare.Option(
         "--polite/--no-polite",
         help="Low I/O priority, page cache left as it was found; default for folders, --max-rate and watch.",
         rich_help_panel=PANEL,
@@ -82,8 +82,7 @@ Polite = Annotated[
 ]
 
 
-@dataclass(slots=True)
-class Fleet:
+class Fleet(Struct):
     """What these options ask for, and the results that go into files at the end."""
 
     labels: dict[str, str]
@@ -136,9 +135,14 @@ class Fleet:
         """The clean result of an earlier run, where it is still true or only has to be added to."""
         if self.states is None or self.fresh is not None:
             return None
-        from inspector.state import recall
+        from inspector.state import recall, text_of
 
-        return recall(self.states.scans.get(path), source, formats, key, time.time())
+        entry = self.states.scans.get(path)
+        before = text_of(entry)
+        found = recall(entry, source, formats, key, time.time())
+        if found is not None and entry is not None:
+            self.states.relied(path, before, entry)
+        return found
 
     def remember(self, path: str, report: Report, document: dict[str, Any], code: int, key: str, began: float) -> None:
         """Keep a clean whole read for the next run; anything else is forgotten."""
@@ -146,11 +150,7 @@ class Fleet:
             return
         from inspector.state import remember
 
-        entry = remember(report, document, code, key, began)
-        if entry is None:
-            self.states.scans.pop(path, None)
-        else:
-            self.states.scans[path] = entry
+        self.states.scanned(path, remember(report, document, code, key, began))
 
     def note(self, path: str, report: Report | None, code: int, seconds: float, new: int | None = None) -> None:
         """Keep what the metrics file says about one input."""
@@ -172,6 +172,18 @@ class Fleet:
         self.samples.append(Sample("inspector_damaged_records", report.account.damaged, form))
         for (rule, level), count in sorted(report.tally.counts.items()):
             self.samples.append(Sample("inspector_findings", count, form | {"code": rule, "severity": level.value}))
+
+    def note_recalled(self, path: str, document: Mapping[str, Any], seconds: float) -> None:
+        """The same for a result that was taken from the state: a series that pauses looks like a store that is gone."""
+        self.note(path, None, Exit.CLEAN, seconds, 0 if self.baseline is not None else None)
+        if self.metrics is None:
+            return
+        from inspector.render.metrics import Sample
+
+        here = {"path": path, "format": str(document["format"]["name"])}
+        sums = (document["source"]["size"], document["records"]["total"], document["records"]["damaged"])
+        names = ("inspector_bytes", "inspector_records", "inspector_damaged_records")
+        self.samples += [Sample(name, int(value), here) for name, value in zip(names, sums, strict=True)]
 
     def write_metrics(self) -> None:
         if self.metrics is not None:
@@ -222,9 +234,10 @@ def fleet(
 
 
 def key_of(wishes: Wishes, forced: str | None, fail_on: str) -> str:
+    from inspector.cli.privacy import active
     from inspector.state import options_key
 
-    return options_key(wishes, forced, fail_on)
+    return options_key(wishes, forced, fail_on, active() is not None)
 
 
 def labels(texts: list[str] | None) -> dict[str, str]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from inspector.catalogue import named, standing_on
 from inspector.cli.privacy import active, place_of, seen
+from inspector.descriptors import ASIDE, plain
 from inspector.errors import ChangedError, Exit, SourceError, UnknownFormatError, UsageError
 from inspector.source import Member, Source, open_source
 
@@ -28,8 +31,7 @@ SUGGESTED = 12  # names that a hint lists at most
 MAX_COMPARED = 256  # stores of one folder that stay open to be compared with each other
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One input: a path to open; `member` where it was found inside a folder."""
 
     path: str
@@ -37,9 +39,14 @@ class Target:
 
 
 def is_capsule(path: str) -> bool:
-    """A file that begins as `inspector.capsule` writes them; asked without importing it."""
+    """A file that begins as `inspector.capsule` writes them; asked without importing it.
+
+    Nothing else is opened for the question: a pipe would lose its writer by that, and some devices act on an open.
+    """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  the fault tests replace os.stat
+            return False
+        fd = plain(os.open(path, ASIDE))
     except OSError:
         return False
     try:
@@ -162,8 +169,7 @@ def nearest(word: str, known: list[str], listing: str = "") -> str:
     return f"known: {', '.join(shown)}{rest}"
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """A source with its formats and their states, most specific first."""
 
     source: Source

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.cli.options import Accept, Checksums, ClusterSize, FormatName, Json, Lost, PathArgument, Release
 from inspector.errors import UsageError
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Annotated
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.cli.options import (
     Accept,
     FormatName,

@@ -4,69 +4,71 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from msgspec import Struct
 
+from inspector.cli import declare
 from inspector.errors import UsageError
 
 if TYPE_CHECKING:
     from inspector.catalogue import Formats
     from inspector.format import Wishes
 
-PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="File, folder, block device, or - for stdin.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+PathArgument = Annotated[str, declare.Argument(metavar="PATH", help="File, folder, block device, or - for stdin.")]
+Json = Annotated[bool, declare.Option("--json", help="Print one JSON document.")]
 FormatName = Annotated[
-    str | None, typer.Option("--format", metavar="NAME", help="Take the source for this format, without detection.")
+    str | None, declare.Option("--format", metavar="NAME", help="Take the source for this format, without detection.")
 ]
 Release = Annotated[
     str | None,
-    typer.Option("--for", metavar="RELEASE", help="Judge for this release of the original program (v24.11.1)."),
+    declare.Option("--for", metavar="RELEASE", help="Judge for this release of the original program (v24.11.1)."),
 ]
 Accept = Annotated[
     list[str] | None,
-    typer.Option(
+    declare.Option(
         "--accept", metavar="PROOF", help="Also take what has only a weaker proof: unique, anchored, unsealed, name."
     ),
 ]
 ClusterSize = Annotated[
-    int | None, typer.Option("--cluster-size", min=1, metavar="BYTES", help="Where several geometries fit.")
+    int | None, declare.Option("--cluster-size", min=1, metavar="BYTES", help="Where several geometries fit.")
 ]
-Lost = Annotated[bool, typer.Option("--lost", help="Also items that are deleted or lost but still recoverable.")]
-Checksums = Annotated[bool, typer.Option("--checksums", help="Also read the content and hold it to its checksums.")]
+Lost = Annotated[bool, declare.Option("--lost", help="Also items that are deleted or lost but still recoverable.")]
+Checksums = Annotated[bool, declare.Option("--checksums", help="Also read the content and hold it to its checksums.")]
 Against = Annotated[
     list[str] | None,
-    typer.Option("--against", metavar="FILE", help="What a running system says: RPC JSON, log, bundle (repeatable)."),
+    declare.Option("--against", metavar="FILE", help="What a running system says: RPC JSON, log, bundle (repeatable)."),
 ]
 Logs = Annotated[
     list[str] | None,
-    typer.Option("--log", metavar="FILE", help="Log of the program, also gzip: tied to the bytes (repeatable)."),
+    declare.Option("--log", metavar="FILE", help="Log of the program, also gzip: tied to the bytes (repeatable)."),
 ]
 At = Annotated[
     str | None,
-    typer.Option("--at", metavar="TIME", help="The time to judge by: unix seconds or 2025-01-31T12:00:00Z."),
+    declare.Option("--at", metavar="TIME", help="The time to judge by: unix seconds or 2025-01-31T12:00:00Z."),
 ]
 
 MaxUnit = Annotated[
     str | None,
-    typer.Option("--max-unit", metavar="BYTES", help="Larger units are checksummed in a stream and not decoded."),
+    declare.Option("--max-unit", metavar="BYTES", help="Larger units are checksummed in a stream and not decoded."),
 ]
 Thresholds = Annotated[
     list[str] | None,
-    typer.Option("--threshold", metavar="NAME=VALUE", help="Judge by this limit instead of the format's (repeatable)."),
+    declare.Option(
+        "--threshold", metavar="NAME=VALUE", help="Judge by this limit instead of the format's (repeatable)."
+    ),
 ]
 
 MapFile = Annotated[
     str | None,
-    typer.Option("--mapfile", metavar="FILE", help="The ddrescue mapfile of PATH: what was never read is unknown."),
+    declare.Option("--mapfile", metavar="FILE", help="The ddrescue mapfile of PATH: what was never read is unknown."),
 ]
 VerifySignatures = Annotated[
-    bool, typer.Option("--verify-signatures", help="Check the signatures of sound records, too.")
+    bool, declare.Option("--verify-signatures", help="Check the signatures of sound records, too.")
 ]
-NoCorrect = Annotated[bool, typer.Option("--no-correct", help="Do not undo damage: leave damaged records out.")]
+NoCorrect = Annotated[bool, declare.Option("--no-correct", help="Do not undo damage: leave damaged records out.")]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", min=1, metavar="N", help="Threads to use; every core where that is worth it.")
+    int | None, declare.Option("--jobs", min=1, metavar="N", help="Threads to use; every core where that is worth it.")
 ]
 
 # a wish of the contract -> the option that makes it
@@ -109,9 +111,9 @@ def wished(wishes: Wishes) -> list[str]:
     return changed(wishes, WISH_OPTIONS)
 
 
-def changed(value: object, names: Iterable[str]) -> list[str]:
+def changed(value: Struct, names: Iterable[str]) -> list[str]:
     defaults = type(value)()
-    present = {f.name for f in fields(value)}  # type: ignore[arg-type]
+    present = set(value.__struct_fields__)
     return [name for name in names if name in present and getattr(value, name) != getattr(defaults, name)]
 
 

@@ -8,13 +8,11 @@ only then is it let out.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
-from typing import IO, TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from inspector.cli import declare
 from inspector.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -22,17 +20,19 @@ if TYPE_CHECKING:
     from inspector.redact import Redactor
 
 Redact = Annotated[
-    bool, typer.Option("--redact", help="Print pseudonyms for what is private, lengths for bytes that may be.")
+    bool, declare.Option("--redact", help="Print pseudonyms for what is private, lengths for bytes that may be.")
 ]
 RedactOrNot = Annotated[
-    bool, typer.Option("--redact/--no-redact", help="Write pseudonyms for what is private, lengths for unsure bytes.")
+    bool, declare.Option("--redact/--no-redact", help="Write pseudonyms for what is private, lengths for unsure bytes.")
 ]
 RedactMap = Annotated[
     str | None,
-    typer.Option("--redact-map", metavar="FILE", help="Keep the pseudonyms in FILE, and take them for what they name."),
+    declare.Option(
+        "--redact-map", metavar="FILE", help="Keep the pseudonyms in FILE, and take them for what they name."
+    ),
 ]
 ShowBytes = Annotated[
-    bool, typer.Option("--show-bytes", help="With --redact: show damaged and unclaimed bytes all the same.")
+    bool, declare.Option("--show-bytes", help="With --redact: show damaged and unclaimed bytes all the same.")
 ]
 BLOCK = 4 << 20  # bytes of output that are searched at once, cut at the end of a line
 # commands whose whole output is content: there is nothing left of it when what is private is taken out
@@ -128,7 +128,16 @@ def file_of(name: str) -> str:
     )
 
 
-def with_privacy(name: str, command: Callable[..., int]) -> Callable[..., int]:
+def options_of_privacy(name: str) -> dict[str, Any]:
+    """The three options of redaction that a command of this name has besides its own, and their annotations."""
+    return {
+        "redact": RedactOrNot if name in BY_DEFAULT else Redact,
+        "redact_map": RedactMap,
+        "show_bytes": ShowBytes,
+    }
+
+
+def guarded(name: str, command: Callable[..., int]) -> Callable[..., int]:
     """The command with the three options of redaction, which it need not know of."""
 
     @functools.wraps(command)
@@ -163,18 +172,28 @@ def with_privacy(name: str, command: Callable[..., int]) -> Callable[..., int]:
             _map = redact_map if redact else None
         return command(*args, **kw)
 
+    del run.__wrapped__  # typer would look through it, past the options that it has more
+    return run
+
+
+def with_privacy(name: str, command: Callable[..., int]) -> Callable[..., int]:
+    """The same with a signature that typer reads."""
+    import inspect
+    from typing import get_type_hints
+
+    run = guarded(name, command)
     hints = get_type_hints(command, include_extras=True)
     found = inspect.signature(command)
-    parameters = [p.replace(annotation=hints[p.name]) for p in found.parameters.values()]
-    for option, kind, default in (
-        ("redact", RedactOrNot if name in BY_DEFAULT else Redact, name in BY_DEFAULT),
-        ("redact_map", RedactMap, None),
-        ("show_bytes", ShowBytes, False),
-    ):
-        parameters.append(inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind))
+    parameters = [p.replace(annotation=declare.for_typer(hints[p.name])) for p in found.parameters.values()]
+    for option, kind in options_of_privacy(name).items():
+        default = name in BY_DEFAULT if option == "redact" else None if option == "redact_map" else False
+        parameters.append(
+            inspect.Parameter(
+                option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=declare.for_typer(kind)
+            )
+        )
     run.__signature__ = found.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": int}
-    del run.__wrapped__  # typer would look through it, past the options added here
     return run
 
 

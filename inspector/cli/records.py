@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.cli.options import (
     FILTER_OPTIONS,
     FormatName,

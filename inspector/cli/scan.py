@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from msgspec import Struct, field
 
+from inspector.cli import declare
 from inspector.cli import fleet as fleets
 from inspector.cli.options import (
     Accept,
@@ -60,16 +60,16 @@ inspector scan /srv/node --baseline known.json --timeout 10m"""
 ON_SCREEN = 10  # findings per rule on a screen where --max-findings does not say
 IN_DOCUMENT = 100
 
-Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, block devices, or - for stdin.")]
-JsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one JSON document per input, each on one line.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing; the exit code is the answer.")]
+Paths = Annotated[list[str], declare.Argument(metavar="PATH...", help="Files, folders, block devices, or - for stdin.")]
+JsonLines = Annotated[bool, declare.Option("--jsonl", help="Print one JSON document per input, each on one line.")]
+AsJson = Annotated[bool, declare.Option("--json", help="Print one JSON document.")]
+Quiet = Annotated[bool, declare.Option("--quiet", "-q", help="Print nothing; the exit code is the answer.")]
 FailOn = Annotated[
-    Severity, typer.Option("--fail-on", help="The least severity that makes the exit code 3.", metavar="SEVERITY")
+    Severity, declare.Option("--fail-on", help="The least severity that makes the exit code 3.", metavar="SEVERITY")
 ]
 MaxFindings = Annotated[
     int | None,
-    typer.Option(
+    declare.Option(
         "--max-findings",
         min=1,
         metavar="N",
@@ -78,8 +78,7 @@ MaxFindings = Annotated[
 ]
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Struct):
     """One run of the command: what to judge by, how to print, and what became of the inputs so far."""
 
     formats: Formats
@@ -226,10 +225,12 @@ def _one(job: Job, path: str, source: Source) -> Report | None:
 
     began, at = time.monotonic(), time.time()
     key = fleets.key_of(job.wishes, job.forced, job.fail_on) if job.fleet.states else ""
+    if job.mapfile is not None:
+        key = ""  # what the map calls unread is not in the file's times: neither taken from a state nor put there
     try:
         with job.fleet.limit.guarded():
             _check_wishes(job, source)
-            if job.fleet.states and (recalled := job.fleet.recall(path, source, job.formats, key)):
+            if key and not job.logs and (recalled := job.fleet.recall(path, source, job.formats, key)):
                 _recalled(job, path, recalled, time.monotonic() - began)
                 return None
             with Progress(path) as progress:
@@ -244,7 +245,7 @@ def _one(job: Job, path: str, source: Source) -> Report | None:
         return None
     heard = _log_part(job, report)
     code, compared = job.fleet.judge(path, report, job.fail_on)
-    if job.fleet.states is not None:
+    if key:
         from inspector.render import documents
 
         job.fleet.remember(path, report, documents.scan(report, code), code, key, at)
@@ -267,7 +268,7 @@ def _one(job: Job, path: str, source: Source) -> Report | None:
         from inspector.render import documents
 
         document = fleets.extend(documents.scan(report, code), job.fleet, compared)
-        if job.fleet.states is not None:
+        if key:
             document["state"] = {"read": "whole", "from": 0, "to": report.source.size, "whole_read_at": int(at)}
         _document(job, document | heard)
     job.codes.append(code)
@@ -299,7 +300,7 @@ def _recalled(job: Job, path: str, recalled: Recalled, seconds: float) -> None:
     elif job.style != "quiet":
         document = fleets.extend(recalled.document, job.fleet, None)
         _document(job, document | {"state": recalled.told})
-    job.fleet.note(path, None, Exit.CLEAN, seconds)
+    job.fleet.note_recalled(path, recalled.document, seconds)
     job.codes.append(Exit.CLEAN)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.errors import UsageError
 
 EXAMPLES = """Examples:

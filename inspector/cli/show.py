@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.cli.options import FormatName, Json, PathArgument, Release, number
 from inspector.errors import Exit, UsageError
 from inspector.finding import Severity
@@ -90,6 +89,7 @@ def _item(store: Opened, wanted: str) -> Item:
         for item in fmt.items(state) if fmt.items else ():
             if item.id == wanted:
                 return item
+    store.ending()  # what could not be read may hold it: then that is the answer
     raise UsageError(f"{store.name} has no item {wanted}", "inspector items lists them; a byte is a number")
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from inspector.cli import declare as typer
 from inspector.cli import fleet as fleets
 from inspector.cli.app import complain
 from inspector.cli.options import FormatName
@@ -177,7 +176,7 @@ class Run:
         self.stopped: int | None = None
         self._beat = self._filed = self._looked = time.monotonic()
         self._longest = 0.0  # seconds between two looks: what was shorter may have been missed
-        self._unwritten = ""
+        self._said = ""
 
     def go(self) -> Exit:
         with self._signals():
@@ -196,11 +195,13 @@ class Run:
                     self._filed = now
                     self._file()
                 self._wait(now)
-            self._file()
+            unwritten = self._unwritten()
             self._say("end")
             self.watched.close()
         if self.stopped == signal.SIGINT:
             return Exit.INTERRUPTED
+        if unwritten is not None:
+            raise unwritten
         if count := self.watched.unkept:
             raise OutputError(f"copies that could not be kept: {count}", "the corrupt-file events say why")
         return Exit.DAMAGED if self.watched.damaged else Exit.CLEAN
@@ -224,7 +225,8 @@ class Run:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """SIGTERM and SIGINT end the watch with its last line; both wake it up."""
-        self._woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._woken, wake = os.pipe()
+        os.set_blocking(wake, False)  # a signal must not wait for us to read of the one before
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         previous = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         try:
@@ -267,15 +269,23 @@ class Run:
 
     def _file(self) -> None:
         """State and metrics; where they cannot be written the watch goes on, and says so once."""
+        error = self._unwritten()
+        if error is not None and self._said != error.message:
+            self._said = error.message
+            complain(error)
+
+    def _unwritten(self) -> InspectorError | None:
+        """Write both; what went wrong."""
         try:
             self._write_state()
             if self.fleet.metrics is not None:
                 self.fleet.samples = list(self._samples())
                 self.fleet.write_metrics()
-        except (InspectorError, OSError) as error:
-            if self._unwritten != str(error):
-                self._unwritten = str(error)
-                complain(error if isinstance(error, InspectorError) else OutputError(str(error)))
+        except InspectorError as error:
+            return error
+        except OSError as error:
+            return OutputError(str(error))
+        return None
 
     def _write_state(self) -> None:
         if self.state is None:
@@ -284,9 +294,7 @@ class Run:
 
         found = self.watched.saved()
         if found is not None:
-            states = States.read(self.state)
-            states.watches[self.teller.path] = found
-            states.write(self.state)
+            States(watched={self.teller.path: found}).write(self.state)
 
     def _samples(self) -> Iterator[Sample]:
         from inspector.render.metrics import Sample

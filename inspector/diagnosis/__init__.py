@@ -7,8 +7,10 @@ else here knows nothing of formats.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.diagnosis.explain import best_of, explain
 from inspector.diagnosis.model import SURENESS, Clue, Diagnosis, Event
@@ -16,6 +18,7 @@ from inspector.diagnosis.places import Place, is_damage, places, region_of
 from inspector.diagnosis.scene import Scene
 from inspector.diagnosis.verdict import answer_of
 from inspector.finding import UNKNOWN_CAUSE, Cause, Finding
+from inspector.medium import UNREADABLE, as_unread
 from inspector.span import Span
 
 if TYPE_CHECKING:
@@ -29,8 +32,7 @@ NEAR_SWAP = 1 << 16  # bytes of a block that changed places
 ABOUT = 4096  # bytes beside an event in which a finding without a cause of its own follows from it
 
 
-@dataclass(slots=True)
-class _Told:
+class _Told(Struct):
     """An event in the making."""
 
     clue: Clue
@@ -44,7 +46,7 @@ class _Told:
 
 def diagnose(report: Report) -> Diagnosis:
     """Name the causes; `report.tally` then holds the findings with the causes that are better borne out."""
-    findings = report.tally.findings()
+    findings = [as_unread(found, report.source) for found in report.tally.findings()]
     bottom = report.bottom
     scene = Scene(report.source, bottom, report.state_of_bottom, [])
     apart = scene.traits.apart if scene.traits else frozenset()
@@ -61,6 +63,7 @@ def diagnose(report: Report) -> Diagnosis:
             if not other.explained and (other is place or _covers(clue, place, other)):
                 other.explained = True
                 told.findings += other.findings
+    events += _unread(findings, events)
     events = _joined(events)
     causes = {id(f): e.clue for e in events for f in e.findings}
     after: list[Finding] = []
@@ -69,6 +72,14 @@ def diagnose(report: Report) -> Diagnosis:
         after.append(replace(finding, cause=_better(finding, clue_of)) if clue_of else finding)
     report.tally.settle(after)
     return answer_of(report, [_event(e) for e in events[:MOST_EVENTS]], len(events), after)
+
+
+def _unread(findings: list[Finding], events: list[_Told]) -> list[_Told]:
+    """What the medium did not deliver, where nothing else tells of it."""
+    told = [span for event in events for span in (event.clue.span, event.place.span)]
+    alone = [f for f in findings if f.rule is UNREADABLE and not any(f.span.overlaps(span) for span in told)]
+    clues = [Clue(f.cause.name, f.cause.confidence, f.cause.because, f.span) for f in alone]
+    return [_Told(clue, Place(f.span, [f]), [f]) for clue, f in zip(clues, alone, strict=True)]
 
 
 def _own(place: Place) -> Clue:

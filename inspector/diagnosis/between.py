@@ -64,17 +64,19 @@ def _swap(read: BytesAt, here: int, there: int, size: int) -> Clue:
     return Clue("swapped", "certain", because, read.span(here, here + size), facts, (read.span(there, there + size),))
 
 
-def tails(read: BytesAt, unit: UnitAt, place: Place, others: list[Place]) -> Clue | None:
+def tails(read: BytesAt, unit: UnitAt, place: Place, others: list[Place], budget: Budget) -> Clue | None:
     """The rest of this unit stands at the end of another damaged place, and that one's rest here: blocks changed
     places, whatever their size and wherever they begin."""
     near = _nearest(place, others)
     if not near or place.end - place.start > LONGEST:
         return None
     for other in near:
-        if _tail(read, unit, place, other) is None:
+        if _tail(read, unit, place, other, budget) is None:
             continue
-        back = _tail(read, unit, other, place) is not None
-        third = None if back else next((o for o in near if o is not other and _tail(read, unit, other, o)), None)
+        back = _tail(read, unit, other, place, budget) is not None
+        third = (
+            None if back else next((o for o in near if o is not other and _tail(read, unit, other, o, budget)), None)
+        )
         if not back and third is not None:
             because = (
                 f"the unit at {place.start} goes on at {other.end}, and the one at {other.start} at {third.end}: "
@@ -92,7 +94,7 @@ def tails(read: BytesAt, unit: UnitAt, place: Place, others: list[Place]) -> Clu
     return None
 
 
-def _tail(read: BytesAt, unit: UnitAt, place: Place, other: Place) -> int | None:
+def _tail(read: BytesAt, unit: UnitAt, place: Place, other: Place, budget: Budget) -> int | None:
     """Where the unit at a place breaks off, when it holds with bytes that end where the other place ends."""
     first = unit(place.start, read)
     if first is None or first.sound or first.end - place.start > LONGEST:
@@ -102,6 +104,10 @@ def _tail(read: BytesAt, unit: UnitAt, place: Place, other: Place) -> int | None
     if len(rest) < length:
         return None
     for at in range(UNSEALED, length - UNSEALED):
+        if at > UNSEALED and head[at - 1 : at] == rest[at - 1 : at]:
+            continue  # the same bytes as the last time: free room is full of such places
+        if not budget.spend(1 + length // 1024):
+            return None
         joined = head[:at] + rest[at:]
         again = unit(place.start, over(read, place.start, joined))
         if again is not None and again.sound:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.diagnosis.traces import Facts, Grid, edges
 from inspector.source import Source
@@ -13,8 +14,7 @@ Read = Callable[[int, int], bytes]  # offset, count -> bytes, shorter only at th
 CHUNK = 1 << 16
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(Struct):
     """What one diagnosis may cost, in work and not in time, so that the same input gets the same answer."""
 
     search: int = 64 << 20  # bytes read to look for copies
@@ -26,15 +26,14 @@ class Budget:
         return self.trials > 0
 
 
-@dataclass(slots=True)
-class BytesAt:
+class BytesAt(Struct):
     """One member, with the chunks that were read last."""
 
     source: Source
     member: str
     size: int
     grid: Grid | None = None  # the format's own blocks
-    _chunks: dict[int, bytes] = field(default_factory=dict, repr=False)
+    _chunks: dict[int, bytes] = field(default_factory=dict)
 
     def __call__(self, at: int, n: int) -> bytes:
         if at < 0 or n <= 0 or at >= self.size:

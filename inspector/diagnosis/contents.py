@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean, pstdev
+
+from msgspec.structs import replace
 
 from inspector.diagnosis import traces
 from inspector.diagnosis.bytes_at import Budget, BytesAt
@@ -30,6 +31,7 @@ USUAL = 2  # runs in sound bytes nearby that are as long as one in a damaged pla
 NOISE = 0.97  # how well noise packs: where pages of the kind pack as badly it cannot be told from them
 TRANSLATED = 8192  # bytes in which a store has many newlines
 TEXT = "text"  # among the marks of a format whose own bytes are text
+GZIP = b"\x1f\x8b\x08"
 
 
 def run_clue(
@@ -232,6 +234,11 @@ def _torn_edges(read: BytesAt, start: int, end: int, places: list[Place]) -> int
     """How many ends of a block lie in or at damaged units: sound ones fit their neighbours."""
     mine = [p for p in places if p.span.member == read.member]
     return sum(any(p.start <= edge <= p.end for p in mine) for edge in (start, end))
+
+
+def packed(read: BytesAt, place: Place) -> bool:
+    """Whether a place in a text begins a gzip member: packed logs are logs."""
+    return read(place.start, len(GZIP)) == GZIP
 
 
 def binary_clue(read: BytesAt, place: Place) -> Clue | None:

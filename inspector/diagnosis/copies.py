@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import blake2b
+
+from msgspec import Struct
 
 from inspector.diagnosis.bytes_at import Budget, BytesAt
 from inspector.diagnosis.traces import UNITS
@@ -21,8 +22,7 @@ MANY = 64  # copies that no damage leaves
 NEAR = 24  # bytes by which a copy may pass a block's boundary because both neighbours agree by chance
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Struct, frozen=True):
     """Bytes [start, end) that stand at `source` as well; `block` is the aligned unit that they fill, if they do."""
 
     start: int

@@ -62,6 +62,8 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
     flipped = misplaced(scene, read, place) or (_flipped(scene, place, core) if region.single else None)
     if flipped:
         return flipped
+    if contents.TEXT in scene.marks and contents.packed(read, place):
+        return None  # what marks of a text and of other files would say of packed bytes is chance
     foreign = contents.foreign_clue(read, whole, scene.marks)
     if contents.TEXT in scene.marks:
         return foreign or contents.binary_clue(read, whole)
@@ -71,7 +73,7 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
         contents.newlines_clue(read, whole)
         or contents.copy_clue(read, whole, scene.budget, scene.places)
         or between.within(read, unit, core, scene.places)
-        or between.tails(read, unit, core, scene.places)
+        or between.tails(read, unit, core, scene.places, scene.budget)
         or between.swapped(read, unit, core, whole, scene.places, scene.budget)
         or between.replaced(read, core, scene.places)
         or _shift(scene, read, unit, core, place)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from inspector.finding import Cause, CauseName, Confidence
 from inspector.span import Span
@@ -18,8 +19,7 @@ Facts = Mapping[str, int | str | bool]
 SURENESS: Mapping[Confidence, int] = {"certain": 3, "likely": 2, "possible": 1}
 
 
-@dataclass(frozen=True, slots=True)
-class Clue:
+class Clue(Struct, frozen=True):
     """One explanation of a damaged place; `span` are the bytes that it says were hit, as far as that is known."""
 
     name: CauseName
@@ -35,8 +35,7 @@ class Clue:
         return Cause(self.name, self.confidence, self.because)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One thing that happened, and what of the store it hit."""
 
     span: Span
@@ -46,8 +45,7 @@ class Event:
     facts: Facts = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """Whether the program or what lies under it did this, how sure that is, and why."""
 
     verdict: Verdict

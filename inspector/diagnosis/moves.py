@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inspector.counted import plural
 from inspector.diagnosis.bytes_at import Budget, BytesAt, Read, moved, with_inserted, without
@@ -59,7 +60,7 @@ def put_in(
             return None
         low, high = max(low, head + UNSEALED), high - ALIKE
     for at in range(low, high):
-        if not budget.spend(1 + min(room, LONGEST) // 1024):
+        if not budget.spend(1 + room // 1024):
             break
         again = unit(head, without(read, at, count))
         if again is not None and again.sound:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from inspector.finding import Finding, Severity
 from inspector.span import Span
@@ -11,8 +12,7 @@ from inspector.span import Span
 _WRITTEN = frozenset({"software-rule-violation", "newer-version"})
 
 
-@dataclass(slots=True)
-class Place:
+class Place(Struct):
     """Bytes that are wrong, with the findings that say so; `explained` when an event covers it."""
 
     span: Span
@@ -57,8 +57,7 @@ def _same(place: Place, found: Finding) -> bool:
     return found.span.start < place.end or found.span.length == 0 or place.span.length == 0
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(Struct, frozen=True):
     """A place with the damaged units that follow it at once; `parts` are all of them."""
 
     place: Place

@@ -8,8 +8,9 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from inspector.descriptors import pread_all
 from inspector.source import Source
@@ -21,8 +22,7 @@ MOST = 64  # spans
 Way = Literal["direct", "dropped from the cache", "not possible"]
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """One span read again: what came, by which way, and whether it is what was read before."""
 
     span: Span
@@ -32,8 +32,7 @@ class Again:
     data: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Reread:
+class Reread(Struct, frozen=True):
     """All of them: places where the medium gives other bytes now are damage that was only passing through."""
 
     way: Way

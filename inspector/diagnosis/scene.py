@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from inspector.diagnosis import contents, moves
 from inspector.diagnosis.bytes_at import Budget, BytesAt, Read
@@ -14,8 +14,7 @@ from inspector.source import Source
 CLOSE = 4096  # bytes behind a place in which the other end of one block's damage may lie
 
 
-@dataclass(slots=True)
-class Scene:
+class Scene(Struct):
     """What all places of one inspection share."""
 
     source: Source

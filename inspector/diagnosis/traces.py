@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 UNITS = (131072, 4096, 512)  # a ZFS record, a page, a sector
 NAMES = {131072: "a ZFS record or an erase block", 4096: "a page", 512: "a sector"}
@@ -40,8 +41,7 @@ MAGICS: tuple[tuple[bytes, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A stretch of one byte value, [start, end)."""
 
     start: int

@@ -4,41 +4,16 @@
 says which. The environment variable INSPECTOR_KERNEL forces `plain` or `compiled`.
 """
 
-import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal
+from __future__ import annotations
 
-from inspector.kernels.gossip_tiles import (
-    AMOUNT_WITHOUT_ANNOUNCEMENT,
-    ANCHORED,
-    ANNOUNCEMENT_WITHOUT_AMOUNT,
-    BAD_ALIAS,
-    BAD_CHECKSUM,
-    BAD_LENGTH,
-    CLOSED_CHANNEL_LIVE,
-    DUPLICATE_ANNOUNCEMENT,
-    GAP,
-    INCOMPLETE,
-    NODE_DUPLICATE,
-    NODE_UNKNOWN,
-    OK,
-    PAIR_FLAG_MISMATCH,
-    ROLE_FRAME,
-    ROLE_FREE,
-    ROLE_GAP,
-    ROLE_OPAQUE,
-    ROLE_UNIT,
-    SHORT,
-    SPECIAL,
-    TOO_SHORT,
-    TORN_BODY,
-    TORN_HEADER,
-    UNKNOWN_FLAGS,
-    UNKNOWN_TYPE,
-    UPDATE_SUPERSEDED,
-    UPDATE_UNKNOWN_CHANNEL,
-    Batch,
-)
+import os
+import sys
+from importlib import import_module
+from importlib.machinery import PathFinder
+
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than all the rest of --version
+if TYPE_CHECKING:
+    from typing import Any, Final, Literal
 
 __all__ = [
     "AMOUNT_WITHOUT_ANNOUNCEMENT",
@@ -80,6 +55,12 @@ __all__ = [
     "oddities",
 ]
 
+_COMPILED = ("_gossip", "_gossip_owners", "_gossip_oddities", "_gossip_known", "_gossip_lines")
+
+
+def _built(name: str) -> bool:
+    return sys.modules.get(name, True) is not None and PathFinder.find_spec(name, __path__) is not None
+
 
 def _which(wanted: str) -> Literal["compiled", "plain"]:
     if wanted not in ("", "plain", "compiled"):
@@ -87,11 +68,10 @@ def _which(wanted: str) -> Literal["compiled", "plain"]:
     if wanted == "plain":
         return "plain"
     try:
-        import_module("inspector.kernels._gossip")
-        import_module("inspector.kernels._gossip_owners")
-        import_module("inspector.kernels._gossip_oddities")
-        import_module("inspector.kernels._gossip_known")
-        import_module("inspector.kernels._gossip_lines")
+        import_module("inspector.kernels._blobstore")  # the smallest: shows that what was built fits this Python
+        missing = [name for name in _COMPILED if not _built(f"inspector.kernels.{name}")]
+        if missing:
+            raise ImportError(f"{missing[0]} is missing")
     except ImportError as reason:
         if wanted == "compiled":
             raise ImportError(f"INSPECTOR_KERNEL=compiled, but the extension was not built: {reason}") from reason
@@ -101,16 +81,65 @@ def _which(wanted: str) -> Literal["compiled", "plain"]:
 
 WHICH: Final = _which(os.environ.get("INSPECTOR_KERNEL", ""))
 
-GossipLines: Any = None  # has no plain twin: without it the records are written one by one, to the same bytes
-
-if TYPE_CHECKING or WHICH == "plain":
-    from inspector.kernels.plain_gossip import GossipWalker, hardware_crc
+if TYPE_CHECKING:
+    from inspector.kernels.gossip_tiles import (
+        AMOUNT_WITHOUT_ANNOUNCEMENT,
+        ANCHORED,
+        ANNOUNCEMENT_WITHOUT_AMOUNT,
+        BAD_ALIAS,
+        BAD_CHECKSUM,
+        BAD_LENGTH,
+        CLOSED_CHANNEL_LIVE,
+        DUPLICATE_ANNOUNCEMENT,
+        GAP,
+        INCOMPLETE,
+        NODE_DUPLICATE,
+        NODE_UNKNOWN,
+        OK,
+        PAIR_FLAG_MISMATCH,
+        ROLE_FRAME,
+        ROLE_FREE,
+        ROLE_GAP,
+        ROLE_OPAQUE,
+        ROLE_UNIT,
+        SHORT,
+        SPECIAL,
+        TOO_SHORT,
+        TORN_BODY,
+        TORN_HEADER,
+        UNKNOWN_FLAGS,
+        UNKNOWN_TYPE,
+        UPDATE_SUPERSEDED,
+        UPDATE_UNKNOWN_CHANNEL,
+        Batch,
+    )
+    from inspector.kernels.plain_checksum import hardware_crc
+    from inspector.kernels.plain_gossip import GossipWalker
     from inspector.kernels.plain_known import GossipKnown
     from inspector.kernels.plain_oddities import count_kinds, oddities
     from inspector.kernels.plain_owners import GossipOwners
-else:
-    from inspector.kernels._gossip import GossipWalker, hardware_crc
-    from inspector.kernels._gossip_known import GossipKnown
-    from inspector.kernels._gossip_lines import GossipLines
-    from inspector.kernels._gossip_oddities import count_kinds, oddities
-    from inspector.kernels._gossip_owners import GossipOwners
+
+    GossipLines: Any
+
+# name -> modules that hold it, compiled and plain; all others are in gossip_tiles
+_HOLDERS = {
+    "GossipWalker": ("_gossip", "plain_gossip"),
+    "hardware_crc": ("_blobstore", "plain_checksum"),
+    "GossipKnown": ("_gossip_known", "plain_known"),
+    "GossipOwners": ("_gossip_owners", "plain_owners"),
+    "count_kinds": ("_gossip_oddities", "plain_oddities"),
+    "oddities": ("_gossip_oddities", "plain_oddities"),
+    # has no plain twin: without it the records are written one by one, to the same bytes
+    "GossipLines": ("_gossip_lines", ""),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The gossip store's loops are loaded when they are asked for; other formats have theirs in other modules."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    compiled, plain = _HOLDERS.get(name, ("gossip_tiles", "gossip_tiles"))
+    holder = compiled if WHICH == "compiled" else plain
+    found = getattr(import_module(f"inspector.kernels.{holder}"), name) if holder else None
+    globals()[name] = found
+    return found

@@ -9,6 +9,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 cdef extern from "blobstore_pages.h" nogil:
     enum:
         PAGE_BYTES, PAGE_BODY, PAGE_ZERO, PAGE_BAD
+    int crc_has_hardware
     void crc_prepare(int allow_hardware)
     uint32_t page_u32(const uint8_t *at)
     uint64_t page_u64(const uint8_t *at)
@@ -16,6 +17,11 @@ cdef extern from "blobstore_pages.h" nogil:
 
 crc_prepare(1)
 cdef array.array BYTES = _array("B"), WORDS = _array("I"), LONGS = _array("Q")
+
+
+def hardware_crc():
+    """Whether the processor's CRC-32C instruction is used; here because this is the smallest kernel to load."""
+    return bool(crc_has_hardware)
 
 
 def page_states(const uint8_t[::1] data, size_t size, uint32_t first):

@@ -8,7 +8,7 @@ from cpython cimport array
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from inspector.kernels.spill import Spill, in_order
+from inspector.kernels.spill import EventRuns, Spill
 
 cdef extern from "gossip_owners.h" nogil:
     enum:
@@ -22,7 +22,7 @@ cdef extern from "gossip_owners.h" nogil:
     struct owners_state:
         owners_table channels, nodes
         size_t limit
-        uint64_t live_channels, live_nodes
+        uint64_t level, live_channels, live_nodes
         owners_list events
         owners_list *spilled
         bint failed
@@ -91,24 +91,28 @@ cdef class GossipOwners:
         return self.events()
 
     def finish(self):
-        """The events of owners that were spilled, by offset. Nothing can be fed afterwards."""
+        """The events of owners that were spilled, by offset, in batches. Nothing can be fed afterwards."""
         cdef array.array facts
-        found = _array("Q")
-        waiting = [self.files]
+        found = EventRuns()
+        waiting = [self.files.take()]
         while waiting:
-            for partition in waiting.pop().take():
-                again, more = Spill(self.folder), False
-                owners_forget(&self.state)
-                for facts in partition:
-                    owners_facts(&self.state, <uint64_t *> facts.data.as_ulonglongs, len(facts))
-                    more |= self.spill(again)
-                    found.extend(self.events())
-                self.channels += self.state.live_channels
-                self.nodes += self.state.live_nodes
-                if more:
-                    waiting.append(again)
+            partition = next(waiting[len(waiting) - 1], None)  # here an index from the end is none
+            if partition is None:
+                waiting.pop()
+                continue
+            again, more = Spill(self.folder), False
+            owners_forget(&self.state)
+            self.state.level = len(waiting)
+            for facts in partition:
+                owners_facts(&self.state, <uint64_t *> facts.data.as_ulonglongs, len(facts))
+                more |= self.spill(again)
+                found.extend(self.events())
+            self.channels += self.state.live_channels
+            self.nodes += self.state.live_nodes
+            if more:
+                waiting.append(again.take())
         owners_forget(&self.state)
-        return in_order(found)
+        return found.batches()
 
     cdef array.array events(self):
         """Takes the events out."""

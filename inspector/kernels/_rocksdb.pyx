@@ -10,6 +10,10 @@ from libc.stdlib cimport free, malloc
 cdef extern from "crc32c.h" nogil:
     void crc_prepare(int allow_hardware)
 
+cdef extern from "xxh.h" nogil:
+    int xxh_wide
+    void xxh_prepare(int allow_wide)
+
 cdef extern from "rocks_carve.h" nogil:
     ctypedef struct bytes_of:
         uint8_t *data
@@ -23,7 +27,7 @@ cdef extern from "rocks_carve.h" nogil:
         int has_first, has_last, why
     size_t run_blocks(block_run *run, const uint8_t *window, size_t room, uint64_t start, const uint64_t *offsets,
                       const uint64_t *sizes, size_t first, size_t last, int decode, uint32_t *stored,
-                      uint32_t *computed)
+                      uint32_t *computed, uint8_t *wrong)
     int scan_content(block_run *run, const uint8_t *data, size_t length)
     void run_free(block_run *run)
     uint32_t block_sum(int kind, const uint8_t *body, size_t length)
@@ -36,7 +40,7 @@ cdef extern from "rocks_carve.h" nogil:
                                              uint64_t offset, const table_kind *kind, uint32_t largest,
                                              int64_t *budget)
     int64_t c_index_handles "index_handles"(const uint8_t *at, const uint8_t *end, int delta, int first_key,
-                                            uint64_t limit, uint64_t *offsets, uint64_t *sizes)
+                                            uint64_t limit, uint64_t *offsets, uint64_t *sizes, int *ordered)
 
 cdef extern from "rocks_log.h" nogil:
     ctypedef struct log_state:
@@ -60,6 +64,14 @@ cdef extern from "rocks_trial.h" nogil:
     size_t flips_xxh3(uint8_t *data, size_t length, uint32_t wanted, trial_block *blocks, uint32_t *found, size_t room)
 
 crc_prepare(1)
+xxh_prepare(1)
+
+
+def use_wide_hash(wanted):
+    """Turns AVX2 off, or on again where there is some: for tests of the other path."""
+    xxh_prepare(1 if wanted else 0)
+    return bool(xxh_wide)
+
 
 cdef array.array LONGS = _array("Q")
 cdef array.array WORDS = _array("I")
@@ -70,6 +82,7 @@ cdef class BlockRun:
     """Blocks in a row: sums over their entries; stops before the first one that needs a closer look."""
 
     cdef block_run run
+    cdef readonly bytes wrong  # of the last call: 1 for each block that was passed over
 
     def __cinit__(self, int checksum, uint32_t base, bint sized, bint ordered, int stop_type=-1):
         self.run.checksum, self.run.base, self.run.sized = checksum, base, sized
@@ -78,20 +91,26 @@ cdef class BlockRun:
     def __dealloc__(self):
         run_free(&self.run)
 
-    def blocks(self, bytes window, uint64_t start, array.array offsets, array.array sizes, size_t first, size_t last,
-               bint decode=True):
-        """(the first block that was not done, stored and computed checksums of those that were)"""
+    def blocks(self, const uint8_t[::1] window, uint64_t start, array.array offsets, array.array sizes, size_t first, size_t last,
+               bint decode=True, bint through=False):
+        """(the first block that was not done, stored and computed checksums of those that were)
+
+        With `through` blocks whose checksum fails are passed over, and noted in `wrong`.
+        """
+        cdef bytearray marks = bytearray(last - first if through and last > first else 0)
+        cdef uint8_t *wrong = <uint8_t *>marks if through else NULL
         cdef array.array stored = array.clone(WORDS, last - first, zero=False)
         cdef array.array computed = array.clone(WORDS, last - first, zero=False)
-        cdef const uint8_t *data = window
-        cdef size_t room = len(window), done
+        cdef const uint8_t *data = &window[0]
+        cdef size_t room = window.shape[0], done
         cdef const uint64_t *places = <const uint64_t *>offsets.data.as_ulonglongs
         cdef const uint64_t *lengths = <const uint64_t *>sizes.data.as_ulonglongs
         if last > <size_t>len(offsets) or last > <size_t>len(sizes) or first > last:
             raise IndexError("blocks beyond the table's")
         with nogil:
             done = run_blocks(&self.run, data, room, start, places, lengths, first, last, decode,
-                              <uint32_t *>stored.data.as_uints, <uint32_t *>computed.data.as_uints)
+                              <uint32_t *>stored.data.as_uints, <uint32_t *>computed.data.as_uints, wrong)
+        self.wrong = bytes(marks[:done - first])
         return done, stored[:done - first], computed[:done - first]
 
     def content(self, bytes data):
@@ -231,17 +250,18 @@ def find_block(bytes window, uint64_t start, size_t at, size_t until, int checks
 
 
 def index_handles(bytes data, size_t end, bint delta, bint first_key, uint64_t limit):
-    """Offsets and sizes of an index's entries, which end at `end`; None where one does not fit."""
+    """Offsets and sizes of an index's entries, and whether each lies behind the one before; None where one misfits."""
     cdef const uint8_t *at = data
     cdef int64_t count
+    cdef int ordered = 1
     if end > <size_t>len(data):
         return None
     cdef array.array offsets = array.clone(LONGS, end // 3 + 1, zero=False)
     cdef array.array sizes = array.clone(LONGS, end // 3 + 1, zero=False)
     with nogil:
         count = c_index_handles(at, at + end, delta, first_key, limit, <uint64_t *>offsets.data.as_ulonglongs,
-                                <uint64_t *>sizes.data.as_ulonglongs)
-    return None if count < 0 else (offsets[:count], sizes[:count])
+                                <uint64_t *>sizes.data.as_ulonglongs, &ordered)
+    return None if count < 0 else (offsets[:count], sizes[:count], bool(ordered))
 
 
 def flips(bytes data, int kind, uint32_t wanted):

@@ -1,11 +1,11 @@
 """What both carving kernels give out: finds in columns."""
 
 from array import array
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Finds:
+class Finds(Struct, frozen=True):
     """Records that verify, in the order of their offsets, none inside another; find i is starts[i], sizes[i] bytes.
 
     owners, nodes_a, nodes_b, aux as in a Batch. marks: OK, or ANCHORED where the find lies inside what a record

@@ -45,6 +45,7 @@ struct owners_table {
 struct owners_state {
     struct owners_table channels, nodes;
     size_t limit;
+    uint64_t level; /* how often these facts were spilled before: each time other owners share a file */
     uint64_t live_channels, live_nodes;
     struct owners_list events, spilled[PARTITIONS];
     int failed;
@@ -167,7 +168,7 @@ static void owners_fact(struct owners_state *s, uint64_t owner, uint64_t code, u
         return;
     struct owners_slot *slot = owners_slot_of(s, code >= NAMED ? &s->nodes : &s->channels, owner);
     if (slot == NULL)
-        owners_add(&s->spilled[owners_hash(owner, 0) >> 60], owner, code, offset);
+        owners_add(&s->spilled[owners_hash(owner, s->channels.key + s->level + 1) >> 60], owner, code, offset);
     else if (code >= NAMED)
         owners_node_fact(s, slot, code, offset);
     else

@@ -1,8 +1,9 @@
 """What both gossip kernels give out: tiles in columns, and the numbers that name them."""
 
 from array import array
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 ROLE_FRAME: Final = 0
 ROLE_UNIT: Final = 1
@@ -50,8 +51,7 @@ REACH: Final = (1 << 20) - (1 << 17)
 EXTENSIONS: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Consecutive tiles: number i covers [starts[i], starts[i + 1]) and the last one ends at `end`.
 
     An announcement that is last is followed by something else than its amount. The bytes of all records that verify

@@ -4,10 +4,15 @@ from array import array
 from functools import lru_cache
 from typing import Final
 
-from inspector.crc32c import crc32c
+from inspector.crc32c import crc32c, hardware_based
 
 GRID: Final = 1024
 POLYNOMIAL: Final = 0x82F63B78  # Castagnoli, bit-reversed: bit 31 is x^0
+
+
+def hardware_crc() -> bool:
+    """Whether the checksum library uses the processor's instruction."""
+    return bool(hardware_based)
 
 
 def _times_x(value: int, steps: int) -> int:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Final, NamedTuple
 
-from inspector.crc32c import crc32c, hardware_based
+from inspector.crc32c import crc32c
 from inspector.kernels.gossip_tiles import (
     ANCHORED,
     BAD_CHECKSUM,
@@ -49,11 +49,6 @@ _u16 = Struct(">H").unpack_from
 _TYPES: Final = re.compile(rb"\x01(?=[\x00-\x02])|\x10(?=[\x05-\x0b])|\x0d(?=\xaf)")
 _ZEROES: Final = bytes(1 << 16)
 _DIRECT: Final = 2048  # longer bodies are checksummed with an eye on what has been spent
-
-
-def hardware_crc() -> bool | None:
-    """Whether the checksum library uses the processor's instruction."""
-    return bool(hardware_based)
 
 
 _NOTHING: Final[Names] = (0, 0, 0, 0)

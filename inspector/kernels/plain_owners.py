@@ -1,6 +1,7 @@
 """Which live records contradict each other, in plain Python: the twin of `_gossip_owners`."""
 
 from array import array
+from collections.abc import Iterator
 from typing import Final
 
 from inspector.kernels.gossip_tiles import (
@@ -27,7 +28,7 @@ from inspector.kernels.plain_structure import (
     PRIVATE_UPDATE,
     UPDATE,
 )
-from inspector.kernels.spill import PARTITIONS, Spill, in_order
+from inspector.kernels.spill import PARTITIONS, EventRuns, Spill
 
 # The facts that a live record states about one owner; updates are one fact per direction.
 _ANNOUNCED: Final = 0
@@ -40,7 +41,7 @@ _NODE: Final = 5
 class _Channels:
     """What is live about the channels or nodes that are held in memory, and how many of them there are."""
 
-    def __init__(self, limit: int, spill: Spill) -> None:
+    def __init__(self, limit: int, spill: Spill, level: int = 0) -> None:
         # owner: its place in the flat columns, which are much smaller than an object for each
         self.channels: dict[int, int] = {}
         self.nodes: dict[int, int] = {}
@@ -48,6 +49,7 @@ class _Channels:
         self.nodes_at = array("Q")  # announcement, then 1 where a channel names the node
         self.limit = limit
         self.spill = spill
+        self.level = level  # how often these facts were spilled before: each time other owners share a file
         self.spilled = False
         self.live_channels = 0
         self.live_nodes = 0
@@ -66,7 +68,7 @@ class _Channels:
         if len(self.channels) + len(self.nodes) < self.limit:
             return True
         # the product's upper bits, because the lowest of a scid are an output's number
-        slot = (owner * 0x9E3779B97F4A7C15 >> 40) % PARTITIONS
+        slot = ((owner + self.level) * 0x9E3779B97F4A7C15 >> 40 + 4 * self.level) % PARTITIONS
         self.spill.add(slot, array("Q", (owner, code, offset)))
         self.spilled = True
         return False
@@ -188,20 +190,25 @@ class GossipOwners:
         self.nodes = self._known.live_nodes
         self.spilled = self._known.spilled
 
-    def finish(self) -> "array[int]":
-        """The events of owners that were spilled, by offset. Nothing can be fed afterwards."""
-        events: array[int] = array("Q")
-        waiting = [self._spill]
+    def finish(self) -> "Iterator[array[int]]":
+        """The events of owners that were spilled, by offset, in batches. Nothing can be fed afterwards."""
+        found = EventRuns()
+        waiting = [self._spill.take()]
         while waiting:
-            for partition in waiting.pop().take():
-                again = Spill(self._folder)
-                known = self._known = _Channels(self._limit, again)
-                for facts in partition:
-                    for i in range(0, len(facts), 3):
-                        known.state(facts[i], facts[i + 1], facts[i + 2], events)
-                self.channels += known.live_channels
-                self.nodes += known.live_nodes
-                if known.spilled:
-                    waiting.append(again)
+            partition = next(waiting[-1], None)
+            if partition is None:
+                waiting.pop()
+                continue
+            again, events = Spill(self._folder), array("Q")
+            known = self._known = _Channels(self._limit, again, len(waiting))
+            for facts in partition:
+                for i in range(0, len(facts), 3):
+                    known.state(facts[i], facts[i + 1], facts[i + 2], events)
+                found.extend(events)
+                del events[:]
+            self.channels += known.live_channels
+            self.nodes += known.live_nodes
+            if known.spilled:
+                waiting.append(again.take())
         self._known = _Channels(1, self._spill)
-        return in_order(events)
+        return found.batches()

@@ -68,39 +68,52 @@ class BlockRun:
         self.first_key: bytes | None = None
         self.last_key: bytes | None = None
         self.needs_codec = False
+        self.wrong = b""  # of the last call: 1 for each block that was passed over
 
     def blocks(
         self,
-        window: bytes,
+        window: bytes | memoryview,
         start: int,
         offsets: array[int],
         sizes: array[int],
         first: int,
         last: int,
         decode: bool = True,
+        through: bool = False,
     ) -> tuple[int, array[int], array[int]]:
-        """(the first block that was not done, stored and computed checksums of those that were)"""
+        """(the first block that was not done, stored and computed checksums of those that were)
+
+        With `through` blocks whose checksum fails are passed over, and noted in `wrong`.
+        """
         if last > len(offsets) or last > len(sizes) or first > last:
             raise IndexError("blocks beyond the table's")
         stored, computed = array("I"), array("I")
+        window = bytes(window)  # keys are put together from it
         self.needs_codec = False
+        wrong, done = bytearray(), last
         for i in range(first, last):
             at, size = offsets[i] - start, sizes[i]
             apart = i > first and offsets[i] != offsets[i - 1] + sizes[i - 1] + TRAILER
             if at < 0 or at + size + TRAILER > len(window) or apart:
-                return i, stored, computed
+                done = i
+                break
             found = int.from_bytes(window[at + size + 1 : at + size + TRAILER], "little")
             right = (checksum_of(self._checksum, window[at : at + size + 1]) + self._context(offsets[i])) & _M32
-            if self._checksum != NONE and found != right:
-                return i, stored, computed
-            if decode:
+            bad = self._checksum != NONE and found != right
+            if bad and not through:
+                done = i
+                break
+            if decode and not bad:
                 content = self._content(window[at + size], window[at : at + size])
                 if content is None or not self.content(content):
                     self.needs_codec = content is None
-                    return i, stored, computed
+                    done = i
+                    break
             stored.append(found)
             computed.append(right)
-        return last, stored, computed
+            wrong.append(bad)
+        self.wrong = bytes(wrong) if through else b""
+        return done, stored, computed
 
     def _context(self, offset: int) -> int:
         return self._base ^ ((offset + (offset >> 32)) & _M32) if self._base else 0
@@ -223,12 +236,13 @@ def find_block(
 
 def index_handles(
     data: bytes, end: int, delta: bool, first_key: bool, limit: int
-) -> tuple[array[int], array[int]] | None:
-    """Offsets and sizes of an index's entries, which end at `end`; None where one does not fit."""
+) -> tuple[array[int], array[int], bool] | None:
+    """Offsets and sizes of an index's entries, and whether each lies behind the one before; None where one misfits."""
     if end > len(data):
         return None
     offsets, sizes = array("Q"), array("Q")
-    key = at = offset = size = 0
+    key = at = offset = size = behind = 0
+    ordered = True
     try:
         while at < end:
             shared, at = _varint(data, at, end)
@@ -255,11 +269,13 @@ def index_handles(
                 at += length
             if at > stop or (not delta and at != stop) or size < 0 or offset + size + TRAILER > limit:
                 return None
+            ordered = ordered and offset >= behind
+            behind = offset + size + TRAILER
             offsets.append(offset)
             sizes.append(size)
     except _WrongError:
         return None
-    return offsets, sizes
+    return offsets, sizes, ordered
 
 
 def flips(data: bytes, kind: int, wanted: int) -> list[int]:

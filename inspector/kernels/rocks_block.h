@@ -252,9 +252,11 @@ static const uint8_t *content_of(block_run *run, const uint8_t *at, size_t size,
     return run->content.data;
 }
 
-/* blocks [first, last) of a window that begins at `start`; the index of the first one that was not done */
+/* blocks [first, last) of a window that begins at `start`; the index of the first one that was not done. With `wrong`
+ * those whose checksum fails are noted there and passed over. */
 static size_t run_blocks(block_run *run, const uint8_t *window, size_t room, uint64_t start, const uint64_t *offsets,
-                         const uint64_t *sizes, size_t first, size_t last, int decode, uint32_t *stored, uint32_t *computed)
+                         const uint64_t *sizes, size_t first, size_t last, int decode, uint32_t *stored, uint32_t *computed,
+                         uint8_t *wrong)
 {
     size_t i = first;
     run->why = RUN_ON;
@@ -271,6 +273,10 @@ static size_t run_blocks(block_run *run, const uint8_t *window, size_t room, uin
         stored[i - first] = found;
         computed[i - first] = right;
         if (run->checksum != SUM_NONE && found != right) {
+            if (wrong) {
+                wrong[i - first] = 1;
+                continue;
+            }
             run->why = RUN_WRONG;
             break;
         }

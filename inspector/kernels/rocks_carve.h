@@ -173,9 +173,10 @@ static inline int read_varint64(const uint8_t **at, const uint8_t *end, uint64_t
 
 /* handles of an index block's entries [at, end): how many, or -1 where something does not fit; all end by `limit` */
 static int64_t index_handles(const uint8_t *at, const uint8_t *end, int delta, int first_key, uint64_t limit,
-                             uint64_t *offsets, uint64_t *sizes)
+                             uint64_t *offsets, uint64_t *sizes, int *ordered)
 {
     size_t key = 0;
+    uint64_t behind = 0; /* where the block before ends */
     int64_t count = 0;
     uint64_t offset = 0, size = 0, step;
     while (at < end) {
@@ -208,6 +209,8 @@ static int64_t index_handles(const uint8_t *at, const uint8_t *end, int delta, i
         }
         if ((!delta && at != stop) || size > limit || offset > limit || size + TRAILER_SIZE > limit - offset)
             return -1;
+        *ordered &= offset >= behind;
+        behind = offset + size + TRAILER_SIZE;
         offsets[count] = offset;
         sizes[count++] = size;
     }

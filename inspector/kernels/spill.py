@@ -1,13 +1,19 @@
 """Facts about owners that no longer fit in memory, in temporary files partitioned by owner."""
 
+import sys
 from array import array
 from collections.abc import Iterator
-from tempfile import TemporaryFile
-from typing import IO, Final
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from inspector.runs import Runs
 
 PARTITIONS: Final = 16
 _KEPT: Final = 1 << 13  # values held per partition before they are written
-_CHUNK: Final = 3 << 15  # values per read: whole facts
+_CHUNK: Final = 3 << 12  # values per read: whole facts
+_ROWS: Final = 24 << 12  # bytes of events that become rows at a time
+_BATCH: Final = 4096  # events that are given out at a time
 
 
 class Spill:
@@ -28,6 +34,8 @@ class Spill:
     def _write(self, slot: int) -> None:
         file = self._files[slot]
         if file is None:
+            from tempfile import TemporaryFile
+
             file = self._files[slot] = TemporaryFile(dir=self._folder, prefix="inspector-")  # noqa: SIM115
         file.write(self._waiting[slot].tobytes())
         del self._waiting[slot][:]
@@ -49,7 +57,35 @@ class Spill:
             yield waiting
 
 
-def in_order(events: "array[int]") -> "array[int]":
-    """Flat triples, sorted."""
-    triples = sorted(zip(events[0::3], events[1::3], events[2::3], strict=True))
-    return array("Q", [value for triple in triples for value in triple])
+class EventRuns:
+    """Flat triples in any order, read back sorted in batches: beyond a few MiB they are sorted in a file."""
+
+    def __init__(self) -> None:
+        self._runs: Runs | None = None
+
+    def extend(self, events: "array[int]") -> None:
+        if not events:
+            return
+        if self._runs is None:
+            from inspector.runs import Runs  # only here: few stores contradict themselves
+
+            self._runs = Runs(24, 32_768)
+        big = events
+        if sys.byteorder == "little":
+            big = events[:]
+            big.byteswap()
+        data = big.tobytes()
+        for at in range(0, len(data), _ROWS):
+            piece = data[at : at + _ROWS]
+            self._runs.extend([piece[i : i + 24] for i in range(0, len(piece), 24)])
+
+    def batches(self) -> Iterator["array[int]"]:
+        if self._runs is None:
+            return
+        rows = iter(self._runs)
+        while data := b"".join(islice(rows, _BATCH)):
+            found = array("Q", data)
+            if sys.byteorder == "little":
+                found.byteswap()
+            yield found
+        self._runs.close()

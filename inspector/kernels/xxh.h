@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__SSE2__)
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define XXH_WIDE 1 /* eight lanes in two registers where the processor has AVX2, told at run time */
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
@@ -211,6 +214,17 @@ static uint64_t xxh3_middle(const uint8_t *at, size_t length)
     return xxh3_avalanche(acc + xxh3_mix(end - 16, s + 136 - 17));
 }
 
+static int xxh_wide;
+
+static void xxh_prepare(int allow_wide)
+{
+    xxh_wide = 0;
+#if XXH_WIDE
+    __builtin_cpu_init();
+    xxh_wide = allow_wide && __builtin_cpu_supports("avx2");
+#endif
+}
+
 #define XXH3_BLOCK 1024 /* bytes between two scrambles: 16 stripes of 64 */
 
 static const uint64_t xxh3_start[8] = {P32_3, P64_1, P64_2, P64_3, P64_4, P32_2, P64_5, P32_1};
@@ -249,12 +263,53 @@ static inline uint64_t xxh3_merge(const uint64_t acc[8], size_t length)
     return xxh3_avalanche(hash);
 }
 
-static uint64_t xxh3(const uint8_t *at, size_t length)
+#if XXH_WIDE
+__attribute__((target("avx2"))) static inline __m256i xxh3_lanes(__m256i acc, const uint8_t *at, const uint8_t *secret)
 {
-    if (length <= 16)
-        return xxh3_short(at, length);
-    if (length <= 240)
-        return xxh3_middle(at, length);
+    __m256i data = _mm256_loadu_si256((const __m256i *)at);
+    __m256i key = _mm256_xor_si256(data, _mm256_loadu_si256((const __m256i *)secret));
+    __m256i product = _mm256_mul_epu32(key, _mm256_srli_epi64(key, 32));
+    return _mm256_add_epi64(product, _mm256_add_epi64(acc, _mm256_shuffle_epi32(data, _MM_SHUFFLE(1, 0, 3, 2))));
+}
+
+__attribute__((target("avx2"))) static inline __m256i xxh3_scrambled(__m256i acc, const uint8_t *secret)
+{
+    __m256i prime = _mm256_set1_epi32((int)P32_1);
+    __m256i mixed = _mm256_xor_si256(acc, _mm256_srli_epi64(acc, 47));
+    mixed = _mm256_xor_si256(mixed, _mm256_loadu_si256((const __m256i *)secret));
+    __m256i high = _mm256_mul_epu32(_mm256_srli_epi64(mixed, 32), prime);
+    return _mm256_add_epi64(_mm256_mul_epu32(mixed, prime), _mm256_slli_epi64(high, 32));
+}
+
+/* as xxh3_long, without a lane in memory between two stripes */
+__attribute__((target("avx2"))) static uint64_t xxh3_wide(const uint8_t *at, size_t length)
+{
+    uint64_t acc[8];
+    __m256i low = _mm256_loadu_si256((const __m256i *)xxh3_start);
+    __m256i high = _mm256_loadu_si256((const __m256i *)(xxh3_start + 4));
+    size_t blocks = (length - 1) / XXH3_BLOCK, stripes = (length - 1 - XXH3_BLOCK * blocks) / 64;
+    const uint8_t *last = at + length - 64;
+    for (size_t n = 0; n <= blocks; n++) {
+        size_t count = n < blocks ? 16 : stripes;
+        for (size_t i = 0; i < count; i++, at += 64) {
+            low = xxh3_lanes(low, at, xxh_secret + 8 * i);
+            high = xxh3_lanes(high, at + 32, xxh_secret + 8 * i + 32);
+        }
+        if (n < blocks) {
+            low = xxh3_scrambled(low, xxh_secret + 128);
+            high = xxh3_scrambled(high, xxh_secret + 160);
+        }
+    }
+    low = xxh3_lanes(low, last, xxh_secret + 128 - 7);
+    high = xxh3_lanes(high, last + 32, xxh_secret + 128 - 7 + 32);
+    _mm256_storeu_si256((__m256i *)acc, low);
+    _mm256_storeu_si256((__m256i *)(acc + 4), high);
+    return xxh3_merge(acc, length);
+}
+#endif
+
+static uint64_t xxh3_long(const uint8_t *at, size_t length)
+{
     uint64_t acc[8];
     memcpy(acc, xxh3_start, sizeof acc);
     size_t blocks = (length - 1) / XXH3_BLOCK, stripes = (length - 1 - XXH3_BLOCK * blocks) / 64;
@@ -265,6 +320,19 @@ static uint64_t xxh3(const uint8_t *at, size_t length)
         xxh3_stripe(acc, at + blocks * XXH3_BLOCK + 64 * i, xxh_secret + 8 * i);
     xxh3_stripe(acc, at + length - 64, xxh_secret + 128 - 7);
     return xxh3_merge(acc, length);
+}
+
+static uint64_t xxh3(const uint8_t *at, size_t length)
+{
+    if (length <= 16)
+        return xxh3_short(at, length);
+    if (length <= 240)
+        return xxh3_middle(at, length);
+#if XXH_WIDE
+    if (xxh_wide)
+        return xxh3_wide(at, length);
+#endif
+    return xxh3_long(at, length);
 }
 
 #endif

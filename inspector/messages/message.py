@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 # what the number in a message is the offset of
 Convention = Literal[
@@ -19,8 +20,7 @@ Convention = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """`pattern` is matched where `needle` stands; its groups are the values. `meaning` may name groups in braces."""
 
     id: str
@@ -42,8 +42,7 @@ class Message:
     whole: bool = True  # the message begins where its program's own text begins; False: anywhere in the line
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A message found in a line, with its values; `time` is RFC 3339 in UTC."""
 
     message: Message

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 24  # of a value that a format shows; deeper ones are hostile
 
 # what JSON leaves as it is and a terminal does not: DEL, C1, and every character that reorders or hides text
-_UNSAFE = re.compile(
+_UNSAFE = (
     "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
@@ -60,7 +60,7 @@ def encode(value: Any, pretty: bool = True) -> bytes:
     except (UnicodeEncodeError, OverflowError, RecursionError):
         data = encoder.encode(jsonable(value))
     if not data.isascii() or b"\x7f" in data:
-        data = _UNSAFE.sub(_escape, data.decode()).encode()
+        data = re.sub(_UNSAFE, _escape, data.decode()).encode()
     if not pretty:
         return data
     import msgspec

@@ -26,6 +26,8 @@ def live_blocks(report: Report) -> Iterator[Block]:
         if told["size"] != told["stable_end"]:
             text += f"; it has {told['size']:,} bytes now"
         yield para(text, indent=2, hang=2)
+    if told.get("held"):
+        yield para(f"{plural(told['held'], 'file')} held open, judged as they were at one moment", indent=2, hang=2)
     if told.get("transient"):
         yield para(f"{plural(told['transient'], 'place')} did not verify at first and did later", indent=2, hang=2)
     if told.get("reread", "").startswith("not possible"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
 RESERVED = frozenset({"path", "format", "code", "severity", "event"})
@@ -25,8 +26,7 @@ FAMILIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     name: str
     value: float | int
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -38,8 +38,10 @@ def is_label(name: str) -> bool:
 
 def exposition(samples: Iterable[Sample], labels: Mapping[str, str]) -> str:
     """The whole file; samples of one name stand together under its HELP and TYPE."""
+    # a path that was named twice has one value of each: two make the file invalid
+    last = {(sample.name, *sorted(sample.labels.items())): sample for sample in samples}
     by_name: dict[str, list[Sample]] = {}
-    for sample in samples:
+    for sample in last.values():
         by_name.setdefault(sample.name, []).append(sample)
     lines = []
     for name, (kind, told) in FAMILIES.items():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from inspector.counted import plural
 from inspector.render.text import quoted
@@ -28,8 +29,7 @@ CARRIED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A command, and why it is offered where it does not speak for itself."""
 
     command: str

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.counted import plural as plural  # where renderers look for it
 from inspector.sanitize import clean
@@ -24,8 +26,7 @@ MAX_WORD = 28  # a longer word may be cut, a shorter one only where nothing else
 MAX_NATURAL = 1000  # of one column: no cell makes the fitting long
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A paragraph, wrapped; later lines are indented by `hang` more."""
 
     parts: Line
@@ -33,24 +34,21 @@ class Text:
     hang: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Verbatim:
+class Verbatim(Struct, frozen=True):
     """A line that is never wrapped: a command to copy, a row of a dump, a map."""
 
     parts: Line
     indent: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """A title with a blank line before it."""
 
     title: str
     rest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """`wrap` columns share what the others leave of the width."""
 
     title: str
@@ -58,8 +56,7 @@ class Column:
     wrap: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     columns: tuple[Column, ...]
     rows: Sequence[tuple[Part, ...]]
     indent: int = 2

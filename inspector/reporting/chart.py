@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from inspector.finding import Finding
 from inspector.format import GAP, ROLE_NAMES, UNIT, State, Stretch
@@ -19,14 +20,12 @@ _MARKED = len(ROLE_NAMES)  # columns of a slice from here on are units with mark
 Document = dict[str, Any]
 
 
-@dataclass(slots=True)
-class _Bar:
+class _Bar(Struct):
     size: int
     slices: dict[int, dict[int, int]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Chart:
+class Chart(Struct):
     """Filled while stretches pass (`tap` of an inspection); bounded whatever the source holds."""
 
     source: Source

@@ -6,10 +6,12 @@ Every renderer draws this document; nothing is shown anywhere that is not in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector import known_issues
 from inspector.errors import InspectorError
@@ -42,8 +44,7 @@ MAX_CHANGES = 100
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What the user wants in the report."""
 
     wishes: Wishes

@@ -6,10 +6,11 @@ Formats come behind a veil where a run redacts; this is for what reaches a repor
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from inspector.format import Format
 
@@ -22,8 +23,7 @@ _LEFT_OUT = frozenset({"hex", "why", "error", "cf"})  # free text of a program: 
 _DEEP = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Hide:
+class Hide(Struct, frozen=True):
     """Identity where nothing is redacted."""
 
     redactor: Redactor | None

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.errors import UsageError
 from inspector.formats.kad_trace.lines import blocks
@@ -35,8 +37,7 @@ OWN_LOGS = ("LOG", "LOG.old.")  # RocksDB's info logs, beside the tables that th
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line with a known message: its log, number from 1, offset in the unpacked text."""
 
     log: str
@@ -46,8 +47,7 @@ class Line:
     said: Said
 
 
-@dataclass(slots=True)
-class Heard:
+class Heard(Struct):
     """What the logs say, in the order of the logs; `ties` by index of a line."""
 
     lines: list[Line] = field(default_factory=list)
@@ -132,8 +132,7 @@ def hear(paths: Iterable[tuple[str, str]], report: Report) -> Heard:
     return heard
 
 
-@dataclass(slots=True)
-class Listener:
+class Listener(Struct):
     """A log by itself, or a single line, with a store beside it or without."""
 
     heard: Heard = field(default_factory=Heard)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from inspector.counted import plural
 from inspector.errors import InspectorError
@@ -21,8 +22,7 @@ WRAP = 1 << 32  # offsets of gossipd before v24.11 were kept in 32 bits
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Tie:
+class Tie(Struct, frozen=True):
     """Where a message points to in this store; `verdict` begins with the answer in two or three words."""
 
     verdict: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inspector.formats.rocksdb import batch, blob, checksums, codecs, keys
 from inspector.formats.rocksdb import edit as edits

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import typer
 
-from inspector.cli.app import COMMANDS, build
+from inspector.cli.app import COMMANDS
 from inspector.cli.dev import INJECT_EXAMPLES, SELFTEST_EXAMPLES
+from inspector.cli.parser import build
 from inspector.cli.summaries import SUMMARIES
 from tests.cli.conftest import Run
 

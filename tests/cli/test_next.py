@@ -124,7 +124,7 @@ def test_what_the_scan_was_told_goes_on_to_the_next_command() -> None:
 def test_the_options_that_are_carried_on_exist() -> None:
     import typer
 
-    from inspector.cli.app import build
+    from inspector.cli.parser import build
 
     group = typer.main.get_command(build(COMMANDS))
     for name, options in CARRIED.items():

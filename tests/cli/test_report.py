@@ -7,13 +7,13 @@ import hashlib
 import json
 import re
 import zipfile
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from inspector.finding import Cause, Finding, Rule, Severity, Tally
 from inspector.format import Wishes

@@ -52,8 +52,8 @@ def test_a_bottom_format_walks_and_an_upper_one_does_not(form: Format) -> None:
 
 @each_format
 def test_wishes_and_filters_are_ones_that_exist(form: Format) -> None:
-    assert form.wishes <= set(Wishes.__slots__)
-    assert form.filters <= set(Query.__slots__) | {"live", "deleted", "from", "to", "kind", "flag"}
+    assert form.wishes <= set(Wishes.__struct_fields__)
+    assert form.filters <= set(Query.__struct_fields__) | {"live", "deleted", "from", "to", "kind", "flag"}
 
 
 @each_layout

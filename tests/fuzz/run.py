@@ -10,6 +10,7 @@ import hashlib
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from importlib.util import find_spec
@@ -17,9 +18,9 @@ from pathlib import Path
 from random import Random
 
 from tests import damage
+from tests.fuzz.target import Target, able
 
 CRASHERS = Path(__file__).parents[2] / "samples" / "crashers"
-MAX_BYTES = 1 << 18  # of a sample that is worth mutating
 MIB = 1 << 20
 
 
@@ -28,11 +29,17 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def keep(target_name: str, data: bytes, why: str) -> Path:
-    """A crash becomes a file whose name says what it was made for."""
+def keep(target: Target, data: bytes, why: str) -> Path:
+    """A crash becomes a file, or a folder of a store's files, whose name says what it was made for."""
     CRASHERS.mkdir(exist_ok=True)
-    path = CRASHERS / f"{target_name}-{hashlib.sha256(data).hexdigest()[:12]}.bin"
-    path.write_bytes(data)
+    path = CRASHERS / f"{target.form.name}-{hashlib.sha256(data).hexdigest()[:12]}"
+    if set(target.members) == {""}:
+        path = path.with_suffix(".bin")
+        path.write_bytes(data)
+    else:
+        for name, held in {**target.members, target.member: data}.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(held)
     say(f"{path}: {why.strip().splitlines()[-1]}")
     return path
 
@@ -63,24 +70,19 @@ def mutate(data: bytes, rng: Random) -> bytes:
 
 
 def by_seed(name: str, seconds: float, seed: int) -> int:
-    """Random damage of every sample of one format; returns the number of crashes."""
-    from tests.contract.corpus import cases
-    from tests.fuzz.target import targets
-
-    able = [t for case in cases() if case.format.name == name for t in targets(case)]
-    small = [t for t in able if 0 < len(t.members[t.member]) <= MAX_BYTES]
-    able = small or sorted(able, key=lambda t: len(t.members[t.member]))[-1:]  # one unit may be larger than that
+    """Random damage of every sample of one format, for seconds of processor; returns the number of crashes."""
+    every = able(name)
     rng, runs, crashes, slowest = Random(f"{name}/{seed}"), 0, 0, 0.0
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        target = rng.choice(able)
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        target = rng.choice(every)
         data = mutate(target.members[target.member], rng)
         begun = time.process_time()
         try:
             target(data)
         except Exception:  # noqa: BLE001  the very thing that is looked for
             crashes += 1
-            keep(name, data, traceback.format_exc())
+            keep(target, data, traceback.format_exc())
         slowest = max(slowest, time.process_time() - begun)
         runs += 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // MIB
@@ -89,27 +91,30 @@ def by_seed(name: str, seconds: float, seed: int) -> int:
 
 
 def by_coverage(name: str, seconds: float, seed: int) -> int:
-    """libFuzzer with Python's coverage as its guide, over the first member of the samples' single files."""
-    import tempfile
-
-    from tests.contract.corpus import cases
-
+    """libFuzzer with Python's coverage as its guide, over every member of every small sample."""
     with tempfile.TemporaryDirectory() as folder:
-        corpus = Path(folder)
-        for case in cases():
-            if case.format.name == name and case.path.is_file() and case.path.stat().st_size <= MAX_BYTES:
-                (corpus / case.path.name).write_bytes(case.path.read_bytes())
-        if not any(corpus.iterdir()):  # its stores are folders, whose files the lower format is fuzzed with
-            return 0
+        corpus, found, every = Path(folder) / "corpus", Path(folder) / "found", able(name)[:256]
+        for place in (corpus, found):
+            place.mkdir()
+        for number, target in enumerate(every):
+            (corpus / f"{number:03}").write_bytes(bytes([number]) + target.members[target.member])
         command = [sys.executable, "-m", "tests.fuzz.guided", name, str(corpus), f"-max_total_time={int(seconds)}"]
-        limits = ["-rss_limit_mb=1024", "-timeout=20", f"-seed={seed + 1}", f"-artifact_prefix={folder}/found-"]
+        limits = ["-rss_limit_mb=1024", "-timeout=60", f"-seed={seed + 1}", f"-artifact_prefix={found}/"]
+        used = _seconds_of_children()
         done = subprocess.run([*command, *limits], capture_output=True, text=True, check=False)
-        crashes = [p for kind in ("crash", "timeout", "oom") for p in corpus.glob(f"found-{kind}-*")]
+        used = _seconds_of_children() - used
+        crashes = sorted(found.iterdir())
         for path in crashes:
-            keep(name, path.read_bytes(), done.stderr[-2000:])
+            data = path.read_bytes()
+            keep(every[data[0] % len(every)], data[1:], done.stderr[-2000:])
         told = [line for line in done.stderr.splitlines() if "cov:" in line]
-        say(f"  {name}, guided: {told[-1].strip() if told else done.stderr[-300:]}")
+        say(f"  {name}, guided, {used:.0f} s: {told[-1].strip() if told else done.stderr[-300:]}")
     return len(crashes)
+
+
+def _seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> int:

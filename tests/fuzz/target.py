@@ -19,10 +19,11 @@ from inspector.render.scan_words import scan_blocks
 from inspector.render.text import lay
 from inspector.repair import repair
 from inspector.source import MemorySource, Source
-from tests.contract.corpus import Case
+from tests.contract.corpus import Case, cases
 
 ACTIVE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 SHOWN = 50  # records, items and extents that are looked at
+MAX_BYTES = 1 << 18  # of a sample that is worth mutating
 PATIENCE = 1.0  # seconds of CPU for a small file, and one more for each `PER_SECOND` bytes
 PER_SECOND = 1 << 20
 
@@ -40,6 +41,14 @@ class Target:
         exercise(self.form, {**self.members, self.member: data})
         taken = process_time() - begun
         assert taken < patience * (1 + len(data) / PER_SECOND), f"{taken:.1f} s for {len(data)} bytes"
+
+
+def able(name: str) -> list[Target]:
+    """One for each member of a sample of this format that is worth mutating, in a lasting order."""
+    every = [t for case in cases() if case.format.name == name for t in targets(case)]
+    small = [t for t in every if 0 < len(t.members[t.member]) <= MAX_BYTES]
+    # one unit may be larger than that
+    return small or sorted(every, key=lambda t: len(t.members[t.member]))[-1:]
 
 
 def targets(case: Case) -> Iterator[Target]:

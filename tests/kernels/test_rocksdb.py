@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import pairwise
 from random import Random
 from types import ModuleType
 from typing import Any
@@ -141,6 +142,33 @@ def test_runs_over_a_table_agree_and_stop_at_the_first_damaged_block(shape: Shap
         assert case or told[0][0] == len(offsets)
 
 
+@compiled
+@pytest.mark.parametrize("shape", [Shape(codec=1, version=6), Shape(codec=7), Shape(checksum=0)], ids=str)
+def test_runs_that_pass_over_bad_checksums_agree_and_say_which(shape: Shape) -> None:
+    rng = Random(12)
+    built = table(pairs(rng, 400), shape)
+    offsets = array("Q", [h.offset for h in built.blocks])
+    sizes = array("Q", [h.size for h in built.blocks])
+    for _ in range(40):
+        data, hit = bytearray(built.data), set()
+        for i in rng.sample(range(len(offsets)), rng.randrange(1, len(offsets))):
+            data[offsets[i] + sizes[i] + 1 + rng.randrange(4)] ^= 1 << rng.randrange(8)  # in the stored checksum
+            hit.add(i)
+        told = []
+        for twin in TWINS:
+            run = twin.BlockRun(shape.checksum, base_of(built.data, shape), shape.version >= 2, True)
+            done, stored, computed = run.blocks(bytes(data), 0, offsets, sizes, 0, len(offsets), True, True)
+            told.append((done, list(stored), list(computed), run.wrong, facts(run), run.needs_codec))
+        assert told[0] == told[1]
+        done, stored, computed, wrong = told[0][:4]
+        assert len(wrong) == done
+        if shape.checksum:
+            assert {i for i, bad in enumerate(wrong) if bad} == {i for i in hit if i < done}
+            assert [a != b for a, b in zip(stored, computed, strict=True)] == [bool(bad) for bad in wrong]
+        else:
+            assert not any(wrong)
+
+
 def base_of(data: bytes, shape: Shape) -> int:
     from inspector.formats.rocksdb import footer
 
@@ -183,7 +211,9 @@ def test_handles_of_an_index_are_those_that_the_plain_code_reads() -> None:
         assert said[0] == said[1]
         if said[0] is not None and block.frame(content).values is None:
             handles = [h for _, h in block.index_entries(content, shape)]
-            assert list(zip(*said[0], strict=True)) == [(h.offset, h.size) for h in handles]
+            offsets, sizes, ordered = said[0]
+            assert list(zip(offsets, sizes, strict=True)) == [(h.offset, h.size) for h in handles]
+            assert ordered == all(b.offset >= a.end for a, b in pairwise(handles))
 
 
 @each
@@ -202,3 +232,17 @@ def test_a_flipped_bit_is_found_by_its_hash(twin: ModuleType, kind: int) -> None
             bad = bytearray(data)
             bad[bit >> 3] ^= 1 << (bit & 7)
             assert twin.flips(bytes(bad), kind, wanted) == [bit]
+
+
+@compiled
+def test_both_widths_of_xxh3_are_the_same() -> None:
+    kernel, rng = TWINS[-1], Random(11)
+    beside = [1024 * n + d for n in (1, 2, 5) for d in (-65, -64, -1, 0, 1, 2, 63, 64, 65)]
+    bodies = [rng.randbytes(length) for length in (*range(230, 330), *beside, 70_001)]
+    right = [block_checksum(4, body) for body in bodies]
+    try:
+        for wide in (False, True):  # a processor without AVX2 has one width only
+            kernel.use_wide_hash(wide)
+            assert [kernel.checksum_of(4, body) for body in bodies] == right
+    finally:
+        kernel.use_wide_hash(True)

@@ -172,7 +172,7 @@ def test_checksums_of_parts_are_the_same_by_prefixes() -> None:
 
 @both
 def test_the_portable_checksum_reads_the_same() -> None:
-    from inspector.kernels import _gossip  # type: ignore[attr-defined]
+    from inspector.kernels import _gossip
 
     data = large_store("damaged")
     expected = walk(_gossip.GossipWalker, data)[0]

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain, islice
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.formats.gossip_store.healing import REGIONS, Healing, Region, Tile, local, regions, torn
 from inspector.formats.gossip_store.signed import NODE, SIGNED, UPDATE
@@ -27,8 +29,7 @@ WORK = 4  # sizes of a copy that may be looked through in it
 Key = tuple[int, int, int, int, int]  # kind, owner, node, time, channel_flags
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """A damaged stretch and the records around it that have a name: their keys, and the bytes in between."""
 
     start: int

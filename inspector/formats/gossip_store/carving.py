@@ -5,9 +5,12 @@ Reading order: hexed, joining, finds, proving, choosing, writing, then this.
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
+from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums
@@ -17,9 +20,11 @@ from inspector.formats.gossip_store import choosing, joining, versions
 from inspector.formats.gossip_store.conversion import TARGETS
 from inspector.formats.gossip_store.finds import HEX_RECORD, JOINED, FoundTable
 from inspector.formats.gossip_store.hexed import HexRun, hex_runs
-from inspector.formats.gossip_store.kinds import kind_name
+from inspector.formats.gossip_store.kinds import KINDS, kind_name
+from inspector.formats.gossip_store.outdated import Outdated
 from inspector.formats.gossip_store.placing import steps
 from inspector.formats.gossip_store.proving import prove
+from inspector.formats.gossip_store.signed import UPDATE
 from inspector.formats.gossip_store.writing import Reader, written_store
 from inspector.inspect import Progress
 from inspector.kernels.carving import Finds, gossip_records
@@ -50,6 +55,9 @@ def hunt(area: Area, wishes: CarveWishes, progress: Progress | None) -> Haul:
     with kept_on_disk(), ExitStack() as held:
         table = FoundTable()
         held.callback(table.db.close)
+        if not wishes.verify_signatures:  # which may leave out the newest
+            table.outdated = Outdated(area.source.read)
+            held.callback(table.outdated.close)
         _collect(area, table, progress)
         chance = joining.expected(table.db)
         pieces = joining.joined(table.db, area.source)
@@ -61,7 +69,10 @@ def hunt(area: Area, wishes: CarveWishes, progress: Progress | None) -> Haul:
             signatures.update(prove(db, reader.record, wishes.verify_signatures))
 
         networks = choosing.choose(table.db, wishes.accept, judge, chain)
-        haul = _haul(area, table.db, target, signatures, reader)
+        if table.outdated is not None:
+            other = bool(networks) and next(iter(networks)) != table.outdated.chain
+            table.outdated.settle(_outdated(table.db, other))
+        haul = _haul(area, table.db, target, signatures, reader, table.outdated)
         if joined:
             haul.chance, haul.sums.pieces = haul.chance + chance, joined
             haul.notes.append(f"{plural(joined, 'record')} that a border of blocks cut put together from two places")
@@ -109,6 +120,7 @@ def _collect(area: Area, table: FoundTable, progress: Progress | None) -> None:
             text.add_hex(run, window.start)
     table.finish()
     text.finish()
+    table.settle()
 
 
 def _look(window: Window) -> tuple[Finds, list[HexRun]]:
@@ -118,9 +130,35 @@ def _look(window: Window) -> tuple[Finds, list[HexRun]]:
     )
 
 
-def _haul(area: Area, db: sqlite3.Connection, target: int, signatures: Counter[str], reader: Reader) -> Haul:
+def _outdated(db: sqlite3.Connection, other: bool) -> Callable[[int], str]:
+    """What becomes of a channel's outdated updates; `other`: they are of a network that is not taken."""
+    closed, written = (
+        array("q", (scid for (scid,) in db.execute(f"SELECT scid FROM {table} ORDER BY scid")))
+        for table in ("closed", "channel")
+    )
+
+    def has(column: array[int], scid: int) -> bool:
+        i = bisect_left(column, scid)
+        return i < len(column) and column[i] == scid
+
+    def fate_of(scid: int) -> str:
+        if other or has(closed, scid):
+            return choosing.OTHER if other else choosing.CLOSED
+        return choosing.OLDER if has(written, scid) else choosing.NO_CHANNEL
+
+    return fate_of
+
+
+def _haul(
+    area: Area, db: sqlite3.Connection, target: int, signatures: Counter[str], reader: Reader, outdated: Outdated | None
+) -> Haul:
     sums = _sums(db)
-    like = _looks_like(db)
+    units, sizes, completed = outdated.sums() if outdated is not None else (Counter[str](), Counter[str](), 0)
+    for fate in units:
+        sums.add(fate, units[fate], sizes[fate])
+    if units:
+        sums.found[kind_name(UPDATE)] += units.total()
+    like = _looks_like(db, units.total(), completed)
     (size,) = db.execute("SELECT sum(size + (more > 0) * 22) FROM one WHERE fate = ?", (WRITTEN,)).fetchone()
     notes = []
     if like:
@@ -131,18 +169,25 @@ def _haul(area: Area, db: sqlite3.Connection, target: int, signatures: Counter[s
     rivals = _rivals(db)
     if rivals:
         notes.append(f"{rivals:,} announcements were found with different amounts; the first proved one was taken")
+
+    def close() -> None:
+        db.close()
+        if outdated is not None:
+            outdated.close()
+
     haul = Haul(
         sums,
-        lambda: _spans(db),
+        lambda: _spans(db, outdated),
         lambda place: written_store(place, db, target, reader, sums),
         (size or 0) + 64,
-        choosing.LOST,
-        area.bytes * PLAUSIBLE / 2**32,
-        f"{PLAUSIBLE} of random bytes look like a record, 1 of 2^32 of those has the right checksum",
+        last=lambda count: _last(db, outdated, count),
+        lost=choosing.LOST,
+        chance=area.bytes * PLAUSIBLE / 2**32,
+        because=f"{PLAUSIBLE} of random bytes look like a record, 1 of 2^32 of those has the right checksum",
         version=str(target),
         notes=notes,
         after=lambda output: steps("gossip_store", output),
-        close=db.close,
+        close=close,
     )
     if not sums.units[WRITTEN]:
         haul.empty = (
@@ -173,11 +218,12 @@ def _sums(db: sqlite3.Connection) -> Sums:
     return sums
 
 
-def _looks_like(db: sqlite3.Connection) -> int:
+def _looks_like(db: sqlite3.Connection, more: int, more_completed: int) -> int:
     """The store version that most records tell: a uuid record, COMPLETED bits, old types; 0 without records."""
     sound = "FROM found WHERE mark = 0 AND enc = 0"
     total, completed = db.execute(f"SELECT count(*), sum(flags & {versions.COMPLETED} > 0) {sound}").fetchone()
     kinds = {kind for (kind,) in db.execute(f"SELECT DISTINCT kind {sound}")}
+    total, completed = total + more, (completed or 0) + more_completed
     if not total:
         return 0
     if 4107 in kinds:
@@ -193,13 +239,25 @@ def _rivals(db: sqlite3.Connection) -> int:
     return int(count)
 
 
-def _spans(db: sqlite3.Connection) -> Iterator[Found]:
+def _spans(db: sqlite3.Connection, outdated: Outdated | None) -> Iterator[Found]:
     """Every find with its fate, in the order of the source; an amount by itself."""
     with kept_on_disk():
-        yield from _spans_of(db)
+        if outdated is None:
+            yield from _spans_of(db)
+            return
+        rest = (Found(at, at + n, KINDS[UPDATE], fate) for at, n, _, fate in outdated.fates())
+        yield from heapq.merge(_spans_of(db), rest, key=lambda one: one.start)
 
 
-def _spans_of(db: sqlite3.Connection) -> Iterator[Found]:
+def _last(db: sqlite3.Connection, outdated: Outdated | None, count: int) -> list[Found]:
+    with kept_on_disk():
+        found = list(_spans_of(db, f"DESC LIMIT {count}"))
+        rest = outdated.last(count) if outdated is not None else ()
+        found += [Found(at, at + n, KINDS[UPDATE], fate) for at, n, _, fate in rest]
+        return sorted(found, key=lambda one: one.start)[-count:]
+
+
+def _spans_of(db: sqlite3.Connection, order: str = "") -> Iterator[Found]:
     rows = f"kind, rank, digest FROM found WHERE enc != {JOINED}"
     pieces = (
         f"SELECT at, at + n AS stop, enc, kind AS what, NULL AS rest, {rows}"
@@ -212,7 +270,7 @@ def _spans_of(db: sqlite3.Connection) -> Iterator[Found]:
         " CASE WHEN f.kind = 4101 THEN ? WHEN f.rank = o.rank THEN o.fate ELSE ? END"
         # amounts by themselves may all be alike: a join of those would be their square
         f" FROM ({pieces}) AS f LEFT JOIN one AS o ON o.digest = CASE f.kind WHEN 4101 THEN NULL ELSE f.digest END"
-        " ORDER BY f.at"
+        f" ORDER BY f.at {order}"
     )
     db.execute("CREATE INDEX IF NOT EXISTS one_digest ON one (digest)")
     for at, stop, enc, kind, rest, fate in db.execute(query, (choosing.ORPHAN_AMOUNT, DUPLICATE)):

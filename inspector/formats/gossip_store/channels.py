@@ -1,14 +1,14 @@
 """Channels and nodes: what the operator calls the things that live records describe.
 
-Sorted by short channel id, then by node id. Memory is bounded: a pass over the store keeps the `HELD` smallest owners
-beyond the last one shown; a store with more takes another pass.
+Sorted by short channel id, then by node id: where the parts of each stand is sorted in runs, beyond a few MiB in a
+temporary file, so that one pass over the store is enough whatever its size.
 """
 
 from __future__ import annotations
 
-import heapq
-from array import array
+import struct
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 from inspector.format import Item, Stretch
@@ -17,88 +17,52 @@ from inspector.formats.gossip_store.kinds import SEALED_HEADER, scid
 from inspector.formats.gossip_store.records import decode
 from inspector.formats.gossip_store.structure import NODE_ID, node_at
 from inspector.formats.gossip_store.walk import OK, UNJUDGED, Store, walk
+from inspector.runs import Runs
 from inspector.span import Span
 
-HELD = 120_000  # some 30 MiB
+CHANNEL = 8  # bytes of a short channel id
 CHANNEL_KINDS = frozenset({256, 258, 4104, 4102, 3503, 4106})
 Spans = dict[str, tuple[int, int]]
-_PARTS = {part: 2 * i for i, part in enumerate(("announcement", "amount", "update_0", "update_1", "private", "dying"))}
-_EMPTY = array("Q", bytes(16 * len(_PARTS)))
+_PARTS = ("announcement", "amount", "update_0", "update_1", "private", "dying", "closed")
+_CODES = {part: code for code, part in enumerate(_PARTS)}
+# a row: the owner, where the part begins (later ones replace it), which part, its length
+_PLACE = struct.Struct(">QBI")
+HELD, ROW = 4 << 20, 48  # bytes of rows in memory, and what each takes there beside its own
 
 
 def items(store: Store) -> Iterator[Item]:
     """Live channels with capacity and both directions' updates, then live nodes."""
-    for number, spans in _owners(store, _channel_parts):
-        yield _channel(store, number, spans)
-    for number, spans in _owners(store, _node_parts):
-        yield _node(store, number.to_bytes(33, "big"), spans)
+    for owner, spans in _owners(store, _channel_parts, CHANNEL):
+        yield _channel(store, int.from_bytes(owner, "big"), spans)
+    for owner, spans in _owners(store, _node_parts, NODE_ID):
+        yield _node(store, owner, spans)
 
 
 Parts = Callable[[Store, Stretch], Iterator[tuple[int, str, int, int]]]
 
 
-class _Table:
-    """Where the parts of owners stand: a row of starts and ends for each, in one flat column instead of objects."""
-
-    def __init__(self) -> None:
-        self._rows: dict[int, int] = {}
-        self._cells = array("Q")
-        self._free: list[int] = []
-        self._largest: list[int] = []  # negated owners, so that the largest comes out first
-
-    def add(self, owner: int, part: str, start: int, end: int) -> int | None:
-        """Takes one part in; the largest owner, which had to go for it, where there are too many."""
-        at, gone = self._rows.get(owner), None
-        if at is None:
-            heapq.heappush(self._largest, -owner)
-            if len(self._rows) >= HELD:
-                gone = -heapq.heappop(self._largest)
-                if gone == owner:
-                    return gone
-                self._free.append(self._rows.pop(gone))
-            at = self._rows[owner] = self._room()
-        if part == "closed":
-            self._cells[at : at + len(_EMPTY)] = _EMPTY
-        else:
-            at += _PARTS[part]
-            self._cells[at], self._cells[at + 1] = start, end
-        return gone
-
-    def _room(self) -> int:
-        if self._free:
-            at = self._free.pop()
-            self._cells[at : at + len(_EMPTY)] = _EMPTY
-            return at
-        self._cells.extend(_EMPTY)
-        return len(self._cells) - len(_EMPTY)
-
-    @property
-    def largest(self) -> int:
-        return -self._largest[0] if self._largest else -1
-
-    def owners(self) -> Iterator[tuple[int, Spans]]:
-        """Those that have any part, sorted."""
-        self._largest.sort(reverse=True)  # each of them is held, and once
-        for negated in self._largest:
-            at, cells = self._rows[-negated], self._cells
-            spans = {part: (cells[at + i], cells[at + i + 1]) for part, i in _PARTS.items() if cells[at + i + 1]}
-            if spans:
-                yield -negated, spans
-
-
-def _owners(store: Store, parts: Parts) -> Iterator[tuple[int, Spans]]:
-    beyond = -1
-    while True:
-        table, limit = _Table(), None
+def _owners(store: Store, parts: Parts, width: int) -> Iterator[tuple[bytes, Spans]]:
+    """Owners that have any part, sorted, and where the last of each kind of part stands."""
+    size, pack = width + _PLACE.size, _PLACE.pack
+    rows = Runs(size, max(1, HELD // (size + ROW)))
+    try:
         for stretch in walk(store, judged=False):
-            for owner, part, start, end in parts(store, stretch):
-                if owner > beyond and (limit is None or owner < limit):
-                    gone = table.add(owner, part, start, end)
-                    limit = limit if gone is None else gone
-        beyond = table.largest
-        yield from table.owners()
-        if limit is None:
-            return
+            rows.extend([
+                owner.to_bytes(width, "big") + pack(start, _CODES[part], end - start)
+                for owner, part, start, end in parts(store, stretch)
+            ])  # fmt: skip
+        for owner, told in groupby(rows, key=lambda row: row[:width]):
+            spans: Spans = {}
+            for row in told:
+                start, code, length = _PLACE.unpack_from(row, width)
+                if _PARTS[code] == "closed":
+                    spans.clear()
+                else:
+                    spans[_PARTS[code]] = start, start + length
+            if spans:
+                yield owner, {part: spans[part] for part in _PARTS if part in spans}
+    finally:
+        rows.close()
 
 
 def _live(stretch: Stretch) -> Iterator[tuple[int, int, int, int]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from inspector import crc32c, kernels
 from inspector.catalogue import later
-from inspector.finding import Cause, Finding, Severity, Tally
+from inspector.finding import Cause, Finding, Later, Severity, Tally
 from inspector.format import Stretch
 from inspector.formats.gossip_store import oddities as odd
 from inspector.formats.gossip_store import versions
@@ -25,7 +27,7 @@ from inspector.formats.gossip_store.causes import (
     writer,
     zero_cause,
 )
-from inspector.formats.gossip_store.events import EventLog
+from inspector.formats.gossip_store.events import EVENTS, OWNERS, EventLog
 from inspector.formats.gossip_store.evidence import body_cause, is_uniform, length_cause, longest_run
 from inspector.formats.gossip_store.hurt import Hurt
 from inspector.formats.gossip_store.kinds import KINDS, SEALED_HEADER, kind_name
@@ -60,18 +62,10 @@ RULE = BY_SLUG
 _MENDING = "inspector.formats.gossip_store.mending"
 of_record, of_gap, channel_lives = (later(_MENDING, name) for name in ("of_record", "of_gap", "channel_lives"))
 
-# event code of kernels.GossipOwners -> rule, message, loader fact it sets
-_EVENTS: dict[int, tuple[str, str, str]] = {
-    1: ("duplicate-announcement", "the channel is announced already at {other}", "duplicate"),
-    2: ("announcement-without-amount", "no channel_amount follows", "no_amount"),
-    3: ("amount-without-announcement", "no channel_announcement stands before it", ""),
-    4: ("pair-flag-mismatch", "DELETED differs between this announcement and its amount at {other}", ""),
-    5: ("update-unknown-channel", "no live announcement of its channel stands before it", ""),
-    6: ("update-superseded", "another live update of the same direction stands at {other}", ""),
-    7: ("node-unknown", "no live channel of this node stands before it", ""),
-    8: ("duplicate-node", "another live announcement of the same node stands at {other}", ""),
-    9: ("closed-channel-live", "this tombstone closes the channel announced at {other}, which is still live", ""),
-}
+
+def _flags(stretch: Stretch) -> Sequence[int]:
+    """The flags of each tile; none where they were not read."""
+    return stretch.columns["batch"].flags if "batch" in stretch.columns else bytes(len(stretch))
 
 
 class Checker:
@@ -80,7 +74,7 @@ class Checker:
     def __init__(self, store: Store, tally: Tally) -> None:
         self.store, self.tally = store, tally
         self.facts = Facts(version=store.version, version_byte=store.version_byte, size=store.size)
-        self.owners = kernels.GossipOwners(400_000)  # in memory, six times the public network's; the rest in files
+        self.owners = kernels.GossipOwners(OWNERS)
         self.log = EventLog()
         self.previous_mark = OK
         self.hurt = Hurt()
@@ -123,12 +117,16 @@ class Checker:
     def stretch(self, stretch: Stretch) -> None:
         marks = stretch.marks.tobytes()
         if marks.count(0) != len(marks):
-            for match in _NOT_OK.finditer(marks):
-                i = match.start()
-                end = stretch.starts[i + 1] if i + 1 < len(marks) else stretch.end
+            bad = []  # these are counted at once: there may be one in every few bytes
+            for i in stretch.marked():
                 if i:
                     self.previous_mark = marks[i - 1]
-                self.damaged(stretch, i, Span(stretch.starts[i], end))
+                if marks[i] == BAD_CHECKSUM:
+                    bad.append(i)
+                    self.hurt.add(BAD_CHECKSUM, stretch, i)
+                    continue
+                self.damaged(stretch, i, stretch.span(i))
+            self._bad_checksums(stretch, bad)
         batch = stretch.columns.get("batch")
         if batch is None:
             return
@@ -149,16 +147,19 @@ class Checker:
 
     def damaged(self, stretch: Stretch, i: int, span: Span) -> None:
         mark, kind = stretch.marks[i], stretch.kinds[i]
-        flags = stretch.columns["batch"].flags[i] if "batch" in stretch.columns else 0
+        flags = _flags(stretch)[i]
         if mark == UNJUDGED:
             return
-        self._count_loss(mark, kind, flags, span)
+        if mark in DAMAGED or mark == LOST:
+            self.hurt.add(mark, stretch, i)
+        if mark == TORN_BODY or (mark in DAMAGED and not flags & versions.DELETED):
+            self.lost[kind_name(kind)] += 1
+        elif mark in (LOST, TORN_HEADER):
+            self.lost_bytes += span.length
         if mark == ANCHORED:
             self.add(
                 "record-inside-damage", span, f"{kind_name(kind)} found inside a damaged record", anchored, None, None
             )
-        elif mark == BAD_CHECKSUM:
-            self._bad_checksum(span, kind, flags)
         elif mark in (BAD_LENGTH, TOO_SHORT):
             self._bad_length(span, kind, flags, mark)
         elif mark in (TORN_BODY, TORN_HEADER):
@@ -171,37 +172,36 @@ class Checker:
         elif mark == LOST:
             self._gap(span)
 
-    def _count_loss(self, mark: int, kind: int, flags: int, span: Span) -> None:
-        if mark in DAMAGED or mark == LOST:
-            self.hurt.add(mark, span)
-        if mark == TORN_BODY or (mark in DAMAGED and not flags & versions.DELETED):
-            self.lost[kind_name(kind)] += 1
-        elif mark in (LOST, TORN_HEADER):
-            self.lost_bytes += span.length
+    def _bad_checksums(self, stretch: Stretch, places: list[int]) -> None:
+        dead = [i for i in places if _flags(stretch)[i] & versions.DELETED]
+        live = sorted(set(places) - set(dead)) if dead else places
+        for kind, count in Counter(stretch.kinds[i] for i in live).items():
+            self.lost[kind_name(kind)] += count
+        for name, found in (("bad_dead", dead), ("bad_live", live)):
+            if found:
+                self.fact(name, stretch.starts[found[0]])
+                severity = self.severity_of_dead if found is dead else None
+                # what is kept of a tile must not keep the columns of all the others
+                units = Later(found, lambda i: (stretch.span(i), stretch.kinds[i], _flags(stretch)[i]))
+                make = partial(self._bad_checksum, severity)
+                self.tally.add_each(RULE["record-checksum-mismatch"], units, make, severity)
 
-    def _bad_checksum(self, span: Span, kind: int, flags: int) -> None:
-        dead = bool(flags & versions.DELETED)
-        self.fact("bad_dead" if dead else "bad_live", span.start)
+    def _bad_checksum(self, severity: Severity | None, unit: tuple[Span, int, int]) -> Finding:
+        span, kind, flags = unit
         clear = versions.has_completed(self.store.version) and not flags & versions.COMPLETED
-        what = (
-            f"{'deleted ' if dead else ''}{kind_name(kind)}: the checksum does not match its {span.length - 12} bytes"
-        )
-        self.add(
-            "record-checksum-mismatch",
-            span,
-            what,
-            lambda: body_cause(self.store.source, span.start, span.end, clear),
-            self.severity_of_dead() if dead else None,
-            "lost",
-            {"type": kind, "flags": flags, "length": span.length - 12},
-            lambda why: of_record(self.store, span, why),
-        )
+        dead = "deleted " if flags & versions.DELETED else ""
+        size = span.length - 12
+        what = f"{dead}{kind_name(kind)}: the checksum does not match its {size} bytes"
+        why, told = body_cause(self.store.source, span.start, span.end, clear)
+        why, more, saved = of_record(self.store, span, why)
+        told = {"type": kind, "flags": flags, "length": size, **told, **more}
+        return Finding(RULE["record-checksum-mismatch"], span, what, told, why, saved, severity)
 
+    @cached_property
     def severity_of_dead(self) -> Severity:
         """Until v24.02 the start-up check looked at deleted records too."""
-        return (
-            Severity.NOTE if versions.judged_for(self.store.version, self.store.wishes) >= V24_02 else Severity.WARNING
-        )
+        judge = versions.judged_for(self.store.version, self.store.wishes)
+        return Severity.NOTE if judge >= V24_02 else Severity.WARNING
 
     def _bad_length(self, span: Span, kind: int, flags: int, mark: int) -> None:
         right = span.length - 12
@@ -381,7 +381,7 @@ class Checker:
         self.log.add(found, late)
         for k in range(0, len(found), 3):
             at, code, other = found[k], found[k + 1], found[k + 2]
-            slug, text, name = _EVENTS[code]
+            slug, text, name = EVENTS[code]
             severity = None
             if code == 4:
                 dead = bool(self.store.source.read(at, 1)[0] & 0x80)

@@ -6,8 +6,9 @@ hold, zeroed fields that the store has elsewhere, bursts of up to 32 bits that a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import islice
+
+from msgspec import Struct, field
 
 from inspector import syndromes
 from inspector.correct import (
@@ -57,8 +58,7 @@ GAP_SOLVES = 1500  # records that may be tried in all stretches of one store: so
 KEPT = 4096  # corrections remembered between the scan and the repair
 
 
-@dataclass(slots=True)
-class Corrector:
+class Corrector(Struct):
     """Corrections of one store; what the store knows is gathered when the first damaged record asks."""
 
     store: Store

@@ -9,8 +9,22 @@ from collections.abc import Iterator
 from typing import Any
 
 DUPLICATE_ANNOUNCEMENT, ANNOUNCEMENT_WITHOUT_AMOUNT, AMOUNT_WITHOUT_ANNOUNCEMENT, PAIR_FLAG_MISMATCH = 1, 2, 3, 4
-IN_MEMORY = 16 << 20  # bytes of events before they go to a temporary file
+OWNERS = 80_000  # that a check holds in memory: the public network has 67,000; facts of others go to files
+IN_MEMORY = 1 << 20  # bytes of events before they go to a temporary file
 _CHUNK = 3 * 8 * 4096
+
+# event code of kernels.GossipOwners -> rule, message, loader fact it sets
+EVENTS: dict[int, tuple[str, str, str]] = {
+    1: ("duplicate-announcement", "the channel is announced already at {other}", "duplicate"),
+    2: ("announcement-without-amount", "no channel_amount follows", "no_amount"),
+    3: ("amount-without-announcement", "no channel_announcement stands before it", ""),
+    4: ("pair-flag-mismatch", "DELETED differs between this announcement and its amount at {other}", ""),
+    5: ("update-unknown-channel", "no live announcement of its channel stands before it", ""),
+    6: ("update-superseded", "another live update of the same direction stands at {other}", ""),
+    7: ("node-unknown", "no live channel of this node stands before it", ""),
+    8: ("duplicate-node", "another live announcement of the same node stands at {other}", ""),
+    9: ("closed-channel-live", "this tombstone closes the channel announced at {other}, which is still live", ""),
+}
 
 
 class EventLog:

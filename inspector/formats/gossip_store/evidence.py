@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from inspector import crc32c
 from inspector.finding import UNKNOWN_CAUSE, Cause, CauseName, Confidence
@@ -15,8 +16,7 @@ LONG_RUN = 48  # bytes of one value that no healthy message has in a row outside
 LOOK = 1 << 20  # at most this much of a gap's head and tail is looked at for runs
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A stretch of one byte value, [start, end) in the file."""
 
     start: int

@@ -89,7 +89,7 @@ def _of_announcement(body: bytes, known: Known) -> Iterator[Slot]:
     yield 260, 260 + size, _fields([d for d in donors if kind_of(d) == ANNOUNCEMENT], 260, 260 + size)
     at = 260 + size
     yield at, at + 32, _chain(known)
-    yield at + 32, at + 40, [scid.to_bytes(8, "big") for scid in known.index.unannounced() if scid not in known.learnt]
+    yield at + 32, at + 40, known.unannounced()
     for start in (at + 40, at + 73):
         if b"\0\0\0\0" in body[start : start + 33]:
             yield start, start + 33, known.node_ids()

@@ -8,15 +8,18 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import count
 
+from msgspec import Struct, field
+
 from inspector import crc32c
 from inspector.formats.gossip_store import versions
+from inspector.formats.gossip_store.conversion import OLD_UPDATE
 from inspector.formats.gossip_store.hexed import HexRun
 from inspector.formats.gossip_store.joining import Edges, Joined, Last
 from inspector.formats.gossip_store.kinds import SEALED_HEADER
+from inspector.formats.gossip_store.outdated import ODD, Outdated
 from inspector.formats.gossip_store.signed import ANNOUNCEMENT, SIGNED, UPDATE, own_time
 from inspector.kernels.carving import Finds, gossip_records
 from inspector.kernels.gossip_tiles import ANCHORED
@@ -28,6 +31,7 @@ SOUND, INSIDE, ALONE, TORN, UNSEALED = range(5)
 SECTOR = 512  # bytes that a disk keeps together
 AMOUNT, AMOUNT_SIZE = 4101, 22
 HEADER = 12
+_CHAIN = HEADER + 66  # where an update names its network
 BATCH = 20_000  # rows written at a time
 PATIENCE = 4096  # unsigned records in a row that may wait for a signed neighbour
 COLUMNS = (
@@ -44,8 +48,7 @@ def _database() -> sqlite3.Connection:
     return db
 
 
-@dataclass(slots=True)
-class FoundTable:
+class FoundTable(Struct):
     """The database while it is filled, in the order of the source; one for records and one for those in hex."""
 
     db: sqlite3.Connection = field(default_factory=_database)
@@ -59,6 +62,8 @@ class FoundTable:
     hex_end: int = 0  # where the last record in hex ends
     edges: Edges | None = None  # of the pieces, where borders may cut records
     chain: int = 0  # of the last message of this piece that names one
+    last: int = -1  # where the last record begins, if it went to `outdated`
+    outdated: Outdated | None = None  # where updates go of which a newer one is known
 
     def island(self, low: int, high: int) -> None:
         """Nothing is told across unknown bytes."""
@@ -76,12 +81,34 @@ class FoundTable:
         owners, nodes_a, nodes_b = (array("q", c.tobytes()) for c in (finds.owners, finds.nodes_a, finds.nodes_b))
         view = memoryview(data)
         carried = self.suspect_end
-        for i, start in enumerate(finds.starts):
-            size = finds.sizes[i]
-            mark = INSIDE if finds.marks[i] == ANCHORED or start + size <= carried else SOUND
+        end, outdated, chain = self.end, self.outdated, b""
+        if outdated is not None and outdated.chain:
+            chain = outdated.chain.to_bytes(8, "big", signed=True)
+        columns = zip(
+            finds.starts, finds.sizes, finds.kinds, finds.flags, finds.times, owners, finds.marks, strict=True
+        )
+        for i, (start, size, kind, flags, time, scid, told) in enumerate(columns):
             low = start - base
-            self._put(start, size, RECORD, view[low : low + size], mark, finds.kinds[i], finds.flags[i],
-                      finds.times[i], owners[i], nodes_a[i], nodes_b[i], finds.aux[i] & 1)  # fmt: skip
+            inside = told == ANCHORED or start + size <= carried
+            # most records of most stores, for which `_put` would do no more than this
+            if (
+                kind == UPDATE
+                and start == end
+                and self.signed
+                and not inside
+                and data[low + _CHAIN : low + _CHAIN + 8] == chain
+                and size > OLD_UPDATE
+                and not flags & versions.ZOMBIE
+            ):
+                outdated.add(start, size, flags, time, scid, finds.aux[i] & 1, self.run, data[low + 8 : low + size])  # type: ignore[union-attr]
+                self.end = end = start + size
+                self.last, self.chain = start, outdated.chain  # type: ignore[union-attr]
+                continue
+            self._put(start, size, RECORD, view[low : low + size], INSIDE if inside else SOUND, kind, flags,
+                      time, scid, nodes_a[i], nodes_b[i], finds.aux[i] & 1)  # fmt: skip
+            end = self.end
+            if outdated is not None and not chain and outdated.chain:
+                chain = outdated.chain.to_bytes(8, "big", signed=True)
         self.suspect_end = max(carried, finds.suspect_end)
 
     def add_hex(self, found: HexRun, base: int) -> None:
@@ -125,6 +152,10 @@ class FoundTable:
         self.end = at + n
         if kind == AMOUNT and self._amount(n, mark, flags, record):
             return
+        strong = kind == UPDATE and enc == RECORD and mark == SOUND and self.outdated is not None
+        if strong and self._update(at, n, bytes(record), flags, time, scid, side):
+            return
+        self.last = -1
         digest = blake2b(record[8:], digest_size=16).digest()  # time and body; flags change in place
         self.chain = _chain(record, kind) or self.chain
         row: Row = [at, n, 0, enc, kind, flags, time, scid, node_a, node_b, side, digest, self.run, mark, 0, 0, b"",
@@ -142,11 +173,49 @@ class FoundTable:
         if len(self.ready) > BATCH:
             self.flush(keep=1)
 
+    def _update(self, at: int, n: int, record: bytes, flags: int, time: int, scid: int, side: int) -> bool:
+        """Whether a sound update is taken by `outdated`."""
+        assert self.outdated is not None
+        chain = int.from_bytes(record[_CHAIN : _CHAIN + 8], "big", signed=True)
+        self.outdated.chain = self.outdated.chain or chain
+        if n <= OLD_UPDATE or flags & versions.ZOMBIE or chain != self.outdated.chain or not chain:
+            return False
+        self.outdated.add(at, n, flags, time, scid, side & 1, self.run, record[8:])
+        self.chain, self.last = chain, at
+        if not self.signed:
+            self.signed = True
+            self.ready += self.waiting
+            self.waiting = []
+        return True
+
+    def take(self, odd: set[int] | None = None) -> None:
+        """Rows of the candidates among the updates; with `odd` of all others of these channels, too."""
+        assert self.outdated is not None
+        for c in self.outdated.candidates(odd):
+            self.ready.append([c.at, c.size, 0, RECORD, UPDATE, c.flags, c.time, c.scid, 0, 0, c.side, c.digest, c.run,
+                               SOUND, 0, 0, b"", c.size, self.outdated.chain])  # fmt: skip
+            if len(self.ready) > BATCH:
+                self.flush()
+        self.flush()
+
+    def settle(self) -> None:
+        """All was added: the candidates among the updates, and all of channels of which one is odd."""
+        if self.outdated is None:
+            return
+        self.outdated.finish()
+        strange = f"SELECT DISTINCT scid FROM found WHERE kind = {UPDATE} LIMIT {ODD + 1}"
+        odd = {scid for (scid,) in self.db.execute(strange)}  # only those have rows yet
+        self.take()
+        if odd:
+            self.take(odd if len(odd) <= ODD else set())
+
     def _edge(self, at: int, kind: int) -> None:
         """The last record of a piece and the first of the next one, which begins at `at` (-1: there is none)."""
         assert self.edges is not None
         last = self.ready[-1] if self.signed and self.ready else self.waiting[-1] if self.waiting else None
-        if self.end >= 0 and last is not None and last[MARK] == SOUND:
+        if self.end >= 0 and self.last >= 0:
+            self.edges.head(Last(self.last, self.end, UPDATE, False, self.run, self.signed, self.chain))
+        elif self.end >= 0 and last is not None and last[MARK] == SOUND:
             begin, kind_before, more = int(last[AT]), int(last[KIND]), bool(last[MORE])
             self.edges.head(Last(begin, self.end, kind_before, more, self.run, self.signed, self.chain))
         if at >= 0:
@@ -168,7 +237,7 @@ class FoundTable:
 
     def _close_run(self) -> None:
         self._give_up()
-        self.run, self.end, self.signed, self.chain = next(self.runs), -1, False, 0
+        self.run, self.end, self.signed, self.chain, self.last = next(self.runs), -1, False, 0, -1
 
     def flush(self, keep: int = 0) -> None:
         """Write rows; the last `keep` stay, because an amount may follow."""
@@ -204,6 +273,8 @@ class FoundTable:
                         one.run, mark, amount_mark, 0, bytes(view[n + HEADER :]), n,
                         _chain(view[:n], kind) or one.chain]  # fmt: skip
             if not count:
+                if self.outdated is not None:
+                    self.take(set())  # records inside of what is joined go
                 self.db.execute("CREATE INDEX found_at ON found (at)")
             for start, end, _, rest in one.parts if believed else ():
                 if rest is not None:  # nothing counts that is inside a whole record

@@ -13,9 +13,11 @@ from array import array
 from bisect import bisect, insort
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector import kernels
 from inspector.copies import Patch, Quilt
@@ -31,8 +33,7 @@ _DAMAGE = re.compile(rb"[^\x00\x09]")  # all marks but those of sound tiles and 
 Tile = tuple[int, int, int, int, int]  # start, end, kind, owner, node
 
 
-@dataclass(slots=True)
-class Region:
+class Region(Struct):
     """A damaged stretch between sound records."""
 
     start: int
@@ -41,8 +42,7 @@ class Region:
     after: list[Tile] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Healing:
+class Healing(Struct):
     """Patches of one copy, and stretches of it that another copy has whole (also where it cannot be patched in)."""
 
     patches: list[Patch] = field(default_factory=list)

@@ -7,7 +7,8 @@ With a record's header the checksum proves it. A message alone is proved by its 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from inspector.formats.gossip_store.kinds import LEAST
 from inspector.formats.gossip_store.signed import SIGNED
@@ -15,8 +16,7 @@ from inspector.formats.gossip_store.structure import plausible
 from inspector.kernels.carving import Finds, gossip_records, hex_places
 
 
-@dataclass(frozen=True, slots=True)
-class HexRun:
+class HexRun(Struct, frozen=True):
     """Digits [start, start + 2 * len(raw)) of a window and what they spell."""
 
     start: int

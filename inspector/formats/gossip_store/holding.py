@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from array import array
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
+
+from msgspec import Struct
 
 from inspector.errors import SourceError
 from inspector.formats.gossip_store.structure import NODE_ID, node_at
@@ -32,8 +33,7 @@ _COLUMNS: Final = (
 _ROW: Final = sum(array(code).itemsize for _, code in _COLUMNS)
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """What stands in a stretch for bodies that are not here: checksums of its records, and ids of its nodes."""
 
     sums: array[int]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
+
+from inspector.format import Stretch
 from inspector.formats.gossip_store.walk import BAD_CHECKSUM, BAD_LENGTH, LOST
 from inspector.span import Span
 
@@ -13,19 +15,20 @@ LOOKED_AT = 1 << 17  # damaged records of one repair: minutes of work, and 60 Mi
 _PATCHED = frozenset({BAD_CHECKSUM, BAD_LENGTH})
 
 
-@dataclass(slots=True)
-class Hurt:
+class Hurt(Struct):
     """Damaged records and stretches in the order of the file, as the scan met them; the count is of all."""
 
     places: array[int] = field(default_factory=lambda: array("Q"))  # mark, start, end of the first `LOOKED_AT`
     count: int = 0
 
-    def add(self, mark: int, span: Span) -> None:
+    def add(self, mark: int, stretch: Stretch, i: int) -> None:
+        """Tile `i` of a stretch."""
         if mark not in _PATCHED and mark != LOST:
             return
         self.count += 1
         if self.count <= LOOKED_AT:
-            self.places.extend((mark, span.start, span.end))
+            end = stretch.starts[i + 1] if i + 1 < len(stretch.starts) else stretch.end
+            self.places.extend((mark, stretch.starts[i], end))
 
     def __iter__(self) -> Iterator[tuple[int, Span]]:
         flat = self.places

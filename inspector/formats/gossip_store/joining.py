@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 from crc32c import crc32c
+from msgspec import Struct, field
 
 from inspector.formats.gossip_store.layout import SEALED_HEADER
 from inspector.kernels.carving import gossip_records
@@ -32,8 +32,7 @@ _ZEROS: Final = bytes(LONGEST)
 BATCH: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Last:
+class Last(Struct, frozen=True):
     """The last record of a piece: where it begins and ends, and what is known of its piece."""
 
     at: int
@@ -45,8 +44,7 @@ class Last:
     chain: int
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Struct, frozen=True):
     """One record of two pieces, or an announcement with its amount of which one is."""
 
     record: bytes
@@ -65,8 +63,7 @@ def tables(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE joined (at INTEGER PRIMARY KEY, data)")
 
 
-@dataclass(slots=True)
-class Edges:
+class Edges(Struct):
     """Heads and tails while the source is searched, in order."""
 
     source: Source

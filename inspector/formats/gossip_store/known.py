@@ -6,7 +6,8 @@ Made in one walk over the store, only once a damaged record asks for it.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector import kernels
 from inspector.crc32c import crc32c
@@ -26,8 +27,7 @@ _ANNOUNCES = ANNOUNCEMENT.to_bytes(2, "big")
 SUSPECTS = 256  # damaged announcements that may be asked for a key once they are corrected
 
 
-@dataclass(slots=True)
-class Known:
+class Known(Struct):
     """Where sound announcements and updates stand, and what all messages of this store have in common."""
 
     store: Store
@@ -36,6 +36,7 @@ class Known:
     chains: Counter[bytes] = field(default_factory=Counter)
     learnt: dict[int, bytes] = field(default_factory=dict)  # scid -> corrected announcement
     _ids: list[bytes] | None = None
+    _bare: dict[int, bytes] | None = None
     _signs: bool | None = None
     _times: tuple[int, int] | None = None
 
@@ -60,6 +61,12 @@ class Known:
     def channels(self) -> list[int]:
         """All channels with an announcement."""
         return [*self.index.announced(), *self.learnt]
+
+    def unannounced(self) -> list[bytes]:
+        """All channels that have updates and no announcement, as they are written."""
+        if self._bare is None:
+            self._bare = {scid: scid.to_bytes(8, "big") for scid in self.index.unannounced()}
+        return [raw for scid, raw in self._bare.items() if scid not in self.learnt]
 
     def body(self, at: int) -> bytes:
         """The body of a sound record."""

@@ -5,7 +5,7 @@ Measured with CLN's own code on a 48-row damage matrix (v26.06) and read from th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from inspector.format import Outcome
 from inspector.formats.gossip_store import versions
@@ -24,8 +24,7 @@ COPIES = "copies it on"
 FAILS = "fails"
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(Struct):
     """What the check saw, as far as it matters to a loader. Offsets are of record headers, None = none."""
 
     version: int = 16

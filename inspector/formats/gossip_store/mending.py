@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.correct import Correction, flips, told
 from inspector.counted import plural
@@ -75,8 +77,7 @@ def cause(found: Correction, before: Cause, unit: bytes, base: int) -> Cause:
     return Cause("multi-bit", "likely", found.how) if "burst" in found.how else UNKNOWN_CAUSE
 
 
-@dataclass(slots=True)
-class Mended:
+class Mended(Struct):
     """The corrections of one repair."""
 
     pieces: list[Piece] = field(default_factory=list)
@@ -134,7 +135,7 @@ def _hurt(store: Store) -> Hurt:
     found = Hurt()
     for stretch in walk(store):
         for i in stretch.marked():
-            found.add(stretch.marks[i], stretch.span(i))
+            found.add(stretch.marks[i], stretch, i)
     return found
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import compress
+
+from msgspec import Struct, field
 
 from inspector.copies import Quilt
 from inspector.format import Stretch, Wishes
@@ -41,8 +42,7 @@ FLAGS = "its flags are damaged, so that it may be dead or alive, and no other co
 INSIDE = "found inside a damaged record: --accept anchored takes it"
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(Struct):
     """Feeds one copy's sound records to the owners' tables."""
 
     owners: Channels

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from inspector.errors import RefusedError
 from inspector.format import Wishes
@@ -17,8 +18,7 @@ LATEST = 9  # of a copy's latest times the middle one counts: one message from t
 ASKED = 64  # signed messages of a copy that are asked for their chain
 
 
-@dataclass(frozen=True, slots=True)
-class Age:
+class Age(Struct, frozen=True):
     """What tells how new a copy is, in the order in which it counts."""
 
     middle: int  # of the latest times of its sound records

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.kernels.spill import PARTITIONS, Spill
 
@@ -21,7 +22,7 @@ CODE: Final = 40
 SIDE: Final = 32
 ASKED: Final = 1 << 17  # damaged records that are remembered until all copies were read
 _TIMES: Final = (1 << SIDE) - 1
-ANNOUNCED, NODE_A, NODE_B, AMOUNT, DYING, CLOSED, UPDATED, REPLACED, WANTED, WANTED_UPDATE = range(10)
+ANNOUNCED, NODE_A, NODE_B, AMOUNT, DYING, CLOSED, UPDATED, REPLACED, WANTED, WANTED_UPDATE, NAMED = range(11)
 # what is said of an announcement
 LIVE, PAIRED, AMOUNT_LIVE, PRIVATE, PATCHED = 1, 2, 4, 8, 16
 
@@ -34,8 +35,7 @@ _WIDTH: Final = 21
 _ALIVE, _DEAD = 1, 2
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(Struct, frozen=True):
     """What is to be written of one channel; places, 0 where there is none."""
 
     scid: int
@@ -49,15 +49,14 @@ class Channel:
     without_amount: int  # place of an announcement that cannot be written
     resurrectable: bool  # an older copy has it alive
     dead_by: int  # rank of the copy that says it is dead
-    nodes: tuple[int, int]
+    nodes: tuple[int, int]  # of a node: whether a written channel names it, 1 + rank of the newest dead one's judge
     wanted: tuple[tuple[int, int, int], ...] = ()  # code, direction and time, place of damaged records
 
 
-@dataclass(slots=True)
-class Channels:
+class Channels(Struct):
     """`limit` owners are held in memory, the facts of others in temporary files, which are worked off at the end."""
 
-    limit: int = 120_000
+    limit: int = 60_000  # the public network has 50,000 channels
     nodes: bool = False  # the owners are nodes, whose only fact is an update of side 0
     whole: set[int] = field(default_factory=set)  # ranks of copies without damage: what is missing there never was
     holed: set[int] = field(default_factory=set)  # ranks of copies of which much at once cannot be read
@@ -71,6 +70,7 @@ class Channels:
     _moved: dict[int, tuple[int, int]] = field(default_factory=dict)
     _spill: Spill = field(default_factory=lambda: Spill(None))
     _spilled: bool = False
+    _level: int = 0  # how often what is fed was spilled before: each time other owners share a file
 
     def state(self, owner: int, code: int, value: int, place: int) -> None:
         """Takes one fact in."""
@@ -78,7 +78,7 @@ class Channels:
         if at is None:
             if len(self._places) >= self.limit:
                 self._spilled = True
-                slot = (owner * 0x9E3779B97F4A7C15 >> 40) % PARTITIONS
+                slot = ((owner + self._level) * 0x9E3779B97F4A7C15 >> 40 + 4 * self._level) % PARTITIONS
                 self._spill.add(slot, array("Q", (owner, code << CODE | value, place)))
                 return
             at = self._places[owner] = len(self._rows)
@@ -86,6 +86,12 @@ class Channels:
         rows = self._rows
         if code in (NODE_A, NODE_B):
             rows[at + _NODES + (code == NODE_B)] = place
+            return
+        if code == NAMED:
+            if value:
+                rows[at + _NODES + 1] = min(value, rows[at + _NODES + 1] or value)
+            else:
+                rows[at + _NODES] = 1
             return
         if code >= WANTED:
             if self.asked < ASKED:
@@ -119,6 +125,11 @@ class Channels:
             rows[at + _SAID] |= _TOMB
             if value & LIVE:
                 rows[at + _TOMBSTONE] = rows[at + _TOMBSTONE] or place
+
+    def feed(self, facts: array[int]) -> None:
+        """Facts as they are spilled."""
+        for i in range(0, len(facts), 3):
+            self.state(facts[i], facts[i + 1] >> CODE, facts[i + 1] & ((1 << CODE) - 1), facts[i + 2])
 
     def replaced(self, rows: Iterable[tuple[int, int, int]], rank: int) -> None:
         """Many facts of one kind, owner, channel_flags and time: most records of a store are updates that died."""
@@ -204,10 +215,9 @@ class Channels:
                 return
             self._places, self._rows = {}, array("Q")
             self._wanted, self._moved = {}, {}
-            self._spill = Spill(None)
+            self._spill, self._level = Spill(None), len(waiting)
             for facts in partition:
-                for i in range(0, len(facts), 3):
-                    self.state(facts[i], facts[i + 1] >> CODE, facts[i + 1] & ((1 << CODE) - 1), facts[i + 2])
+                self.feed(facts)
             waiting.append(self._take())
 
     def _take(self) -> Iterator[Iterator[array[int]]]:

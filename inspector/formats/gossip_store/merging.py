@@ -7,9 +7,11 @@ by proof (mending), find each owner's record (merge_owners), write announcements
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from inspector import crc32c
 from inspector.copies import Loss, Merge, Quilt, Take
@@ -23,16 +25,16 @@ from inspector.formats.gossip_store.kinds import SEALED_HEADER
 from inspector.formats.gossip_store.mending import mend, seen_through
 from inspector.formats.gossip_store.merge_facts import FLAGS, INSIDE, Facts, damaged
 from inspector.formats.gossip_store.merge_order import ranked, version_for
-from inspector.formats.gossip_store.merge_owners import PLACE, SIDE, WANTED_UPDATE, Channel, Channels
+from inspector.formats.gossip_store.merge_owners import CODE, NAMED, PLACE, SIDE, WANTED_UPDATE, Channel, Channels
 from inspector.formats.gossip_store.placing import steps
 from inspector.formats.gossip_store.walk import Store, walk
 from inspector.formats.gossip_store.words import LEAVE_ALONE, NO_FUNDS
+from inspector.kernels.spill import PARTITIONS, Spill
 from inspector.overlay import Overlay
 from inspector.runs import Runs
 from inspector.span import Span
 
 MOST = 200  # copies
-NAMED = 200_000  # nodes of live and of dead channels that are remembered
 REMEMBERED = 1 << 16  # losses that are told once for all copies
 WIDE = 600  # bytes of a damage that may hide several records
 WINDOW = 1 << 20
@@ -42,8 +44,7 @@ _OFFSETS = (1 << PLACE) - 1
 DYING_FROM = 12  # store version in which records of a dying channel are flagged
 
 
-@dataclass(slots=True)
-class Copy:
+class Copy(Struct):
     """One copy as it is seen: `store` with other copies' bytes and corrections in place of its damage."""
 
     number: int
@@ -65,16 +66,14 @@ class Copy:
         return data[at - start : at - start + n]
 
 
-@dataclass(slots=True)
-class Merger:
+class Merger(Struct):
     copies: list[Copy]  # by rank, the newest first
     target: int
     wishes: Wishes
     made: Merge
     words: Runs = field(default_factory=lambda: Runs(_WORD))
     amounts: dict[int, int] = field(default_factory=dict)  # announcement's place -> its amount's, where apart
-    lively: set[int] = field(default_factory=set)  # nodes that a written channel names
-    gone: dict[int, int] = field(default_factory=dict)  # nodes that a dead channel names: rank of who says it is dead
+    named: Spill = field(default_factory=lambda: Spill(None))  # nodes of written channels and of dead ones
     whole: set[int] = field(default_factory=set)  # ranks of copies without damage that is left
     lost: set[tuple[int, int]] = field(default_factory=set)
 
@@ -133,10 +132,9 @@ class Merger:
     def _channel(self, channel: Channel) -> None:
         self.count("closed_channels", channel.resurrectable)
         for node in channel.nodes:
-            if node and channel.announcement and len(self.lively) < NAMED:
-                self.lively.add(node)
-            elif node and not channel.alive and len(self.gone) < NAMED:
-                self.gone[node] = min(channel.dead_by, self.gone.get(node, channel.dead_by))
+            if node and (channel.announcement or not channel.alive):
+                by = 0 if channel.announcement else 1 + channel.dead_by
+                self.named.add(node % PARTITIONS, array("Q", (node, NAMED << CODE | by, 0)))
         dying = bool(channel.dying)
         if channel.amount and len(self.amounts) >= REMEMBERED:
             self.made.losses_total += 1
@@ -160,15 +158,17 @@ class Merger:
 
     def _nodes(self) -> None:
         owners = Channels(nodes=True, whole=self.whole)
+        for part in self.named.take():
+            for told in part:
+                owners.feed(told)
         for rank, copy in enumerate(self.copies):
             facts = Facts(owners, rank, copy.store.version, copy.quilt, self.wishes, copy.mended)
             for stretch in walk(copy.store):
                 facts.nodes(stretch)
-        full = max(len(self.lively), len(self.gone)) >= NAMED
         for node in owners.finish():
             place = node.updates[0]
-            closed = self.gone.get(node.scid) if node.scid not in self.lively and not full else None
-            if place and closed is not None and closed < self._rank_of(place):
+            lively, closed = node.nodes
+            if place and closed and not lively and closed - 1 < self._rank_of(place):
                 self.count("nodes_of_closed_channels")
             elif place:
                 self._put(2, place, False)

@@ -7,7 +7,8 @@ of two announcements, COMPLETED on a record that is whole. Conversion follows go
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.errors import RefusedError
 from inspector.finding import Tally
@@ -44,8 +45,7 @@ from inspector.overlay import Overlay, corrected_edits
 from inspector.span import Span
 
 
-@dataclass(slots=True)
-class Verdict:
+class Verdict(Struct):
     """What becomes of one tile that is not simply kept."""
 
     action: str
@@ -55,8 +55,7 @@ class Verdict:
     proof: Proof = "derived"
 
 
-@dataclass(slots=True)
-class Planner:
+class Planner(Struct):
     store: Store
     wishes: Wishes
     target: int

@@ -7,7 +7,8 @@ type nor the signatures themselves are signed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from inspector import signatures
 
@@ -19,8 +20,7 @@ MESSAGE = {ANNOUNCEMENT: 258, NODE: 66, UPDATE: 66}  # where the signed part of 
 _UNSIGNED = bytes(64)
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What each of a message's signatures is: "held", "failed", "absent" (all zero) or "unknown" (no key for it)."""
 
     which: tuple[str, ...]

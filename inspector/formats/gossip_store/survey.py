@@ -28,7 +28,8 @@ def check(store: Store, stretches: Iterable[Stretch], tally: Tally) -> None:
         _pass(checker, stretches, verifier)
         if verifier is not None:
             store.facts["signatures"] = verifier.finish()
-    checker.events(checker.owners.finish(), late=True)
+    for found in checker.owners.finish():
+        checker.events(found, late=True)
     whole_file(checker.add, store)
     store.facts |= {"loader": checker.facts, "channels": checker.owners.channels, "nodes": checker.owners.nodes}
     bad = tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING)

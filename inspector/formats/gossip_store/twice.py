@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.format import Stretch
 from inspector.formats.gossip_store.walk import Store, walk
 
-REMEMBERED = 1 << 20  # tiles, of some 25 bytes each; with more the store is read again
+REMEMBERED = 3 << 18  # tiles, of some 25 bytes each; with more the store is read again
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """What a repair needs of a batch; the other columns and the bytes are let go."""
 
     flags: array[int]

@@ -9,8 +9,9 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from inspector.finding import Cause
 from inspector.format import Stretch
@@ -27,8 +28,7 @@ _NAMES = ("node_signature_1", "node_signature_2", "bitcoin_signature_1", "bitcoi
 Job = tuple[Span, int, bytes]  # the record, its type, its body
 
 
-@dataclass(slots=True)
-class Verifier:
+class Verifier(Struct):
     """Takes stretches as they pass; findings come in the order of the file."""
 
     store: Store

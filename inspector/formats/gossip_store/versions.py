@@ -6,7 +6,8 @@ Source: gossipd/gossip_store.c and common/gossip_store.h of Core Lightning at ea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from inspector.errors import UsageError
 from inspector.format import Wishes
@@ -51,8 +52,7 @@ _READS: tuple[tuple[str, frozenset[int]], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Release:
+class Release(Struct, frozen=True, order=True):
     """A Core Lightning release, ordered as they came out."""
 
     number: tuple[int, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from inspector import kernels
 from inspector.errors import RefusedError
@@ -42,8 +43,7 @@ STATES = {
 }
 
 
-@dataclass(slots=True)
-class Store:
+class Store(Struct):
     """An opened gossip store: its version, where records begin, and what the check found out."""
 
     source: Source

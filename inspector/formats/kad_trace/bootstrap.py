@@ -7,9 +7,10 @@ default), which is looked at whenever the swarm is polled; twice that covers the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
+
+from msgspec import Struct, field
 
 from inspector.errors import UsageError
 from inspector.formats.kad_trace.clock import MICRO
@@ -19,8 +20,7 @@ Ending = Literal["open", "last", "said", "gave up", "no peers", "restart", "next
 MAX_STEPS = 512  # kept of one bootstrap; a routing table has 256 buckets
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Struct, frozen=True):
     """Seconds; `query_timeout` None means 40 for Subspace and 60 for others, `stall` None the rule of `limit`."""
 
     query_timeout: float | None = None
@@ -43,7 +43,7 @@ class Thresholds:
 
 def thresholds(asked: Mapping[str, float]) -> Thresholds:
     """From `--threshold NAME=SECONDS`; an unknown name or a negative number is a usage error."""
-    names = {name.replace("_", "-"): name for name in Thresholds.__dataclass_fields__}
+    names = {name.replace("_", "-"): name for name in Thresholds.__struct_fields__}
     for name, value in asked.items():
         if name not in names:
             raise UsageError(f"no threshold is named {name}", "known: " + ", ".join(sorted(names)))
@@ -52,8 +52,7 @@ def thresholds(asked: Mapping[str, float]) -> Thresholds:
     return Thresholds(**{names[name]: value for name, value in asked.items()})
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Struct):
     """A completed step. The event line is [start, end); lines of the application about it extend `good_end`."""
 
     count: int
@@ -72,8 +71,7 @@ class Step:
     app_step: int | None = None
 
 
-@dataclass(slots=True)
-class Bootstrap:
+class Bootstrap(Struct):
     """`query` is None where no line names it. Times are microseconds, offsets those of the text."""
 
     run: int

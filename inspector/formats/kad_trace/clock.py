@@ -2,59 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
-from functools import lru_cache
 
-HEAD = 512  # bytes of a line in which its time is looked for, behind prefixes of journald, docker or kubernetes
-MICRO = 1_000_000
-_STAMP = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-# the time that a level follows is the program's own; one before it was put there by what carried the line
-_OWN = re.compile(rb"(" + _STAMP + rb")(?:\x1b?\[[0-9;]{0,8}m|\s)+(?:TRACE|DEBUG|INFO|WARN|ERROR)\b")
-_ANY = re.compile(_STAMP)
-_FRACTION = re.compile(rb"\.(\d+)")
-_EPOCH = date(1970, 1, 1).toordinal()
+from inspector.kernels.log import line_time
+from inspector.kernels.plain_stamp import EPOCH, HEAD, MICRO, parse_time
 
-
-def line_time(line: bytes) -> int | None:
-    """The time of a line in microseconds, or None."""
-    head = line[:HEAD]
-    found = _OWN.search(head)
-    if found:
-        return parse_time(found.group(1))
-    found = _ANY.search(head)
-    return parse_time(found.group()) if found else None
-
-
-def parse_time(stamp: bytes) -> int | None:
-    """RFC 3339 with any fraction; a time without a zone counts as UTC. None for a date that does not exist."""
-    second = _second(stamp[:19])
-    if second is None:
-        return None
-    rest = stamp[19:]
-    micros = 0
-    if rest[:1] == b".":
-        digits = _FRACTION.match(rest)
-        assert digits is not None  # both callers matched _STAMP
-        micros = int(digits.group(1)[:6].ljust(6, b"0"))
-        rest = rest[digits.end() :]
-    zone = 0
-    if rest[:1] in (b"+", b"-"):
-        zone = (int(rest[1:3]) * 60 + int(rest[-2:])) * (1 if rest[:1] == b"+" else -1)
-    return (second - zone * 60) * MICRO + micros
-
-
-@lru_cache(4096)  # a log says many things in one second
-def _second(text: bytes) -> int | None:
-    """Seconds since 1970 of a date and time without zone."""
-    hour, minute, second = int(text[11:13]), int(text[14:16]), int(text[17:19])
-    if hour > 23 or minute > 59 or second > 60:
-        return None
-    try:
-        day = date(int(text[:4]), int(text[5:7]), int(text[8:10])).toordinal() - _EPOCH
-    except ValueError:
-        return None
-    return ((day * 24 + hour) * 60 + minute) * 60 + second
+__all__ = ["HEAD", "MICRO", "line_time", "parse_time", "show_time"]
 
 
 def show_time(micros: int | None) -> str | None:
@@ -63,5 +16,5 @@ def show_time(micros: int | None) -> str | None:
         return None
     seconds, rest = divmod(micros, MICRO)
     days, seconds = divmod(seconds, 86_400)
-    day = date.fromordinal(days + _EPOCH)
+    day = date.fromordinal(days + EPOCH)
     return f"{day.isoformat()}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:06}Z"

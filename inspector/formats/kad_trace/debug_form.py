@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 MAX_TEXT = 64 << 10
 MAX_DEPTH = 64
@@ -17,8 +18,7 @@ _MARK = re.compile(r'"(?:[^"\\]|\\[\s\S]?)*+"?|[{}()\[\] \t]')  # a string count
 _OPEN, _CLOSE = "{([", "})]"
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """`name` with its parts; a part of a struct has a key, that of a tuple or list an empty one."""
 
     name: str

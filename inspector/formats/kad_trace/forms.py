@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from string import ascii_letters, digits
 from typing import Any
+
+from msgspec import Struct, field
 
 from inspector.formats.kad_trace.clock import line_time, parse_time
 from inspector.formats.kad_trace.debug_form import value_end
+from inspector.kernels.plain_stamp import COLOUR
 
-_COLOUR = re.compile(rb"\x1b?\[[0-9;]{0,8}m")
 _TARGET = re.compile(r"([A-Za-z0-9_:-]+): (?:\[[^\]]{0,40}\] )?$")
+_NAME = ascii_letters + digits + "_:-"
 TARGET_ROOM = 256  # characters before the message in which its target ends
 _KEY = re.compile(r"\s([A-Za-z_][\w.]*)=")
 MAX_UNWRAP = 3  # a line inside a JSON log inside another
@@ -23,8 +26,7 @@ MAX_FIELDS = 64
 MAX_VALUE = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """What a line says: its time in microseconds, `text` from its message on, and what JSON says beside it."""
 
     time: int | None
@@ -52,14 +54,21 @@ def read_line(raw: bytes, phrase_of: Any) -> Line | None:
         if inner is None:
             return _from_json(found, time, phrase_of)
         raw = inner
-    plain = _COLOUR.sub(b"", raw)
+    plain = COLOUR.sub(b"", raw) if b"[" in raw else raw
     own = line_time(plain)
     text = plain.decode("utf-8", "replace").rstrip()
     at = phrase_of(text)
     if at < 0:
         return None
-    target = _TARGET.search(text[max(0, at - TARGET_ROOM) : at])
-    return Line(own if own is not None else time, text[at:], target.group(1) if target else "")
+    return Line(own if own is not None else time, text[at:], _target(text[max(0, at - TARGET_ROOM) : at]))
+
+
+def _target(before: str) -> str:
+    """The target at the end of what stands before a message."""
+    if before.endswith(": "):
+        return before[len(before[:-2].rstrip(_NAME)) : -2]
+    found = _TARGET.search(before)
+    return found.group(1) if found else ""
 
 
 def fields_of(text: str) -> dict[str, str]:

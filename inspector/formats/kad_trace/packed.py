@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from typing import Protocol
+
+from msgspec import Struct, field
 
 MAGIC = b"\x1f\x8b\x08"
 STEP = 4 << 20  # bytes of text unpacked at a time
 MAX_RATIO = 400  # text a log may grow to; logs pack 10 to 100 fold, deflate can do 1032
+SMALLER = (4096, 64, 1)  # packed bytes that are tried at a time where more fail
 FLOOR = 64 << 20  # and this much is unpacked whatever the ratio
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class _Unpacker(Protocol):
+    """zlib's object, which has no name to import."""
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+    def copy(self) -> _Unpacker: ...
+
+
+class Member(Struct, frozen=True):
     """Packed bytes [start, end) that gave the text [text_start, text_end); `problem` says why it is damaged."""
 
     start: int
@@ -23,8 +32,20 @@ class Member:
     problem: str = ""
 
 
-@dataclass(slots=True)
-class Unpacked:
+def until_damage(unpacker: _Unpacker, data: bytes) -> Iterator[bytes]:
+    """What comes out of packed bytes before the one at which they fail: the failed call itself gives nothing."""
+    for size in SMALLER:
+        while data:
+            trial = unpacker.copy()
+            try:
+                piece = trial.decompress(data[:size])
+            except zlib.error:
+                break
+            yield piece
+            unpacker, data = trial, data[size:]
+
+
+class Unpacked(Struct):
     """Fills while `text` is read."""
 
     size: int
@@ -41,9 +62,13 @@ class Unpacked:
             read += len(window)
             data = window
             while data:
+                before = unpacker.copy()
                 try:
                     piece = unpacker.decompress(data, STEP)
                 except zlib.error as error:
+                    for piece in until_damage(before, data):
+                        made += len(piece)
+                        yield piece
                     self._end(begun, self.size, text_start, made, str(error).removeprefix("Error "))
                     return
                 data = unpacker.unconsumed_tail or unpacker.unused_data

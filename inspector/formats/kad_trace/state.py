@@ -5,16 +5,17 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.format import GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.kad_trace.bootstrap import Thresholds, thresholds
 from inspector.formats.kad_trace.clock import HEAD, line_time
-from inspector.formats.kad_trace.events import NEEDLES, Event, Kind, recognise
-from inspector.formats.kad_trace.lines import Block, blocks
-from inspector.formats.kad_trace.packed import MAGIC, Unpacked
-from inspector.formats.kad_trace.tracker import Tracker
-from inspector.kernels.lines import occurrences
+from inspector.formats.kad_trace.events import LINES, NEEDLES, Event, Kind, recognise
+from inspector.formats.kad_trace.lines import Block, Words, surveyed, surveyed_text
+from inspector.formats.kad_trace.packed import MAGIC, Unpacked, until_damage
+from inspector.formats.kad_trace.tracker import MAX_IO, Tracker
+from inspector.kernels.log import HIT, Glide
 from inspector.source import Source
 
 KIND_LINE, KIND_UNREADABLE, KIND_ZEROES, KIND_LONG, KIND_PACKED, KIND_REST = 1, 2, 3, 4, 5, 6
@@ -33,14 +34,12 @@ KINDS = {
 }
 BAD = 1
 # one search for all words of an error; a connection that closed in peace is only counted, one that broke has IO(
-SCAN_NEEDLES = (b"ootstrap", b"DSN instance configured", b" error", b"IO(")
-SAMPLE = 256  # lines between two whose time is read, where no message asks for it
+SCANNED = Words((b"ootstrap", b"DSN instance configured", b" error", b"IO("), b"Connection closed")
 WINDOW = 1 << 20  # bytes looked at several times while they are in the cache of a core
 LOOK = 1 << 20  # bytes of the start that decide whether this is a log
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Struct, frozen=True):
     """Neighbouring tiles that are no text: [start, end) of the text, and how many lines they were."""
 
     kind: int
@@ -49,8 +48,7 @@ class Damage:
     lines: int
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     source: Source
     wishes: Wishes
     limits: Thresholds
@@ -81,10 +79,16 @@ def claim(source: Source, _: object) -> Claim:
     head = source.read(0, LOOK)
     packed = head.startswith(MAGIC)
     if packed:
+        packed_head, head = head, b""
         try:
-            head = zlib.decompressobj(wbits=31).decompress(head, LOOK)
+            head = zlib.decompressobj(wbits=31).decompress(packed_head, LOOK)
         except zlib.error:
-            return Claim(0, "gzip that cannot be unpacked")
+            for piece in until_damage(zlib.decompressobj(wbits=31), packed_head):
+                head = (head + piece)[:LOOK]
+                if len(head) == LOOK:
+                    break
+            if not head:
+                return Claim(0, "gzip that cannot be unpacked")
     rows = [row for row in head[: 64 << 10].split(b"\n")[:200] if row.strip(b"\0")]
     timed = sum(line_time(row) is not None for row in rows)
     if timed * 8 < max(len(rows), 1):
@@ -107,7 +111,7 @@ def walk(state: State) -> Iterator[Stretch]:
     if state.packed:
         yield from _walk_packed(state)
     else:
-        for block in blocks(data for _, data in state.source.windows(size=WINDOW)):
+        for block in surveyed(state.source, WINDOW, SCANNED):
             yield _study(state, block)
     state.read = True
 
@@ -116,7 +120,7 @@ def _walk_packed(state: State) -> Iterator[Stretch]:
     """Lines are read from the text; the tiles are the packed members, which carry a checksum each."""
     told = 0
     unpacked = state.unpacked
-    for block in blocks(unpacked.text(data for _, data in state.source.windows())):
+    for block in surveyed_text(unpacked.text(data for _, data in state.source.windows()), SCANNED):
         _study(state, block)
         for member in unpacked.members[told:]:
             yield tile(member.start, member.end, UNIT, KIND_PACKED, BAD if member.problem else 0)
@@ -134,24 +138,22 @@ def _study(state: State, block: Block) -> Stretch:
         state.lines += block.data.endswith(b"\n")
         return tiles(state, block)
     state.lines += len(block.starts)
-    state.closed += occurrences(block.data, b"Connection closed")
-    hits = block.lines_with(SCAN_NEEDLES)
-    before = -1
-    for index in sorted(hits | _samples(block)):
-        _line(state.tracker, block, index, before, event_at(block, index) if index in hits else None)
-        before = index
+    state.closed += block.counted
+    _events(state.tracker, block)
     return tiles(state, block)
 
 
-def _samples(block: Block) -> set[int]:
-    """Every 256th line, and from the end backwards until one has a time."""
-    count = len(block.starts)
-    found = set(range(0, count, SAMPLE))
-    for index in range(count - 1, max(-1, count - 1 - SAMPLE), -1):
-        found.add(index)
-        if _time(block, index) is not None:
-            break
-    return found
+def _events(tracker: Tracker, block: Block) -> None:
+    """Lines of which only kind and time matter are passed over; the others are read one by one."""
+    glide = Glide(block.data, block.size, block.at, block.starts, block.flags, LINES)
+    while True:
+        room = max(0, MAX_IO - len(tracker.io_at))
+        index = glide.on(tracker.latest, tracker.subspace, tracker.io_at, tracker.io_time, room)
+        tracker.glided(glide)
+        if index < 0:
+            return
+        _line(tracker, block, index, glide.before, event_at(block, index) if block.flags[index] & HIT else None)
+        glide.took(index)
 
 
 def _line(tracker: Tracker, block: Block, index: int, before: int, event: Event | None) -> None:

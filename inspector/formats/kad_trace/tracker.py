@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.formats.kad_trace.bootstrap import MAX_STEPS, Bootstrap, Ending, Step, Thresholds, judge
 from inspector.formats.kad_trace.clock import MICRO
 from inspector.formats.kad_trace.events import Event
 from inspector.formats.kad_trace.invariants import buckets_of, step_breaches
+from inspector.kernels.log import NOISE, Glide
 
 ATTACH = 5_000  # microseconds between an event line and the application's line about it
-NOISE = 2 * MICRO
 MAX_OPEN = 256  # bootstraps followed at the same time; a program runs a few
 MAX_OVER = 8  # bootstraps that are over and wait for their line "Bootstrap finished."
 MAX_KEPT = 10_000
 MAX_IO = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Breach:
+class Breach(Struct, frozen=True):
     """An invariant of the events that these lines break; `name` is I1 .. I9, repeat or clock."""
 
     name: str
@@ -35,8 +35,7 @@ class Breach:
     boot: str = ""
 
 
-@dataclass(slots=True)
-class Tracker:
+class Tracker(Struct):
     limits: Thresholds
     run: int = 0
     segment: int = 0
@@ -70,6 +69,21 @@ class Tracker:
             if boot.segment == self.segment:
                 boot.until = self.latest
                 boot.later_line = boot.later_line or start >= boot.resume
+
+    def glided(self, glide: Glide) -> None:
+        """What was passed over: the same as a `tick` for each line, and a `take` for each that said something."""
+        if glide.closed:
+            self.events["closed"] += glide.closed
+        if glide.broken:
+            self.events["io-error"] += glide.broken
+        self.subspace = self.subspace or glide.subspace
+        if glide.ticked is None:
+            return
+        self.latest = glide.latest
+        for boot in self.open:
+            if boot.segment == self.segment:
+                boot.until = self.latest
+                boot.later_line = boot.later_line or glide.ticked >= boot.resume
 
     def steps_back(self, time: int) -> bool:
         return self.latest is not None and time < self.latest - NOISE

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inspector.formats.known_peers.payload import Peer, read_peer
 from inspector.formats.known_peers.scale import Malformed

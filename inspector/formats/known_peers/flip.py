@@ -6,9 +6,9 @@ The proof is the digest itself: 256 bits that match by chance once in 2^256 trie
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from blake3 import blake3
+from msgspec import Struct
 
 from inspector.correct import SILENT, Candidate, decide
 from inspector.formats.known_peers.payload import (
@@ -16,12 +16,12 @@ from inspector.formats.known_peers.payload import (
     Address,
     Generation,
     Payload,
+    entries_end,
     head_length,
     parse_payload,
-    read_peers,
+    payload_end,
 )
-from inspector.formats.known_peers.scale import Malformed, write_compact
-from inspector.formats.known_peers.slots import is_sealed
+from inspector.formats.known_peers.scale import write_compact
 from inspector.trial import flipped, stored_flip
 
 MAX_PAYLOAD = 16 << 10  # trials grow with the square of the payload: 16 KiB take about a second
@@ -29,8 +29,7 @@ MAX_WORK = 1 << 20  # bytes decoded in all trials of lengths
 NEAR = 2  # entries before the place where decoding stopped that may hold the flipped length
 
 
-@dataclass(frozen=True, slots=True)
-class Flip:
+class Flip(Struct, frozen=True):
     """The bit, as an offset in the buffer and its value in that byte, and the slot's bytes with it put right."""
 
     at: int
@@ -109,19 +108,11 @@ def _try(buf: bytes, at: int, bit: int, payload: Payload, resume: int) -> tuple[
     cost = 0
     if resume:
         start = payload.peers[resume].start
-        end, whole = _decodes(mended, start, payload.declared - resume)
+        end, whole = entries_end(mended, start, payload.declared - resume)
         cost = end - start
         if not whole or (payload.error is None and end == payload.end):
             return False, cost  # does not decode, or to an end that was tried already
-    read = parse_payload(mended, 0, len(mended), payload.generation)
-    return is_sealed(mended, read), cost + read.length
-
-
-def _decodes(mended: bytes, start: int, count: int) -> tuple[int, bool]:
-    """Where decoding `count` entries from `start` ends, and whether all of them decode."""
-    end = start
-    for peer in read_peers(mended, start, len(mended), count):
-        if isinstance(peer, Malformed):
-            return max(end, peer.at), False
-        end = peer.end
-    return end, True
+    read = payload_end(mended, payload.generation)
+    if read is None:
+        return False, cost + (payload.error.at if payload.error else payload.end)
+    return blake3(mended[:read]).digest() == mended[read : read + DIGEST], cost + read

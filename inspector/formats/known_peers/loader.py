@@ -5,7 +5,7 @@ Source: subspace-networking/src/behavior/persistent_parameters.rs, `KnownPeersMa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from inspector.format import Outcome
 from inspector.formats.known_peers.payload import Generation
@@ -20,8 +20,7 @@ RELEASES: dict[Generation, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The slot a node loads and why; `slot` is None when it starts with an empty list."""
 
     slot: Slot | None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from inspector.comparing import Described, Identities, Row, digest_of, key_of, pack
 from inspector.copies import Loss, Merge, Take
@@ -21,8 +22,7 @@ SLOT, PEER = 1, 2
 _UNREAD = frozenset({"bad checksum", "torn", "cut"})
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """The peers of one slot of one copy."""
 
     copy: int

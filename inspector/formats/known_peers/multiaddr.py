@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from inspector.formats.known_peers.identity import base58, from_base58, peer_problem
 
@@ -62,15 +63,13 @@ PROTOCOLS: dict[int, tuple[str, Form]] = {
 CODES = {name: (code, form) for code, (name, form) in PROTOCOLS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(Struct, frozen=True):
     name: str
     form: Form
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Why these bytes are no Multiaddr to a node, and at which of them."""
 
     at: int

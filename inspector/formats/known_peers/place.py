@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.formats.known_peers.carve import PEER_START
 from inspector.formats.known_peers.payload import DIGEST, NEWEST_FIRST, Generation, head_length, parse_payload
@@ -25,8 +27,7 @@ MAX_SLOT = slot_length(10_000)  # bytes read of one slot: those of the largest c
 MAX_HUNT = 64 << 20  # bytes of a file searched for a slot that is not in its place
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(Struct, frozen=True):
     """`room` is the length of one slot by the layout; the node halves whatever length the file has."""
 
     size: int

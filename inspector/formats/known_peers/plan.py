@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from blake3 import blake3
+from msgspec import Struct
 
 from inspector.errors import RefusedError
 from inspector.finding import Severity
@@ -29,8 +29,7 @@ from inspector.formats.known_peers.state import Region, State, last_byte, region
 from inspector.span import Span
 
 
-@dataclass(frozen=True, slots=True)
-class List:
+class List(Struct, frozen=True):
     """What will be written: `base` is the slot it comes from (None: no slot is proved), `used` all that gave peers."""
 
     generation: Generation

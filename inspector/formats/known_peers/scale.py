@@ -5,11 +5,10 @@ Source: parity-scale-codec, compact.rs. The two low bits of the first byte choos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(Struct, frozen=True):
     """What stopped a decoder, and at which byte of the buffer."""
 
     at: int

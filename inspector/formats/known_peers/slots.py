@@ -5,10 +5,11 @@ All functions here are pure: bytes in, values out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from blake3 import blake3
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.formats.known_peers.payload import (
     CACHE_WIDTH,
@@ -18,6 +19,7 @@ from inspector.formats.known_peers.payload import (
     Payload,
     head_length,
     parse_payload,
+    payload_end,
 )
 from inspector.formats.known_peers.scale import write_compact
 
@@ -29,8 +31,7 @@ EARLIEST = 1_690_000_000  # July 2023, before the first release of this file (20
 LATEST = 4_102_444_800  # the year 2100
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """A slot from `offset`; `room` bytes belong to it by the layout, `limit` is where its bytes end."""
 
     index: int
@@ -74,8 +75,17 @@ def is_sealed(buf: bytes, payload: Payload) -> bool:
 
 def find_sealed(buf: bytes) -> Payload | None:
     """The payload at the start of `buf` under the first generation whose digest verifies."""
-    tries = (parse_payload(buf, 0, len(buf), g) for g in NEWEST_FIRST)
-    return next((p for p in tries if is_sealed(buf, p)), None)
+    generation = sealed_as(buf)
+    return None if generation is None else parse_payload(buf, 0, len(buf), generation)
+
+
+def sealed_as(buf: bytes) -> Generation | None:
+    """The first generation under which the bytes at the start of `buf` are a payload with its BLAKE3 digest."""
+    for generation in NEWEST_FIRST:
+        end = payload_end(buf, generation)
+        if end is not None and blake3(memoryview(buf)[:end]).digest() == buf[end : end + DIGEST]:
+            return generation
+    return None
 
 
 def read_slot(buf: bytes, index: int, offset: int, room: int) -> Slot:

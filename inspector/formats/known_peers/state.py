@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.format import FREE, GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.known_peers.carve import carve
@@ -29,8 +31,7 @@ Region = tuple[int, int, int, int, int]  # start, end, role, kind, mark
 LOOK = 1 << 20  # bytes read at a time from slack
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     source: Source
     wishes: Wishes
     geometry: Geometry
@@ -109,6 +110,8 @@ def _carved(state: State) -> Iterator[Peer]:
         done = start
         for at in range(start, end, LOOK):
             buf = state.source.read(at, min(LOOK + (8 << 10), end - at))
+            if buf == bytes(len(buf)):
+                continue  # most of a list is room that was never written
             for peer in carve(buf, at):
                 if peer.start >= done:
                     done = peer.end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspector.format import Reading, Traits, Unit
 from inspector.formats.known_peers.payload import DIGEST
-from inspector.formats.known_peers.slots import read_slot
+from inspector.formats.known_peers.slots import sealed_as
 from inspector.formats.known_peers.state import State
 from inspector.span import Span
 
@@ -18,8 +18,7 @@ def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
         return None
     data = read(at, min(room, LONGEST))
     data = data[: len(data.rstrip(b"\0")) + DIGEST]  # zeroes decode as peers without a name, thousands of them
-    slot = read_slot(data, at // room, at, room)
-    return Unit(at + room, slot.sealed)
+    return Unit(at + room, sealed_as(data) is not None)
 
 
 def surplus(state: State, member: str) -> int | None:

@@ -7,7 +7,8 @@ engine keeps a map and a chain of them in memory; `--against` holds that memory 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inspector.catalogue import LaterMapping
 from inspector.errors import RefusedError

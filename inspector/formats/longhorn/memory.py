@@ -9,23 +9,28 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from inspector.errors import UsageError
 
 MAX_MEMBER = 64 << 20
 MAX_BUNDLE = 512 << 20
 MAX_MEMBERS = 20_000
+MAX_JSON = 16 << 20  # bytes of one document, and how many lists and objects: each takes 60 bytes and more
+MAX_NESTED = 500_000
+MAX_LINE = 1 << 16  # bytes of a line that are looked at, and then the next as many
+_BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError)
 MAX_LINES = 1000  # of one kind, kept from logs
 _EXISTS = re.compile(r"lvs_verify_lvol_name.{0,80}?name (\S{1,256}) already exists")
 _CODE = re.compile(r"(?:code\W{1,4}-17\b|File exists)")
 _NAME = re.compile(r"\b([\w.-]{1,200}-r-[a-zA-Z0-9]{8})\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Lvol:
+class Lvol(Struct, frozen=True):
     """A logical volume as a running program knows it; None where it does not say."""
 
     name: str
@@ -40,8 +45,7 @@ class Lvol:
     store: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaSaid:
+class ReplicaSaid(Struct, frozen=True):
     """Longhorn's replica object; names are short ones (`volume-head`, a snapshot's own name)."""
 
     name: str
@@ -54,8 +58,7 @@ class ReplicaSaid:
     error: str = ""
 
 
-@dataclass(slots=True)
-class Memory:
+class Memory(Struct):
     """Everything that was given with --against."""
 
     lvols: dict[str, Lvol] = field(default_factory=dict)
@@ -110,12 +113,13 @@ def _parts(label: str, data: bytes) -> Iterator[tuple[str, bytes]]:
                     part = member.read(min(MAX_MEMBER, left))
                 left -= len(part)
                 yield f"{label}:{info.filename}", part
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as error:
+    except (*_BROKEN, OSError) as error:
         raise UsageError(f"{label}: the support bundle cannot be read: {error}") from error
 
 
 def _take(memory: Memory, label: str, data: bytes) -> None:
-    if data.lstrip()[:1] in (b"{", b"["):
+    begins = data[:MAX_LINE].lstrip()[:1] in (b"{", b"[")
+    if begins and len(data) <= MAX_JSON and data.count(b"[") + data.count(b"{") <= MAX_NESTED:
         try:
             document = json.loads(data)
         except (ValueError, RecursionError):
@@ -123,8 +127,9 @@ def _take(memory: Memory, label: str, data: bytes) -> None:
         if document is not None:
             _document(memory, label, document)
             return
-    for line in data.decode("utf-8", "replace").splitlines():
-        _line(memory, label, line)
+    lines = io.BytesIO(data)
+    while line := lines.readline(MAX_LINE):
+        _line(memory, label, line.decode("utf-8", "replace"))
 
 
 def _document(memory: Memory, label: str, document: Any) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Role = Literal[
     "head",
@@ -35,8 +36,7 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = (
 MAX_NAME = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """`replica` is the part that names the replica, `rest` what follows: a snapshot's own name."""
 
     role: Role

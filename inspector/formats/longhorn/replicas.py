@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from inspector.formats.longhorn.names import Named, understand
 from inspector.formats.spdk_blobstore.blobs import Blob
@@ -11,8 +11,7 @@ from inspector.formats.spdk_blobstore.store import Store
 OWN: frozenset[str] = frozenset({"snapshot", "system snapshot"})
 
 
-@dataclass(slots=True)
-class Replica:
+class Replica(Struct):
     """`chain` is Longhorn's ActiveChain: base (or None), oldest snapshot ... newest, head; empty without a head."""
 
     name: str

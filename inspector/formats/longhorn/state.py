@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from inspector.format import Claim, Wishes
 from inspector.formats.longhorn.memory import Memory, read
@@ -14,8 +15,7 @@ from inspector.formats.spdk_blobstore.store import Store
 from inspector.source import Source
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     lower: Lower
     store: Store | None  # None where no geometry could be found
     replicas: dict[str, Replica]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from blake3 import blake3
+from msgspec import Struct, field
 
 from inspector.finding import UNKNOWN_CAUSE, Cause
 from inspector.format import FREE, GAP, UNIT, Claim, Stretch, Wishes
@@ -22,8 +22,7 @@ MAX_INDEXES = 2_000_000  # piece indexes remembered to find one that is there tw
 MAX_BAD = 100_000
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     source: Source
     good: int = 0
     empty: int = 0

@@ -1,8 +1,9 @@
 """Write batches: what one WAL record does, operation by operation (db/write_batch.cc)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.formats.rocksdb import keys
 from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_prefixed, put_varint, u32, u64, varint
@@ -34,8 +35,7 @@ END_PREPARE, COMMIT, ROLLBACK = 0x0A, 0x0B, 0x0C
 _XID: Final = frozenset({END_PREPARE, COMMIT, ROLLBACK})
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(Struct, frozen=True):
     """One counted operation; a range delete's value is its exclusive end. [at, end) lies in the batch."""
 
     family: int
@@ -47,8 +47,7 @@ class Op:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """A step of a two-phase commit, or a blob of log data; `id` is the transaction's, or the data."""
 
     tag: int

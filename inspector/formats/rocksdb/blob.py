@@ -1,8 +1,9 @@
 """Blob files: large values outside the tables, each record with its key (db/blob/blob_log_format.h)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.crc32c import crc32c
 from inspector.formats.rocksdb import codecs
@@ -20,22 +21,19 @@ GOOD, BAD_BODY, UNREAD, TORN, PADDING = range(5)
 STATES: Final = ("ok", "bad checksum", "gap", "torn", "ok")
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     version: int
     family: int
     flags: int
     compression: int
 
 
-@dataclass(frozen=True, slots=True)
-class Footer:
+class Footer(Struct, frozen=True):
     count: int
     crc_right: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BlobRecord:
+class BlobRecord(Struct, frozen=True):
     """One record, [start, end); the value is [end - value_size, end). Bytes between records have state UNREAD."""
 
     start: int
@@ -47,8 +45,7 @@ class BlobRecord:
     computed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class BlobIndex:
+class BlobIndex(Struct, frozen=True):
     """Where a table says a value lies; `offset` is the value's own, `inline` the value of an inlined one."""
 
     type: int

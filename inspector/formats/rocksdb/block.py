@@ -4,8 +4,9 @@ Source: table/block_based/block_builder.cc, block.cc, data_block_footer.h, table
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_varint, u16, u32, varint, zigzag
 from inspector.formats.rocksdb.footer import TRAILER, Handle, read_handle
@@ -23,8 +24,7 @@ MAX_SPENT: Final = 64 << 20
 MAX_COPIED: Final = 2 << 30  # by an index, whose keys are made one after another and not held
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """Where the parts of a block's content lie: entries [0, end), then values if they are kept apart."""
 
     end: int
@@ -162,8 +162,7 @@ def _spend(spent: int, more: int, most: int = MAX_SPENT) -> int:
     return spent
 
 
-@dataclass(frozen=True, slots=True)
-class IndexShape:
+class IndexShape(Struct, frozen=True):
     """How a table writes its index; from the properties, or found out by trying."""
 
     delta: bool = False

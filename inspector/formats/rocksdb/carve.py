@@ -5,16 +5,27 @@ beginning is searched for. A false block needs a 32-bit checksum to hold by chan
 at a known beginning (2^-28 per KiB), and key order is looked at afterwards.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from inspector.formats.rocksdb import checksums, codecs, ends
+from msgspec import Struct
+from msgspec.structs import replace
+
+from inspector.formats.rocksdb import checksums, codecs
 from inspector.formats.rocksdb.block import entries
 from inspector.formats.rocksdb.coding import MalformedError, u32, varint
 from inspector.formats.rocksdb.footer import TRAILER
 from inspector.kernels.rocksdb import FOUND_TYPES, chain, find_block
+
+if TYPE_CHECKING:
+    from inspector.formats.rocksdb import ends
+else:
+    from inspector.postponed import Postponed
+
+    ends = Postponed("inspector.formats.rocksdb.ends")
 
 Read = Callable[[int, int], bytes]
 ALL_TYPES: Final = frozenset({0, 1, 2, 3, 4, 5, 7})
@@ -30,8 +41,7 @@ _GROUPS: Final = tuple(map(frozenset, ({7}, {3}, {0}, {4, 5}, {1}, {2})))
 _ENOUGH: Final = 4  # blocks after which the types seen so far are tried first
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What the checksums and codecs of one table need; `base` None is a version 6 or 7 whose base is not known."""
 
     checksum: int = checksums.XXH3
@@ -45,8 +55,7 @@ class Context:
         return self.version >= 2
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A carved block, or with `size` None bytes up to `end` in which none was found."""
 
     offset: int

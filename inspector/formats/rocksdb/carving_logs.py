@@ -11,10 +11,11 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums, pwrite
 from inspector.errors import UnverifiedError
@@ -42,8 +43,7 @@ OTHER: Final = "verifies, but holds no write batch"
 TOO_MANY: Final = f"more than {MAX_LOGS:,} separate pieces"
 
 
-@dataclass(slots=True)
-class Batches:
+class Batches(Struct):
     """What was found, in a private temporary database: `records` may be millions."""
 
     db: sqlite3.Connection = field(default_factory=scratch)

@@ -11,10 +11,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums, pwrite
 from inspector.descriptors import pread_all
@@ -39,8 +41,7 @@ NOTHING: Final = "no data block of it verifies"
 INSIDE: Final = "inside another table"
 
 
-@dataclass(slots=True)
-class Catch:
+class Catch(Struct):
     """Tables by their place; `work` is what the search may still read again: it grows with the bytes passed."""
 
     source: Source

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 from inspector.counted import counted
-from inspector.finding import Cause, Evidence, Finding, Salvage, Severity, Tally
+from inspector.finding import Cause, Evidence, Finding, Later, Salvage, Severity, Tally
 from inspector.format import Stretch
-from inspector.formats.rocksdb import cause, checksums, kinds, log, mending
+from inspector.formats.rocksdb import checksums, kinds, log
 from inspector.formats.rocksdb.database import Database
-from inspector.formats.rocksdb.facts import MAX_DAMAGE, BlobFacts, LogFacts, Mark, TableFacts, lost_range, marks_of
+from inspector.formats.rocksdb.facts import (
+    MAX_DAMAGE,
+    BlobFacts,
+    LogFacts,
+    Mark,
+    TableFacts,
+    lost_range,
+    mark_of,
+    marks_of,
+)
 from inspector.formats.rocksdb.rules import BY_CODE
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.whole import check_whole
 from inspector.span import Span
+
+if TYPE_CHECKING:
+    from inspector.formats.rocksdb import cause, mending
+else:  # a healthy table needs nobody to explain or to undo damage
+    from inspector.postponed import Postponed
+
+    cause, mending = Postponed("inspector.formats.rocksdb.cause"), Postponed("inspector.formats.rocksdb.mending")
 
 _BLOCK_RULES: Final = {
     kinds.INDEX: "RDB003",
@@ -58,11 +76,9 @@ _LOST: Final = frozenset({"RDB001", "RDB002", "RDB007", "RDB008", "RDB009", "RDB
 def check(db: Database, stretches: Iterable[Stretch], tally: Tally) -> None:
     """Findings of every tile with a mark, then of every member, then of the whole."""
     for stretch in stretches:
-        for mark in marks_of(stretch):
-            db.damage_count += 1
-            if len(db.damage) < MAX_DAMAGE:
-                db.damage.append(mark)
-            _judge(db, mark, tally)
+        if len(db.damage) < MAX_DAMAGE:
+            db.damage += islice(marks_of(stretch), MAX_DAMAGE - len(db.damage))
+        _judge(db, stretch, tally)
     for member, facts in db.facts.items():
         if isinstance(facts, TableFacts):
             _table(db, member, facts, tally)
@@ -114,14 +130,27 @@ def _in_tail(table: Table, span: Span) -> bool:
     return bool(tail) and span.start > min(tail)
 
 
-def _judge(db: Database, mark: Mark, tally: Tally) -> None:
-    code = rule_of(db, mark)
-    severity = severity_of(db, code, mark.span.member)
-    tally.add(BY_CODE[code], lambda: _finding(db, mark, code, severity), severity)
+def _judge(db: Database, stretch: Stretch, tally: Tally) -> None:
+    """Count the tiles that are not sound; those of one rule at once, because there may be one in every few bytes."""
+    marked = list(stretch.marked())
+    if not marked:
+        return  # also of a file that is not the database's own
+    db.damage_count += len(marked)
+    alike: dict[tuple[int, int], list[int]] = {}
+    for i in marked:
+        alike.setdefault((stretch.kinds[i], stretch.marks[i]), []).append(i)
+    table = db.files[stretch.member].kind == "table"
+    for (kind, _), found in alike.items():
+        # of a table's other blocks, and of its gaps, the place counts, too
+        groups = [found] if kind == kinds.DATA or not table else [[i] for i in found]
+        for group in groups:
+            code = rule_of(db, mark_of(stretch, group[0]))
+            severity = severity_of(db, code, stretch.member)
+            units = Later(group, partial(mark_of, stretch))
+            tally.add_each(BY_CODE[code], units, partial(_finding, db, code, severity), severity)
 
 
-def _finding(db: Database, mark: Mark, code: str, severity: Severity | None) -> Finding:
-
+def _finding(db: Database, code: str, severity: Severity | None, mark: Mark) -> Finding:
     evidence: dict[str, Any] = {"length": mark.span.length}
     if mark.mark == kinds.CHECKSUM and (mark.stored or mark.computed):
         evidence |= {"stored": mark.stored, "computed": mark.computed}

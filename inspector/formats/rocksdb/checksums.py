@@ -3,11 +3,16 @@
 Source: table/format.cc ComputeBuiltinChecksum, table/format.h ChecksumModifierForContext, util/crc32c.h.
 """
 
-from typing import Final
-
-import xxhash
+from typing import TYPE_CHECKING, Final
 
 from inspector.crc32c import crc32c
+
+if TYPE_CHECKING:
+    import xxhash
+else:
+    from inspector.postponed import Postponed
+
+    xxhash = Postponed("xxhash")
 
 NONE, CRC32C, XXHASH, XXHASH64, XXH3 = range(5)
 NAMES: Final = {NONE: "none", CRC32C: "crc32c", XXHASH: "xxHash", XXHASH64: "xxHash64", XXH3: "XXH3"}

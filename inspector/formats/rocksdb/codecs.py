@@ -3,15 +3,22 @@
 Source: util/compression.h and .cc; from format version 2 every codec but snappy is preceded by a varint32 size.
 """
 
-import bz2
-import zlib
-from typing import Final
-
-import cramjam
-import lz4.block
-import zstandard
+from typing import TYPE_CHECKING, Final
 
 from inspector.formats.rocksdb.coding import MalformedError, u64, varint
+
+if TYPE_CHECKING:
+    import bz2
+    import zlib
+
+    import cramjam
+    import zstandard
+    from lz4 import block as lz4_block
+else:  # most tables use one codec, and the kernel has lz4 and snappy of its own
+    from inspector.postponed import Postponed
+
+    bz2, zlib, cramjam, zstandard = map(Postponed, ("bz2", "zlib", "cramjam", "zstandard"))
+    lz4_block = Postponed("lz4.block")
 
 NO_COMPRESSION, SNAPPY, ZLIB, BZIP2, LZ4, LZ4HC, XPRESS, ZSTD = range(8)
 ZSTD_NOT_FINAL = 0x40
@@ -56,8 +63,8 @@ def _zstd(data: bytes, size: int, dictionary: bytes) -> bytes:
 
 def _lz4(data: bytes, size: int, dictionary: bytes) -> bytes:
     try:
-        return bytes(lz4.block.decompress(data, uncompressed_size=size, dict=dictionary))
-    except lz4.block.LZ4BlockError as error:
+        return bytes(lz4_block.decompress(data, uncompressed_size=size, dict=dictionary))
+    except lz4_block.LZ4BlockError as error:
         raise MalformedError("lz4 block does not decode") from error
 
 

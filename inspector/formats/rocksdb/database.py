@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from inspector.format import Wishes
 from inspector.formats.rocksdb import batch, blob, block, names
@@ -25,8 +26,7 @@ CHUNK: Final = 1 << 20
 _REACH: Final = 16 << 20  # of a log whose first record is looked for
 
 
-@dataclass(slots=True)
-class Database:
+class Database(Struct):
     """What `open` found. `files` are the members by name; numbers lead to member names by kind."""
 
     source: Source
@@ -45,6 +45,7 @@ class Database:
     facts: dict[str, object] = field(default_factory=dict)  # filled by the walk, one per member
     wal_ends: dict[str, int] = field(default_factory=dict)  # where an upper format wants a WAL to end
     bad_sums: set[str] = field(default_factory=set)  # tables that differ from their whole-file checksum
+    strangers: set[str] = field(default_factory=set)  # tables without one key of the range that they are listed with
     bad_tails: dict[str, int] = field(default_factory=dict)  # tables -> blocks but data blocks that do not verify
     wishes: Wishes = field(default_factory=Wishes)
     damage: list[Mark] = field(default_factory=list)  # tiles that are not sound, as many as are tried for correction

@@ -8,8 +8,9 @@ again; any other becomes noise of the same shape whose checksum fails, or holds,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from inspector.composed import Part
 from inspector.correct import flips
@@ -31,6 +32,8 @@ from inspector.formats.rocksdb.table import BAD_CHECKSUM, Table
 from inspector.span import Span
 
 MOST: Final = 64 << 20  # bytes that are written anew in memory
+UNPACKED: Final = 16 << 20  # bytes that compressed blocks may become, or four times what the files have
+_TOO_LARGE: Final = "it is too large to be written anew without what is private", "--no-redact keeps its bytes"
 _M32: Final = 0xFFFFFFFF
 _OWN: Final = (b"creating.", b"key.smallest", b"key.largest")  # properties that name hosts, sessions or keys
 _LEFT_OUT: Final = frozenset({"options", "identity", "info-log", "lock", "temp", "foreign"})
@@ -39,13 +42,14 @@ _LEFT_OUT: Final = frozenset({"options", "identity", "info-log", "lock", "temp",
 def disguised(db: Database, name: Name, hide: Hide) -> dict[str, list[Part]]:
     """The parts of every file; raises RefusedError where one is of a kind that cannot be written anew."""
     if db.source.size > MOST:
-        raise RefusedError("it is too large to be written anew without what is private", "--no-redact keeps its bytes")
+        raise RefusedError(*_TOO_LARGE)
     return _Disguise(db, name).files()
 
 
 class _Disguise:
     def __init__(self, db: Database, name: Name) -> None:
         self.db, self.name = db, name
+        self.left = max(UNPACKED, 4 * db.source.size)
         self.right = dict(self._right())
         found = sorted(set(self._all_keys()))
         width = len(str(len(found)))
@@ -169,6 +173,9 @@ class _Disguise:
     def _block(self, table: Table, member: str, handle: Handle, entries: bool, at: int) -> bytes:
         """A block with its trailer for offset `at`."""
         loaded = table.load(handle, compressed=entries)
+        self.left -= len(loaded.content)
+        if self.left < 0:
+            raise RefusedError(*_TOO_LARGE)
         pairs = self._pairs(table, member, handle) if entries else None
         wrong = 0
         if pairs is None:

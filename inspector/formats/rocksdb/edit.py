@@ -1,7 +1,8 @@
 """Version edits, the records of a MANIFEST (db/version_edit.h, db/version_edit.cc)."""
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_prefixed, put_varint, u64, varint
 
@@ -35,8 +36,7 @@ _NUMBERS: Final = {
 MAX_LEVELS: Final = 64  # RocksDB allows fewer; a level beyond this is damage
 
 
-@dataclass(frozen=True, slots=True)
-class NewFile:
+class NewFile(Struct, frozen=True):
     """A table that a version gains; `smallest` and `largest` are internal keys, `custom` raw fields by tag."""
 
     level: int
@@ -54,8 +54,7 @@ class NewFile:
         return next((body for t, body in self.custom if t == tag), None)
 
 
-@dataclass(frozen=True, slots=True)
-class BlobFile:
+class BlobFile(Struct, frozen=True):
     """A blob file that a version gains, or garbage counted in one."""
 
     number: int
@@ -65,8 +64,7 @@ class BlobFile:
     checksum: bytes = b""
 
 
-@dataclass(slots=True)
-class Edit:
+class Edit(Struct):
     """One decoded version edit; numbers are None where the edit does not set them."""
 
     comparator: str | None = None

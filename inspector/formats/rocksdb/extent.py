@@ -7,9 +7,10 @@ the file begins. The metaindex must then verify; from version 6 on its checksum 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.formats.rocksdb import block, footer
 from inspector.formats.rocksdb.coding import MalformedError
@@ -25,8 +26,7 @@ MAX_META: Final = 4 << 20  # bytes of a metaindex that is looked at; real ones h
 _FAR: Final = 1 << 62  # stands for the unknown size of the file
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Bytes [low, high) of a table lie at [low + shift, high + shift) of the source."""
 
     low: int
@@ -34,8 +34,7 @@ class Piece:
     shift: int
 
 
-@dataclass(frozen=True, slots=True)
-class TableAt:
+class TableAt(Struct, frozen=True):
     """A table [start, end) of the source. `blocks` were verified, `bad` were not; `why` when it is not whole."""
 
     start: int

@@ -5,8 +5,9 @@ from __future__ import annotations
 from array import array
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.format import FRAME, UNIT, Stretch
 from inspector.formats.rocksdb import kinds
@@ -20,8 +21,7 @@ _LAST: Final = 64  # blocks at a table's end
 MAX_DAMAGE: Final = 1 << 16  # damaged units that one repair tries to correct
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """One tile that is not sound."""
 
     span: Span
@@ -35,8 +35,7 @@ _PAD_ROLES: Final = bytes((UNIT, FRAME)).ljust(256, b"\0")
 _PAD_KINDS: Final = (kinds.WAL_RECORD, kinds.TRAILER)
 
 
-@dataclass(slots=True)
-class TableFacts:
+class TableFacts(Struct):
     """Sums over the data blocks of a table that could be read."""
 
     entries: int = 0
@@ -54,8 +53,7 @@ class TableFacts:
     separators: dict[int, bytes | None] = field(default_factory=dict)  # offset of a block -> its key in the index
 
 
-@dataclass(slots=True)
-class LogFacts:
+class LogFacts(Struct):
     """Sums over the records of a WAL or MANIFEST."""
 
     records: int = 0
@@ -72,8 +70,7 @@ class LogFacts:
     why: dict[int, str] = field(default_factory=dict)  # offset -> what is wrong inside a sound record
 
 
-@dataclass(slots=True)
-class BlobFacts:
+class BlobFacts(Struct):
     """Sums over the records of a blob file."""
 
     records: int = 0
@@ -99,6 +96,7 @@ class Tiles:
         self.marks: array[int] = array("B")
         self.stored: array[int] = array("I")
         self.computed: array[int] = array("I")
+        self.counts: dict[int, int] = {}  # tiles by kind
 
     def add(self, end: int, role: int, kind: int, mark: int = 0, stored: int = 0, computed: int = 0) -> None:
         """A tile from where the last one ended to `end`; nothing where that is empty."""
@@ -110,6 +108,7 @@ class Tiles:
         self.marks.append(mark)
         self.stored.append(stored)
         self.computed.append(computed)
+        self.counts[kind] = self.counts.get(kind, 0) + 1
         self.at = end
 
     def extend(
@@ -123,7 +122,12 @@ class Tiles:
         self.marks += array("B", [0]) * count
         self.stored += stored
         self.computed += computed
+        self.counts[kind] = self.counts.get(kind, 0) + count
         self.at = end
+
+    def mark(self, marks: bytes) -> None:
+        """The marks of the last tiles, one for each."""
+        self.marks[len(self.marks) - len(marks) :] = array("B", marks)
 
     def extend_log(self, starts: array[int], end: int, stored: array[int], pads: bytes) -> None:
         """Sound records of a WAL, and the trailers of its blocks where `pads` is 1."""
@@ -134,6 +138,9 @@ class Tiles:
         self.marks += array("B", [0]) * count
         self.stored += stored
         self.computed += stored
+        padded = pads.count(1)
+        for kind, found in zip(_PAD_KINDS, (count - padded, padded), strict=True):
+            self.counts[kind] = self.counts.get(kind, 0) + found
         self.at = end
 
     @property
@@ -143,22 +150,22 @@ class Tiles:
     def take(self) -> Stretch:
         """The tiles so far as one stretch; collecting goes on after them."""
         columns = {"stored": self.stored, "computed": self.computed}
-        stretch = Stretch(self.start, self.at, self.starts, self.roles, self.kinds, self.marks, self.member, columns)
+        lists = (self.starts, self.roles, self.kinds, self.marks)
+        stretch = Stretch(self.start, self.at, *lists, self.member, columns, self.counts)
         self._reset()
         return stretch
 
 
+def mark_of(stretch: Stretch, i: int) -> Mark:
+    """Tile `i`, which is not sound."""
+    stored, computed = stretch.columns.get("stored"), stretch.columns.get("computed")
+    sums = (stored[i], computed[i]) if stored is not None and computed is not None else (0, 0)
+    return Mark(stretch.span(i), stretch.kinds[i], stretch.marks[i], *sums)
+
+
 def marks_of(stretch: Stretch) -> Iterator[Mark]:
     """The tiles of a stretch that are not sound."""
-    if not stretch.marks.tobytes().strip(b"\0"):
-        return
-    stored, computed = stretch.columns.get("stored"), stretch.columns.get("computed")
-    for i, mark in enumerate(stretch.marks):
-        if mark:
-            end = stretch.starts[i + 1] if i + 1 < len(stretch) else stretch.end
-            span = Span(stretch.starts[i], end, stretch.member)
-            sums = (stored[i], computed[i]) if stored is not None and computed is not None else (0, 0)
-            yield Mark(span, stretch.kinds[i], mark, *sums)
+    return (mark_of(stretch, i) for i in stretch.marked())
 
 
 def lost_range(table: Table, facts: TableFacts, span: Span) -> tuple[bytes | None, bytes | None]:

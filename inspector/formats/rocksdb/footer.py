@@ -1,7 +1,8 @@
 """The footer of a block-based table, in all its versions (table/format.cc, Footer)."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.formats.rocksdb import checksums
 from inspector.formats.rocksdb.coding import MalformedError, put_varint, u32, u64, varint
@@ -19,8 +20,7 @@ OTHER_TABLES: Final = {
 _EXTENDED: Final = b"\x3e\x00\x7a\x00"  # what stands where versions 1-5 have the metaindex handle
 
 
-@dataclass(frozen=True, slots=True)
-class Handle:
+class Handle(Struct, frozen=True):
     """A block's place: its payload is [offset, offset + size), a trailer of five bytes follows."""
 
     offset: int
@@ -32,8 +32,7 @@ class Handle:
         return self.offset + self.size + TRAILER
 
 
-@dataclass(frozen=True, slots=True)
-class Footer:
+class Footer(Struct, frozen=True):
     """What the last bytes of a table say; `index` is None from version 6 on, `base` 0 before it."""
 
     version: int

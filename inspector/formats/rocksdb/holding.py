@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from inspector.errors import SourceError
 from inspector.source import Source
@@ -52,8 +53,7 @@ class BlobSums(NamedTuple):
     checksums: bytes  # stored, which are those that were computed
 
 
-@dataclass(frozen=True, slots=True)
-class HeldLog:
+class HeldLog(Struct, frozen=True):
     """A run of sound records of a WAL whose bytes are not here."""
 
     end: int

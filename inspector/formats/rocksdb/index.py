@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from itertools import islice, repeat
-from operator import add, le
+from itertools import islice
 from typing import Final
 
 from inspector.formats.rocksdb import block, properties
@@ -100,8 +99,11 @@ def read_index_block(table: Table, handle: Handle, role: Role) -> bytes | None:
     return None
 
 
-def handles(content: bytes, shape: block.IndexShape, limit: int) -> tuple[array[int], array[int]] | None:
-    """Offsets and sizes of all handles of an index, none of which leads beyond `limit`; None where it takes a look."""
+def handles(content: bytes, shape: block.IndexShape, limit: int) -> tuple[array[int], array[int], bool] | None:
+    """Offsets and sizes of all handles of an index, and whether they are in order; None where it takes a closer look.
+
+    That is so where one leads beyond `limit`, too.
+    """
     parts = block.frame(content)
     if parts.values is not None:
         return None
@@ -112,10 +114,9 @@ def _add_data(table: Table, content: bytes) -> bool:
     """Take in the data blocks of one index block; False where a handle is out of place, which carving then settles."""
     at = table.offsets[-1] + table.sizes[-1] + TRAILER if table.offsets else 0
     found = handles(content, table.shape, table.size)
-    if found and found[0] and found[0][0] >= at:
-        offsets, sizes = found
-        ends = map(add, map(add, offsets, sizes), repeat(TRAILER))
-        if all(map(le, ends, offsets[1:])):
+    if found:
+        offsets, sizes, ordered = found
+        if ordered and offsets and offsets[0] >= at:
             table.offsets += offsets
             table.sizes += sizes
             return True

@@ -7,9 +7,10 @@ It vouches for a corrected byte only if it rejects the unit without that correct
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any, Final
+
+from msgspec import Struct
 
 from inspector.formats.rocksdb import batch, blob, block, edit, keys, properties
 from inspector.formats.rocksdb.codecs import decompress
@@ -25,14 +26,16 @@ _DICTIONARY_BLOCKS: Final = 32
 Judge = Callable[[bytes], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """What is known of a data block from outside: user keys before and after it, and the newest sequence number."""
 
     order: keys.Order | None = bytes
     low: bytes | None = None
     high: bytes | None = None
     newest: int = keys.MAX_SEQUENCE
+
+
+UNBOUNDED = Bounds()
 
 
 def guarded(judge: Callable[[bytes], bool]) -> Judge:
@@ -47,7 +50,7 @@ def guarded(judge: Callable[[bytes], bool]) -> Judge:
     return answer
 
 
-def reads(version: int, dictionary: bytes = b"", bounds: Bounds = Bounds(), kinds: Any = keys.TYPE_NAMES) -> Judge:
+def reads(version: int, dictionary: bytes = b"", bounds: Bounds = UNBOUNDED, kinds: Any = keys.TYPE_NAMES) -> Judge:
     """A judge of blocks of internal keys: entries, restarts, order, types, and the bounds."""
 
     def judge(unit: bytes) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inspector.formats.rocksdb import keys
 from inspector.formats.rocksdb.coding import put_varint

@@ -5,8 +5,9 @@ Measured with RocksDB 9.8.4 (rocksdict 0.3.29) and ldb 7.8.3 on the damage matri
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.counted import counted
 from inspector.format import Outcome
@@ -19,8 +20,7 @@ DELETES: Final = "opens; deletes tables"
 EMPTY: Final = "makes a new, empty database over it where create_if_missing is set"
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(Struct):
     """What the check saw, as far as it matters to the engine; None where nothing of that kind is wrong."""
 
     leveldb: bool = False

@@ -6,8 +6,9 @@ after one bad checksum; this one gives up only the bytes between two records tha
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.crc32c import crc32c
 from inspector.formats.rocksdb.checksums import mask
@@ -42,8 +43,7 @@ STATES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """One physical record or the bytes between two, [start, end); `payload` only where the checksum holds."""
 
     start: int

@@ -1,10 +1,9 @@
 """Logical log records: fragments put together again, across damage, and streamed ZSTD undone."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import zstandard
+from msgspec import Struct, field
 
 from inspector.formats.rocksdb.coding import u32
 from inspector.formats.rocksdb.log import (
@@ -23,6 +22,13 @@ from inspector.formats.rocksdb.log import (
     Piece,
 )
 
+if TYPE_CHECKING:
+    import zstandard
+else:
+    from inspector.postponed import Postponed
+
+    zstandard = Postponed("zstandard")
+
 MAX_RECORD: Final = 64 << 20  # a longer logical record is verified piece by piece, not decoded
 ZSTD: Final = 7
 
@@ -31,8 +37,7 @@ WHOLE, BROKEN, CUT, TOO_LARGE, UNPACKED_BADLY = range(5)
 FATES: Final = ("ok", "fragments missing", "torn at the end", "too large to decode", "does not decompress")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One logical record, or what is left of one; `spans` are its physical pieces with their headers."""
 
     fate: int
@@ -48,8 +53,7 @@ class Record:
         return self.spans[-1][1]
 
 
-@dataclass(slots=True)
-class Assembler:
+class Assembler(Struct):
     """Feeds on pieces, gives logical records; `special` keeps the pieces of the types that stand alone."""
 
     compressed: bool = False

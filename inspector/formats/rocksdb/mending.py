@@ -7,8 +7,9 @@ the corrected database again, a few times.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from inspector.correct import NONE, Correction, Word, apply, correct_crc32c, difference, flips, noticed_by, told
 from inspector.finding import Cause
@@ -42,8 +43,7 @@ _RECYCLED: Final = frozenset({5, 6, 7, 8, 9, 11, 131})
 _FRESH: Final = frozenset({1, 2, 3, 4, 9, 10, 130})
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Struct, frozen=True):
     """A correction of the bytes of `span`, which were `unit`."""
 
     span: Span
@@ -51,8 +51,7 @@ class Fix:
     found: Correction
 
 
-@dataclass(slots=True)
-class Corrector:
+class Corrector(Struct):
     """Corrections of one database; `work` bounds what trials may cost, in bytes hashed."""
 
     db: Database
@@ -286,8 +285,7 @@ def _cause(fix: Fix, before: Cause) -> Cause:
     return Cause("bit-flip" if flips(found.patch) == 1 else "multi-bit", "certain" if sure else "likely", because)
 
 
-@dataclass(slots=True)
-class Mended:
+class Mended(Struct):
     """The corrections of one repair, and the database as it is with them."""
 
     db: Database

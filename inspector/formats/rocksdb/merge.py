@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import heapq
 import marshal
-import tempfile
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from inspector.formats.rocksdb.keys import MERGE, PUT, RANGE_DELETE, REMOVES, Order
 from inspector.span import Span
@@ -51,8 +51,7 @@ class Live(NamedTuple):
     operands: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tombstone:
+class Tombstone(Struct, frozen=True):
     """A range delete: keys in [begin, end) with a smaller sequence number are gone."""
 
     begin: bytes
@@ -92,6 +91,8 @@ def sorted_runs(entries: Iterable[Versioned], order: Order, chunk: int = CHUNK_B
 
 
 def _spill(entries: list[Versioned]) -> IO[bytes]:
+    import tempfile
+
     run = tempfile.TemporaryFile()  # noqa: SIM115  closed by sorted_runs
     for e in entries:
         marshal.dump((e.key, e.sequence, e.type, e.value, e.place.start, e.place.end, e.place.member), run)

@@ -1,27 +1,27 @@
 """What a file of a database folder is, from its name (file/filename.cc, ParseFileName)."""
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 Kind = Literal[
     "table", "wal", "blob", "manifest", "current", "identity", "options", "lock", "info-log", "temp", "lost", "foreign"
 ]
 
-_NUMBERED: Final[tuple[tuple[re.Pattern[str], Kind], ...]] = (
-    (re.compile(r"(\d{1,20})\.(?:sst|ldb)"), "table"),
-    (re.compile(r"(?:archive/)?(\d{1,20})\.log"), "wal"),
-    (re.compile(r"(\d{1,20})\.blob"), "blob"),
-    (re.compile(r"MANIFEST-(\d{1,20})"), "manifest"),
-    (re.compile(r"OPTIONS-(\d{1,20})"), "options"),
-    (re.compile(r"(\d{1,20})\.dbtmp"), "temp"),
-    (re.compile(r"OPTIONS-(\d{1,20})\.dbtmp"), "temp"),
+_NUMBERED: Final[tuple[tuple[str, Kind], ...]] = (  # compiled when they are first used
+    (r"(\d{1,20})\.(?:sst|ldb)", "table"),
+    (r"(?:archive/)?(\d{1,20})\.log", "wal"),
+    (r"(\d{1,20})\.blob", "blob"),
+    (r"MANIFEST-(\d{1,20})", "manifest"),
+    (r"OPTIONS-(\d{1,20})", "options"),
+    (r"(\d{1,20})\.dbtmp", "temp"),
+    (r"OPTIONS-(\d{1,20})\.dbtmp", "temp"),
 )
 _PLAIN: Final[dict[str, Kind]] = {"CURRENT": "current", "IDENTITY": "identity", "LOCK": "lock", "LOG": "info-log"}
 
 
-@dataclass(frozen=True, slots=True)
-class FileName:
+class FileName(Struct, frozen=True):
     """A member's kind and the number that orders it among all files of its database; 0 where it has none."""
 
     kind: Kind
@@ -37,7 +37,7 @@ def classify(name: str) -> FileName:
     if name.startswith("LOG.old."):
         return FileName("info-log")
     for pattern, kind in _NUMBERED:
-        if found := pattern.fullmatch(name):
+        if found := re.fullmatch(pattern, name):
             number = int(found[1])
             return FileName(kind, number) if number < 1 << 64 else FileName("foreign")
     return FileName("foreign")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from inspector.formats.rocksdb import block, checksums, codecs, properties
 from inspector.formats.rocksdb import footer as footers
@@ -28,9 +28,9 @@ def open_table(read: Read, size: int, leveldb: bool = False, search: bool = True
             read_index(table)
         elif not table.troubles:
             table.troubles.append(Trouble("footer", table.footer.start, size, "its handles lead to no metaindex"))
-    from inspector.formats.rocksdb.patch import complete  # a table that needs no patching never loads it
-
     if search and not table.whole_index:
+        from inspector.formats.rocksdb.patch import complete  # a table that needs no patching never loads it
+
         complete(table)
     return table
 

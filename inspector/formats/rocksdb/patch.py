@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from inspector.formats.rocksdb import block, properties
 from inspector.formats.rocksdb.carve import Carver, Found, guess_context

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.formats.rocksdb import checksums
 from inspector.formats.rocksdb.carve import Read
@@ -33,8 +34,7 @@ NEAREST: Final = 4  # copies of a block whose neighbours are looked at
 _KINDS: Final = re.compile(rb"[\x00-\x07]")  # compression types
 
 
-@dataclass(slots=True)
-class Split:
+class Split(Struct):
     """A table whose head does not lie before its tail; the first `lead` blocks of it are not found yet."""
 
     source: Source
@@ -122,8 +122,7 @@ def _shifted(read: Read, start: int, at: int, n: int) -> bytes:
     return read(start + at, n) if start + at >= 0 else b""
 
 
-@dataclass(frozen=True, slots=True)
-class _Probe:
+class _Probe(Struct, frozen=True):
     """A block of one of the tables, and the places where it was found."""
 
     split: Split

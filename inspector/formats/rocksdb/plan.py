@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.errors import RefusedError
 from inspector.format import Edit, Plan, Wishes
@@ -82,8 +84,7 @@ def _unread(table: Table) -> bool:
     return "not read" in table.declined
 
 
-@dataclass(slots=True)
-class Planner:
+class Planner(Struct):
     """Decides member by member; the MANIFEST comes last, when the sizes of all tables are known."""
 
     db: Database
@@ -220,6 +221,10 @@ class Planner:
                 why = f"table {number:06d} of column family {family.name} is missing: its entries are lost"
                 self.notes.append(why)
                 yield Edit("lost", Span(0, 0, names.table_name(number)), why=why, units=-1)
+        for name in sorted(self.db.strangers):
+            why = f"{name} is another table than the one that the MANIFEST lists, whose entries are lost"
+            self.notes.append(why)
+            yield Edit("lost", Span(0, 0, name), why=why, units=-1)
 
     def _blob_lists(self) -> Iterator[Edit]:
         """Blob files as they are: missing ones leave the list, and without a MANIFEST those on disk join it."""

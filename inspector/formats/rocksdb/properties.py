@@ -1,8 +1,9 @@
 """The properties block of a table: what its writer counted (table/table_properties.cc)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.formats.rocksdb.block import IndexShape, entries
 from inspector.formats.rocksdb.coding import MalformedError, put_varint, u32, u64, varint
@@ -17,8 +18,7 @@ TWO_LEVEL: Final = 2
 WITH_FIRST_KEY: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Properties:
+class Properties(Struct, frozen=True):
     """Raw name-value pairs, and the readings that this tool needs; absent numbers are None."""
 
     raw: Mapping[bytes, bytes] = field(default_factory=dict)

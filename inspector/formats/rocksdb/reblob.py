@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.format import Edit
 from inspector.formats.rocksdb import blob, keys
@@ -21,8 +22,7 @@ from inspector.formats.rocksdb.facts import BlobFacts
 from inspector.span import Span
 
 
-@dataclass(slots=True)
-class BlobMender:
+class BlobMender(Struct):
     """Knows which blob values are lost, and which entries of which tables refer to them."""
 
     db: Database

@@ -49,6 +49,12 @@ def _sound(record: logical.Record) -> bool:
     return True
 
 
+def _numbers(record: logical.Record) -> tuple[int, int]:
+    """The half-open range of sequence numbers of a sound record; empty where it holds no operation."""
+    first, count = batch.header(record.data)
+    return first, first + count
+
+
 def rewrite_wal(db: Database, member: str, out: str) -> Iterator[Edit]:
     """Every byte of the source log once. Records with unreadable batches are left out too: recovery stops at them."""
     number = db.files[member].number or None
@@ -68,7 +74,7 @@ def rewrite_wal(db: Database, member: str, out: str) -> Iterator[Edit]:
                 special.append(piece)
             yield piece
 
-    at, verbatim, done = 0, True, 0
+    at, verbatim, done, following = 0, True, 0, 0
     for record in assembler.records(seen()):
         good = _sound(record)
         clean = all(p.state in (log.GOOD, log.PAD) for p in waiting if p.start < record.end)
@@ -76,6 +82,7 @@ def rewrite_wal(db: Database, member: str, out: str) -> Iterator[Edit]:
         if verbatim:
             yield Edit("kept", Span(done, record.end, member), units=1, out=out)
             at = done = record.end
+            following = max(following, _numbers(record)[1])
             special.clear()
             waiting = [p for p in waiting if p.start >= record.end]
             continue
@@ -88,7 +95,11 @@ def rewrite_wal(db: Database, member: str, out: str) -> Iterator[Edit]:
         span = Span(record.start, record.end, member)
         if not good:
             yield Edit("lost", span, why=logical.FATES[record.fate], out=out, units=1)
+        elif _numbers(record)[0] < min(following, _numbers(record)[1]):
+            # a copy of bytes of another place: replay stops at a key that it has got with the same number
+            yield Edit("dropped", span, why="its sequence numbers were written before", out=out, units=1)
         else:
+            following = max(following, _numbers(record)[1])
             data = header + frame(record.data, at + len(header), number if recyclable else None)
             at += len(data)
             why = "framed anew at its new offset"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.format import Edit
 from inspector.formats.rocksdb import block, checksums, codecs, footer, keys, properties
@@ -30,8 +31,7 @@ _DROPPED: Final = frozenset(
 )
 
 
-@dataclass(slots=True)
-class Rewriter:
+class Rewriter(Struct):
     """Makes the edits of one table; afterwards `size`, `tail` and the counts say what was written."""
 
     table: Table

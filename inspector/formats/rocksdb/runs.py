@@ -11,15 +11,15 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from inspector.errors import SourceError
 from inspector.formats.rocksdb import checksums, codecs, keys
 from inspector.formats.rocksdb.coding import MalformedError, u32
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.footer import TRAILER, Handle
-from inspector.formats.rocksdb.holding import Sums, held_blocks, vouch_blocks
 from inspector.formats.rocksdb.keys import Order
 from inspector.formats.rocksdb.table import Role, Table
 from inspector.kernels.rocksdb import BlockRun
@@ -27,13 +27,18 @@ from inspector.kernels.rocksdb import BlockRun
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    from inspector.formats.rocksdb import holding
+else:  # of capsules only
+    from inspector.postponed import Postponed
+
+    holding = Postponed("inspector.formats.rocksdb.holding")
+
 WINDOW: Final = 512 << 10  # stays in the cache of a core between reading and checking
 WORTH_IT: Final = 32 << 20  # bytes of tables from which on threads are worth their start
 _BYTEWISE: Final = keys.order_of(keys.BYTEWISE)
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(Struct, frozen=True):
     """How a table's blocks are taken in: whether their order is compared, and at which type of entry a run stops."""
 
     order: Order | None
@@ -45,17 +50,20 @@ class Manner:
         return self.order is None or self.order is _BYTEWISE
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Blocks [first, done) of a window, all sound; the window's bytes stay for those that are looked at alone."""
+class Taken(Struct, frozen=True):
+    """Blocks [first, done) of a window, sound but for those that `wrong` notes.
+
+    The window's bytes stay for those that are looked at alone.
+    """
 
     first: int
     done: int
-    run: BlockRun | Sums
+    run: BlockRun | holding.Sums
     stored: array[int]
     computed: array[int]
-    data: bytes
+    data: bytes | memoryview
     start: int
+    wrong: bytes = b""  # 1 for each block whose checksum fails, where such were passed over
 
 
 Step = tuple[int, int, tuple[Role, Handle] | None]
@@ -77,52 +85,68 @@ def steps(table: Table) -> Iterator[Step]:
             yield 0, 0, other
 
 
-def window_of(db: Database, member: str, table: Table, first: int, last: int) -> bytes:
-    """The bytes of data blocks [first, last); none where the first is too large to be read ahead, or they miss some."""
+def window_of(
+    db: Database, member: str, table: Table, first: int, last: int, held: bytearray | None = None
+) -> bytes | memoryview:
+    """The bytes of data blocks [first, last), in `held` if that is given and takes them.
+
+    None where the first is too large to be read ahead, or they miss some.
+    """
     start = table.offsets[first]
     end = table.offsets[last - 1] + min(table.sizes[last - 1], 2 * WINDOW) + TRAILER
     if table.sizes[first] > 2 * WINDOW or (db.source.sparing and not db.source.holds(start, end, member)):
         return b""
+    if held is not None:
+        return db.source.glance_into(held, start, end - start, member)
     return db.source.glance(start, end - start, member)
 
 
-def take(table: Table, manner: Manner, data: bytes, start: int, first: int, last: int) -> Taken:
-    """Take in as many of the blocks [first, last) as are sound; `data` are the bytes from `start` on."""
+def take(
+    table: Table, manner: Manner, data: bytes | memoryview, start: int, first: int, last: int, through: bool = False
+) -> Taken:
+    """Take in as many of the blocks [first, last) as are sound; `data` are the bytes from `start` on.
+
+    With `through` a block whose checksum fails does not end the run.
+    """
     context = table.context
     base = context.base or 0
     run = BlockRun(context.checksum, base, context.sized, manner.order is not None, manner.stop_type)
-    stored, computed, at = array("I"), array("I"), first
+    stored, computed, wrong, at = array("I"), array("I"), b"", first
     while at < last:
-        at, found, right = run.blocks(data, start, table.offsets, table.sizes, at, last)
+        at, found, right = run.blocks(data, start, table.offsets, table.sizes, at, last, True, through)
         stored += found
         computed += right
+        wrong += run.wrong
         if at == last or not run.needs_codec:
             break
         place, size = table.offsets[at] - start, table.sizes[at]
         try:
-            payload = data[place : place + size]
+            payload = bytes(data[place : place + size])
             content = codecs.decompress(data[place + size], payload, context.version, context.dictionary)
         except MalformedError:
             break
         if not run.content(content):
             break
-        word = u32(data, place + size + 1)
+        word = u32(bytes(data[place + size + 1 : place + size + TRAILER]), 0)
         stored.append(word)
         computed.append(checksums.modifier(base, table.offsets[at]) if context.checksum == checksums.NONE else word)
+        wrong += b"\0" if through else b""
         at += 1
-    return Taken(first, at, run, stored, computed, data, start)
+        if at < last and table.offsets[at] != place + start + size + TRAILER:
+            break  # a run has no gap: what lies in it would pass for the end of a sound block
+    return Taken(first, at, run, stored, computed, data, start, wrong)
 
 
 def vouch(db: Database, member: str, table: Table, taken: Taken) -> None:
     """Let the source keep the sums of a run in place of its blocks, if it keeps any."""
     if db.source.sparing and taken.done > taken.first:
         start, end = table.offsets[taken.first], table.data_handle(taken.done - 1).end
-        vouch_blocks(db.source, member, start, end, taken.run, taken.stored, taken.computed)
+        holding.vouch_blocks(db.source, member, start, end, taken.run, taken.stored, taken.computed)
 
 
 def held(db: Database, member: str, table: Table, first: int, last: int) -> Taken | None:
     """The run that begins with block `first`, where its blocks were not captured."""
-    found = held_blocks(db.source, member, table.offsets[first]) if db.source.sparing else None
+    found = holding.held_blocks(db.source, member, table.offsets[first]) if db.source.sparing else None
     if found is None:
         return None
     end, run, stored, computed = found
@@ -138,6 +162,7 @@ class Ahead:
     def __init__(self, db: Database, members: list[str], jobs: int) -> None:
         self._db, self._jobs = db, jobs
         self._pool = _pool(jobs) if jobs > 1 else None
+        self._held = bytearray(2 * WINDOW)  # of one thread: what is looked at before the next window is read
         self._plan = self._planned(members) if self._pool else iter(())
         self._queue: deque[tuple[tuple[str, int, int], Future[Taken]]] = deque()
 
@@ -158,8 +183,8 @@ class Ahead:
             task = self._pool.submit(take, table, manner, data, table.offsets[first], first, last)
             self._queue.append(((member, first, last), task))
 
-    def window(self, member: str, table: Table, manner: Manner, first: int, last: int) -> Taken:
-        """The window that comes next in the walk."""
+    def window(self, member: str, table: Table, manner: Manner, first: int, last: int, through: bool = False) -> Taken:
+        """The window that comes next in the walk; for `through` see `take`, a window taken ahead does without."""
         if found := held(self._db, member, table, first, last):
             return found
         if self._pool:
@@ -168,16 +193,18 @@ class Ahead:
                 done = self._queue.popleft()[1].result()
                 self._fill()
                 return done
-        data = window_of(self._db, member, table, first, last)
-        taken = take(table, manner, data, table.offsets[first], first, last)
+        data = window_of(self._db, member, table, first, last, self._held)
+        taken = take(table, manner, data, table.offsets[first], first, last, through)
         vouch(self._db, member, table, taken)
         return taken
 
-    def more(self, member: str, table: Table, manner: Manner, before: Taken, first: int, last: int) -> Taken:
+    def more(
+        self, member: str, table: Table, manner: Manner, before: Taken, first: int, last: int, through: bool = False
+    ) -> Taken:
         """What of the same window comes behind a block that was looked at alone."""
         if found := held(self._db, member, table, first, last):
             return found
-        taken = take(table, manner, before.data, before.start, first, last)
+        taken = take(table, manner, before.data, before.start, first, last, through)
         vouch(self._db, member, table, taken)
         return taken
 

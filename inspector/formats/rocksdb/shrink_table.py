@@ -7,8 +7,9 @@ what the place adds, so that a right one stays right and a wrong one stays wrong
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.composed import Part
 from inspector.formats.rocksdb import block, checksums, footer, properties
@@ -37,8 +38,7 @@ def shrunk(db: Database, member: str, needed: Needed, context: int) -> list[Part
     return list(Shrinker(table, member, facts, needed, context).parts())
 
 
-@dataclass(slots=True)
-class Shrinker:
+class Shrinker(Struct):
     """Puts a table together part by part; `at` is where the next one comes."""
 
     table: Table

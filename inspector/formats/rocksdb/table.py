@@ -5,8 +5,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from msgspec import Struct, field
 
 from inspector.formats.rocksdb import block, checksums, codecs
 from inspector.formats.rocksdb.carve import Context, Read, expected
@@ -32,8 +33,7 @@ _META_ROLES: Final[tuple[tuple[bytes, Role], ...]] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """A block that was read: its state, and its content where the state is OK."""
 
     handle: Handle
@@ -49,8 +49,7 @@ class Loaded:
         return self.state == OK
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """Something wrong with a block other than a data block, or with the footer."""
 
     role: Role
@@ -60,8 +59,7 @@ class Trouble:
     loaded: Loaded | None = None
 
 
-@dataclass(slots=True)
-class Table:
+class Table(Struct):
     """An opened table; `offsets` and `sizes` are its data blocks in file order, `tail` every other block."""
 
     read: Read

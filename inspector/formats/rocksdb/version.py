@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.edit import BlobFile, Edit, NewFile, decode
@@ -15,8 +16,7 @@ from inspector.formats.rocksdb.logical import FATES, WHOLE, Assembler
 MAX_EDITS_KEPT: Final = 100
 
 
-@dataclass(slots=True)
-class Family:
+class Family(Struct):
     """One column family; `files` by number, with their level inside."""
 
     id: int
@@ -42,8 +42,7 @@ class Family:
         return dict(sorted(found.items()))
 
 
-@dataclass(slots=True)
-class Version:
+class Version(Struct):
     """The state after all edits that could be read; `faults` are MANIFEST bytes and what is wrong with them."""
 
     families: dict[int, Family] = field(default_factory=dict)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.formats.rocksdb import batch, blob, keys
 from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_varint, varint
@@ -32,8 +34,7 @@ MAX_TOMBSTONES: Final = 1 << 20
 MAX_PREPARED: Final = 1 << 20  # operations of two-phase transactions that wait for their commit
 
 
-@dataclass(slots=True)
-class Doubts:
+class Doubts(Struct):
     """What the live view had to leave out or guess; `said` are plain sentences, each once."""
 
     said: dict[str, int] = field(default_factory=dict)
@@ -42,8 +43,11 @@ class Doubts:
         self.said[what] = self.said.get(what, 0) + 1
 
 
-def families(db: Database) -> list[Family]:
-    """The column families by id; without a MANIFEST those that the tables' properties name."""
+def families(db: Database, files: bool = True) -> list[Family]:
+    """The column families by id; without a MANIFEST those that the tables' properties name.
+
+    With `files` each such table is read whole, for what a MANIFEST would say about it.
+    """
     if db.version is not None and db.version.families and (db.trusted or not db.tables):
         return [db.version.families[i] for i in sorted(db.version.families)]
     found: dict[int, Family] = dict(db.version.families) if db.version else {}
@@ -51,7 +55,7 @@ def families(db: Database) -> list[Family]:
     for number, name in sorted(db.unlisted().items()):
         if db.version and number in db.version.removed:
             continue  # a surviving edit deleted it: a compaction has replaced it
-        file = file_of(db.table(name), number, db.size(name))
+        file = file_of(db.table(name), number, db.size(name)) if files else None
         props = db.table(name).properties
         family_id = props.number("column.family.id") if props else 0
         family = found.setdefault(family_id or 0, Family(family_id or 0, "default", assumed=True))
@@ -140,8 +144,7 @@ def tombstones(table: Table, member: str, file: NewFile | None, bytewise: bool =
                 yield Tombstone(begin, end, sequence, Span(handle.offset, handle.end, member))
 
 
-@dataclass(frozen=True, slots=True)
-class WalOp:
+class WalOp(Struct, frozen=True):
     """One operation that a WAL makes effective."""
 
     family: int

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
-from inspector.formats.rocksdb import batch, blob, holding, kinds, log, logical
+from inspector.formats.rocksdb import batch, blob, kinds, log, logical
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, Windowed
@@ -14,6 +15,13 @@ from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, Tiles
 from inspector.formats.rocksdb.runs import Ahead, jobs_for
 from inspector.formats.rocksdb.walk_table import walk_table
 from inspector.kernels.rocksdb import LogRun
+
+if TYPE_CHECKING:
+    from inspector.formats.rocksdb import holding
+else:  # of capsules only
+    from inspector.postponed import Postponed
+
+    holding = Postponed("inspector.formats.rocksdb.holding")
 
 MAX_JUMPS = 100
 _WINDOW = 4 << 20

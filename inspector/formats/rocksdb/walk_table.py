@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 from inspector.crc32c import crc32c
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
@@ -12,7 +13,6 @@ from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, Windowed
 from inspector.formats.rocksdb.facts import MAX_LOST, TableFacts, Tiles
 from inspector.formats.rocksdb.footer import TRAILER, Handle
-from inspector.formats.rocksdb.holding import WHOLE
 from inspector.formats.rocksdb.runs import WINDOW, Ahead, Manner, Taken, manner_for, steps
 from inspector.formats.rocksdb.table import BEYOND, OK, Loaded, Role, Table
 
@@ -53,6 +53,9 @@ def walk_table(db: Database, member: str, ahead: Ahead) -> Iterator[Stretch]:
         yield tiles.take()
 
 
+_WRONG: Final = bytes((0, kinds.CHECKSUM)).ljust(256, b"\0")
+
+
 class TableWalk:
     """The walk over one table: what was seen so far, and the next block or window of blocks."""
 
@@ -67,31 +70,41 @@ class TableWalk:
 
     def window(self, ahead: Ahead, first: int, last: int) -> None:
         """Data blocks [first, last): those that were taken in at once, and the others one by one."""
-        taken = ahead.window(self.member, self.table, self.manner, first, last)
+        taken = ahead.window(self.member, self.table, self.manner, first, last, self._through)
         at = self._absorb(taken)
         while at < last and not self.over:
             self.one("data", self.table.data_handle(at))
             at += 1
             if at < last and not self.over:
-                at = self._absorb(ahead.more(self.member, self.table, self.manner, taken, at, last))
+                more = ahead.more(self.member, self.table, self.manner, taken, at, last, self._through)
+                at = self._absorb(more)
+
+    @property
+    def _through(self) -> bool:
+        """Whether bad checksums are no more than counted: of the first ones the keys before them are kept, too."""
+        return len(self.facts.lost) >= MAX_LOST and not self.db.source.sparing
 
     def _absorb(self, taken: Taken) -> int:
         """Add a run to what was seen; the first block that is left, which is its first where the seam is wrong."""
         first, done, run, facts = taken.first, taken.done, taken.run, self.facts
         if done == first or self.table.offsets[first] < self.tiles.at:
             return first
-        assert run.first_key is not None
-        if not in_order([run.first_key], facts.last_key, self.manner.order):
+        sound = run.first_key is not None
+        if run.first_key is not None and not in_order([run.first_key], facts.last_key, self.manner.order):
             return first
         self.between(self.table.offsets[first])
         end = self.table.offsets[done - 1] + self.table.sizes[done - 1] + TRAILER
         self.tiles.extend(self.table.offsets[first:done], end, UNIT, kinds.DATA, taken.stored, taken.computed)
-        facts.types.update(run.types)
+        if bad := taken.wrong.count(1):
+            self.tiles.mark(taken.wrong.translate(_WRONG))
+            facts.bad_blocks += bad
+        for kind, count in run.types.items():
+            facts.types[kind] += count
         facts.entries += run.entries
-        facts.good_blocks += done - first
+        facts.good_blocks += done - first - bad
         facts.first_key = facts.first_key or run.first_key
         facts.max_tag = max(facts.max_tag, run.max_tag)
-        facts.last_key = run.last_key
+        facts.last_key = run.last_key if sound else facts.last_key
         return done
 
     def one(self, role: Role, handle: Handle) -> None:
@@ -201,6 +214,8 @@ def _blob_references(pairs: list[block.Pair], facts: TableFacts, db: Database) -
 
 def file_crc(db: Database, member: str) -> int:
     """The CRC-32C of a whole member."""
+    from inspector.formats.rocksdb.holding import WHOLE
+
     size, crc = db.size(member), 0
     if told := db.source.vouched(WHOLE, 0, member):
         return int.from_bytes(told.told[:4], "little")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Salvage, Severity, Tally
-from inspector.formats.rocksdb import cause, keys, names
 from inspector.formats.rocksdb import edit as edits
+from inspector.formats.rocksdb import keys, names
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
 from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
@@ -16,6 +16,13 @@ from inspector.formats.rocksdb.rules import BY_CODE
 from inspector.formats.rocksdb.version import Family
 from inspector.formats.rocksdb.walk_table import file_crc
 from inspector.span import Span
+
+if TYPE_CHECKING:
+    from inspector.formats.rocksdb import cause
+else:
+    from inspector.postponed import Postponed
+
+    cause = Postponed("inspector.formats.rocksdb.cause")
 
 # the only whole-file checksum that RocksDB itself brings; four bytes, big-endian (util/file_checksum_helper.h)
 _FILE_CRC: Final = b"FileChecksumCrc32c"
@@ -121,7 +128,12 @@ def _range(db: Database, family: Family, file: NewFile, member: str, facts: Tabl
     order = keys.order_of(family.comparator)
     if order and facts.first_key and facts.last_key:
         low, high = order(facts.first_key[:-8]), order(facts.last_key[:-8])
-        if low < order(file.smallest[:-8]) or order(file.largest[:-8]) < high:
+        smallest, largest = order(file.smallest[:-8]), order(file.largest[:-8])
+        if high < smallest or largest < low:
+            db.strangers.add(member)
+            message = "another table stands here: none of its keys lies in the range in the MANIFEST"
+            _say(tally, "RDB016", Span(0, db.size(member), member), message, salvage="lost", severity=Severity.ERROR)
+        elif low < smallest or largest < high:
             _say(tally, "RDB016", Span(0, db.size(member), member), "keys lie outside the range in the MANIFEST")
     assert db.version
     newest = facts.max_tag >> 8

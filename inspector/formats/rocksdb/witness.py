@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -114,6 +115,8 @@ def _compare(mine: dict[str, list[Any]], copy: str) -> Mapping[str, Any]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"ran": False, "why": str(error)}
+    if run.returncode == -signal.SIGINT:  # the key press that ends this process reached the engine's first
+        raise KeyboardInterrupt
     if run.returncode:
         lines = run.stderr.strip().splitlines()
         return {"ran": True, "ok": False, "why": lines[-1] if lines else f"exit {run.returncode}"}

@@ -8,7 +8,7 @@ from typing import Any, Final
 from inspector.counted import counted
 from inspector.finding import Tally
 from inspector.format import Answer
-from inspector.formats.rocksdb import keys, loader, view
+from inspector.formats.rocksdb import keys, loader
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import LogFacts, TableFacts
 
@@ -96,7 +96,12 @@ def _words(db: Database, tally: Tally, codes: set[str], summary: dict[str, Any])
     elif lost:
         words.append(f"{lost} of {summary['entries'] + lost} entries in tables can no longer be read.")
     elif lost is None and codes & set(_LOSS):
-        words.append("Entries are lost; how many cannot be known, because the tables that counted them are damaged.")
+        words.append(
+            "Entries are lost; how many cannot be known, because the tables that counted them are damaged or not here."
+        )
+    if db.strangers:
+        names = ", ".join(sorted(db.strangers)[:4])
+        words.append(f"{names}: another table stands in its place, and what the MANIFEST lists there is lost.")
     if codes & {"RDB026", "RDB027", "RDB039"}:
         words.append("The set of live tables is not certain: do not start the program on this folder; copy it first.")
     if "RDB012" in codes and not db.trusted:
@@ -105,7 +110,9 @@ def _words(db: Database, tally: Tally, codes: set[str], summary: dict[str, Any])
         words.append("By default the engine silently drops every WAL operation after the damage.")
     if "RDB007" in codes:
         words.append("Range deletes are lost: old values may appear again.")
-    for family in view.families(db):
+    from inspector.formats.rocksdb import view
+
+    for family in view.families(db, files=False):
         if keys.order_of(family.comparator) is None:
             what = f"Only its program knows the comparator {family.comparator} of column family {family.name}"
             words.append(f"{what}: the order of keys is not checked, and views do not apply range deletes.")

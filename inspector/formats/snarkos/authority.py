@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.formats.snarkos.reading import FIELD, SIGNATURE, Cursor, MalformedError
 
@@ -13,8 +14,7 @@ _MIN_CERTIFICATE: Final = 1 + 1 + 32 + 32 + 8 + 8 + 32 + 4 + 2 + 128 + 2
 _TRANSMISSIONS: Final = {0: "ratification", 1: "solution", 2: "transaction"}
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """A batch certificate; its id is the batch id. Transmissions are (kind, id, checksum)."""
 
     id: bytes

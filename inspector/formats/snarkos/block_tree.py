@@ -7,8 +7,9 @@ Its layout differs between releases, so it is not taken apart. The node compares
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.formats.snarkos.judge import Judge
 from inspector.source import Source
@@ -16,8 +17,7 @@ from inspector.source import Source
 NAME: Final = "block_tree"
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """What was found; `stale` where the last root is known and is not in the file."""
 
     size: int

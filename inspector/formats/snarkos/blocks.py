@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.errors import RefusedError, UsageError
 from inspector.format import Extent
@@ -28,8 +29,7 @@ _SIZED: Final = frozenset({6, 7, 9, 10})  # maps whose values begin with their l
 _MAPS: Final = (6, 7, 9, 10, 12, 14, 15)
 
 
-@dataclass(slots=True)
-class Rows:
+class Rows(Struct):
     """What the maps hold of the blocks that were asked for."""
 
     network: int | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.formats.snarkos import rules
 from inspector.formats.snarkos.judge import Judge
@@ -17,8 +18,7 @@ NEEDED: Final = (6, 7, 9, 10, 12, 14, 15)
 REJECTED: Final = (2, 3)  # confirmed kinds
 
 
-@dataclass(slots=True)
-class Hash:
+class Hash(Struct):
     """The rows of one hash, by map."""
 
     key: bytes

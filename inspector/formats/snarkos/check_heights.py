@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.finding import Cause
 from inspector.formats.snarkos import rules
@@ -19,8 +20,7 @@ MAX_ROUNDS: Final = 1 << 12  # rounds without a block that are checked one by on
 _FORK: Final = Cause("software-rule-violation", "possible", "two blocks were stored for one height")
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """The fields of a header that tie it to its neighbours."""
 
     root_before: bytes
@@ -31,8 +31,7 @@ class Header:
     place: bytes
 
 
-@dataclass(slots=True)
-class Height:
+class Height(Struct):
     """The rows of one height, by map, and what the first join knows of its block."""
 
     key: bytes  # big-endian

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from struct import Struct
 from typing import IO, Final
 
+from msgspec import Struct
+
 HELD: Final = 1 << 16  # fixes in memory before they are written out
-_HEAD: Final = Struct("<IIB")
+_HEAD: Final = struct.Struct("<IIB")
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Struct, frozen=True):
     """A row to write or, with value None, to delete; the key has its prefix."""
 
     key: bytes

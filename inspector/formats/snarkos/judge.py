@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.finding import Cause, Evidence, Finding, Rule, Salvage, Severity, Tally
 from inspector.formats.snarkos import rules
@@ -24,8 +25,7 @@ GONE: Final = Cause("unknown", "possible", "no damaged table block covers the ke
 BLOCK_LOST: Final = Cause("unknown", "certain", "its table block no longer verifies; see the finding on that block")
 
 
-@dataclass(frozen=True, slots=True)
-class LostRange:
+class LostRange(Struct, frozen=True):
     """User keys in (after, up_to] may have lain in the damaged block at `span`; None is open."""
 
     after: bytes
@@ -56,8 +56,7 @@ class LostRanges:
         return None
 
 
-@dataclass(slots=True)
-class Heights:
+class Heights(Struct):
     """Heights that are not whole: exact up to a limit, then only the first and the count."""
 
     first: int | None = None
@@ -88,8 +87,7 @@ class Heights:
         return out
 
 
-@dataclass(slots=True)
-class Judge:
+class Judge(Struct):
     """Collects for one network. `tip` is the last finalised height: rows of later ones were never finalised."""
 
     network: Network

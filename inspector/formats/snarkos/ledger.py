@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from inspector.format import Claim, State, Wishes
 from inspector.formats.rocksdb import keys, log, view
@@ -31,8 +32,7 @@ SAMPLED_KEYS: Final = 400
 ARCHIVE_LABEL: Final = "ARCHIVE-NOT-A-LEDGER.txt"
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """Where the engine stops replaying: the first damaged WAL record, and what stands behind it."""
 
     member: str
@@ -41,8 +41,7 @@ class Cut:
     torn: bool  # nothing can be read behind it: the end of a log that power loss cut
 
 
-@dataclass(slots=True)
-class Ledger:
+class Ledger(Struct):
     """The lower format's database, and the verdict once it was asked for."""
 
     db: Database

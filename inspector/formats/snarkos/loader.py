@@ -5,8 +5,9 @@ Sources: snarkOS and snarkVM sources and issues named at each line; nothing here
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.format import Outcome
 
@@ -14,8 +15,7 @@ RELEASE_2024: Final = "2.2.7 to 3.x"
 RELEASE_2026: Final = "4.x"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What of a verdict the node would meet; heights or None."""
 
     block_tip: int | None = None

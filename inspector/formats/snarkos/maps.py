@@ -6,8 +6,9 @@ traits of store/src/{block,program,transaction,transition} (types).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.formats.snarkos import plaintext
 from inspector.formats.snarkos import values as v
@@ -18,8 +19,7 @@ PREFIX: Final = 4  # network u16, map u16
 KNOWN_IN_2024: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(Struct, frozen=True):
     """One map of the store; `since` is the year in which snarkVM began to write it."""
 
     id: int

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.formats.snarkos.reading import FIELD
 from inspector.formats.snarkos.rows import Places, Sorter
@@ -25,8 +26,7 @@ INPUT, OUTPUT = b"\0", b"\1"
 UNKNOWN_HEIGHT: Final = b"\xff\xff\xff\xff"  # of rows whose block is not known
 
 
-@dataclass(frozen=True, slots=True)
-class Wrong:
+class Wrong(Struct, frozen=True):
     """A row whose key or value is not what its map holds."""
 
     map: int
@@ -35,8 +35,7 @@ class Wrong:
     place: Span
 
 
-@dataclass(slots=True)
-class Network:
+class Network(Struct):
     """Everything the pass keeps about one network's rows."""
 
     id: int

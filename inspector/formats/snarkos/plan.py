@@ -7,9 +7,10 @@ numbers follow the last ones, so its operations win over everything before it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain, islice
 from typing import Final
+
+from msgspec.structs import replace
 
 from inspector.counted import counted
 from inspector.errors import RefusedError

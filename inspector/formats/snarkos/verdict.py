@@ -7,8 +7,9 @@ wrong, E the WAL ends early and the ledger before is whole, F the block_tree cac
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.counted import counted
 from inspector.finding import Cause, Finding, Tally
@@ -40,8 +41,7 @@ _ARCHIVED: Final = Cause("unknown", "certain", "inspector wrote it with --archiv
 _NEWER: Final = Cause("newer-version", "certain", "map numbers are append-only")
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """A database inside the folder (--auto-db-checkpoints); `cls` its class of damage, None where it is whole."""
 
     path: str
@@ -49,8 +49,7 @@ class Checkpoint:
     cls: str | None = None
 
 
-@dataclass(slots=True)
-class Verdict:
+class Verdict(Struct):
     """What is known about a ledger after its check."""
 
     judge: Judge

@@ -16,6 +16,7 @@ from inspector.span import Span
 
 _CUT: Final = Cause("truncated", "likely", "the download ended here")
 _MOVED: Final = Cause("swapped", "possible", "the block is whole, it stands in the wrong place")
+_BEHIND: Final = Cause("unknown", "certain", "the blocks before it are lost in the bytes before it")
 
 SCHEMA: Final = {
     "type": "object",
@@ -34,7 +35,7 @@ SCHEMA: Final = {
 def check(blocks: Blocks, stretches: Iterable[Stretch], tally: Tally) -> None:
     """Findings in file order, then those about the whole file."""
     before: Head | None = None
-    found = 0
+    found, gone = 0, False
     for stretch in stretches:
         heads: list[Head | None] = stretch.columns.get("heads", [])
         for i, mark in enumerate(stretch.marks):
@@ -42,6 +43,7 @@ def check(blocks: Blocks, stretches: Iterable[Stretch], tally: Tally) -> None:
             span = Span(stretch.starts[i], end)
             if stretch.kinds[i] != BLOCK:
                 if mark == GONE:
+                    gone = True
                     _put(
                         tally,
                         rules.GAP,
@@ -55,8 +57,8 @@ def check(blocks: Blocks, stretches: Iterable[Stretch], tally: Tally) -> None:
             head = heads[i]
             _mark(tally, span, mark, head)
             if head is not None and mark != TRUNCATED:
-                _order(tally, span, before, head)
-                before = head
+                _order(tally, span, before, head, gone)
+                before, gone = head, False
     if blocks.latest:
         _latest(blocks, tally)
         return
@@ -75,7 +77,7 @@ def _put(
     span: Span,
     message: str,
     evidence: Evidence,
-    salvage: Salvage,
+    salvage: Salvage | None,
     cause: Cause = UNKNOWN_CAUSE,
 ) -> None:
     tally.add(rule, lambda: Finding(rule, span, message, evidence, cause, salvage))
@@ -91,13 +93,22 @@ def _mark(tally: Tally, span: Span, mark: int, head: Head | None) -> None:
         _put(tally, rules.MALFORMED, span, message, {"height": height, "length": span.length}, "lost")
 
 
-def _order(tally: Tally, span: Span, before: Head | None, head: Head) -> None:
+def _order(tally: Tally, span: Span, before: Head | None, head: Head, gone: bool) -> None:
+    """`gone`: bytes that hold no block lie between the two, so that the missing ones may have been there."""
     if before is None:
         return
     if head.height != before.height + 1:
         evidence: Evidence = {"height": head.height, "expected": before.height + 1}
         message = f"block {head.height} follows block {before.height}"
-        _put(tally, rules.HEIGHT, span, message, evidence, "kept", _MOVED)
+        _put(
+            tally,
+            rules.HEIGHT,
+            span,
+            message,
+            evidence,
+            None,
+            _BEHIND if gone and head.height > before.height else _MOVED,
+        )
         return
     if head.previous != before.hash:
         message = f"block {head.height} names {block_name(head.previous)} as its predecessor, not the block before it"

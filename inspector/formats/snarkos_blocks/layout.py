@@ -5,10 +5,10 @@ Sources: node/cdn/src/blocks.rs (names, framing), ledger/block/src/bytes.rs (blo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import construct as c
+from msgspec import Struct
 
 from inspector.formats.snarkos.layout import HEADER, HEADER_SIZE
 from inspector.layout import Layout
@@ -43,8 +43,7 @@ HEAD_SIZE: Final = HEADER_AT + HEADER_SIZE
 METADATA_AT: Final = HEADER_AT + 193  # version u8, network u16, round u64, height u32
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The fixed fields of a block that tie it to its neighbours."""
 
     hash: bytes

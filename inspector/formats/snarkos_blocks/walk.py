@@ -6,8 +6,9 @@ import json
 import re
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from inspector.format import FRAME, GAP, UNIT, Claim, State, Stretch, Wishes, tile
 from inspector.formats.snarkos.authority import read_authority
@@ -24,8 +25,7 @@ MAX_LATEST: Final = 1 << 16
 NAME: Final = re.compile(r"(\d{1,10})\.(\d{1,10})\.blocks")
 
 
-@dataclass(slots=True)
-class Blocks:
+class Blocks(Struct):
     """One file. The columns hold a value per block that was found, in file order."""
 
     source: Source
@@ -118,8 +118,7 @@ def _disagree(inclusive: object, exclusive: object) -> str:
     return "" if exclusive == inclusive + 1 else "exclusive_height is not inclusive_height and one more"
 
 
-@dataclass(slots=True)
-class _Tiles:
+class _Tiles(Struct):
     """Tiles being collected, with the heads of the blocks among them."""
 
     start: int

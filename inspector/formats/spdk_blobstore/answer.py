@@ -60,17 +60,27 @@ def incomplete(state: State, store: Store) -> dict[int, int]:
             if child not in suspects:
                 suspects.add(child)
                 stack.append(child)
+    # of an image that is cut short any volume may have lost something
+    asked = set(store.blobs) if state.disk.size < store.geometry.size else suspects
     found = {}
-    for number, blob_id in enumerate(sorted(suspects)):
+    for number, blob_id in enumerate(sorted(asked)):
         blob = store.blobs[blob_id]
-        lost = _unknown(store, blob) if number < MAX_EXACT else -1
-        if lost or blob.clusters is None:
+        lost = _unknown(state, store, blob) if number < MAX_EXACT else -1
+        if lost > 0 or (blob_id in suspects and (lost or blob.clusters is None)):
             found[blob_id] = lost
     return found
 
 
-def _unknown(store: Store, blob: Blob) -> int:
-    return sum(run.count for run in store.content(blob) if run.cluster < 0) * store.geometry.cluster_size
+def _unknown(state: State, store: Store, blob: Blob) -> int:
+    """Bytes that no metadata tells of, or that lie beyond the end of the image."""
+    size, lost = store.geometry.cluster_size, 0
+    for run in store.content(blob):
+        if run.cluster < 0:
+            lost += run.count * size
+        elif run.cluster > 0:
+            end = store.geometry.cluster_at(run.cluster) + run.count * size
+            lost += min(run.count * size, max(0, end - state.disk.size))
+    return lost
 
 
 def _what(state: State, store: Store) -> list[str]:

@@ -6,8 +6,9 @@ A continuation page belongs to a chain when its id and sequence number say so; t
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
@@ -21,8 +22,7 @@ MAX_KEPT = 96 << 20  # bytes of chain pages that are kept decoded; 24,576 single
 SNAP, SNAPTMP, SNAPRM, EXTSNAP = b"SNAP", b"SNAPTMP", b"SNAPRM", b"EXTSNAP"
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(Struct, frozen=True):
     """Where a chain stops being sealed: `page` was due to be number `sequence` of the chain."""
 
     kind: BreakKind
@@ -31,8 +31,7 @@ class Break:
     holder: int = 0  # the blob whose page lies there instead
 
 
-@dataclass(slots=True)
-class Blob:
+class Blob(Struct):
     """`clusters` is None where the part of the chain that holds the size is lost."""
 
     id: int

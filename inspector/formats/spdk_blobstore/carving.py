@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from inspector.carve import WRITTEN, Carver, CarveWishes, Found, Haul, Sums, opened, pwrite
 from inspector.errors import SourceError, UsageError
@@ -37,8 +38,7 @@ PAGE = "metadata page"
 OUTSIDE = "a metadata page outside of the store that was written"
 
 
-@dataclass(frozen=True, slots=True)
-class StoreAt:
+class StoreAt(Struct, frozen=True):
     """A super block and the bytes that are its store, as far as the source has them."""
 
     start: int
@@ -47,8 +47,7 @@ class StoreAt:
     cut: int = 0  # bytes of the store that the source lacks
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """Super blocks and metadata pages that verify, in order."""
 
     supers: list[StoreAt] = field(default_factory=list)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore.blobs import Blob
@@ -13,8 +14,7 @@ HOLE, UNKNOWN = 0, -1
 NO_LIMIT = 1 << 62  # clusters of a blob whose size is lost
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """Clusters [at, at + count) of a blob; `cluster` is the first on disk, HOLE or UNKNOWN (then `why`)."""
 
     at: int
@@ -28,8 +28,7 @@ class Run:
         return self.at + self.count
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """An extent page of a blob: where its 512 clusters start, and its words or why there are none."""
 
     at: int

@@ -7,7 +7,8 @@ cluster alone, so the right combination is the solution of a system of equations
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.formats.spdk_blobstore.blobs import Blob
 from inspector.formats.spdk_blobstore.crc64 import crc64
@@ -19,8 +20,7 @@ _ONES = (1 << 64) - 1
 Place = tuple[int, int]  # number of the copy, cluster on its disk
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """A snapshot on one disk."""
 
     copy: int
@@ -28,8 +28,7 @@ class Layer:
     blob: Blob
 
 
-@dataclass(slots=True)
-class _Choice:
+class _Choice(Struct):
     """A cluster that the copies have in two forms; `effect` on the checksum up to here of taking the other one."""
 
     places: list[Place]
@@ -37,8 +36,7 @@ class _Choice:
     effect: int = 0
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     checksum: int = 0
     same: list[Place] = field(default_factory=list)
     choices: list[_Choice] = field(default_factory=list)

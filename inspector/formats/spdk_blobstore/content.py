@@ -26,25 +26,31 @@ def extents(state: State, wanted: str) -> Iterator[Extent]:
     if blob is not None:
         proof = _proofs(state, store)
         for run in _split(store.content(blob), _contested(state, store)):
-            yield _extent(state, store, run, proof)
+            yield from _extents(state, store, run, proof)
         return
     lost = next((found for found in find_lost(store) if found.id == wanted), None)
     if lost is not None:
         for run in lost.runs:
-            yield _extent(state, store, run, lambda owner: ("placed", lost.why))
+            yield from _extents(state, store, run, lambda owner: ("placed", lost.why))
 
 
-def _extent(state: State, store: Store, run: Run, proof: Callable[[int], tuple[Proof, str]]) -> Extent:
+def _extents(state: State, store: Store, run: Run, proof: Callable[[int], tuple[Proof, str]]) -> Iterator[Extent]:
+    """The run's content; of one that the end of the image cuts in two the part that is here is as good as any."""
     size = store.geometry.cluster_size
+    start, length = run.at * size, run.count * size
     if run.cluster == HOLE:
-        return Extent(run.at * size, run.count * size, None, "derived")
+        yield Extent(start, length, None, "derived")
+        return
     if run.cluster < 0:
-        return Extent(run.at * size, run.count * size, None, "none", run.why)
+        yield Extent(start, length, None, "none", run.why)
+        return
     at = store.geometry.cluster_at(run.cluster)
-    if at + run.count * size > state.disk.size:
-        return Extent(run.at * size, run.count * size, None, "none", "it lies beyond the end of the image")
-    how, why = proof(run.owner)
-    return Extent(run.at * size, run.count * size, state.disk.span(at, at + run.count * size), how, why)
+    here = min(length, max(0, state.disk.size - at))
+    if here:
+        how, why = proof(run.owner)
+        yield Extent(start, here, state.disk.span(at, at + here), how, why)
+    if here < length:
+        yield Extent(start + here, length - here, None, "none", "it lies beyond the end of the image")
 
 
 def _proofs(state: State, store: Store) -> Callable[[int], tuple[Proof, str]]:

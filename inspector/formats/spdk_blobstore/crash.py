@@ -8,8 +8,9 @@ Source: spdk lib/blob/blobstore.c, bs_examine_clone, bs_delete_corrupted_blob, b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from inspector.formats.spdk_blobstore.blobs import SNAPRM, SNAPTMP, Blob
 from inspector.formats.spdk_blobstore.store import Store
@@ -17,8 +18,7 @@ from inspector.formats.spdk_blobstore.store import Store
 Verdict = Literal["keep", "discard", "stuck"]
 
 
-@dataclass(frozen=True, slots=True)
-class HalfDone:
+class HalfDone(Struct, frozen=True):
     """A snapshot with a mark of an unfinished operation; `other` is the original or the child it names."""
 
     blob: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.source import WINDOW, Source
 from inspector.span import Span
@@ -11,8 +12,7 @@ from inspector.span import Span
 PIECE = 4096
 
 
-@dataclass(slots=True)
-class Disk:
+class Disk(Struct):
     """`base` is where the store starts in the source; all positions here count from it."""
 
     source: Source

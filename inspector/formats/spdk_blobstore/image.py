@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.format import Action, Edit, Proof
 from inspector.formats.spdk_blobstore import layout as lay
@@ -18,8 +20,7 @@ from inspector.formats.spdk_blobstore.workshop import Workshop
 PIECE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Bytes [at, at + length) of the store that change; `data` None leaves them zero."""
 
     at: int

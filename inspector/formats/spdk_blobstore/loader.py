@@ -6,7 +6,8 @@ A total function of the state. It looks at the bytes as they lie on disk: what i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.format import Outcome
 from inspector.formats.spdk_blobstore import layout as lay
@@ -21,8 +22,7 @@ PROGRAMS = (UPSTREAM, LONGHORN, LONGHORN_7)
 MAX_NAME = {UPSTREAM: 64, LONGHORN: 256, LONGHORN_7: 256}
 
 
-@dataclass(slots=True)
-class Load:
+class Load(Struct):
     """`code` 0 and no `crash`: the store comes up, without the volumes in `missing`."""
 
     program: str

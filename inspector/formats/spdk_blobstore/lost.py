@@ -7,7 +7,8 @@ owner; so pages are put together by that id and their start, and the id is a hin
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
@@ -18,8 +19,7 @@ from inspector.formats.spdk_blobstore.store import Store
 MAX_LOST = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """A volume, or a version of one, that no root leads to; `runs` cover it from 0, holes are UNKNOWN."""
 
     id: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import superblock as sb
@@ -15,8 +16,7 @@ NAMES = ("used page", "used cluster", "root")
 KEEP = 1000
 
 
-@dataclass(slots=True)
-class Difference:
+class Difference(Struct):
     """One mask: bits set without a reason, and bits that should be set. The first of each kind are kept."""
 
     kind: int

@@ -10,7 +10,9 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.copies import Disagreement, Loss, Merge, Take
 from inspector.errors import RefusedError, UsageError
@@ -31,8 +33,7 @@ UNSURE = "the copies differ and nothing tells which is right; the first of them 
 _RANK = {"sealed": 0, "placed": 1, "derived": 1}
 
 
-@dataclass(slots=True)
-class Copy:
+class Copy(Struct):
     """A volume on one disk, and the extent of it that is looked at."""
 
     number: int
@@ -52,8 +53,7 @@ class Copy:
         return self.now if self.now.at <= at else None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     copy: Copy
     proof: Proof
     why: str
@@ -61,8 +61,7 @@ class Candidate:
     data: bytes
 
 
-@dataclass(slots=True)
-class Merger:
+class Merger(Struct):
     copies: list[Copy]
     plan: Merge
     size: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from shlex import quote
 from typing import Final
+
+from msgspec.structs import replace
 
 from inspector.errors import RefusedError
 from inspector.formats.spdk_blobstore.names import item_ids

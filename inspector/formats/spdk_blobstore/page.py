@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.crc32c import crc32c
 from inspector.formats.spdk_blobstore import layout as lay
@@ -19,8 +20,7 @@ _XATTR = lay.XATTR_HEAD.fast()
 _TABLE = lay.TABLE_HEAD.fast()
 
 
-@dataclass(slots=True)
-class Body:
+class Body(Struct):
     """What the descriptors of one page say, in file order."""
 
     flags: tuple[int, int, int] | None = None
@@ -37,8 +37,7 @@ class Body:
     end: int = lay.DESCRIPTORS_AT  # first byte after the last descriptor
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Head and tail of a metadata page; `bytes` are its first 4096."""
 
     id: int

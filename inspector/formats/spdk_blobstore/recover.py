@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
@@ -30,8 +32,7 @@ DEEP_LOOK = 1 << 30  # bytes searched where the first look found nothing: masks 
 MAX_CHECKED = 1 << 30  # bytes of snapshots checksummed to tell geometries apart
 
 
-@dataclass(slots=True)
-class Candidate:
+class Candidate(Struct):
     """A geometry that fits, and what speaks for it; `proved` by a checksum over its clusters or by masks."""
 
     geometry: Geometry

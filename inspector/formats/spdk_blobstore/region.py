@@ -6,9 +6,10 @@ import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import compress, count
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from inspector.crc32c import crc32c
 from inspector.formats.spdk_blobstore import layout as lay
@@ -26,8 +27,7 @@ _ZERO = bytes(lay.PAGE)
 _RUNS = re.compile(rb"(.)\1*", re.DOTALL)
 
 
-@dataclass(slots=True)
-class Region:
+class Region(Struct):
     """Pages by state (runs) and, for sealed pages, their heads in columns ordered by page index."""
 
     start: array[int] = field(default_factory=lambda: array("Q"))  # of each run, in pages

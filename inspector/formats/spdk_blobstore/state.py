@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from inspector.correct import Correction
 from inspector.errors import UsageError
@@ -30,8 +31,7 @@ TARGETS = ("spdk", "longhorn", "longhorn-checksums")
 How = Literal["sealed", "mended", "recovered", "given", "ambiguous", "none"]
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     source: Source
     wishes: Wishes
     disk: Disk

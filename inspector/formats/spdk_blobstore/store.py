@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from inspector.formats.spdk_blobstore import blobs as bl
 from inspector.formats.spdk_blobstore import layout as lay
@@ -18,8 +19,7 @@ KEEP = 10_000  # double claims, bad entries: counted exactly, this many kept
 CACHE = 512  # extent pages held decoded
 
 
-@dataclass(frozen=True, slots=True)
-class ExtentFault:
+class ExtentFault(Struct, frozen=True):
     """An extent page that a blob needs and that cannot be used; `at` is the first of its 512 clusters."""
 
     blob: int
@@ -28,16 +28,14 @@ class ExtentFault:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Struct, frozen=True):
     """A cluster that two maps claim."""
 
     cluster: int
     owners: tuple[int, ...]
 
 
-@dataclass(slots=True)
-class Store:
+class Store(Struct):
     disk: Disk
     geometry: Geometry
     region: Region

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore.page import checksum
@@ -13,8 +14,7 @@ MAX_CLUSTERS = 1 << 32  # maps hold cluster numbers of 32 bits
 MASK_HEAD = 5  # bytes before a mask's bits
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(Struct, frozen=True):
     """The fields of a super block, as stored; what 0 means is resolved by the properties."""
 
     version: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from inspector.formats.spdk_blobstore.blobs import Blob
 from inspector.formats.spdk_blobstore.crc64 import crc64
@@ -13,8 +14,7 @@ from inspector.source import WINDOW
 CHECKSUM = b"checksum"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Of a whole snapshot (`cluster` None) or one cluster of a blob, by its number in the blob."""
 
     blob: int

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from inspector.format import Action, Proof
 from inspector.formats.spdk_blobstore import layout as lay
@@ -18,8 +19,7 @@ from inspector.formats.spdk_blobstore.store import Store
 Descriptor = tuple[int, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What becomes of a page; `data` None leaves it zero."""
 
     data: bytes | None

@@ -22,7 +22,7 @@ def test_items_are_the_live_channels_and_nodes_that_the_check_counts() -> None:
     assert all(i.fields["satoshis"] > 0 for i in announced)
 
 
-def test_a_store_with_more_owners_than_fit_takes_more_passes_and_tells_the_same(
+def test_a_store_with_more_owners_than_fit_in_memory_tells_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store = FORMAT.open(MemorySource(healthy(16, 60_000, 3), "gossip_store"), None, Wishes())

@@ -12,7 +12,8 @@ from inspector.finding import Severity
 from inspector.format import Wishes
 from inspector.inspect import inspect
 from inspector.repair import repair
-from inspector.source import open_source
+from inspector.source import MemorySource, open_source
+from tests.builders.gossip import healthy
 from tests.builders.gossip_samples import SAMPLES
 from tests.builders.samples import Sample
 from tests.formats.gossip_store.witness import objection
@@ -76,3 +77,14 @@ def test_a_repaired_sample_loads_by_the_second_reader_too(sample: Sample, tmp_pa
         assert inspect(source, formats.all_formats()).exit_code() is Exit.CLEAN
     if data[0] >= 15:
         assert objection(data) == ""
+
+
+@pytest.mark.parametrize(("version", "known"), [(9, True), (10, False)])
+def test_a_known_bug_is_told_only_of_versions_that_a_release_with_it_can_have_written(
+    version: int, known: bool
+) -> None:
+    """The version byte at offset 1 was mended in v0.10.0, whose stores still were of version 9."""
+    data = b"\0" + healthy(version, 2000, 1)
+    report = inspect(MemorySource(data, "gossip_store"), formats.all_formats(), forced="gossip-store")
+    assert "GSP025" in {code for code, _ in report.tally.counts}
+    assert any("lightning#4453" in words for words in report.answer.words) is known

@@ -84,8 +84,10 @@ def test_a_cut_file_loses_its_last_element(tmp_path: Path) -> None:
 
 
 def test_a_piece_in_two_elements_is_a_note() -> None:
-    report = scan(FIRST + FIRST)
-    assert [f.rule.code for f in report.tally.findings()] == ["PCH003"]
+    report = scan(FIRST + EMPTY + FIRST)
+    (finding,) = report.tally.findings()
+    assert (finding.rule.code, finding.span.start, finding.span.end) == ("PCH003", 2 * ELEMENT, 3 * ELEMENT)
+    assert finding.evidence == {"piece_index": 3, "first": 0, "count": 1}
     assert report.exit_code() == Exit.CLEAN
 
 

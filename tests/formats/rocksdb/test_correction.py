@@ -13,6 +13,7 @@ from inspector.formats.rocksdb.codecs import NO_COMPRESSION, SNAPPY, ZSTD
 from inspector.formats.rocksdb.correction import correct_block
 from inspector.formats.rocksdb.judges import reads
 from inspector.formats.rocksdb.keys import PUT, internal
+from inspector.formats.rocksdb.mending import Corrector
 
 _M32 = 0xFFFFFFFF
 
@@ -91,3 +92,12 @@ def test_the_judge_answers_any_bytes() -> None:
     for cut in range(5, len(good)):
         assert judge(good[:cut]) in (True, False)
         assert judge(bytes(cut)) in (True, False)
+
+
+def test_what_trials_cost_is_used_up_and_a_hash_costs_more_than_a_cyclic_checksum() -> None:
+    """The time a repair takes is bounded on a store with a million damaged blocks, too."""
+    corrector = Corrector(None, work=8 * 1000 * (1000 + 2 * 200))  # type: ignore[arg-type]
+    assert [corrector._affords(1000, sum_) for sum_ in (XXH3, XXH3, CRC32C, CRC32C, CRC32C)] == [
+        True, False, True, True, False,
+    ]  # fmt: skip
+    assert (corrector.work, corrector.skipped) == (0, 2)

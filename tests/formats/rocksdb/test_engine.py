@@ -238,3 +238,16 @@ def test_sst_dump_counts_the_entries_that_we_read(tmp_path: Path) -> None:
     for entry, line in zip(ours, theirs, strict=True):
         told = entry.fields
         assert line == f"'{told['key'].upper()}' seq:{told['sequence']}, type:1 => {told['value'].upper()}"
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_bytes_put_into_a_block_are_damage_of_that_block_whatever_its_codec(codec: str, tmp_path: Path) -> None:
+    """Behind them all blocks have moved, and are found without the index."""
+    whole = Healthy(make(tmp_path / "db", Recipe(codec=codec, tables=2, wal=1)))
+    path, (low, high, _) = tmp_path / "db" / whole.sst, whole.middle
+    data, put = path.read_bytes(), (low + high) // 2
+    path.write_bytes(data[:put] + bytes(range(256)) * 4 + data[put:])
+    with open_source(str(path)) as source:
+        report = inspect(source, FORMATS)
+    found = [f.span for f in report.tally.findings()]
+    assert [(span.start, span.end) for span in found if span.start <= put < span.end] == [(low, high + 1024)]

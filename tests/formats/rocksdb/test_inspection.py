@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -22,6 +23,7 @@ from samples import build
 from tests import damage
 from tests.builders.rocksdb import World, pairs, small_world, wal
 from tests.builders.rocksdb_samples import SAMPLES
+from tests.builders.rocksdb_table import Shape, table
 from tests.builders.samples import Sample
 
 FORMATS = formats.all_formats()
@@ -259,9 +261,46 @@ def test_threads_change_nothing_that_is_said() -> None:
         name = f"{number:06d}.sst"
         members[name] = damage.flip_bit(members[name], block.offset + 30, 4).data
     told = []
-    for jobs in (1, 2, 5):
+    for jobs in (1, 2, 3, 7):
         report = inspect(MemorySource(members), FORMATS, Wishes(jobs=jobs))
         findings = [(f.rule.code, f.span, f.message, f.evidence) for f in report.tally.findings()]
         told.append((findings, report.answer, report.account.kinds, report.account.roles))
-    assert told[0] == told[1] == told[2]
+    assert told[0] == told[1] == told[2] == told[3]
     assert len(told[0][0]) == 3
+
+
+@pytest.mark.parametrize("share", [0.2, 0.9, 1.0])
+def test_blocks_passed_over_at_once_are_judged_as_those_looked_at_alone(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inspector.formats.rocksdb import walk_table
+    from inspector.render.documents import scan as document
+
+    rng = Random(7)
+    built = table(pairs(0, 3000), Shape())
+    data = bytearray(built.data)
+    for block in built.blocks:
+        if rng.random() < share:
+            data[block.offset + rng.randrange(block.size)] ^= 1 << rng.randrange(8)
+    monkeypatch.setattr(walk_table, "MAX_LOST", 5)
+    told = []
+    for through in (None, False):
+        if through is not None:
+            monkeypatch.setattr(walk_table.TableWalk, "_through", through)
+        report = scan({"000009.sst": bytes(data)})
+        told.append((document(report, Exit.DAMAGED), report.state.facts["000009.sst"], report.state.damage))
+    assert len(told[0][2]) > 10
+    assert told[0] == told[1]
+
+
+def test_a_scan_without_a_manifest_reads_no_table_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    from inspector.formats.rocksdb import view
+
+    def read_again(*_: object) -> None:
+        raise AssertionError("every entry was read once more")
+
+    monkeypatch.setattr(view, "file_of", read_again)
+    members = {n: d for n, d in small_world().members().items() if not n.startswith(("MANIFEST", "CURRENT"))}
+    found = codes(scan(members))
+    assert "RDB039" in found
+    assert "INS001" not in found

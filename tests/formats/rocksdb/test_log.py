@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import pytest
 import zstandard
 
+from inspector.format import Wishes
+from inspector.formats import all_formats
 from inspector.formats.rocksdb import batch, keys, log, logical
 from inspector.formats.rocksdb.log_writer import frame
 from inspector.formats.rocksdb.logical import Assembler
+from inspector.repair import repair
+from inspector.source import open_source
 from tests import damage
 from tests.builders.rocksdb import log_of, wal
 
@@ -125,3 +130,20 @@ def test_every_byte_of_a_small_log_may_be_wrong() -> None:
     for size in range(len(data)):
         if size:
             pieces(data[:size])
+
+
+def test_a_page_that_stands_twice_in_a_log_is_written_once(tmp_path: Path) -> None:
+    """The engine's replay stops at a key that it has got with the same number, and would drop all that follows."""
+    written, ends, rng = bytearray(), [], Random(4)
+    for number in range(300):
+        written += frame(batch.encode(100 + number, [(0, 1, b"key %05d" % number, rng.randbytes(61))]), len(written))
+        ends.append(len(written))
+    damaged = bytearray(written)
+    damaged[12288:16384] = written[4096:8192]
+    hurt = {i for i, end in enumerate(ends) if end > 12288 and (ends[i - 1] if i else 0) < 16384}
+    path, out = tmp_path / "000007.log", tmp_path / "out.log"
+    path.write_bytes(damaged)
+    with open_source(str(path)) as source:
+        repair(source, all_formats(), str(out), Wishes())
+    data = out.read_bytes()
+    assert [batch.header(record)[0] for record in records(data)] == [100 + i for i in range(300) if i not in hurt]

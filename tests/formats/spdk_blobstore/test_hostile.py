@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import random
 import struct
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inspector.errors import UsageError
 from inspector.formats.spdk_blobstore import FORMAT

@@ -1,0 +1,1 @@
+"""What inspector says of every sample, kept."""

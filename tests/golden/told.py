@@ -1,0 +1,110 @@
+"""What inspector says of every sample, as text: `python -m tests.golden.told` writes it anew, git shows what changed.
+
+Each finding with its place, cause and evidence, the sums of the inspection, the records and items as a digest, and
+each step of the repair. Not the sentences: those may be worded better without anything having gone wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from inspector import formats
+from inspector.errors import InspectorError
+from inspector.format import Edit, Extent, Format, Query
+from inspector.inspect import Report, inspect
+from inspector.render import documents
+from inspector.repair import repair
+from inspector.span import Span
+from tests.contract.corpus import Case, cases, wishes_of
+
+HERE = Path(__file__).parent
+FORMATS = formats.all_formats()
+WIDTH = 300  # of evidence that is written out
+
+
+def path_of(form: Format) -> Path:
+    return HERE / f"{form.name.replace('-', '_')}.txt"
+
+
+def told(case: Case) -> Iterator[str]:
+    """The lines of one sample."""
+    with case.open() as source:
+        report = inspect(source, FORMATS, wishes_of(case), case.format.name)
+        account = f"{report.account.units} units, roles {_plain(report.account.roles)}"
+        yield f"# {case.path.name}: exit {int(report.exit_code())}, {account}"
+        yield f"  answer {_short(_plain(report.answer.summary if report.answer else None))}"
+        for one in sorted(report.tally.findings(), key=lambda f: (f.span, f.rule.code)):
+            cause = f"{one.cause.name}, {one.cause.confidence}; {one.salvage}"
+            yield f"  {one.rule.code} {one.level} {_place(one.span)} {cause}: {_short(_plain(one.evidence))}"
+        yield from _on_demand(report)
+        try:
+            result = repair(source, FORMATS, None, wishes_of(case), forced=case.format.name, dry_run=True)
+        except InspectorError as error:
+            yield f"  no repair: {type(error).__name__}"
+            return
+        yield f"  repair: exit {int(result.code)}, bytes {_plain(result.bytes)}, records {_plain(result.records)}"
+        yield from (f"    {_step(edit)}" for edit in result.changes)
+
+
+def _on_demand(report: Report) -> Iterator[str]:
+    form = report.format
+    if form.records is not None:
+        entries = list(form.records(report.state, Query()))
+        lines = (f"{e.span} {e.kind} {e.state} {_plain(dict(e.fields))}" for e in entries)
+        yield f"  {len(entries)} records {_digest(lines)}"
+    if form.items is not None:
+        items = list(form.items(report.state))
+        yield f"  {len(items)} items {_digest(_plain(documents.item(item)) for item in items)}"
+        if form.extents is not None:
+            yield f"  their extents {_digest(_runs(form, report, item.id) for item in items)}"
+
+
+def _runs(form: Format, report: Report, name: str) -> str:
+    assert form.extents is not None
+    runs: list[Extent] = []
+    try:
+        runs += form.extents(report.state, name)
+    except InspectorError as error:
+        return type(error).__name__
+    return " ".join(f"{run.at} {run.length} {run.origin} {run.proof}" for run in runs)
+
+
+def _step(edit: Edit) -> str:
+    data = f" = {len(edit.data)} bytes {hashlib.sha256(edit.data).hexdigest()[:12]}" if edit.data is not None else ""
+    where = _place(edit.origin) if edit.origin else "-"
+    return f"{edit.action} {where}{data} ({edit.proof}, {edit.units}) {edit.out} {edit.at}"
+
+
+def _place(span: Span) -> str:
+    return f"{span.member}@{span.start}-{span.end}"
+
+
+def _plain(value: object) -> str:
+    return msgspec.json.encode(value, order="deterministic", enc_hook=str).decode()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDTH else f"{text[:WIDTH]}... {_digest([text])}"
+
+
+def _digest(lines: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()[:12]
+
+
+def main() -> int:
+    for form in FORMATS:
+        lines = [line for case in cases() if case.format.name == form.name for line in told(case)]
+        path_of(form).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

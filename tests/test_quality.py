@@ -1,0 +1,154 @@
+"""What `make quality` measures with is right itself: mutants, the place a tool names, the sums of its tables."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from benchmarks import against, quality_table
+from benchmarks.covered import Covered, Share
+from benchmarks.mutants import ROOT, Judged, Score, chosen_tests, packages, sample
+from benchmarks.mutations import Mutant, mutants
+from benchmarks.quality_parts import Damaged, Failed, Fuzzed, Mutated, _shuffled, fault_names
+from inspector.span import Span
+from tests.faults_cases import CASES
+
+CODE = '''
+from dataclasses import dataclass
+Both = Left | Right
+LIMIT = 3
+
+@dataclass(frozen=True)
+class Thing:
+    size: int | None = 4
+
+def f(a: int, b: int | None = 1) -> int | str:
+    """Text 7."""
+    if a < b and not b:
+        a += 2
+    while g(a):
+        h(a)
+        break
+    return f"{a + 1}" if a else (a & b) * True
+
+for x in zip(a, b, strict=True):
+    register(x)
+'''
+
+
+def _mutants(tmp_path: Path, code: str) -> list[Mutant]:
+    path = tmp_path / "code.py"
+    path.write_text(code)
+    return list(mutants(path))
+
+
+def test_each_mutant_is_one_mistake_that_runs(tmp_path: Path) -> None:
+    found = _mutants(tmp_path, CODE)
+    kinds = Counter((m.line, m.what) for m in found)
+    assert set(kinds.values()) == {1}
+    assert {what for _, what in kinds} == {
+        "3 to 4", "4 to 5", "1 to 2", "And to Or", "Lt to LtE", "not removed", "Add to Sub, in place", "2 to 3",
+        "the opposite condition", "without h()", "break to continue", "Mult to FloorDiv", "BitAnd to BitOr",
+        "True to False",
+    }  # fmt: skip
+    assert {m.what for m in found if m.loading} == {"3 to 4", "4 to 5", "1 to 2"}
+    for mutant in found:
+        assert ast.dump(ast.parse(mutant.source)) != ast.dump(ast.parse(CODE))
+        changed = [n for n, pair in enumerate(zip(CODE.splitlines(), mutant.source.splitlines(), strict=True), 1)
+                   if pair[0] != pair[1]]  # fmt: skip
+        assert changed == [mutant.line]
+
+
+def test_a_mutant_of_a_part_keeps_what_stands_around_it(tmp_path: Path) -> None:
+    (found,) = [m for m in _mutants(tmp_path, "y = a & b & c\n") if m.source.count("|") == 1 and "(a | b)" in m.source]
+    assert found.source == "y = (a | b) & c\n"
+    named = _mutants(tmp_path, "größe = 'ä' + b\n")
+    assert [m.source for m in named] == ["größe = ('ä' - b)\n"]
+
+
+def test_every_format_gives_its_share_of_the_sample_and_a_seed_gives_it_again() -> None:
+    names = len(packages())
+    chosen = sample(names + 2, 5, None)
+    assert len(chosen) == names + 2
+    assert len({m.path.relative_to(ROOT).parts[:3] for m in chosen}) == names
+    assert [(m.path, m.line, m.what) for m in chosen] == [(m.path, m.line, m.what) for m in sample(names + 2, 5, None)]
+
+
+class _Lines:
+    """What coverage.py would say of one file."""
+
+    def contexts_by_lineno(self, name: str) -> dict[int, list[str]]:
+        lines = {1: [""], 2: ["t::slow"], 3: ["t::slow", "t::quick"]}
+        return lines if name.endswith("correct.py") else {}
+
+
+def test_a_mutant_meets_the_tests_that_run_its_line_the_quickest_first() -> None:
+    covered = Covered(_Lines(), {"t::slow": 295.0, "t::quick": 10.0}, 0, 2, {}, {})  # type: ignore[arg-type]
+    path = ROOT / "inspector/correct.py"
+    at = {line: chosen_tests(Mutant(path, line, "", "", line == 2), covered) for line in (1, 2, 3, 4)}
+    assert at[3] == (["t::quick"], 10.0)  # both would take too long
+    assert at[2][0] == ["t::quick"]  # it runs when the file is loaded: any of its tests may notice
+    assert at[1][0] == ["t::quick"]  # a process that a test started
+    assert at[4] == ([], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        ("Corruption: block checksum mismatch in /x/000009.sst offset 4648 size 402", True),
+        ("Corruption: block checksum mismatch in /x/000011.sst offset 4648 size 402", False),
+        ("Corruption: block checksum mismatch in /x/000009.sst offset 464800 size 402", False),
+        ("Corruption: /x/000009.sst", False),
+        ("000009.sst read, last offset 4648", False),
+    ],
+)
+def test_a_place_is_named_by_a_complaint_about_the_file_with_an_offset_at_the_damage(words: str, right: bool) -> None:
+    harmed = against.Harmed(Path("/x"), (Span(5000, 5004, "000009.sst"),))
+    assert against.placed(against.Said(words, 1), harmed) is right
+
+
+def test_what_a_reader_tells_is_held_to_what_the_store_holds_and_held() -> None:
+    row = against.Told("store", "tool", there=3)
+    against._judge(row, frozenset("abxy"), frozenset("abc"), frozenset("abcx"))
+    assert (row.kept, row.older, row.invented) == (2, 1, 1)
+
+
+def test_places_are_shuffled_and_each_comes_once() -> None:
+    for count in (0, 1, 2, 97):
+        assert sorted(_shuffled(count, Random(count))) == list(range(count))
+
+
+def test_every_command_line_is_in_one_part_of_the_faults() -> None:
+    parts = fault_names(3)
+    for case in CASES:
+        assert sum(case.name.startswith(name) for part in parts for name in part) == 1, case.name
+
+
+def test_the_summary_adds_up_and_what_must_never_be_is_counted() -> None:
+    found = {
+        "bytes": [Mutated("a", 30, 10, [], 0.5), Mutated("b", 3, 1, ["it broke"], 0.25)],
+        "fuzz": [Fuzzed("a", 1000, 0.5, 1, "0.1 s", "90 MiB")],
+        "faults": [Failed("scan", 9, {"EIO: exit 5": 3, "kill: exit -9": 1}, ["the input changed"])],
+        "damage": [Damaged("a", 12, 11, 10, 9, 10, 9, 200, 190, 4, 0), Damaged("b", 8, 8, 8, 8, 0, 0, 0, 0, 0, 1)],
+        "against": [against.Told("s", "ldb", 4, 1, 0, 0, 5, 0, 9, 10),
+                    against.Told("s", "inspector: x", 4, 4, there=10)],
+        "coverage": Covered(_Lines(), {}, 0, 7, {"inspector/a.py": Share(10, 9, 4, 3)}, {"inspector/a.py": "3"}),  # type: ignore[arg-type]
+        "mutants": Score(1, [Judged(Mutant(ROOT / "inspector/correct.py", 4, "x", ""), "killed", "t", 1),
+                             Judged(Mutant(ROOT / "inspector/correct.py", 5, "y", ""), "unrun", "", 0)]),
+    }  # fmt: skip
+    told = dict(quality_table.figures(found))
+    assert told["bytes mutated"] == "33"
+    assert told["fuzz runs"] == "1,000 in 0.5 minutes"
+    assert told["faults injected"] == "4 in 1 command lines, 1 with something wrong after"
+    assert told["detected"] == "95.0 %"
+    assert told["salvage: units that the damage left alone and that verify"] == "95.0 %"
+    assert told["branch coverage"] == "75.0 % of 4 branches"
+    assert told["mutation score of formats and correct.py"] == "50.0 % (1 of 2, seed 1)"
+    assert quality_table.wrong(found) == 4  # one each: failure, crash, fault, wrong correction
+    text = "\n".join(quality_table.markdown(found))
+    assert "| a | 30 | 10 | 0 | 0.50 s | 1,000 | 0.5 | 1 | 0.1 s | 90 MiB |" in text
+    assert "- unrun: inspector/correct.py:5: y" in text
