@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 
-from inspector.errors import OutputError, SourceError, UsageError
+from inspector.descriptors import pwrite_all
+from inspector.errors import SourceError, UsageError
 from inspector.finding import Severity
 from inspector.fingerprint import fingerprint
 from inspector.inspect import Report
@@ -128,9 +128,4 @@ def write_text(path: str, text: str, mode: int = MODE) -> None:
 def put(fd: int, parts: Iterable[bytes]) -> None:
     at = 0
     for part in parts:
-        view = memoryview(part)
-        while view:
-            done = os.pwrite(fd, view, at)
-            if done <= 0:
-                raise OutputError("the system wrote nothing and gave no error")
-            view, at = view[done:], at + done
+        at = pwrite_all(fd, part, at)

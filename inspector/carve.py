@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from inspector.errors import Exit, OutputError, RefusedError
+from inspector.errors import Exit, RefusedError
 from inspector.inspect import Progress
 from inspector.mapfile import Rescued
 from inspector.output import Place, place_file, place_folder, preflight, writers_of
@@ -206,13 +206,3 @@ def opened(place: Place) -> Source:
     written = Source(place.target.name, "file", None, [Member("", info.st_size, info.st_mtime_ns)])
     written._files[""] = os.dup(place.fd)
     return written
-
-
-def pwrite(fd: int, data: bytes | bytearray, at: int) -> None:
-    """All of it."""
-    view = memoryview(data)
-    while view:
-        done = os.pwrite(fd, view, at)
-        if done <= 0:
-            raise OutputError("the system wrote nothing and gave no error")
-        view, at = view[done:], at + done

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from inspector import mapfile
-from inspector.carve import Carved, pwrite
+from inspector.carve import Carved
+from inspector.descriptors import pwrite_all
 from inspector.output import place_file
 from inspector.render.carve_documents import found
 from inspector.render.encoding import encode
@@ -60,7 +61,7 @@ def write_lines(path: str, source: Source, lines: Iterable[bytes], force: bool) 
         for line in lines:
             held += line
             if len(held) >= CHUNK:
-                pwrite(place.fd, held, at)
+                pwrite_all(place.fd, held, at)
                 at += len(held)
                 held.clear()
-        pwrite(place.fd, held, at)
+        pwrite_all(place.fd, held, at)

@@ -1,4 +1,4 @@
-"""File descriptors that are only read from: opened without being held up, read whole."""
+"""File descriptors: those that are only read from are opened without being held up; read and written whole."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+
+from inspector.errors import OutputError
 
 ASIDE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK  # a pipe that took the name holds nobody up
 
@@ -30,3 +32,14 @@ def pread_all(fd: int, n: int, at: int, pread: Callable[[int, int, int], bytes] 
         parts.append(pread(fd, n - got, at + got))
         got += len(parts[-1])
     return b"".join(parts)
+
+
+def pwrite_all(fd: int, data: bytes | bytearray | memoryview, at: int) -> int:
+    """Write all of it at `at`, and give where it ends: a write may be short at any time."""
+    view = memoryview(data)
+    while view:
+        done = os.pwrite(fd, view, at)
+        if done <= 0:
+            raise OutputError("the system wrote nothing and gave no error")
+        view, at = view[done:], at + done
+    return at

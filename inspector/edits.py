@@ -6,7 +6,8 @@ import errno
 import os
 from pathlib import Path
 
-from inspector.errors import OutputError, SourceError
+from inspector.descriptors import pwrite_all
+from inspector.errors import SourceError
 from inspector.format import Edit
 from inspector.output import link_open_file
 from inspector.source import Source
@@ -54,7 +55,7 @@ def link_member(source: Source, edit: Edit, folder: Path) -> bool:
 def write_edit(source: Source, edit: Edit, fd: int, at: int) -> int:
     """Execute one edit at offset `at` of `fd`; returns the offset after it. Holes of the source stay holes."""
     if edit.data is not None:
-        return _write(fd, edit.data, at)
+        return pwrite_all(fd, edit.data, at)
     assert edit.origin is not None
     start, end, member = edit.origin.start, edit.origin.end, edit.origin.member
     if edit.at is None:
@@ -94,16 +95,6 @@ def _copy(source: Source, member: str, start: int, end: int, fd: int, at: int, s
         data = source.read(start, min(COPY, end - start), member)
         if not data or source.shrunk:
             raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "repair a copy of the file")
-        at = at + len(data) if sparse and data.count(0) == len(data) else _write(fd, data, at)
+        at = at + len(data) if sparse and data.count(0) == len(data) else pwrite_all(fd, data, at)
         start += len(data)
-    return at
-
-
-def _write(fd: int, data: bytes, at: int) -> int:
-    view = memoryview(data)
-    while view:
-        done = os.pwrite(fd, view, at)
-        if done <= 0:
-            raise OutputError("the system wrote nothing and gave no error")
-        view, at = view[done:], at + done
     return at

@@ -11,7 +11,8 @@ from typing import IO
 from msgspec import Struct, field
 
 from inspector import __version__
-from inspector.errors import Exit, OutputError, SourceError
+from inspector.descriptors import pwrite_all
+from inspector.errors import Exit, SourceError
 from inspector.format import Extent
 from inspector.output import place_file, preflight
 from inspector.source import Source
@@ -82,7 +83,7 @@ def _write(source: Source, extent: Extent, fd: int) -> None:
     if extent.data is not None:
         if len(extent.data) != extent.length:
             raise AssertionError(f"an extent of {extent.length} bytes has {len(extent.data)} of data")
-        _pwrite(fd, extent.data, extent.at)
+        pwrite_all(fd, extent.data, extent.at)
         return
     if extent.origin is None or extent.proof == "none":
         return
@@ -98,17 +99,8 @@ def _write(source: Source, extent: Extent, fd: int) -> None:
             if not data or source.shrunk:
                 raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "extract from a copy")
             if data.count(0) != len(data):  # a device knows no holes; the output is to have them
-                _pwrite(fd, data, extent.at + at - origin.start)
+                pwrite_all(fd, data, extent.at + at - origin.start)
             at += len(data)
-
-
-def _pwrite(fd: int, data: bytes, at: int) -> None:
-    view = memoryview(data)
-    while view:
-        done = os.pwrite(fd, view, at)
-        if done <= 0:
-            raise OutputError("the system wrote nothing and gave no error")
-        view, at = view[done:], at + done
 
 
 def _unreadable(source: Source, extent: Extent) -> Iterator[tuple[int, int, str, str]]:
@@ -183,5 +175,5 @@ def _write_map(path: str, source: Source, chart: _Chart, force: bool) -> None:
     with place_file(path, source, 0, force, mode=MODE) as place:
         at = 0
         for line in chart.lines():
-            _pwrite(place.fd, line.encode(), at)
+            pwrite_all(place.fd, line.encode(), at)
             at += len(line)

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from inspector.descriptors import pread_all
+from inspector.descriptors import pread_all, pwrite_all
 from inspector.errors import OutputError, RefusedError, SourceError, UnverifiedError, UsageError
 from inspector.format import Edit, Plan
 from inspector.output import place_file, writers_of
@@ -96,9 +96,9 @@ def write(path: str, source: Source | None, patch: Patch, force: bool = False) -
         digest, at = hashlib.sha256(), 0
         for line in _lines(patch):
             digest.update(line)
-            at += _put(place.fd, line, at)
+            at = pwrite_all(place.fd, line, at)
         foot = {"changes": len(patch.changes), "sha256": digest.hexdigest()}
-        at += _put(place.fd, _line(foot), at)
+        at = pwrite_all(place.fd, _line(foot), at)
     return at
 
 
@@ -122,16 +122,6 @@ def _lines(patch: Patch) -> Iterator[bytes]:
 
 def _line(value: dict[str, Any]) -> bytes:
     return json.dumps(value).encode() + b"\n"
-
-
-def _put(fd: int, data: bytes, at: int) -> int:
-    done = 0
-    while done < len(data):
-        step = os.pwrite(fd, data[done:], at + done)
-        if step <= 0:
-            raise OutputError("the system wrote nothing and gave no error")
-        done += step
-    return done
 
 
 def read(path: str) -> Patch:
@@ -275,7 +265,7 @@ def _write(target: str, patch: Patch, before: list[bytes], compared: os.stat_res
         if not same or any(pread_all(fd, len(old), change.start) != old for change, old in places):
             raise RefusedError(f"{target} changed while it was looked at; nothing was written to it", IN_USE)
         for change in patch.changes:
-            _put(fd, change.data, change.start)
+            pwrite_all(fd, change.data, change.start)
         os.fsync(fd)
         for change in patch.changes:
             if pread_all(fd, len(change.data), change.start) != change.data:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from inspector import formats, patch
+from inspector.descriptors import pwrite_all
 from inspector.errors import InspectorError, OutputError, RefusedError, UsageError
 from inspector.format import Edit, Plan, Wishes
 from inspector.inspect import inspect
@@ -170,7 +171,7 @@ def test_a_target_that_changed_after_it_was_compared_is_not_written_to(
 def test_a_name_that_another_file_took_while_it_was_written_is_said(
     image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, put = patch.read(str(make(image))), patch._put
+    made, put = patch.read(str(make(image))), pwrite_all
     other = image.read_bytes()
 
     def meanwhile(fd: int, data: bytes, at: int) -> int:
@@ -184,7 +185,7 @@ def test_a_name_that_another_file_took_while_it_was_written_is_said(
 
     def written(*args: Any, **words: Any) -> int:
         done = real(*args, **words)
-        monkeypatch.setattr(patch, "_put", meanwhile)
+        monkeypatch.setattr(patch, "pwrite_all", meanwhile)
         return done
 
     monkeypatch.setattr(patch, "write", written)

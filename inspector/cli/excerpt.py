@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from inspector.cli import declare as typer
 from inspector.cli.options import FormatName, Json, PathArgument, Release
+from inspector.descriptors import pwrite_all
 from inspector.errors import SourceError, UnknownFormatError, UsageError
 
 if TYPE_CHECKING:
@@ -143,10 +144,9 @@ def _fill(fd: int, data: Source, member: str) -> None:
     os.ftruncate(fd, data.length(member))
     for span in data.data_ranges(member):
         for start in range(span.start, span.end, PIECE):
-            at, piece = start, memoryview(data.read(start, min(PIECE, span.end - start), member))
-            while piece and any(piece):
-                done = os.pwrite(fd, piece, at)
-                piece, at = piece[done:], at + done
+            piece = data.read(start, min(PIECE, span.end - start), member)
+            if piece.count(0) != len(piece):
+                pwrite_all(fd, piece, start)
 
 
 def _all_read(source: Source) -> None:

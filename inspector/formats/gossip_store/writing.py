@@ -8,7 +8,8 @@ import sqlite3
 from typing import Any
 
 from inspector import crc32c
-from inspector.carve import Sums, opened, pwrite
+from inspector.carve import Sums, opened
+from inspector.descriptors import pwrite_all
 from inspector.errors import UnverifiedError
 from inspector.finding import Severity
 from inspector.format import Wishes
@@ -64,7 +65,7 @@ def _write(place: Place, db: sqlite3.Connection, target: int, reader: Reader, su
     """Places are given in the order that gossipd wants, bytes are copied in the order of the source."""
     head = bytes([target]) + (_uuid(db) if versions.needs_uuid(target) else b"")
     _give_places(db, len(head))
-    pwrite(place.fd, head, 0)
+    pwrite_all(place.fd, head, 0)
     sums.added = len(head)
     sums.proof["derived"] += len(head)
     for at, n, more, enc, dying, to in db.execute(
@@ -75,7 +76,7 @@ def _write(place: Place, db: sqlite3.Connection, target: int, reader: Reader, su
         if more:
             record += reader.record(at + n, more, HEX_RECORD if enc == HEX_MESSAGE else enc)
             _convert(record, len(record) - 22, target, dying)
-        pwrite(place.fd, record, to)
+        pwrite_all(place.fd, record, to)
         sums.proof["derived" if enc == HEX_MESSAGE else "sealed"] += len(record)
     os.fsync(place.fd)
 

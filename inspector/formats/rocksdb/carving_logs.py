@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums, pwrite
+from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums
+from inspector.descriptors import pwrite_all
 from inspector.errors import UnverifiedError
 from inspector.finding import Severity
 from inspector.format import Wishes
@@ -202,10 +203,10 @@ def _write_log(path: Path, read: Windowed, rows: Iterable[tuple[int, int]]) -> i
             held += frame(record.data, at + len(held))
             payload += len(record.data)
             if len(held) >= CHUNK:
-                pwrite(fd, held, at)
+                pwrite_all(fd, held, at)
                 at += len(held)
                 held.clear()
-        pwrite(fd, held, at)
+        pwrite_all(fd, held, at)
         os.fsync(fd)
     finally:
         os.close(fd)

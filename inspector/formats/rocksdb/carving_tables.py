@@ -18,8 +18,8 @@ from typing import Any, Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums, pwrite
-from inspector.descriptors import pread_all
+from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums
+from inspector.descriptors import pread_all, pwrite_all
 from inspector.errors import SourceError, UnverifiedError
 from inspector.formats.rocksdb.extent import MAGICS, Piece, Read, TableAt, extent, verified
 from inspector.formats.rocksdb.names import table_name
@@ -251,7 +251,7 @@ def _copy(source: Source, table: TableAt, path: Path) -> None:
                 data = source.read(low + piece.shift, wanted)
                 if len(data) < wanted or source.shrunk:
                     raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "carve a copy of it")
-                pwrite(fd, data, low)
+                pwrite_all(fd, data, low)
         os.fsync(fd)
         digest = blake2b(digest_size=16)
         for low in range(0, table.size, COPY):

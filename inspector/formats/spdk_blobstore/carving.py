@@ -13,7 +13,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from inspector.carve import WRITTEN, Carver, CarveWishes, Found, Haul, Sums, opened, pwrite
+from inspector.carve import WRITTEN, Carver, CarveWishes, Found, Haul, Sums, opened
+from inspector.descriptors import pwrite_all
 from inspector.errors import SourceError, UsageError
 from inspector.format import Wishes
 from inspector.formats.spdk_blobstore import layout as lay
@@ -253,7 +254,7 @@ def _copy(source: Source, at: int, end: int, fd: int, base: int) -> None:
         if not data or source.shrunk:
             raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "carve a copy of it")
         if data.count(0) != len(data):
-            pwrite(fd, data, at - base)
+            pwrite_all(fd, data, at - base)
         at += len(data)
 
 
@@ -271,7 +272,7 @@ def _map(path: str, source: Source, store: StoreAt, bad: list[Span]) -> None:
         yield at - store.start, store.end - store.start, "+"
 
     with place_file(path, source, 0, force=False, mode=0o600) as place:
-        pwrite(place.fd, "".join(lines(ranges())).encode(), 0)
+        pwrite_all(place.fd, "".join(lines(ranges())).encode(), 0)
 
 
 CARVER = Carver(
