@@ -18,21 +18,22 @@ test: .venv/.ready
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto
 
-# the whole damage table on a 2 MB store, every byte of small samples damaged three ways and every truncation, hostile
-# text in every place through every renderer, a 33 GB file
+# the whole damage table on a 2 MB store, every byte of small stores damaged three ways and every truncation (what is told
+# of each held to what was done, each 50th repaired), hostile text in every place through every renderer, a 33 GB file
 proof: .venv/.ready
 	$(BIN)/python -m tests.damage_table
 	$(BIN)/python -m tests.proof --jobs $$(nproc)
 	INSPECTOR_PROOF=1 $(BIN)/python -m pytest -n auto tests/test_bad_input.py tests/test_hostile_text.py tests/cli/test_next.py
 
-# hostile bytes for every format, FUZZ_SECONDS each; guided by coverage where `pip install atheris` works
+# hostile bytes for every format under every command, FUZZ_SECONDS each, two of three with right checksums; guided by
+# coverage where `pip install atheris` works
 FUZZ_SECONDS ?= 60
 fuzz: .venv/.ready
 	$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
 
-# small files that would cost much (expansion, fake headers, nesting, crowds), under every command: memory and processor
+# small files that would cost much (expansion, counts, cycles, fake headers, nesting, crowds), under every command
 bombs: .venv/.ready
-	$(BIN)/python -m tests.bombs
+	$(BIN)/python -m tests.bombs --jobs $$(nproc)
 
 # no false alarm on HEALTHY stores of random size and shape per format, and repair changes none of them
 HEALTHY ?= 200
@@ -42,12 +43,14 @@ healthy: .venv/.ready
 # every system call of every command fails once, in every way
 faults: .venv/.ready
 	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.surroundings
 
-# two minutes of a writer against inspector watch; three stores in a storm; 500 scans against each of three writers; a
-# month of hourly scans of a healthy store
+# two minutes of a writer against inspector watch; three stores in a storm; weeks of a watch with a clock that runs fast;
+# 500 scans against each of three writers; a month of hourly scans of healthy stores of six kinds
 live: .venv/.ready
 	$(BIN)/python -m benchmarks.watch_writer 120
 	$(BIN)/python -m benchmarks.watch_storm
+	$(BIN)/python -m benchmarks.watch_days
 	$(BIN)/python -m benchmarks.live_scans 500
 	$(BIN)/python -m benchmarks.month_of_scans 720
 
@@ -59,7 +62,8 @@ bench: .venv/.ready
 	$(BIN)/python -m benchmarks.bench_rocksdb
 	$(BIN)/python -m benchmarks.bench_carve
 
-# how often inspector is right and how much its tests notice: an hour; QUALITY="--part against --minutes 30" asks for one part
+# how often inspector is right and how much its tests notice, on two cores: 5 minutes of damage, the suite under coverage,
+# 60 mutants; QUALITY="--minutes 12 --mutants 300" for more of each, QUALITY="--part mutants --seed 7" for one part
 QUALITY ?=
 quality: .venv/.ready
 	$(BIN)/python -m benchmarks.quality $(QUALITY)

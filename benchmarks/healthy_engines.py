@@ -224,13 +224,18 @@ def leveldb(rng: Random, folder: Path) -> Path:
     return place
 
 
+def _finished(path: Path) -> bool:
+    """Not a table that LevelDB began and left when it was closed: such a one has no footer."""
+    return path.suffix != ".ldb" or path.read_bytes().endswith(bytes.fromhex("57fb808b247547db"))
+
+
 def alone(make: Callable[[Random, Path], Path], *patterns: str) -> Callable[[Random, Path], Path]:
     """One member of a database, away from its folder."""
 
     def one(rng: Random, folder: Path) -> Path:
         while True:
             place = make(rng, folder)
-            found = sorted(p for pattern in patterns for p in place.glob(pattern) if p.stat().st_size)
+            found = sorted(p for pattern in patterns for p in place.glob(pattern) if p.stat().st_size and _finished(p))
             if found:
                 return Path(shutil.move(rng.choice(found), folder))
             shutil.rmtree(place)

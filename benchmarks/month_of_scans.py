@@ -1,10 +1,11 @@
-"""A month of hourly scans of a healthy store that changes: 720 of them, and not one false alarm.
+"""A month of hourly scans of healthy stores that change: 720 of each kind, and not one false alarm.
 
-    python -m benchmarks.month_of_scans [HOURS] [SEED]
+    python -m benchmarks.month_of_scans [HOURS] [SEED] [KIND...]
 
-Each hour the store grows, flags, is compacted now and then, and is scanned three ways: plain, with --baseline, and
-with --state. Every fifth hour one scan runs while a record is in flight and its writer has the store open. Prints
-what was read; exit code 1 on any code that is not 0.
+Each hour the store changes as its program would change it, and is scanned three ways: plain, with --baseline, and with
+--state. A gossip store grows, flags and is compacted now and then; every fifth hour one scan runs while a record is in
+flight and its writer has the store open. The other kinds: `benchmarks.living_stores`. Prints what was read; exit code
+1 on any code that is not 0.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from random import Random
 from unittest import mock
 
+from benchmarks.living_stores import LIVES
 from inspector.__main__ import main as inspector
 from tests.builders.live_store import LiveStore
 
@@ -71,15 +73,44 @@ def month(hours: int, seed: int) -> Counter[str]:
     return seen
 
 
+def life(kind: str, hours: int, seed: int) -> Counter[str]:
+    """The same of another kind of store."""
+    rng, seen = Random(seed), Counter[str]()
+    name, live = LIVES[kind]
+    with tempfile.TemporaryDirectory() as folder:
+        path, state, known = Path(folder) / name, str(Path(folder) / "state.json"), str(Path(folder) / "known.json")
+        steps, now = live(path, rng), time.time() + 100
+        next(steps)
+        with mock.patch("time.time", side_effect=lambda: now):
+            scan(path, "--write-baseline", known)
+            for _ in range(hours):
+                now += 3600
+                if rng.random() < 0.9:
+                    next(steps)
+                for options in ((), ("--baseline", known), ("--state", state)):
+                    code, document = scan(path, *options)
+                    seen[f"{' '.join(options[:1]) or 'plain'}: exit {code}"] += 1
+                    if code:
+                        seen[
+                            f"  {document.get('partial') or document.get('error')} {document.get('findings')}"[:400]
+                        ] += 1
+                    if options[:1] == ("--state",):
+                        seen[f"--state read {document['state']['read']}"] += 1  # type: ignore[index]
+        steps.close()  # type: ignore[attr-defined]
+    return seen
+
+
 def main() -> int:
     hours = int(sys.argv[1]) if len(sys.argv) > 1 else 720
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    began = time.monotonic()
-    seen = month(hours, seed)
-    print(f"{hours} hours, seed {seed}, {time.monotonic() - began:.0f} s")
-    for name, count in sorted(seen.items()):
-        print(f"  {name:<36} {count:>9,}")
-    alarms = sum(n for name, n in seen.items() if "exit" in name and not name.endswith("exit 0"))
+    alarms = 0
+    for kind in sys.argv[3:] or ("gossip", *LIVES):
+        began = time.process_time()
+        seen = month(hours, seed) if kind == "gossip" else life(kind, hours, seed)
+        print(f"{kind}: {hours} hours, seed {seed}, {time.process_time() - began:.0f} s of processor")
+        for name, count in sorted(seen.items()):
+            print(f"  {name:<36} {count:>9,}", flush=True)
+        alarms += sum(n for name, n in seen.items() if "exit" in name and not name.endswith("exit 0"))
     print(f"{alarms} false alarms" if alarms else "no false alarm")
     return 1 if alarms else 0
 

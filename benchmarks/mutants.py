@@ -1,41 +1,36 @@
 """How many small mistakes in the code the tests notice: `python -m benchmarks.mutants [--count N] [--seed N]`.
 
-A sample of the mutations of `inspector/formats` and `correct.py`, as many of each format. Each is made in a copy of the
-tree and met with the tests that run its line, the quickest first (which ones those are is known from the coverage run;
-without it, the tests of its format). It is killed when a test fails that passes without it; one that takes several
-times the processor seconds of its tests is killed, too, and counted apart.
+A sample of the mutations of `inspector/formats` and `correct.py`, as many of each package. Each meets the tests that
+run its line (known from a coverage run), the quickest first, in a fork of a process that has collected them. It is
+killed when a test fails that passes without it, or takes several times its processor seconds. What survives is told
+with its place: a mutant that changes nothing, or an assertion that is missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
-import re
-import resource
-import shutil
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
+import msgspec
 from msgspec import Struct
 
 from benchmarks.covered import Covered, measured
-from benchmarks.mutations import Mutant, mutants
+from benchmarks.mutating import Met, Task
+from benchmarks.mutations import Mutant, left_out, mutants
 
 ROOT = Path(__file__).parents[1]
-TESTS = 300.0  # processor seconds of tests that one mutant is met with: the quickest of those that run its line
-SLOWER = 5  # times what its tests take without it: then it hangs
-START = 20  # seconds of processor time more: the start of Python, on a busy machine
-MEMORY = 8 << 30
-WALL = 1800  # seconds, of one that waits for nothing
-FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+(?: [^-\n]*)?)", re.MULTILINE)
+TESTS = 20.0  # processor seconds (traced) of tests that one mutant meets: the quickest of those that run its line
+KEPT = ROOT / "build" / "covered"  # where the coverage run is kept
 
 
 class Judged(Struct, frozen=True):
@@ -45,6 +40,9 @@ class Judged(Struct, frozen=True):
     outcome: str
     by: str
     tests: int
+    left: int = 0  # tests that run its line and were too slow to be met
+    seconds: float = 0.0
+    unsound: tuple[str, ...] = ()  # tests that fail without it, too
 
 
 class Score(Struct):
@@ -59,6 +57,18 @@ class Score(Struct):
     @property
     def dead(self) -> int:
         return sum(one.outcome in ("killed", "timeout") for one in self.judged)
+
+    @property
+    def unmet(self) -> int:
+        """Survivors that some slow tests might have killed."""
+        return sum(one.outcome == "survived" and one.left > 0 for one in self.judged)
+
+    def interval(self) -> tuple[float, float]:
+        """Wilson's, 95 %."""
+        n, z = len(self.judged) or 1, 1.96
+        share = self.dead / n
+        middle, half = share + z * z / 2 / n, z * math.sqrt(share * (1 - share) / n + z * z / 4 / n / n)
+        return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
 def packages() -> dict[str, list[Path]]:
@@ -83,104 +93,81 @@ def sample(count: int, seed: int, only: list[str] | None = None) -> list[Mutant]
     return chosen
 
 
-def chosen_tests(mutant: Mutant, covered: Covered | None) -> tuple[list[str], float]:
-    """The tests that run its line, the quickest first, and the seconds that they take; ([], 0) where none does."""
+def chosen_tests(mutant: Mutant, covered: Covered) -> tuple[list[tuple[str, float]], int, bool]:
+    """The tests that run its line with their seconds, how many are left out, and whether it also runs at loading.
+
+    The quickest come first, and among those that take about as long those of the same format.
+    """
     name = str(mutant.path.relative_to(ROOT))
-    if covered is None:
-        parts = mutant.path.relative_to(ROOT / "inspector").parts
-        return ([f"tests/formats/{parts[1]}"] if len(parts) > 1 else ["tests/test_correct.py"]), WALL / SLOWER
-    chosen: list[str] = []
+    found, early = covered.tests(name, mutant.line, mutant.loading)
+    own = f"tests/formats/{mutant.path.parent.name}/"
+    taken = {test: covered.seconds.get(test, 1.0) for test in found}
+    order = sorted(found, key=lambda t: (math.ceil(math.log10(max(taken[t], 0.1))), not t.startswith(own), t))
+    chosen: list[tuple[str, float]] = []
     seconds = 0.0
-    for test in covered.tests(name, mutant.line, mutant.loading):
-        taken = covered.seconds.get(test, 1.0)
-        if chosen and seconds + taken > TESTS:
+    for test in order:
+        if chosen and seconds + taken[test] > TESTS:
             break
-        chosen.append(test)
-        seconds += taken
-    return chosen, seconds
-
-
-class Bench:
-    """Copies of the tree, one for each job, and what is known about the tests without a mutant."""
-
-    def __init__(self, folder: Path, jobs: int, covered: Covered | None) -> None:
-        self.covered, self.free = covered, [folder / f"tree{number}" for number in range(jobs)]
-        self.lock, self.sound = threading.Lock(), dict[str, bool]()
-        for tree in self.free:
-            ignored = shutil.ignore_patterns(".git", ".venv", "build", ".*_cache", "out", ".hypothesis")
-            shutil.copytree(ROOT, tree, ignore=ignored)
-
-    def judge(self, mutant: Mutant) -> Judged:
-        tests, seconds = chosen_tests(mutant, self.covered)
-        if not tests:
-            return Judged(mutant, "unrun", "", 0)
-        with self.lock:
-            tree = self.free.pop()
-        try:
-            return self._judged(mutant, tests, seconds, tree)
-        finally:
-            with self.lock:
-                self.free.append(tree)
-
-    def _judged(self, mutant: Mutant, tests: list[str], seconds: float, tree: Path) -> Judged:
-        place = tree / mutant.path.relative_to(ROOT)
-        while True:
-            place.write_text(mutant.source)
-            code, said = run(tree, tests, SLOWER * seconds + START)
-            shutil.copyfile(mutant.path, place)
-            if code == 0:
-                return Judged(mutant, "survived", "", len(tests))
-            if code == "timeout":
-                return Judged(mutant, "timeout", "", len(tests))
-            by = next(iter(FAILED.findall(said)), "").strip()
-            if "::" not in by:  # it did not even load, or the whole process died of it
-                return Judged(mutant, "killed", f"exit {code}", len(tests))
-            if self._passes(by, tree):
-                return Judged(mutant, "killed", by, len(tests))
-            tests = [test for test in tests if test != by]  # it fails without a mutant, too: it says nothing
-            if not tests:
-                return Judged(mutant, "survived", "", 0)
-
-    def _passes(self, test: str, tree: Path) -> bool:
-        if test not in self.sound:
-            self.sound[test] = run(tree, [test], WALL)[0] == 0
-        return self.sound[test]
-
-
-def run(tree: Path, tests: list[str], seconds: float) -> tuple[int | str, str]:
-    """The exit code of these tests in that tree, or "timeout"; and what pytest said."""
-
-    def limits() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-
-    surroundings = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    listed = tree / "chosen-tests"
-    listed.write_text("\n".join(tests))
-    plain = ["-n", "0", "-q", "-x", "--tb=no", "-rfE", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", *plain, f"@{listed}"]
-    try:
-        done = subprocess.run(command, cwd=tree, env=surroundings, capture_output=True, text=True, timeout=WALL,
-                              check=False, preexec_fn=limits)  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return "timeout", ""
-    if done.returncode in (-24, -9):  # SIGXCPU
-        return "timeout", done.stdout
-    if done.returncode in (4, 5):  # wrong arguments, nothing collected
-        raise RuntimeError(f"the tests could not be run: {done.stdout[-500:]}{done.stderr[-500:]}")
-    return done.returncode, done.stdout
+        chosen.append((test, taken[test]))
+        seconds += taken[test]
+    return chosen, len(order) - len(chosen), early
 
 
 def score(
-    chosen: list[Mutant], seed: int, jobs: int, covered: Covered | None, say: Callable[[Judged], None] | None = None
+    chosen: list[Mutant], seed: int, jobs: int, covered: Covered, say: Callable[[Judged], None] | None = None
 ) -> Score:
-    found = Score(seed, [])
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
-        for one in pool.map(Bench(Path(folder), jobs, covered).judge, chosen):
-            found.judged.append(one)
-            if say:
-                say(one)
-    return found
+    """Each mutant judged, in as many processes as jobs."""
+    found: dict[int, Judged] = {}
+    tasks, left = [], {}
+    for number, mutant in enumerate(chosen):
+        tests, left[number], early = chosen_tests(mutant, covered)
+        if tests:
+            tasks.append(Task(number, str(mutant.path), mutant.source, mutant.loading, early, tests))
+        else:
+            found[number] = Judged(mutant, "unrun", "", 0)
+    with tempfile.TemporaryDirectory() as name:
+        folders = [Path(name) / str(job) for job in range(min(jobs, len(tasks)))]
+        running = []
+        for job, folder in enumerate(folders):
+            folder.mkdir()
+            (folder / "tasks").write_bytes(msgspec.msgpack.encode(tasks[job :: len(folders)]))
+            running.append(_started(folder))
+        while True:
+            over = [process.poll() is not None for process in running]
+            for met in [met for folder in folders for met in _met(folder)]:
+                if met.number not in found:
+                    one = Judged(
+                        chosen[met.number],
+                        met.outcome,
+                        met.by,
+                        met.tests,
+                        left[met.number],
+                        met.seconds,
+                        tuple(met.unsound),
+                    )
+                    found[met.number] = one
+                    if say:
+                        say(one)
+            if all(over):
+                break
+            time.sleep(0.5)
+        if len(found) < len(chosen):
+            said = "".join((folder / "said").read_text()[-500:] for folder in folders)
+            raise RuntimeError(f"{len(chosen) - len(found)} mutants were not judged: {said}")
+    return Score(seed, [found[number] for number in range(len(chosen))])
+
+
+def _started(folder: Path) -> subprocess.Popen[bytes]:
+    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with (folder / "said").open("wb") as said:
+        command = [sys.executable, "-m", "benchmarks.mutating", str(folder)]
+        return subprocess.Popen(command, cwd=ROOT, env=surroundings, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+
+
+def _met(folder: Path) -> list[Met]:
+    path = folder / "found"
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    return [msgspec.json.decode(line, type=Met) for line in lines]
 
 
 def by_package(found: Score) -> dict[str, Counter[str]]:
@@ -191,9 +178,15 @@ def by_package(found: Score) -> dict[str, Counter[str]]:
     return told
 
 
+def place(mutant: Mutant) -> str:
+    return f"{mutant.path.relative_to(ROOT)}:{mutant.line}"
+
+
 def _say(one: Judged) -> None:
-    place = f"{one.mutant.path.relative_to(ROOT)}:{one.mutant.line}"
-    print(f"{one.outcome:<9} {place}: {one.mutant.what}; {one.tests} tests {one.by}", flush=True)
+    less = f", {one.left} slow ones not" if one.left else ""
+    words = f"{one.tests} tests{less}, {one.seconds:.1f} s {one.by}"
+    words += "".join(f"; fails without it: {name}" for name in one.unsound)
+    print(f"{one.outcome:<9} {place(one.mutant)}: {one.mutant.what}; {words}", flush=True)
 
 
 def main() -> int:
@@ -202,13 +195,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", action="append", choices=sorted(packages()), help="only this format")
-    parser.add_argument("--coverage", type=Path, help="folder of an earlier coverage run (made there where it is not)")
+    parser.add_argument(
+        "--coverage", type=Path, default=KEPT, help="where the coverage run is kept, or made if it is not"
+    )
     asked = parser.parse_args()
-    covered = measured(asked.coverage, asked.jobs) if asked.coverage else None
+    covered = measured(asked.coverage, asked.jobs)
     found = score(sample(asked.count, asked.seed, asked.only), asked.seed, asked.jobs, covered, _say)
     for name, outcomes in by_package(found).items():
         print(f"{name:<16} {json.dumps(outcomes)}")
-    print(f"{found.dead} of {len(found.judged)} mutants killed: {json.dumps(found.outcomes())}")
+    low, high = found.interval()
+    print(f"{found.dead} of {len(found.judged)} mutants killed: {100 * found.dead / len(found.judged):.1f} % "
+          f"(95 %: {100 * low:.0f} to {100 * high:.0f}); {json.dumps(found.outcomes())}; "
+          f"{found.unmet} of the survivors were not met with all of their tests, for time; "
+        f"{sum(left_out(path) for paths in packages().values() for path in paths):,} places are never changed: "
+        "annotations, decorators, texts")  # fmt: skip
     return 0
 
 

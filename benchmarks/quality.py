@@ -2,7 +2,8 @@
 
 Parts: `bytes` (each byte changed, each cut), `fuzz`, `faults` (system calls that fail), `damage` (the self-test),
 `against` (the original tools on the same files), `coverage` (branches that the suite runs), `mutants` (mistakes in the
-code that the tests notice; with `coverage`, each mutant meets the tests that run its line). `--minutes` says how much.
+code that the tests notice). `--minutes` says how much of the first five; each part can be asked for alone, and the
+coverage run is kept until the package or a test is edited (the mutants use the one that is there).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,15 @@ from msgspec import to_builtins
 
 from benchmarks import against, quality_table
 from benchmarks.covered import Covered, measured
-from benchmarks.mutants import Score, sample, score
+from benchmarks.mutants import KEPT, Score, sample, score
 from benchmarks.quality_parts import damaged, failed, fault_names, fuzzed, mutated, side_by_side
 from inspector.formats import all_formats
 
-# how much of the minutes each part takes; the suite under coverage takes as long as it takes (8 minutes on two cores)
+# how much of the minutes each part takes; the suite under coverage takes as long as it takes
 SHARES = {"bytes": 0.2, "fuzz": 0.25, "faults": 0.15, "damage": 0.25, "against": 0.15}
 PARTS = (*SHARES, "coverage", "mutants")
 ALL_FAULTS = 30_000  # about as many as there are: system calls of all command lines, times the ways to fail
 FAULTS_EACH_MINUTE = 600  # of one core
-MUTANTS_EACH_MINUTE = 6
 
 
 def say(text: str) -> None:
@@ -37,11 +36,10 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """What each part found, by its name."""
     found: dict[str, Any] = {}
     names = [f.name for f in all_formats() if not asked.format or f.name in asked.format]
-    covered: Covered | None = None
     for part in [part for part in PARTS if not asked.part or part in asked.part]:
         begun = time.monotonic()
         seconds = SHARES.get(part, 0) * asked.minutes * 60 * asked.jobs
@@ -59,11 +57,10 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
             rounds = 12 * max(1, round(asked.minutes * SHARES[part]))
             found[part] = against.run(rounds, asked.seed, None, lambda line: say(f"({line})"))
         elif part == "coverage":
-            found[part] = covered = measured(folder, asked.jobs)
+            found[part] = measured(asked.coverage, asked.jobs, fresh=True)
         else:
-            count = round(asked.minutes * MUTANTS_EACH_MINUTE) if asked.mutants is None else asked.mutants
-            kept = covered or (measured(folder, asked.jobs) if (folder / "coverage.json").exists() else None)
-            found[part] = score(sample(count, asked.seed), asked.seed, asked.jobs, kept)
+            covered = found.get("coverage") or measured(asked.coverage, asked.jobs)
+            found[part] = score(sample(asked.mutants, asked.seed), asked.seed, asked.jobs, covered)
         print(f"{part}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     return found
 
@@ -71,7 +68,8 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def plain(found: dict[str, Any]) -> dict[str, Any]:
     """What `--json` says: the records of each part, and the figures of the summary."""
     told = {part: to_builtins(what) for part, what in found.items() if part not in ("coverage", "mutants")}
-    if covered := found.get("coverage"):
+    covered: Covered | None = found.get("coverage")
+    if covered:
         told["coverage"] = quality_table.coverage_figures(covered) | {"unrun": covered.unrun("inspector/")}
     if isinstance(mutants := found.get("mutants"), Score):
         told["mutants"] = quality_table.mutant_figures(mutants)
@@ -82,19 +80,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="how often inspector is right, and how much its tests notice")
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part")
     parser.add_argument("--format", action="append", help="only this format, in the parts that go by format")
-    parser.add_argument("--minutes", type=float, default=12, help="of all processors, for all but coverage and mutants")
-    parser.add_argument("--mutants", type=int, help=f"how many mutants; else {MUTANTS_EACH_MINUTE} for each minute")
+    parser.add_argument("--minutes", type=float, default=5, help="of all processors, for all but coverage and mutants")
+    parser.add_argument("--mutants", type=int, default=60, metavar="N", help="how many mutants")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--coverage", type=Path, help="keep the coverage run in this folder, or take it from there")
+    parser.add_argument("--coverage", type=Path, default=KEPT, help="the folder that keeps the coverage run")
     parser.add_argument("--json", type=Path, help="also write all figures to this file")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        found = measure(asked, asked.coverage or Path(name))
-        for line in quality_table.markdown(found):
-            say(line)
-        if asked.json:
-            asked.json.write_text(json.dumps(plain(found), indent=1) + "\n")
+    found = measure(asked)
+    for line in quality_table.markdown(found):
+        say(line)
+    if asked.json:
+        asked.json.write_text(json.dumps(plain(found), indent=1) + "\n")
     return 3 if quality_table.wrong(found) else 0
 
 

@@ -48,6 +48,7 @@ class Damaged(Struct):
 
     format: str
     copies: int = 0
+    sealed: int = 0  # copies whose damage touches bytes that a checksum covers; the next three are of these
     detected: int = 0
     placed: int = 0
     cause: int = 0
@@ -164,9 +165,10 @@ def damaged(task: tuple[str, float, int]) -> Damaged:
 
 def _count(found: Damaged, one: Round) -> None:
     found.copies += 1
-    found.detected += one.detected
-    found.placed += one.localised
-    found.cause += one.cause_right
+    found.sealed += one.sealed
+    found.detected += one.sealed and one.detected
+    found.placed += one.sealed and one.localised
+    found.cause += one.sealed and one.cause_right
     found.right += one.corrections_right
     found.wrong += one.corrections_wrong
     if one.untouched is not None:
@@ -188,7 +190,7 @@ def fuzzed(task: tuple[str, float, int]) -> Fuzzed:
     if told is None or done.returncode not in (0, 3):
         raise RuntimeError(f"the fuzzer ended with {done.returncode}: {done.stderr[-500:]}")
     runs, crashes = (int(told[word].replace(",", "")) for word in ("runs", "crashes"))
-    guided = re.search(r"guided, (\d+) s: #(\d+)", done.stdout)  # where atheris is installed
+    guided = re.search(r"guided, (\d+) s: (\d+) runs", done.stdout)  # where atheris is installed
     minutes = float(told["minutes"]) + (int(guided[1]) / 60 if guided else 0)
     return Fuzzed(name, runs + int(guided[2] if guided else 0), minutes, crashes, told["slowest"], told["peak memory"])
 
@@ -196,7 +198,7 @@ def fuzzed(task: tuple[str, float, int]) -> Fuzzed:
 def failed(task: tuple[list[str], int]) -> list[Failed]:
     """`make faults` for the command lines whose names begin so, each `step`-th system call, by its own document."""
     names, step = task
-    command = [sys.executable, "-m", "tests.faults", "--json", str(step), *names]
+    command = [sys.executable, "-m", "tests.faults", "--json", "--step", str(step), *names]
     done = subprocess.run(command, cwd=ROOT, env=_here(), capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"the faults ended with {done.returncode}: {done.stderr[-500:]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from benchmarks import against
@@ -11,6 +12,7 @@ from benchmarks.covered import Covered, Share
 from benchmarks.mutants import ROOT, Score, by_package
 from benchmarks.quality_parts import Damaged, Failed, Fuzzed, Mutated, fault_outcomes
 
+_FORMATS = "inspector/formats/"
 # the suite's coverage is told of these, besides the whole: wrong lines there can lose somebody's data
 _UNDER = {
     "all of inspector": "inspector/",
@@ -18,6 +20,7 @@ _UNDER = {
     "correct.py": "inspector/correct.py",
     "repair.py": "inspector/repair.py",
     "command line": "inspector/cli/",
+    "diagnosis": "inspector/diagnosis/",
     "kernels, plain twins": "inspector/kernels/",
 }
 
@@ -47,7 +50,7 @@ def wrong(found: dict[str, Any]) -> int:
         + sum(len(one.wrong) for one in found.get("faults", ()))
         + sum(one.wrong for one in found.get("damage", ()))
         + sum(one.invented for one in found.get("against", ()) if one.tool.startswith("inspector"))
-        + (found["coverage"].failed if "coverage" in found else 0)
+        + (len(found["coverage"].failed) if "coverage" in found else 0)
     )
 
 
@@ -90,20 +93,22 @@ def figures(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         covered: Covered = found["coverage"]
         share = covered.total("inspector/")
         yield "branch coverage", f"{percent(share.branches_run, share.branches)} of {share.branches:,} branches"
-        yield "tests", f"{covered.passed:,} passed, {covered.failed} failed"
+        yield "tests", f"{covered.passed:,} passed, {len(covered.failed)} failed"
     if "mutants" in found:
         score: Score = found["mutants"]
-        told = f"{percent(score.dead, len(score.judged))} ({score.dead} of {len(score.judged)}, seed {score.seed})"
-        yield "mutation score of formats and correct.py", told
+        low, high = score.interval()
+        told = f"{percent(score.dead, len(score.judged))} ({score.dead} of {len(score.judged)}, seed {score.seed}; "
+        yield "mutation score of formats and correct.py", told + f"95 %: {100 * low:.0f} to {100 * high:.0f})"
 
 
 def _rates(found: list[Damaged]) -> Iterator[tuple[str, str]]:
     if not found:
         return
     copies = sum(d.copies for d in found)
-    yield "damaged copies of healthy stores", f"{copies:,}"
-    yield "detected", percent(sum(d.detected for d in found), copies)
-    yield "at the place", percent(sum(d.placed for d in found), copies)
+    sealed = sum(d.sealed for d in found)
+    yield "damaged copies of healthy stores", f"{copies:,}, of these {sealed:,} in bytes that a checksum covers"
+    yield "detected, of these", percent(sum(d.detected for d in found), sealed)
+    yield "at the place, of these", percent(sum(d.placed for d in found), sealed)
     yield "salvage: units that the damage left alone and that verify", _salvage(found)
     yield "corrections right", f"{sum(d.right for d in found):,}"
     yield "wrong corrections", f"{sum(d.wrong for d in found)}"
@@ -140,11 +145,11 @@ def _hostile(changed: list[Mutated], fuzz: list[Fuzzed]) -> Iterator[str]:
 
 
 def _damage(found: list[Damaged]) -> Iterator[str]:
-    titles = ("self-test", "copies", "detected", "at the place", "cause", "untouched kept", "salvage",
-              "corrections right", "wrong")  # fmt: skip
+    titles = ("self-test", "copies", "in sealed bytes", "detected", "at the place", "cause", "untouched kept",
+              "salvage", "corrections right", "wrong")  # fmt: skip
     lines = [
-        [d.format, d.copies, percent(d.detected, d.copies), percent(d.placed, d.copies), percent(d.cause, d.copies),
-         percent(d.kept, d.judged), _salvage([d]), d.right, d.wrong]
+        [d.format, d.copies, d.sealed, percent(d.detected, d.sealed), percent(d.placed, d.sealed),
+         percent(d.cause, d.sealed), percent(d.kept, d.judged), _salvage([d]), d.right, d.wrong]
         for d in found
     ]  # fmt: skip
     yield from rows(titles, lines)
@@ -165,15 +170,18 @@ def coverage_figures(covered: Covered) -> dict[str, Any]:
     for name, under in _UNDER.items():
         s = covered.total(under)
         parts[name] = {key: getattr(s, key) for key in Share.__struct_fields__}
-    return {"passed": covered.passed, "failed": covered.failed, "parts": parts}
+    return {"passed": covered.passed, "failed": len(covered.failed), "parts": parts}
 
 
 def _coverage(covered: Covered) -> Iterator[str]:
+    packages = {Path(name).parent.name: f"{Path(name).parent}/" for name in covered.files if name.startswith(_FORMATS)}
+    packages.pop("formats", None)
     lines = []
-    for name, under in _UNDER.items():
+    for name, under in (_UNDER | packages).items():
         s = covered.total(under)
         lines.append((name, s.lines, percent(s.lines_run, s.lines), s.branches, percent(s.branches_run, s.branches)))
     yield from rows(("run by the suite", "lines", "run", "branches", "run"), lines)
+    yield from (f"- failed: {name}" for name in covered.failed)
 
 
 def mutant_figures(score: Score) -> dict[str, Any]:

@@ -32,6 +32,9 @@ def main(argv: list[str] | None = None) -> int:
         code = 0
     except OSError as error:  # of a call between reading and writing: a look at a folder, a close
         code = _system(error)
+    except MemoryError:
+        sys.stderr.write("inspector: out of memory; the source was not changed, and no output is there\n")
+        code = 6
     except Exception as error:  # noqa: BLE001  a bug of ours that no inner border caught
         code = _our_bug(error)
     return _flushed(code)
@@ -74,8 +77,8 @@ def version() -> str:
 def _system(error: OSError) -> int:
     from inspector.sanitize import clean
 
-    place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-    sys.stderr.write(f"inspector: {clean(place, 1000)}{error.strerror or error}; the source was not changed\n")
+    place = f"{clean(os.fsdecode(error.filename), 160)}: " if isinstance(error.filename, str | bytes) else ""
+    sys.stderr.write(f"inspector: {place}{error.strerror or error}; the source was not changed\n")
     return 6
 
 
@@ -103,9 +106,36 @@ def _flushed(code: int) -> int:
     return code
 
 
+def _listen() -> list[int]:
+    """Let what ends a process from outside (a service manager, a closed terminal, a limit) undo what is half done.
+
+    The first such signal is put into the list that this returns and ends like a key press; a second one kills.
+    """
+    import signal
+    from types import FrameType
+
+    came: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        came.append(number)
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, stop)
+    return came
+
+
 def entry() -> None:
     """The process of one command line."""
+    came = [] if sys.argv[1:] == ["--version"] else _listen()
     code = main()
+    if code == 130 and came:  # whoever sent it is to see that it did; a limit, which would dump core, sees 130
+        import signal
+
+        if came[0] != signal.SIGXCPU:
+            os.kill(os.getpid(), came[0])
     if code == 130:  # else CPython kills itself with the signal where an `exec` (of a dataclass) was interrupted
         os._exit(code)
     sys.exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,15 +74,21 @@ class Baseline:
 
     def compare(self, path: str, report: Report) -> Compared:
         """What is new. Where a rule has more findings than are told apart, one more than before is new."""
-        before, now = self.entries.get(path, Known()), Known.of(report)
+        before, now = self.of(path), Known.of(report)
         new: dict[Severity, int] = {}
         told: dict[tuple[str, Severity], int] = {}
+        names: set[str] = set()
         for found in report.tally.findings():
             if found.level is Severity.NOTE:
                 continue
             key = (found.rule.code, found.level)
             told[key] = told.get(key, 0) + 1
-            if fingerprint(found, report.source) not in before.names:
+            name = fingerprint(found, report.source)
+            unseen = name not in before.names
+            if unseen and name in report.source.nameless:  # it is one of the known ones, unless they are more now
+                unseen = report.tally.counts[key] > before.counts.get(f"{found.rule.code} {found.level.value}", 0)
+            if unseen:
+                names.add(name)
                 new[found.level] = new.get(found.level, 0) + 1
         for (code, level), count in report.tally.counts.items():
             if level is not Severity.NOTE and count > told.get((code, level), 0):
@@ -89,8 +96,26 @@ class Baseline:
                 new[level] = max(new.get(level, 0), more)
         total = sum(now.counts.values())
         fresh = sum(new.values())
-        gone = max(0, len(before.names - now.names))
-        return Compared(max(0, total - fresh), new, gone, frozenset(now.names - before.names))
+        gone = max(0, len(before.names - now.names) - len(report.source.nameless - names))
+        return Compared(max(0, total - fresh), new, gone, frozenset(names))
+
+    def of(self, path: str) -> Known:
+        """What is known of a path: under that name, under another spelling of it, or of stores that moved away.
+
+        Damage that nobody has under its old name any more is the same damage under a new one.
+        """
+        if (found := self.entries.get(path)) is not None:
+            return found
+        here = os.path.realpath(path)
+        moved = Known()
+        for name, known in sorted(self.entries.items()):
+            if os.path.realpath(name) == here:
+                return known
+            if not os.path.lexists(name):
+                moved.names |= known.names
+                for rule, count in known.counts.items():
+                    moved.counts[rule] = moved.counts.get(rule, 0) + count
+        return moved
 
     def add(self, path: str, report: Report) -> None:
         self.entries[path] = Known.of(report)

@@ -223,10 +223,13 @@ class _Runs:
         return self._starts.get(what, [])
 
 
-def open_capsule(path: str) -> CapsuleSource:
-    """The source in a capsule; raises SourceError, in one line, where one byte of it is not as it was written."""
+def open_capsule(path: str, held: IO[bytes] | None = None) -> CapsuleSource:
+    """The source in a capsule; raises SourceError, in one line, where one byte of it is not as it was written.
+
+    Where the file is `held` open already, that is what is read, whatever has its name by now.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(held or path) as archive:
             manifest = _manifest(archive)
             charts = [_chart(one) for one in manifest.members]
             if len({chart.member.name for chart in charts}) != len(charts):

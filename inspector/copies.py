@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from inspector.format import Proof
 from inspector.source import Source
 from inspector.span import Span
-from inspector.view import View
+from inspector.view import Laid
 
 KEPT = 100  # losses and disagreements that are listed; all are counted
 
@@ -84,7 +84,7 @@ class Patch(Struct, frozen=True):
     copy: int
 
 
-class Quilt(View):
+class Quilt(Laid):
     """A copy of one file with patches from others that are laid over it; no bytes are held, all are read when asked."""
 
     def __init__(self, below: Source, others: dict[int, Source], patches: Iterable[Patch]) -> None:
@@ -94,9 +94,8 @@ class Quilt(View):
         self._starts = [patch.start for patch in self.patches]
         self._ends = [patch.end for patch in self.patches]
 
-    def _pread(self, member: str, n: int, at: int) -> bytes:
-        data = super()._pread(member, n, at)
-        touched = self.patches[bisect_right(self._ends, at) : bisect_left(self._starts, at + len(data))]
+    def _laid(self, data: bytes, at: int, member: str) -> bytes:
+        touched = self._within(at, at + len(data))
         if not touched:
             return data
         out = bytearray(data)
@@ -104,6 +103,12 @@ class Quilt(View):
             low, high = max(patch.start, at), min(patch.end, at + len(data))
             out[low - at : high - at] = self._others[patch.copy].read(low, high - low)
         return bytes(out)
+
+    def _within(self, start: int, end: int) -> list[Patch]:
+        return self.patches[bisect_right(self._ends, start) : bisect_left(self._starts, end)]
+
+    def _touches(self, start: int, end: int, member: str) -> bool:
+        return bool(self._within(start, end))
 
     def taken_from(self, at: int) -> int | None:
         """The copy that the byte at `at` comes from; None where it is this one's own."""

@@ -6,7 +6,10 @@ Each kind gives changes to one member; a damage that would change nothing is tri
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from operator import sub
 from random import Random
 
 from msgspec import Struct
@@ -17,18 +20,34 @@ from inspector.finding import CauseName
 from inspector.source import Source
 
 BLOCK = 4096
+SECTOR = 512  # what storage moves in a file that has few blocks
 MAX_CHANGES = 1_000_000  # of a translation of line ends
 TRIES = 64
 
 
+class Ranges:
+    """Ranges [starts[i], ends[i]) of one member, in their order, from which bytes are drawn evenly."""
+
+    def __init__(self, starts: Sequence[int], ends: Sequence[int]) -> None:
+        self.starts = starts
+        self._below: list[int] = [*accumulate(map(sub, ends, starts), initial=0)]
+        self.total: int = self._below.pop()
+
+    def byte(self, number: int) -> int:
+        """The offset of this byte of all of them."""
+        i = bisect_right(self._below, number) - 1
+        return self.starts[i] + number - self._below[i]
+
+
 class Place(Struct, frozen=True):
-    """Where a damage is made: anywhere (None) or at this offset, of this many bytes."""
+    """Where a damage is made: anywhere (None) or at this offset, of this many bytes; `among` these ranges if it can."""
 
     source: Source
     member: str
     rng: Random
     at: int | None = None
     size: int | None = None
+    among: Ranges | None = None
 
     @property
     def length(self) -> int:
@@ -41,6 +60,9 @@ class Place(Struct, frozen=True):
         """An offset, a multiple of `unit`, with `room` bytes behind it where the member has as many."""
         if self.at is not None:
             return self.at
+        if self.among:
+            at = self.among.byte(self.rng.randrange(self.among.total)) // unit * unit
+            return max(0, min(at, (self.length - room) // unit * unit))
         return self.rng.randrange(max(1, (self.length - room) // unit + 1)) * unit
 
     def extent(self, default: int) -> int:
@@ -148,12 +170,14 @@ def _shift(place: Place) -> list[Change]:
 
 
 def _two_blocks(place: Place) -> tuple[int, int, int] | None:
-    size = place.extent(BLOCK if place.length >= 4 * BLOCK else max(1, place.length // 4))
+    fits = (size for size in (BLOCK, SECTOR) if place.length >= 4 * size)
+    size = place.extent(next(fits, max(1, place.length // 4)))
     blocks = place.length // size
     if blocks < 2:
         return None
     one, two = place.rng.sample(range(blocks), 2)
-    return (place.at if place.at is not None else one * size), two * size, size
+    start = one * size if place.at is None and not place.among else place.anywhere(size, size)
+    return start, two * size, size
 
 
 def _stale(place: Place) -> list[Change]:
@@ -191,14 +215,24 @@ KINDS: dict[str, Kind] = {
     "overwrite-at-1": Kind(_overwrite_at_1, "bytes of this file are written at offset 1", frozenset({"overwritten"})),
     "splice": Kind(_splice, "foreign bytes are put in, all behind them moves", frozenset({"shifted", "overwritten"})),
     "shift": Kind(_shift, "bytes are lost, all behind them moves", frozenset({"shifted"})),
-    "stale": Kind(_stale, "a page holds what belongs to another place", frozenset({"stale-page", "swapped"})),
-    "swap": Kind(_swap, "two pages are exchanged", frozenset({"swapped", "stale-page"})),
+    "stale": Kind(
+        _stale,
+        "a page (in a small file a sector) holds what belongs to another place",
+        frozenset({"stale-page", "swapped"}),
+    ),
+    "swap": Kind(_swap, "two pages (in a small file sectors) are exchanged", frozenset({"swapped", "stale-page"})),
     "crlf": Kind(_crlf, "a transfer in text mode puts 0d before each 0a", frozenset({"shifted"})),
 }
 
 
 def make(
-    kind: str, source: Source, member: str, seed: int, at: int | None = None, size: int | None = None
+    kind: str,
+    source: Source,
+    member: str,
+    seed: int,
+    at: int | None = None,
+    size: int | None = None,
+    among: Ranges | None = None,
 ) -> list[Change]:
     """The changes of one damage, never none; raises RefusedError where this member cannot be damaged so."""
     if kind not in KINDS:
@@ -209,7 +243,7 @@ def make(
         raise UsageError(f"--at {at} lies outside of {member or source.label}")
     for attempt in range(TRIES):
         rng = Random(f"{seed}/{kind}/{attempt}")
-        changes = KINDS[kind].make(Place(source, member, rng, at, size))
+        changes = KINDS[kind].make(Place(source, member, rng, at, size, among))
         if changes:
             return changes
     raise RefusedError(f"{kind} would change nothing in {member or source.label}", "name another damage, or --at")

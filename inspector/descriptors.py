@@ -11,6 +11,11 @@ from inspector.errors import OutputError
 
 ASIDE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK  # a pipe that took the name holds nobody up
 
+# what a medium answers that cannot deliver: EIO, what block devices make of a failed command, a file system that is
+# damaged itself (EUCLEAN, EBADMSG); Linux, block/blk-core.c, blk_errors; other systems lack some
+_FAILED = ("EIO", "ENXIO", "EBADMSG", "EREMOTEIO", "ENODATA", "ETIMEDOUT", "EILSEQ", "ENOLINK", "EBADE", "EUCLEAN")
+MEDIUM = frozenset(getattr(errno, name) for name in _FAILED if hasattr(errno, name))
+
 
 def plain(fd: int) -> int:
     """The descriptor if it is of a file or a disk: another thing may have taken the name since it was looked at."""

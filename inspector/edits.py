@@ -11,6 +11,7 @@ from inspector.errors import SourceError
 from inspector.format import Edit
 from inspector.output import link_open_file
 from inspector.source import Source
+from inspector.span import Span
 
 COPY = 1 << 18  # stays in a core's own cache between reading and writing
 CLONE = 64 << 20  # copied by one call, which no signal ends
@@ -52,21 +53,24 @@ def link_member(source: Source, edit: Edit, folder: Path) -> bool:
     return True
 
 
-def write_edit(source: Source, edit: Edit, fd: int, at: int) -> int:
-    """Execute one edit at offset `at` of `fd`; returns the offset after it. Holes of the source stay holes."""
+def write_edit(source: Source, edit: Edit, fd: int, at: int, lossy: bool = False) -> int:
+    """Execute one edit at offset `at` of `fd`; returns the offset after it. Holes of the source stay holes.
+
+    Raises SourceError where the medium does not deliver the bytes; if `lossy`, zeroes are written for them.
+    """
     if edit.data is not None:
         return pwrite_all(fd, edit.data, at)
     assert edit.origin is not None
     start, end, member = edit.origin.start, edit.origin.end, edit.origin.member
     if edit.at is None:
         done = _clone(source, member, start, end, fd, at) if end - start > COPY else 0
-        return _copy(source, member, start + done, end, fd, at + done)
+        return _copy(source, member, start + done, end, fd, at + done, lossy=lossy)
     for span in source.data_ranges(member, start):
         if span.start >= end:
             break
         low, high = span.start, min(span.end, end)
         low += _clone(source, member, low, high, fd, at + low - start)
-        _copy(source, member, low, high, fd, at + low - start, sparse=True)
+        _copy(source, member, low, high, fd, at + low - start, sparse=True, lossy=lossy)
     if os.fstat(fd).st_size < at + end - start:  # it ends in a hole or in zeroes
         os.ftruncate(fd, at + end - start)
     return at + end - start
@@ -89,12 +93,16 @@ def _clone(source: Source, member: str, start: int, end: int, fd: int, at: int) 
     return done
 
 
-def _copy(source: Source, member: str, start: int, end: int, fd: int, at: int, sparse: bool = False) -> int:
+def _copy(
+    source: Source, member: str, start: int, end: int, fd: int, at: int, *, sparse: bool = False, lossy: bool = False
+) -> int:
     """Copy by hand; `sparse` leaves zeroes out, for a fresh output in which what is not written is zero."""
     while start < end:
         data = source.read(start, min(COPY, end - start), member)
         if not data or source.shrunk:
             raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "repair a copy of the file")
+        if not lossy and any(source.unreadable.within(Span(start, start + len(data), member))):
+            raise SourceError(f"{source.label}: a part of it cannot be read", "image the medium first (ddrescue)")
         at = at + len(data) if sparse and data.count(0) == len(data) else pwrite_all(fd, data, at)
         start += len(data)
     return at

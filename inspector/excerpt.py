@@ -16,7 +16,7 @@ from inspector.composed import Composed, Composition, chart, size_of
 from inspector.errors import RefusedError
 from inspector.format import State, Stretch, Wishes
 from inspector.inspect import Progress, Report, detect, inspect
-from inspector.reducing import KEEP, Search, Units, signature
+from inspector.reducing import KEEP, Search, Units, shown_by, signature
 from inspector.source import Source
 from inspector.span import Span
 from inspector.spliced import Holed, Run, Spliced
@@ -78,7 +78,7 @@ def excerpt(
         return units.through(bottom.damaged, stretches)
 
     report = inspect(source, formats, wishes, forced, KEEP, progress, tap)
-    told = dict(sorted((code, n) for (code, _), n in report.tally.counts.items()))
+    told = shown_by(report)
     all_of_it = Excerpt(report, [(0, source.size)], len(units.starts), 0, told)
     if not source.size:
         all_of_it.whole = "the file is empty"
@@ -107,7 +107,7 @@ def _proposed(
     report = inspect(source, formats, wishes, forced, KEEP, progress, points.through)
     found = smaller(source, report, points.spans, wishes, context)
     if found is None:
-        told = dict(sorted((code, n) for (code, _), n in report.tally.counts.items()))
+        told = shown_by(report)
         patterns = [pattern for form in report.layers for pattern in form.private.files]
         whole = {
             one.name: [Span(0, one.size, one.name)] if one.size else []

@@ -98,6 +98,10 @@ class Later(Sequence[T]):
         return self._make(self._numbers[i])
 
 
+def _place(found: Finding) -> tuple[str, int, int, str]:
+    return found.span.member, found.span.start, found.span.end, found.rule.code
+
+
 class Tally:
     """Counts every finding exactly and keeps the first and last few of each rule and severity.
 
@@ -135,8 +139,11 @@ class Tally:
             self.counts[rule.code, severity or rule.severity] += skipped
 
     def put(self, finding: Finding) -> None:
-        """Count a finding that exists already."""
+        """Count a finding that exists already; the others keep the causes that they were settled with."""
+        settled = self._settled
         self.add(finding.rule, lambda: finding, finding.level)
+        if settled is not None:
+            self._settled = sorted((*settled, finding), key=_place)
 
     @property
     def total(self) -> int:
@@ -151,9 +158,12 @@ class Tally:
         if kept is None:
             kept = [f for group in self._first.values() for f in group]
             kept += [make() for group in self._last.values() for make in group]
-            kept.sort(key=lambda f: (f.span.member, f.span.start, f.span.end, f.rule.code))
+            kept.sort(key=_place)
         return list(kept) if self.view is None else [self.view(f) for f in kept]
 
-    def settle(self, findings: list[Finding]) -> None:
-        """Keep these in place of what `findings` gave: the same ones, with causes that are known better now."""
-        self._settled = list(findings)
+    def settle(self, findings: list[Finding] | None) -> None:
+        """Keep these in place of what `findings` gave: the same ones, with causes that are known better now.
+
+        None takes that back.
+        """
+        self._settled = findings and list(findings)

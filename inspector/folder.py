@@ -37,17 +37,31 @@ class Listing(Struct):
     closed: dict[str, str] = field(default_factory=dict)  # sub-folders that cannot be listed, and why
 
 
-def listing(place: Path, label: str) -> Listing:
-    """All that is in a folder and below; raises OSError where the folder itself cannot be read."""
+def joined(way: str, name: str) -> str:
+    """A way down from a folder, one part longer; "" is the folder itself."""
+    return f"{way}/{name}" if way and name else way or name
+
+
+def looked_at(place: Path, way: str) -> os.stat_result:
+    """What stands at the end of a way down from `place`; raises OSError, also where a part of the way is a link."""
+    folder, _, name = way.rpartition("/")
+    with _folder(place, folder) as fd:
+        return os.stat(name, dir_fd=fd, follow_symlinks=False)
+
+
+def listing(place: Path, label: str, way: str = "") -> Listing:
+    """All that is in a folder and below; raises OSError where the folder itself cannot be read.
+
+    The folder is the one that `way` leads to from `place`, without following a link.
+    """
     found = Listing()
     stack = [""]
     while stack:
         inner = stack.pop()
         try:
-            with _folder(place, inner) as fd, os.scandir(fd) as entries:
+            with _folder(place, joined(way, inner)) as fd, os.scandir(fd) as entries:
                 for entry in sorted(entries, key=lambda e: e.name):
-                    name = f"{inner}/{entry.name}" if inner else entry.name
-                    _sort_in(found, stack, name, entry)
+                    _sort_in(found, stack, joined(inner, entry.name), entry)
         except OSError as error:
             if not inner or error.errno in _OURS:
                 raise

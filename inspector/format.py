@@ -304,6 +304,7 @@ class Format(Struct, frozen=True, eq=False):
     )
     merge: Callable[[list[State], Wishes, str | None], Any] | None = None  # copies, item -> copies.Merge
     appends: bool = False  # grows at its end only; what was whole stays whole while it is written
+    rotates: bool = False  # a log: moved aside as a matter of course, and another begun under its name
     follow: Callable[[Mapping[str, Any] | None], Follower] | None = None  # units as they land; from what it saved
     identities: Callable[[State], Any] | None = None  # comparing.Identities: what is compared with another store
     together: Callable[[list[tuple[str, State]]], tuple[str, ...]] | None = None  # several inputs: label, state
@@ -318,6 +319,8 @@ class Format(Struct, frozen=True, eq=False):
     ) = None  # pseudonyms and noise in place of private bytes, so that every finding stays
     # the same for a store that must be written anew, as the parts of each file
     disguised: Callable[[State, Name, Hide], Mapping[str, Sequence[Span | bytes]]] | None = None
+    # whether checksums cover the units; without them a change may leave another healthy store. None: they do
+    sealed: Callable[[State], bool] | None = None
     private: Private = NOTHING  # which of its words are somebody's own
     veil: Callable[[Any], Any] | None = None  # set by --redact: a Report with those words replaced
     traits: Callable[[], Traits] | None = None  # what the diagnosis asks; imported only when something is wrong

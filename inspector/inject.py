@@ -44,13 +44,19 @@ class Truth(Struct, frozen=True):
 
 
 def harm(
-    source: Source, kinds: Sequence[str], seed: int, member: str | None, at: int | None, size: int | None
+    source: Source,
+    kinds: Sequence[str],
+    seed: int,
+    member: str | None,
+    at: int | None,
+    size: int | None,
+    among: damage.Ranges | None = None,
 ) -> tuple[Source, list[Harm]]:
     """The source as it reads after all these damages, one made on the other, and where they are."""
     harms: list[Harm] = []
     name = damage.pick_member(source, seed) if member is None else member
     for number, kind in enumerate(kinds):
-        changes = damage.make(kind, source, name, seed + number, at, size)
+        changes = damage.make(kind, source, name, seed + number, at, size, among)
         source = edited = Edited(source, name, changes)
         before = tuple(Span(c.at, c.end, name) for c in edited.changes[:SPANS_TOLD])
         harms.append(Harm(kind, seed + number, name, before, tuple(edited.touched()[:SPANS_TOLD]), len(changes)))

@@ -13,7 +13,7 @@ from inspector.catalogue import Formats, bottoms, named, standing_on
 from inspector.errors import Exit, InspectorError, OutOfTime, OutputError, UnknownFormatError
 from inspector.finding import Cause, Finding, Rule, Severity, Tally
 from inspector.format import FRAME, GAP, ROLE_NAMES, UNIT, Answer, Claim, Format, State, Stretch, Wishes
-from inspector.medium import CLOSED, UNREADABLE, findings_of, refuse_nothing
+from inspector.medium import CLOSED, UNREADABLE, add_what_went_bad, findings_of, refuse_nothing
 from inspector.source import Source
 from inspector.span import Span
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from inspector.diagnosis.model import Diagnosis
 
 LATE = "the time limit was reached"
+NO_MEMORY = "the memory that this process may have was used up"
 SURE = 95  # a claim of this strength rests on checksums of several units
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
@@ -263,6 +264,8 @@ def inspect(
         raise
     except (TimeoutError, OutOfTime):
         partial = LATE
+    except MemoryError:
+        partial = NO_MEMORY
     except OSError as error:  # the source's own became findings: this is one of a temporary file
         raise OutputError(f"a temporary file: {error.strerror or error}", "TMPDIR names another place") from error
     except RecursionError as error:
@@ -274,15 +277,22 @@ def inspect(
     refuse_nothing(source)
     for finding in findings_of(source):
         tally.put(finding)
-    if not source.still_same():
-        partial = partial or source.changed
-        tally.put(Finding(CHANGED, Span(0, 0), source.changed, bytes_known=False))
     report = Report(source, tuple(layers), claim, state, account, tally, answer, partial, lower)
     report.wishes, report.forced = wishes, forced
+    _say_whether_it_changed(report)
     if causes:
         _diagnose(report)
+        if report.diagnosis is not None and not source.changed:  # damaged places were read once more
+            _say_whether_it_changed(report)
     veil = layers[0].veil
     return veil(report) if veil else report
+
+
+def _say_whether_it_changed(report: Report) -> None:
+    source = report.source
+    if not source.still_same():
+        report.partial = report.partial or source.changed
+        report.tally.put(Finding(CHANGED, Span(0, 0), source.changed, bytes_known=False))
 
 
 def _diagnose(report: Report) -> None:
@@ -296,8 +306,14 @@ def _diagnose(report: Report) -> None:
 
     try:
         report.diagnosis = diagnose(report)
+        if report.source.unreadable.news():  # zeroes were read for what could be read before: no cause rests on them
+            report.tally.settle(None)
+            add_what_went_bad(report)
+            report.diagnosis = diagnose(report)
     except InspectorError:
         raise
+    except MemoryError:
+        report.partial = report.partial or NO_MEMORY
     except Exception as error:  # noqa: BLE001  the same border as above
         _our_bug(report.tally, report.source, report.account.done, error)
 

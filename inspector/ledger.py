@@ -15,6 +15,7 @@ from inspector.source import Source
 from inspector.span import Span
 
 ACTIONS = ("kept", "corrected", "dropped", "lost")
+UNREAD = "the medium could not deliver these bytes; zeroes stand for them in the copy"
 
 
 class Result(Struct):
@@ -68,6 +69,28 @@ class Ledger:
                 result.changes.append(edit)
             else:
                 self._last.append(edit)
+
+    def note_copied(self, edit: Edit, source: Source) -> None:
+        """An edit that was carried out: of what is kept, bytes that the medium did not deliver are lost.
+
+        Nothing reads content without a checksum before it is copied; zeroes stand in the output for what is not there.
+        """
+        kept = edit.action == "kept" and edit.data is None and edit.origin is not None
+        bad = list(source.unreadable.within(edit.origin)) if kept and edit.origin is not None else []
+        if edit.origin is None or not bad:
+            self.note(edit)
+            return
+        at, units = edit.origin.start, edit.units
+        for span in bad:
+            if span.start > at:
+                self.note(replace(edit, origin=Span(at, span.start, span.member), units=units))
+                units = 0
+            self.note(
+                replace(edit, action="lost", origin=span, proof="none", why=UNREAD, units=-1 if edit.units else 0)
+            )
+            at = span.end
+        if at < edit.origin.end:
+            self.note(replace(edit, origin=Span(at, edit.origin.end, edit.origin.member), units=units))
 
     def close(self, source: Source) -> None:
         self.result.changes += self._last

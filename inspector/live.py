@@ -6,7 +6,6 @@ stable part before it is what gets reported. `inspect` here has the result of `i
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Callable
@@ -16,11 +15,12 @@ from inspector.catalogue import Formats
 from inspector.errors import InspectorError, OutOfTime
 from inspector.finding import Finding, Severity
 from inspector.format import Wishes
-from inspector.inspect import CACHE, IN_FLIGHT, LATE, TRANSIENT, Progress, Report
+from inspector.inspect import CACHE, CHANGED, IN_FLIGHT, LATE, TRANSIENT, Progress, Report
 from inspector.inspect import inspect as look
 from inspector.pace import forget
-from inspector.source import Member, Source, open_source
+from inspector.source import Drift, Member, Source
 from inspector.span import Span
+from inspector.uncached import uncached
 
 WAITS = (0.05, 0.25, 1.0)  # seconds before each further look; a record is appended in far less
 RECENT = 10.0  # seconds since the last write in which a damaged end is watched for a moment
@@ -29,8 +29,9 @@ SPANS = 32  # damaged ranges that are read again past the page cache
 LENGTH = 1 << 20  # bytes of one of them
 CUTS = 4  # times that the end is taken back
 ONE_WRITE = 1 << 20  # more than this after the last whole record is no write in flight
+GROWS: frozenset[Drift] = frozenset({"grew", "written"})
+AWAY: frozenset[Drift] = frozenset({"replaced", "removed"})
 SAID = 16  # healed ranges that get a note each
-ALIGN = 4096
 
 
 def inspect(
@@ -59,6 +60,8 @@ def inspect(
         return look(stand, formats, wishes, forced or report.format.name, keep)
 
     try:
+        if source.shrunk:
+            return _shorter(report, again)
         if not report.damaged:
             if source.changed:
                 _settled(report)
@@ -88,7 +91,7 @@ def _relisted(
     for wait in WAITS:
         sleep(wait)
         try:
-            fresh = open_source(str(source.path))
+            fresh = source.again()
         except InspectorError:  # the folder itself is gone: the first look stands
             return report
         fresh.label = source.label
@@ -114,19 +117,44 @@ def _recent(source: Source) -> bool:
     return abs(time.time() - source.members[0].mtime_ns / 1e9) < RECENT
 
 
+def _whole(report: Report) -> bool:
+    """Whether what moved took nothing from what was read: appended to, or a log that was moved aside for the next."""
+    drift = report.source.drift
+    return report.bottom.appends and (drift <= GROWS or (drift <= GROWS | AWAY and _moved_aside(report)))
+
+
+def _moved_aside(report: Report) -> bool:
+    """Whether a log has another name now: what is held open is one log from its start to its end."""
+    return report.bottom.rotates and os.fstat(report.source._fd("")).st_nlink > 0
+
+
 def _settled(report: Report) -> None:
     """A store that only grows was checked whole, up to where it ended when it was opened."""
     source = report.source
-    if report.bottom.appends and source.drift <= {"grew", "written"}:
+    if _whole(report):
         report.partial = ""
         report.live = {"changed": source.changed, "users": [], "stable_end": source.size, "size": _size_now(source)}
+
+
+def _shorter(report: Report, again: Callable[[Source], Report]) -> Report:
+    """What is left of a file that lost bytes while it was read: zeroes stood for those, and were judged."""
+    source = report.source
+    for _ in WAITS:
+        stand = _fresh(source)
+        report = again(stand)
+        if not stand.shrunk:
+            break
+    if not report.partial:
+        report.partial = source.changed
+        report.tally.put(Finding(CHANGED, Span(0, 0), source.changed, bytes_known=False))
+    return report
 
 
 def _in_use(
     report: Report, users: list[str], again: Callable[[Source], Report], sleep: Callable[[float], None]
 ) -> Report:
     source, first = report.source, report
-    if source.drift & {"shrank", "replaced", "removed"}:
+    if source.drift - GROWS and not _whole(report):
         return report  # nothing to look at again: what was read is all there was
     for wait in WAITS:
         sleep(wait)
@@ -144,7 +172,7 @@ def _in_use(
             in_flight = Span(end, in_flight.end if in_flight else report.source.size)
             report = again(_fresh(report.source, end))
             # a writer's own flags may change meanwhile; the bytes of [0, end) were read and judged
-    if report.bottom.appends and report.source.drift <= {"grew", "written"}:
+    if _whole(report):
         report.partial = ""
     if in_flight:
         report.tally.put(_unfinished(in_flight, report.source))
@@ -171,51 +199,25 @@ def _past_the_cache(report: Report, again: Callable[[Source], Report]) -> Report
         start, n = found.span.start, min(found.span.length, LENGTH)
         if n == 0:
             continue
-        medium, how = uncached(source, start, n)
+        medium, by, why = uncached(source, start, n)
+        how = f"{by}: {why}" if why else str(by)
         if medium is None:
             break
-        if medium != source.read(start, n):
+        now = source.read(start, n)
+        if medium != now and not any(source.unreadable.within(Span(start, start + n))):
             differ.append((found, how))
-    if differ:
+    if differ and not source.holds_still():  # other bytes because somebody wrote them
+        report.live = {"reread": "not possible: it changed since it was read", "differ": 0}
+    elif differ:
         forget(source._fd(""), 0, source.size)
         report = again(_fresh(source))
-        for found, by in differ[:SAID]:
-            text = f"{found.rule.code} was found here; the medium itself ({by}) holds other bytes"
+        for found, way in differ[:SAID]:
+            text = f"{found.rule.code} was found here; the medium itself ({way}) holds other bytes"
             report.tally.put(Finding(CACHE, found.span, text))
         report.live = {"reread": how, "differ": len(differ)}
     elif how.startswith("not possible"):
         report.live = {"reread": how, "differ": 0}
     return report
-
-
-def uncached(source: Source, start: int, n: int) -> tuple[bytes | None, str]:
-    """Bytes of a single file as the medium has them and how they were read; None where that is not possible."""
-    import mmap
-
-    assert source.path is not None
-    low = start - start % ALIGN
-    length = -(-(start + n - low) // ALIGN) * ALIGN
-    fd = source._fd("")
-    if not hasattr(os, "O_DIRECT") or not hasattr(os, "RWF_NOWAIT"):
-        return None, "not possible: this system cannot read past its page cache"
-    try:
-        direct = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECT)
-        try:
-            with mmap.mmap(-1, length) as room:  # anonymous memory: aligned as O_DIRECT wants it
-                got = os.preadv(direct, [room], low)
-                return room[start - low : min(start - low + n, got)], "O_DIRECT"
-        finally:
-            os.close(direct)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOENT, errno.EACCES):
-            return None, f"not possible: {error.strerror}"
-    try:
-        forget(fd, start, n)
-        os.preadv(fd, [bytearray(ALIGN)], low, os.RWF_NOWAIT)
-    except OSError as error:
-        if error.errno == errno.EAGAIN:  # it is gone from the cache: this reads the medium
-            return source.read(start, n), "POSIX_FADV_DONTNEED"
-    return None, "not possible: the file system keeps these pages in memory"
 
 
 def _fresh(source: Source, end: int | None = None) -> Source:

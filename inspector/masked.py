@@ -43,7 +43,12 @@ def masked(
         for noun, original in islice(form.private.originals(state), MOST) if form.private.originals else ():
             if original not in form.private.public:
                 redactor.know(noun, original)  # looked for in what comes out
-    proved = [f.span for f in inspect(view, formats, wishes, forced, KEEP).tally.findings() if f.salvage == "corrected"]
+    claim = found.report.claim
+    settled = None if forced else (bottom.name, claim.strength, claim.because)  # each try would ask every format again
+    view.settled = view.settled or settled
+    same = bool(found.whole) or found.runs == [(0, found.report.source.size)]  # nothing was left out
+    shown = found.report if same else inspect(view, formats, wishes, forced, KEEP)
+    proved = [f.span for f in shown.tally.findings() if f.salvage == "corrected"]
 
     def unproved(start: int, end: int) -> bool:
         return not any(span.start < end and start < span.end for span in proved)
@@ -55,8 +60,11 @@ def masked(
         (lambda start, end: False, "damaged bytes are as they were, because findings depend on them: look at them"),
     )
     for hide, words in ways:
+        if hide is unproved and not proved:
+            continue  # it hides what the way before did
         state = bottom.open(view, None, wishes)
         other = Overlay(view, [Piece(at, data, "derived", "") for at, data in bottom.mask(state, redactor.name, hide)])
+        other.settled = settled
         again = inspect(other, formats, wishes, forced, KEEP)
         if signature(again) != signature(found.report):
             continue

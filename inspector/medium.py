@@ -13,6 +13,7 @@ from inspector.finding import Cause, Finding, Rule, Severity
 from inspector.span import Span
 
 if TYPE_CHECKING:
+    from inspector.inspect import Report
     from inspector.source import Source
 
 UNREADABLE = Rule(
@@ -41,11 +42,9 @@ _APART = frozenset({"truncated", "software-rule-violation", "newer-version", "ap
 def findings_of(source: Source) -> Iterator[Finding]:
     """One for each range that could not be read and for each file or folder that could not be opened."""
     for span in source.unreadable.joined():
-        if span.member in source.closed:
-            continue
-        message = f"{counted(span.length, 'byte')} could not be read from the medium"
-        because = Cause("unreadable-medium", "certain", source.unread_because)
-        yield Finding(UNREADABLE, span, message, {"length": span.length}, because, "lost")
+        if span.member not in source.closed:
+            yield _unreadable(span, source)
+    source.unreadable.told()
     for name, why in sorted(source.closed.items()):
         member = source.member(name)
         span = Span(0, member.size if member else 0, name)
@@ -60,12 +59,29 @@ def findings_of(source: Source) -> Iterator[Finding]:
         )
 
 
+def add_what_went_bad(report: Report) -> None:
+    """Findings of what could be read when it was judged, and cannot be read any more; a lower bound where it shrank."""
+    source = report.source
+    for span in source.unreadable.news():
+        if span.member not in source.closed:
+            report.tally.put(_unreadable(span, source))
+    source.unreadable.told()
+    if source.shrunk and not report.partial:
+        report.partial = source.changed
+
+
 def refuse_nothing(source: Source) -> None:
     """Raise where not one byte could be read: there is nothing to tell of."""
     asked = sum(member.size for member in source.members if not member.secret)
     if asked and sum(span.length for span in source.unreadable) >= asked:
         why = next((f"{name}: {why}" for name, why in sorted(source.closed.items()) if source.member(name)), "")
         raise SourceError(f"{source.label}: nothing of it could be read: {why or source.unread_because}")
+
+
+def _unreadable(span: Span, source: Source) -> Finding:
+    message = f"{counted(span.length, 'byte')} could not be read from the medium"
+    because = Cause("unreadable-medium", "certain", source.unread_because)
+    return Finding(UNREADABLE, span, message, {"length": span.length}, because, "lost")
 
 
 def as_unread(finding: Finding, source: Source) -> Finding:

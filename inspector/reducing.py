@@ -16,7 +16,7 @@ from inspector.catalogue import Formats
 from inspector.errors import InspectorError
 from inspector.finding import Finding, Severity
 from inspector.format import UNIT, Stretch, Wishes
-from inspector.inspect import Report, inspect
+from inspector.inspect import CHANGED, Report, inspect
 from inspector.numbers import Numbers
 from inspector.source import Source
 from inspector.spliced import Run, Spliced
@@ -79,11 +79,17 @@ class Units:
         return found
 
 
+def shown_by(report: Report) -> dict[str, int]:
+    """Findings by rule; that a source changed is told of one reading, no bytes can show it."""
+    return {code: n for (code, _), n in sorted(report.tally.counts.items()) if code != CHANGED.code}
+
+
 def signature(report: Report) -> Signature:
     """What two inspections must have in common: findings counted (notes up to MANY), with causes and salvage."""
     tally = report.tally
     counted = tuple(sorted((code, str(level), n) for (code, level), n in tally.counts.items() if level is not NOTE))
-    notes = tuple(sorted((code, min(n, MANY)) for (code, level), n in tally.counts.items() if level is NOTE))
+    about = {code: n for (code, level), n in tally.counts.items() if level is NOTE and code != CHANGED.code}
+    notes = tuple(sorted((code, min(n, MANY)) for code, n in about.items()))
     causes = tuple(
         sorted((f.rule.code, f.cause.name, f.salvage or "") for f in tally.findings() if f.level is not NOTE)
     )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from inspector.catalogue import Formats
 from inspector.edits import close_member, link_member, open_member, write_edit
-from inspector.errors import Exit, OutputError, RefusedError, SourceError
+from inspector.errors import Exit, OutputError, RefusedError, SourceError, UnverifiedError
 from inspector.format import Edit, Format, Plan, Wishes
 from inspector.inspect import Progress, inspect
 from inspector.ledger import ACTIONS, Ledger, Result
@@ -120,12 +120,13 @@ def _make_file(
             os.ftruncate(place.fd, plan.size)
         at = 0
         for edit in plan.edits:
-            ledger.note(edit)
             if edit.action in ("kept", "corrected", "added"):
-                at = write_edit(source, edit, place.fd, edit.at if edit.at is not None else at)
+                at = write_edit(source, edit, place.fd, edit.at if edit.at is not None else at, lossy=True)
+            ledger.note_copied(edit, source)
         ledger.close(source)
         result.size = os.fstat(place.fd).st_size
-        verify_file(place, result, formats, wishes)
+        with _medium_blamed(source):
+            verify_file(place, result, formats, wishes)
 
 
 def _make_folder(
@@ -144,22 +145,25 @@ def _make_folder(
         fd, current, at = -1, None, 0
         try:
             for edit in plan.edits:
-                ledger.note(edit)
                 if edit.action in ("dropped", "lost"):
+                    ledger.note(edit)
                     continue
                 if edit.whole and not copy and link_member(source, edit, place.folder):
+                    ledger.note(edit)
                     continue
                 if edit.out != current:
                     done, fd = fd, -1  # whatever fails from here on, it is closed once
                     close_member(done)
                     fd = open_member(place.folder, edit.out)
                     current, at = edit.out, os.fstat(fd).st_size
-                at = write_edit(source, edit, fd, edit.at if edit.at is not None else at)
+                at = write_edit(source, edit, fd, edit.at if edit.at is not None else at, lossy=True)
+                ledger.note_copied(edit, source)
         finally:
             close_member(fd)
         ledger.close(source)
         result.size = sum(p.stat().st_size for p in place.folder.rglob("*") if p.is_file())
-        verify_folder(place.folder, result, formats, wishes)
+        with _medium_blamed(source):
+            verify_folder(place.folder, result, formats, wishes)
 
 
 def _make_patch(
@@ -182,10 +186,27 @@ def _make_patch(
     again = inspect(
         patches.Patched(source, made), formats, Wishes(release=wishes.release), result.report.format.name, causes=False
     )
-    must_be_clean(again, result)
+    with _medium_blamed(source):
+        must_be_clean(again, result)
     result.size = patches.write(output, source, made, force)
     result.after = patches.after(source.label, output)
     result.verified = {"ok": True, "by": ["inspector"], "engine": no_engine(result)}
+
+
+@contextmanager
+def _medium_blamed(source: Source) -> Iterator[None]:
+    """A copy that does not verify because a block went bad after it was judged is no failure of the repair."""
+    try:
+        yield
+    except UnverifiedError as error:
+        if not (bad := source.unreadable.news()):
+            raise
+        where = (
+            f"{source.label}: {sum(span.length for span in bad):,} bytes from {bad[0].start:,} on went bad meanwhile"
+        )
+        raise SourceError(
+            where, "nothing was written: image the medium first (ddrescue), it is failing, and repair the image"
+        ) from error
 
 
 def _noted(edits: Iterable[Edit], ledger: Ledger) -> Iterator[Edit]:

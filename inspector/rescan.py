@@ -1,17 +1,21 @@
-"""Stores that no follower reads: scanned whole whenever something in them changed, and compared with before."""
+"""Stores that no follower reads: scanned whole whenever something in them changed, and compared with before.
+
+What is wrong in a store that was written to a moment ago is looked at once more before it is called damage.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from inspector.catalogue import Formats
 from inspector.errors import InspectorError
-from inspector.finding import Severity
+from inspector.finding import Finding, Severity
 from inspector.fingerprint import fingerprint
 from inspector.live import inspect
 from inspector.source import open_source
@@ -25,23 +29,36 @@ FILES = 100_000  # of a folder whose sizes and times are looked at
 class Rescan:
     """`look` says what is new since the last look; names of findings are all that is remembered."""
 
-    def __init__(self, path: str, formats: Formats, forced: str | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        formats: Formats,
+        forced: str | None,
+        patience: float,
+        known: frozenset[str],
+        now: Callable[[], float] = time.time,
+        tick: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.path, self.formats, self.forced = Path(path), formats, forced
-        self._not_before = 0.0
+        self._expected = known
+        self._patience, self._now, self._tick = patience, now, tick
+        self._not_before = -math.inf
+        self._waiting: dict[str, tuple[float, str]] = {}  # fingerprint -> since when it is there, what was said
         self._stamp: tuple[Any, ...] | None = None
         self._known: dict[str, str] = {}  # fingerprint -> what was said
 
     def look(self) -> Iterator[News]:
-        if time.monotonic() < self._not_before:
+        if self._tick() < self._not_before:
             return
         stamp = self._stamp_now()
-        if stamp == self._stamp:
+        due = any(self._tick() - since >= self._patience for since, _ in self._waiting.values())
+        if stamp == self._stamp and not due:
             return
         self._stamp = stamp
         began = time.monotonic()
         yield from self._scan()
         # a database that never rests is not to be read all the time
-        self._not_before = time.monotonic() + REST * (time.monotonic() - began)
+        self._not_before = self._tick() + REST * (time.monotonic() - began)
 
     def _scan(self) -> Iterator[News]:
         try:
@@ -57,15 +74,30 @@ class Rescan:
             self._stamp = None
             yield "changing", report.partial, None, {}
             return
-        for name, finding in names.items():
-            if name not in self._known:
-                told = {"code": finding.rule.code, "file": finding.span.member or None, "fingerprint": name}
-                yield "damage", finding.message, finding.span if finding.bytes_known else None, told
-        for name in [name for name in self._known if name not in names]:
-            yield "healed", self._known[name], None, {"fingerprint": name}
-        self._known = {name: finding.message for name, finding in names.items()}
+        yield from self._news(names)
         sums = {"records": report.account.units, "bytes": report.source.size, "findings": len(found)}
         yield "scanned", f"{report.format.name}: {len(found)} findings", None, sums
+
+    def _news(self, found: dict[str, Finding]) -> Iterator[News]:
+        """What of these findings is new and stays, and what is gone."""
+        rests = self._now() - max((seen[3] for seen in self._stamp or ()), default=0) / 1e9 >= self._patience
+        waiting: dict[str, tuple[float, str]] = {}
+        for name, finding in found.items():
+            since, _ = self._waiting.pop(name, (self._tick(), ""))
+            if name in self._known:
+                continue
+            if not rests and self._tick() - since < self._patience:
+                waiting[name] = since, finding.message
+                continue
+            told = {"code": finding.rule.code, "file": finding.span.member or None, "fingerprint": name}
+            event = "known-damage" if name in self._expected else "damage"
+            yield event, finding.message, finding.span if finding.bytes_known else None, told
+            self._known[name] = finding.message
+        for name, (_, said) in self._waiting.items():
+            yield "transient", said, None, {"fingerprint": name}
+        self._waiting = waiting
+        for name in [name for name in self._known if name not in found]:
+            yield "healed", self._known.pop(name), None, {"fingerprint": name}
 
     def _stamp_now(self) -> tuple[Any, ...]:
         """What stands there, by inode, size and time; one tuple that differs when anything changed."""

@@ -1,6 +1,7 @@
 """How well inspector does on the user's own store: damaged copies of it, inspected, repaired, and held to the truth.
 
-Nothing is tuned here: the damage comes from a seed, the truth from the healthy bytes.
+Nothing is tuned here: the damage comes from a seed, the truth from the healthy bytes. It is made in bytes that a
+checksum or a rule covers, as the healthy store's tiles say: most of a volume is content that nothing could notice.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 from msgspec import Struct, field
 
@@ -20,7 +22,7 @@ from inspector.diagnosis.model import Event
 from inspector.edited import Edited
 from inspector.errors import InspectorError, RefusedError, UnverifiedError
 from inspector.finding import Finding, Severity
-from inspector.format import UNIT, State, Stretch, Wishes
+from inspector.format import FRAME, UNIT, State, Stretch, Wishes
 from inspector.inject import all_was_read, harm
 from inspector.inspect import Report, inspect
 from inspector.repair import Result, repair
@@ -38,6 +40,7 @@ class Round(Struct):
     seed: int
     member: str
     spans: tuple[Span, ...]  # of the damage, in the damaged copy
+    sealed: bool  # it changed, or moved, bytes that a checksum or a rule covers
     detected: bool
     localised: bool
     codes: tuple[str, ...]
@@ -57,6 +60,7 @@ class Selftest(Struct):
     format: str
     size: int
     units: int
+    sealed: int  # bytes that a checksum or a rule covers
     rounds: list[Round] = field(default_factory=list)
 
     def share(self, what: Callable[[Round], bool]) -> tuple[int, int]:
@@ -64,11 +68,12 @@ class Selftest(Struct):
 
 
 class _Units(Struct):
-    """Where the healthy store's units begin and end, by member."""
+    """Where the healthy store's units, and the stretches that something covers, begin and end, by member."""
 
     starts: dict[str, array[int]] = field(default_factory=dict)
     ends: dict[str, array[int]] = field(default_factory=dict)
     count: int = 0
+    covered: dict[str, tuple[array[int], array[int]]] = field(default_factory=dict)
 
     def tap(self, _: State, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
         for stretch in stretches:
@@ -80,11 +85,36 @@ class _Units(Struct):
         starts = self.starts.setdefault(stretch.member, array("Q"))
         ends = self.ends.setdefault(stretch.member, array("Q"))
         after = [*stretch.starts[1:], stretch.end]
+        low, high = self.covered.setdefault(stretch.member, (array("Q"), array("Q")))
         for start, end, role, mark in zip(stretch.starts, after, stretch.roles, stretch.marks, strict=True):
+            if role in (FRAME, UNIT) and start < end:
+                if high and high[-1] == start:
+                    high[-1] = end
+                else:
+                    low.append(start)
+                    high.append(end)
             if role == UNIT and not mark:
                 starts.append(start)
                 ends.append(end)
                 self.count += 1
+
+    def ranges(self) -> dict[str, damage.Ranges]:
+        """The covered bytes of each member that has any."""
+        made = {member: damage.Ranges(low, high) for member, (low, high) in self.covered.items()}
+        return {member: ranges for member, ranges in made.items() if ranges.total}
+
+    def covers(self, spans: tuple[Span, ...], moved: bool) -> bool:
+        """Whether any of these spans of the healthy store, or what lies behind the first where it moved, is covered."""
+        for span in spans:
+            if span.member not in self.covered:
+                continue
+            low, high = self.covered[span.member]
+            if moved:
+                return bool(high) and span.start < high[-1]
+            first = bisect_right(high, span.start)
+            if first < len(low) and low[first] < span.end:
+                return True
+        return False
 
     def untouched(self, spans: tuple[Span, ...]) -> int | None:
         """Units that none of these spans of the healthy store touches; spans are sorted and do not overlap."""
@@ -112,9 +142,13 @@ def selftest(
     kinds: tuple[str, ...] = tuple(damage.KINDS),
     *,
     forced: str | None = None,
+    anywhere: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Selftest:
-    """Damage, inspect and repair `rounds` copies; raises RefusedError where the store is not healthy to begin with."""
+    """Damage, inspect and repair `rounds` copies; raises RefusedError where the store is not healthy to begin with.
+
+    `anywhere`: also in bytes that nothing covers.
+    """
     units = _Units()
     healthy = inspect(source, formats, Wishes(), forced, tap=units.tap)
     if healthy.damaged or healthy.partial:
@@ -122,24 +156,38 @@ def selftest(
         why = f"{found.rule.code}: {found.message}" if found else healthy.partial
         raise RefusedError(f"{source.label} is not healthy ({why})", "a self-test needs a store without damage")
     noted = {(f.rule.code, f.span) for f in healthy.tally.findings()}
-    test = Selftest(healthy.format.name, source.size, healthy.account.units)
+    covers = healthy.bottom.sealed is None or healthy.bottom.sealed(healthy.state_of_bottom)
+    ranges = units.ranges() if covers else {}
+    test = Selftest(healthy.format.name, source.size, healthy.account.units, sum(one.total for one in ranges.values()))
+    aims = {} if anywhere else ranges
     with tempfile.TemporaryDirectory(prefix="inspector-selftest-") as folder:
         for number in range(rounds):
             kind = kinds[number % len(kinds)]
+            member = _member(source, aims, seed + number)
             try:
-                damaged, harms = harm(source, [kind], seed + number, None, None, None)
+                damaged, harms = harm(source, [kind], seed + number, member, None, None, aims.get(member or ""))
             except RefusedError:
                 continue  # this kind would change nothing here, a text translation of a file without line ends
             assert isinstance(damaged, Edited)
             before = harms[0].before
             known = units.untouched(before) if harms[0].count == len(before) else None
-            test.rounds.append(
-                _round(damaged, formats, healthy, noted, (kind, seed + number), known, Path(folder) / f"{number}")
-            )
+            moved = damaged.length(damaged.changed_member) != source.length(damaged.changed_member)
+            sealed = covers and units.covers(before, moved)
+            made = (kind, seed + number, sealed)
+            test.rounds.append(_round(damaged, formats, healthy, noted, made, known, Path(folder) / f"{number}"))
             all_was_read(source)  # else a round was held to other bytes than those that were damaged
             if progress:
                 progress(number + 1, rounds)
     return test
+
+
+def _member(source: Source, aims: dict[str, damage.Ranges], seed: int) -> str | None:
+    """A member of a folder that has bytes to aim at, one with more of them more often."""
+    if source.kind != "folder" or not aims:
+        return None
+    secret = {m.name for m in source.members if m.secret}
+    able = [name for name in sorted(aims) if name not in secret]
+    return Random(f"{seed}/member").choices(able, [aims[name].total for name in able])[0] if able else None
 
 
 def _round(
@@ -147,7 +195,7 @@ def _round(
     formats: Formats,
     healthy: Report,
     noted: set[tuple[str, Span]],
-    made: tuple[str, int],
+    made: tuple[str, int, bool],
     untouched: int | None,
     output: Path,
 ) -> Round:
@@ -158,7 +206,7 @@ def _round(
     spans = tuple(damaged.touched())
     near = [f for f in found if _about(f, spans)]
     outcome, right, wrong = _repaired(damaged, formats, forced, output)
-    kind, seed = made
+    kind, seed, sealed = made
     # what a scan says first: the events of the diagnosis; a finding's own cause only where there is none
     events = report.diagnosis.events if report.diagnosis else ()
     told = [e for e in events if _about(e, spans)] or list(events) or near or found
@@ -168,11 +216,12 @@ def _round(
         seed=seed,
         member=damaged.changed_member,
         spans=spans[:SEEN],
+        sealed=sealed,
         detected=bool(found),
         localised=bool(near),
         codes=tuple(dict.fromkeys(f.rule.code for f in found)),
         causes=causes,
-        cause_right=bool(damage.KINDS[kind].causes.intersection(causes)),
+        cause_right=bool(_right(damaged, kind, spans).intersection(causes)),
         untouched=untouched,
         sound=report.account.units - report.account.damaged,
         corrections_right=right,
@@ -180,6 +229,16 @@ def _round(
         repair=outcome,
         seconds=time.monotonic() - begun,
     )
+
+
+def _right(damaged: Edited, kind: str, spans: tuple[Span, ...]) -> frozenset[str]:
+    """Causes that may rightly be named: where what was written is all zeroes or ones, the bytes tell no more."""
+    right: frozenset[str] = damage.KINDS[kind].causes
+    for span in spans[:SEEN]:
+        values = set(damaged.read(span.start, min(span.length, 1 << 16), span.member)) if span.length >= 64 else ()
+        if len(values) == 1 and (value := min(values)) in (0, 255):
+            right |= {"ones-range" if value else "zeroed-range"}
+    return right
 
 
 def _about(one: Finding | Event, spans: tuple[Span, ...]) -> bool:

@@ -16,30 +16,31 @@ from typing import IO, TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inspector.descriptors import ASIDE, plain, pread_all
+from inspector.descriptors import ASIDE, MEDIUM, plain, pread_all
 from inspector.devices import pci_hint
 from inspector.errors import RefusedError, SourceError
-from inspector.folder import NotOpenedError, listing, open_inside
+from inspector.folder import NotOpenedError, joined, listing, looked_at, open_inside
 from inspector.span import Span
 from inspector.unread import Unread
 from inspector.vouching import Vouching
 
 if TYPE_CHECKING:
+    from inspector import spool
     from inspector.pace import Pace
+else:
+    from inspector.postponed import Postponed
+
+    spool = Postponed("inspector.spool")  # few read from a pipe
 
 Kind = Literal["file", "folder", "device", "stdin", "memory"]
 Drift = Literal["grew", "written", "shrank", "replaced", "removed"]
 WINDOW = 4 << 20
 RETRY_UNIT = 4096  # a failed read is tried again in pieces of this size, to lose no more than the medium lost
 FIFO_PATIENCE = 5.0  # seconds without a writer
-HOLD = 256  # members open at a time: far below any limit on open files, enough for every hot one
-# what a medium answers that cannot deliver: EIO, what block devices make of a failed command, a file system that is
-# damaged itself (EUCLEAN, EBADMSG); Linux, block/blk-core.c, blk_errors; other systems lack some
-_FAILED = ("EIO", "ENXIO", "EBADMSG", "EREMOTEIO", "ENODATA", "ETIMEDOUT", "EILSEQ", "ENOLINK", "EBADE", "EUCLEAN")
-MEDIUM = frozenset(getattr(errno, name) for name in _FAILED if hasattr(errno, name))
+HOLD = 256  # members open at a time, or a quarter of what this process may open: enough for every hot one
 pace: Pace | None = None  # how this process reads: one disk, one rate; None is as fast as it goes
 
-# files that hold keys are recognised by name and never opened
+# files that hold keys are never opened
 SECRET_NAMES = frozenset({"hsm_secret", "identity.bin", "secret_ed25519", "emergency.recover", "hsm_encrypted"})
 
 
@@ -61,6 +62,8 @@ class Source(Vouching):
         self.label = label
         self.kind: Kind = kind
         self.path = path
+        # of a store in a folder: the folder that was named, and the way from it, on which no link is followed
+        self.under: tuple[Path, str] | None = None
         self.members = tuple(members)
         self.unreadable = Unread()
         self.closed: dict[str, str] = {}  # members, and folders in this one, that cannot be opened, and why
@@ -70,10 +73,13 @@ class Source(Vouching):
         self.settled: tuple[str, int, str] | None = None  # a detection done before: format, strength, because
         self.skipped: list[tuple[str, str]] = []  # entries of a folder that were not opened, and why
         self.later: list[Source] = []  # the same file opened again; closed with this one
+        self.named: dict[bytes, str] = {}  # names of findings, made when their bytes were read (see fingerprint)
+        self.nameless: set[str] = set()  # of them those whose bytes were gone when they were named
         self._by_name = {m.name: m for m in members}
         self._files: dict[str, int] = {}
         self._met: set[str] = set()  # members that were opened at any time
-        self.hold = HOLD
+        most = os.sysconf("SC_OPEN_MAX")  # -1 where there is no limit
+        self.hold = max(1, min(HOLD, most // 4)) if most > 0 else HOLD
         self._spool: IO[bytes] | None = None
 
     def __enter__(self) -> Source:
@@ -98,7 +104,14 @@ class Source(Vouching):
         found = [replace(m, name=m.name[len(head) :]) for m in self.members if m.name.startswith(head)]
         inner = Source(f"{self.label}/{folder}", self.kind, self.path / folder if self.path else None, found)
         inner.closed = {name[len(head) :]: why for name, why in self.closed.items() if name.startswith(head)}
+        if self.path:
+            place, way = self.under or (self.path, "")
+            inner.under = (place, joined(way, folder))
         return inner
+
+    def again(self) -> Source:
+        """The same place opened once more, as it is now; raises SourceError where that cannot be."""
+        return open_below(*self.under, self.label) if self.under else open_source(str(self.path or self.label))
 
     @property
     def name(self) -> str:
@@ -187,9 +200,11 @@ class Source(Vouching):
 
     def still_same(self) -> bool:
         """False when a file that was read is no longer what it was when it was opened; says so in `changed`."""
+        held: dict[str, os.stat_result] = {}
         for name, fd in self._files.items():
             try:
-                self._compare(name, os.fstat(fd))
+                held[name] = os.fstat(fd)
+                self._compare(name, held[name])
             except OSError as error:
                 self._note_change(name, "removed", f"could not be looked at again ({error.strerror})")
         if self.path is None or self.kind not in ("file", "folder"):
@@ -202,9 +217,17 @@ class Source(Vouching):
                 continue
             if name not in self._files:
                 self._compare(name, now)
-            elif not os.path.samestat(now, os.fstat(self._files[name])):
+            elif name in held and not os.path.samestat(now, held[name]):
                 self._note_change(name, "replaced", "was replaced while it was read")
         return not self.changed
+
+    def holds_still(self, member: str = "") -> bool:
+        """Whether its path leads to the file that was read, and nobody wrote to it since; raises OSError."""
+        assert self.path is not None
+        fd, then = self._fd(member), self._by_name[member]
+        now = os.fstat(fd)
+        same = os.path.samestat(now, os.stat(self.path / member if member else self.path))  # noqa: PTH116  as above
+        return same and (not stat.S_ISREG(now.st_mode) or (now.st_size, now.st_mtime_ns) == (then.size, then.mtime_ns))
 
     def _compare(self, name: str, now: os.stat_result) -> None:
         then = self._by_name[name]
@@ -255,8 +278,9 @@ class Source(Vouching):
         if len(self._files) >= self.hold:
             oldest = next(iter(self._files))
             os.close(self._files.pop(oldest))
-        if member:
-            return open_inside(self.path, member, self._show(member))
+        if member or self.under:
+            place, way = self.under or (self.path, "")
+            return open_inside(place, joined(way, member), self._show(member))
         try:
             return plain(os.open(self.path, ASIDE))
         except OSError as error:
@@ -307,9 +331,9 @@ class MemorySource(Source):
 def open_source(path: str, stdin: IO[bytes] | None = None) -> Source:
     """The source at `path` ("-" is standard input), or one clear `SourceError`."""
     if path == "-":
-        if stdin is None:
-            raise SourceError("standard input is closed")
-        return _spool(stdin.fileno(), "-", patience=None)
+        if stdin is not None:
+            return spool.source_of(stdin.fileno(), "-", None)
+        raise SourceError("standard input is closed")
     place = Path(path)
     try:
         info = place.stat()
@@ -318,7 +342,7 @@ def open_source(path: str, stdin: IO[bytes] | None = None) -> Source:
         if stat.S_ISFIFO(info.st_mode):
             fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                return _spool(fd, path, patience=FIFO_PATIENCE)
+                return spool.source_of(fd, path, FIFO_PATIENCE)
             finally:
                 os.close(fd)
     except OSError as error:
@@ -338,6 +362,26 @@ def _open_one(place: Path, label: str, kind: Kind, info: os.stat_result | None) 
         fd = plain(os.open(place, ASIDE))
     except OSError as error:
         raise SourceError(f"{label}: {error.strerror}") from error
+    return _of_open(fd, place, label, kind, info)
+
+
+def open_below(place: Path, way: str, label: str) -> Source:
+    """The store that `way` leads to from the folder `place`: a link that took a part of the way leads nowhere."""
+    try:
+        info = looked_at(place, way)
+        if stat.S_ISDIR(info.st_mode):
+            source = _open_folder(place / way, label, (place, way))
+        elif way.rpartition("/")[2] in SECRET_NAMES:
+            raise RefusedError(f"{label} holds keys and is never opened")
+        else:
+            source = _of_open(open_inside(place, way, label), place / way, label, "file", info)
+    except OSError as error:
+        raise SourceError(f"{label}: {error.strerror}") from error
+    source.under = (place, way)
+    return source
+
+
+def _of_open(fd: int, place: Path, label: str, kind: Kind, info: os.stat_result | None) -> Source:
     try:
         now = os.fstat(fd)  # of what was opened, not of what the name meant a moment ago
         size = now.st_size if info is not None else os.lseek(fd, 0, os.SEEK_END)
@@ -349,20 +393,10 @@ def _open_one(place: Path, label: str, kind: Kind, info: os.stat_result | None) 
     return source
 
 
-def _open_folder(place: Path, label: str) -> Source:
-    found = listing(place, label)
+def _open_folder(place: Path, label: str, under: tuple[Path, str] | None = None) -> Source:
+    found = listing(under[0], label, under[1]) if under else listing(place, label)
     names = sorted(found.files, key=lambda file: file[0])
     members = [Member(n, i.st_size, i.st_mtime_ns, n.rpartition("/")[2] in SECRET_NAMES) for n, i in names]
     source = Source(label, "folder", place, members)
     source.skipped, source.closed = found.skipped, found.closed
-    return source
-
-
-def _spool(fd: int, label: str, patience: float | None) -> Source:
-    from inspector.spool import spooled
-
-    spool, size = spooled(fd, label, patience)
-    source = Source(label, "stdin", None, [Member("", size, os.fstat(spool.fileno()).st_mtime_ns)])
-    source._spool = spool
-    source._files[""] = os.dup(spool.fileno())
     return source

@@ -9,6 +9,7 @@ import time
 from typing import IO
 
 from inspector.errors import SourceError
+from inspector.source import Member, Source
 
 
 def spooled(fd: int, label: str, patience: float | None) -> tuple[IO[bytes], int]:
@@ -42,3 +43,12 @@ def spooled(fd: int, label: str, patience: float | None) -> tuple[IO[bytes], int
         spool.close()
         raise SourceError(f"{label}: {error.strerror}") from error
     return spool, size
+
+
+def source_of(fd: int, label: str, patience: float | None) -> Source:
+    """What a pipe gives, as a source; `patience` in seconds without a writer, None waits for ever."""
+    spool, size = spooled(fd, label, patience)
+    source = Source(label, "stdin", None, [Member("", size, os.fstat(spool.fileno()).st_mtime_ns)])
+    source._spool = spool
+    source._files[""] = os.dup(spool.fileno())
+    return source

@@ -11,6 +11,7 @@ import os
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 
 from inspector.catalogue import Formats
 from inspector.errors import OutOfTime, SourceError
@@ -116,21 +117,24 @@ def _wrong(report: Report) -> dict[tuple[str, str, int, int], Finding]:
 def _stand(source: Source, sleep: Callable[[float], None]) -> Source | None:
     """The folder as it is now, held open, in the place of `source`; closed with it."""
     assert source.path is not None
-    stand = steady(str(source.path), sleep)
+    stand = steady(str(source.path), sleep, source.again)
     if stand is not None:
         stand.label, stand.settled = source.label, source.settled
         source.later.append(stand)
     return stand
 
 
-def steady(path: str, sleep: Callable[[float], None] = time.sleep) -> Source | None:
+def steady(
+    path: str, sleep: Callable[[float], None] = time.sleep, again: Callable[[], Source] | None = None
+) -> Source | None:
     """The folder with every file held open; None where its names never stood still, or there are too many."""
+    again = again or partial(open_source, path)
     for _ in range(TRIES):
-        source = open_source(path)
+        source = again()
         if not _held(source):
             source.close()
             return None
-        if _same_names(source, path):
+        if _same_names(source, path, again):
             return source
         source.close()
         sleep(WAIT)
@@ -160,9 +164,9 @@ def _room(wanted: int) -> int:
     return wanted if soft == resource.RLIM_INFINITY else soft
 
 
-def _same_names(source: Source, path: str) -> bool:
+def _same_names(source: Source, path: str, again: Callable[[], Source]) -> bool:
     """Whether each name still stands for the file that is held, and no other came."""
-    with open_source(path) as now:
+    with again() as now:
         if [m.name for m in now.members] != [m.name for m in source.members]:
             return False
     return all(_is(source, member, path) for member in source.members if not member.secret)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from inspector import live
 from inspector.catalogue import Formats
 from inspector.finding import Finding, Severity
 from inspector.fingerprint import fingerprint
@@ -20,8 +20,11 @@ from inspector.follow import Follower, Landed
 from inspector.inspect import inspect
 from inspector.pace import forget
 from inspector.source import Source
+from inspector.span import Span
+from inspector.uncached import uncached
 
 PLACES = 4096  # wrong places that are remembered, each with the first bytes seen there
+LOOKS = 128  # of the places that last, at each look
 SEEN = 64  # first bytes of a wrong place that are shown
 DIGEST = 1 << 20  # bytes of it that are hashed
 MAX_SCAN = 1 << 30  # bytes of a file that is scanned whole to name the rule and cause of damage
@@ -55,10 +58,11 @@ class Troubles:
         tick: Callable[[], float],
         took: Callable[[Mapping[str, int]], None],
     ) -> None:
-        self._tell, self._formats, self._patience, self._known = tell, formats, patience, known
+        self._tell, self._formats, self.patience, self.known = tell, formats, patience, known
         self._now, self._tick, self._took = now, tick, took
         self.wrong: dict[int, Wrong] = {}  # by start
         self.unfinished: Wrong | None = None
+        self._next = 0  # of the places that last, the one that is looked at next
 
     def clear(self) -> None:
         self.wrong.clear()
@@ -85,16 +89,26 @@ class Troubles:
         return iter([known] if known else self.wrong.values())
 
     def check(self, source: Source, follower: Follower, form: str) -> None:
-        """Which places healed since, and which have been wrong for too long."""
+        """Which places healed since, and which have been wrong for too long; of those that last a few at a time."""
         lasting = []
-        for start, wrong in list(self.wrong.items()):
+        for start, wrong in self._turn():
             if follower.sound(source, wrong.start, wrong.end):
                 del self.wrong[start]
                 self._healed(source, wrong, follower)
-            elif not wrong.lasting and self._tick() - wrong.begun >= self._patience:
+            elif not wrong.lasting and self._tick() - wrong.begun >= self.patience:
                 wrong.lasting = True
                 lasting.append(wrong)
         self._damage(source, "damage", lasting, form)
+
+    def _turn(self) -> list[tuple[int, Wrong]]:
+        """All places that are waited for, and the next few of those that last: they are not to cost more the more."""
+        old = sorted(start for start, wrong in self.wrong.items() if wrong.lasting)
+        first = bisect_left(old, self._next)
+        turn = old[first : first + LOOKS] or old[:LOOKS]
+        self._next = turn[-1] + 1 if turn else 0
+        return [(start, wrong) for start, wrong in self.wrong.items() if not wrong.lasting] + [
+            (start, self.wrong[start]) for start in turn
+        ]
 
     def wait_for(self, source: Source, follower: Follower, landed: Landed | None, form: str) -> None:
         """An unfinished end is in flight; only one that stays unfinished is told."""
@@ -107,7 +121,7 @@ class Troubles:
             return
         if before is None:
             self.unfinished = self._look(source, landed)
-        elif not before.lasting and follower.torn_matters and self._tick() - before.begun >= self._patience:
+        elif not before.lasting and follower.torn_matters and self._tick() - before.begun >= self.patience:
             before.lasting, before.end = True, landed.end
             self._damage(source, "torn", [before], form)
 
@@ -129,16 +143,18 @@ class Troubles:
         """Tell of places that stay wrong, with what a scan finds there and what the medium holds."""
         found = self._findings(source, form) if places else []
         for wrong in places:
-            medium, how = live.uncached(source, wrong.start, max(1, min(wrong.end - wrong.start, DIGEST)))
-            told = self._shown(wrong) | {"reread": how}
-            if medium is not None and medium != source.read(wrong.start, len(medium)):
+            medium, by, why = uncached(source, wrong.start, max(1, min(wrong.end - wrong.start, DIGEST)))
+            told = self._shown(wrong) | {"reread": f"{by}: {why}" if why else by}
+            now = source.read(wrong.start, len(medium or b""))
+            unread = any(source.unreadable.within(Span(wrong.start, wrong.end)))  # zeroes stand for it
+            if medium is not None and medium != now and not unread:
                 told["medium_differs"] = True
             here = [f for f in found if f.span.start < wrong.end and wrong.start < f.span.end]
             names = [fingerprint(f, source) for f in here]
             if here:
                 told |= {"codes": sorted({f.rule.code for f in here}), "fingerprints": names}
                 told["cause"] = f"{here[0].cause.name} ({here[0].cause.confidence})"
-            known = bool(names) and self._known.issuperset(names)
+            known = bool(names) and self.known.issuperset(names)
             self._tell("known-damage" if known else event, wrong.text + when, wrong.start, wrong.end, told)
 
     def _findings(self, source: Source, form: str) -> list[Finding]:

@@ -13,6 +13,7 @@ class Unread(list[Span]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._told: tuple[int, int] = (0, 0)  # how many of this list a report has, and where the last one ended
         self._ends: dict[str, tuple[list[int], list[int]]] = {}  # starts and ends by member, apart and in order
 
     def note(self, span: Span) -> None:
@@ -30,6 +31,17 @@ class Unread(list[Span]):
             if starts[i] >= span.end:
                 return
             yield Span(max(starts[i], span.start), min(ends[i], span.end), span.member)
+
+    def told(self) -> None:
+        """All of them are in a report; `news` gives those that came later."""
+        self._told = (len(self), self[-1].end if self else 0)
+
+    def news(self) -> list[Span]:
+        count, end = self._told
+        if not count or self[count - 1].end == end:
+            return self[count:]
+        last = self[count - 1]
+        return [Span(end, last.end, last.member), *self[count:]]
 
     def joined(self) -> Iterator[Span]:
         """All of them by member and place, neighbours joined."""

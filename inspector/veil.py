@@ -83,7 +83,7 @@ class _Veil:
         self.source, self._collected = source, False
         try:
             state = self.form.open(source, lower, wishes)
-        except InspectorError:
+        except (InspectorError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001  a bug of ours; its words may be data and go no further
             raise RuntimeError(f"{type(error).__name__} while the source was opened") from None

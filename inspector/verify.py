@@ -27,11 +27,17 @@ class _Hashing(threading.Thread):
         super().__init__()
         self._written = written
         self._digest = ""
+        self.wanted = True  # a key press is not to wait for the rest of a large file
         self._failed: Exception | None = None
 
     def run(self) -> None:
         try:
-            self._digest = sha256_of(self._written)
+            digest = hashlib.sha256()
+            for _, data in self._written.windows(size=PIECE):
+                if not self.wanted:
+                    return
+                digest.update(data)
+            self._digest = digest.hexdigest()
         except Exception as error:  # noqa: BLE001  raised where the hash is asked for
             self._failed = error
 
@@ -52,7 +58,9 @@ def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, 
             again = inspect(
                 written, formats, Wishes(release=wishes.release), name or result.report.format.name, causes=False
             )
+            hashing.join()
         finally:
+            hashing.wanted = False
             hashing.join()
         result.sha256 = hashing.result()
         if written.unreadable:
@@ -64,6 +72,8 @@ def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, 
 def verify_folder(folder: Path, result: Result, formats: Formats, wishes: Wishes) -> None:
     with open_source(str(folder)) as written:
         again = inspect(written, formats, Wishes(release=wishes.release), result.report.format.name, causes=False)
+        if written.unreadable or written.closed:
+            raise OutputError(f"{folder.name}: what was written cannot be read back; nothing stays of it")
         must_be_clean(again, result)
     engine = next((f.engine for f in result.report.layers if f.engine), None)
     told = dict(engine(str(folder))) if engine else no_engine(result)
@@ -83,11 +93,13 @@ def no_engine(result: Result) -> dict[str, Any]:
 def must_be_clean(again: Report, result: Result) -> None:
     standing = {code for form in again.layers for code in form.standing}
     wrong = [f for f in again.tally.findings() if f.level is not Severity.NOTE and f.rule.code not in standing]
-    if wrong or again.partial:
-        first = f"{wrong[0].rule.code} at {wrong[0].span.start}: {wrong[0].message}" if wrong else again.partial
+    if wrong:
+        first = f"{wrong[0].rule.code} at {wrong[0].span.start}: {wrong[0].message}"
         raise UnverifiedError(
             f"the repaired copy does not pass its own inspection ({first})", "nothing was written; please report this"
         )
+    if again.partial:
+        raise OutputError(f"the repaired copy could not be inspected whole ({again.partial})", "nothing was written")
 
 
 def sha256_of(source: Source) -> str:

@@ -66,6 +66,7 @@ class Watch:
         """`each` tells also of every record that is sound; `known` are fingerprints that are no news."""
         self.path, self.formats, self.forced = Path(path), formats, forced
         self.each, self.keep_in = each, keep_in
+        self.blind = False  # bytes could not be read; of a store that is scanned whole, at the last look
         self.unkept = 0  # copies that were asked for and could not be made
         self.counts: Counter[str] = Counter()  # events by name
         self.units: Counter[str] = Counter()
@@ -77,7 +78,7 @@ class Watch:
         self.saved_before: Mapping[str, Any] | None = (
             None  # what `saved` gave in an earlier run; used at the first open
         )
-        self._emit, self._now, self._sleep = emit, now, sleep
+        self._emit, self._now, self._tick, self._sleep = emit, now, tick, sleep
         self._said: set[tuple[str, int | None]] = set()  # complaints that are made once
         self._fd = -1
         self._size = self._mtime = 0
@@ -145,12 +146,12 @@ class Watch:
         except UnfollowableError as reason:
             self._tell("rescans", f"{reason}: it is scanned whole whenever it changes")
             self.close()
-            self._rescan = Rescan(str(self.path), self.formats, self.forced)
             self._scan_whole()
         except InspectorError as error:
             self._tell("unreadable", error.message)
         if source.unreadable:
             first = source.unreadable[0]
+            self.blind = True  # they may not be asked for again
             self._tell("unreadable", "the medium could not deliver these bytes", first.start, first.end)
 
     def _advance(self, source: Source) -> None:
@@ -220,7 +221,6 @@ class Watch:
             assert self.form is not None
             if self.form.follow is None:
                 self._tell("rescans", f"{self.form.name}: it is scanned whole whenever it changes")
-                self._rescan = Rescan(str(self.path), self.formats, self.forced)
                 self._scan_whole()
                 return False
             info = os.fstat(source._fd(""))
@@ -368,9 +368,12 @@ class Watch:
 
     def _scan_whole(self) -> None:
         if self._rescan is None:
-            self._rescan = Rescan(str(self.path), self.formats, self.forced)
+            known, path = self.troubles, str(self.path)
+            self._rescan = Rescan(path, self.formats, self.forced, known.patience, known.known, self._now, self._tick)
         for what, message, span, told in self._rescan.look():
             start, end = (span.start, span.end) if span else (None, None)
+            if what in ("unreadable", "scanned"):
+                self.blind = what == "unreadable"
             self._tell(what, message, start, end, told)
 
     def _tell(

@@ -1,7 +1,7 @@
 """Every system call of every command fails once: a table of commands, the ways to fail, and what must hold after.
 
-    python -m tests.faults            every call of every command, in every way (make faults)
-    python -m tests.faults 7 merge    each seventh call of the commands whose names begin so
+    python -m tests.faults                   every call of every command, in every way (make faults)
+    python -m tests.faults --step 7 merge    each seventh call of the commands whose names begin so
 
 The input is what it was, each output is whole or absent, nothing else is left behind, and the exit code is one that
 is documented. `tests/test_faults.py` takes a sample of it.
@@ -21,9 +21,10 @@ import sys
 import tempfile
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from tests.faults_calls import Faults, here
 from tests.faults_cases import CASES, Case
@@ -168,6 +169,8 @@ class Stand:
                 continue
             old = _part(before, name)
             told = name == "known" and ended != self.code  # a baseline of what was found then, which the code says
+            if ended == 9 and name == "out.map.json" and now and _without_notes(now) == _without_notes(right):
+                continue
             if now and now not in (right, old) and not other and not told and name not in LOOSE:
                 return f"{name} is neither whole nor what it was"
             if way == "error" and ended in self.case.codes and right and not now:
@@ -216,6 +219,11 @@ def _ended(data: bytes, right: bytes) -> bool:
     return data.splitlines()[-1:] == right.splitlines()[-1:]
 
 
+def _without_notes(files: dict[str, bytes]) -> list[Any]:
+    """Excerpts' maps but for what they say of this reading."""
+    return [{k: v for k, v in json.loads(data).items() if k != "notes"} for data in files.values()]
+
+
 def contents(place: Path) -> dict[str, bytes]:
     files = [p for p in sorted(place.rglob("*")) if p.is_file()]
     return {str(p.relative_to(place)): p.read_bytes().replace(bytes(place), b"HERE") for p in files}
@@ -244,6 +252,7 @@ class Told:
     calls: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    seconds: float = 0.0  # of the processor, with children
 
     def document(self) -> dict[str, object]:
         faults = self.outcomes.total()
@@ -252,6 +261,7 @@ class Told:
             "calls": self.calls,
             "faults": faults,
             "outcomes": self.outcomes,
+            "cpu_seconds": round(self.seconds, 1),
             "wrong": self.wrong,
         }
 
@@ -259,7 +269,7 @@ class Told:
 def every(case: Case, ways: Ways, step: int = 1, first: int = 1, real: bool = False) -> Told:
     """All faults of one command; `step` takes every so-many-th call, `real` those of the C library."""
     faults: Faults | LibcFaults = LibcFaults() if real else Faults()
-    told = Told(case.name)
+    told, began = Told(case.name), sum(os.times()[:4])
     with tempfile.TemporaryDirectory() as name, faults.installed():
         stand = Stand(case, Path(name), faults)
         stand.learn()
@@ -272,6 +282,7 @@ def every(case: Case, ways: Ways, step: int = 1, first: int = 1, real: bool = Fa
                     came, bad = stand.once(n, way, code)
                     told.outcomes[f"{way if way != 'error' else errno.errorcode[code]}: {came}"] += 1
                     told.wrong += [bad] if bad else []
+    told.seconds = sum(os.times()[:4]) - began
     return told
 
 
@@ -291,37 +302,52 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--json", action="store_true", help="one document instead of a table")
     parser.add_argument("--python", action="store_true", help="fail calls of Python's os module, not of the C library")
-    parser.add_argument("words", nargs="*", metavar="STEP | NAME", help="each so-many-th call; names that begin so")
+    parser.add_argument("--step", type=int, default=1, metavar="N", help="fail each so-many-th call only")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only the commands whose names begin so")
     asked = parser.parse_args()
     if not asked.python:
         again_with_it()
-    wanted, real = asked.words, available() and not asked.python
-    step = int(wanted.pop(0)) if wanted and wanted[0].isdigit() else 1
+    real = available() and not asked.python
     ways = WAYS | ({"eintr": (0,)} if real else {})
+    chosen = [case for case in CASES if not asked.names or case.name.startswith(tuple(asked.names))]
+    if not chosen:
+        parser.error(f"no command is named so; there are: {', '.join(case.name for case in CASES)}")
     all_told: list[Told] = []
-    for case in CASES:
-        if wanted and not any(case.name.startswith(word) for word in wanted):
-            continue
-        all_told.append(every(case, ways, step, real=real))
+    for case in chosen:
+        all_told.append(every(case, ways, asked.step, real=real))
         _line(all_told[-1], sys.stderr if asked.json else sys.stdout)
     total = sum((told.outcomes for told in all_told), Counter[str]())
     wrong = sum(len(told.wrong) for told in all_told)
     if asked.json:
-        document = {"of": "the C library" if real else "Python", "step": step, "commands": len(all_told)}
+        document = {"of": "the C library" if real else "Python", "step": asked.step, "commands": len(all_told)}
         sums = {"calls": sum(t.calls for t in all_told), "faults": total.total(), "wrong": wrong, "outcomes": total}
+        sums |= {"cpu_seconds": round(sum(t.seconds for t in all_told), 1)}
         json.dump(document | sums | {"cases": [told.document() for told in all_told]}, sys.stdout, indent=1)
-        return 1 if wrong else 0
-    for name, count in sorted(total.items()):
-        print(f"  {name:<24} {count:>7,}")  # noqa: T201
-    print(f"{len(all_told)} commands, {total.total():,} system calls failed, {wrong} times something was wrong")  # noqa: T201
+    else:
+        print("\n".join(_table(all_told, total)))  # noqa: T201
     return 1 if wrong else 0
 
 
 def _line(told: Told, out: TextIO) -> None:
-    print(f"{told.name:<28} {told.calls:>5} calls {told.outcomes.total():>6} faults  {len(told.wrong)} wrong", file=out)
+    sums = f"{told.calls:>5} calls {told.outcomes.total():>6} faults {told.seconds:>6.1f} s"
+    print(f"{told.name:<28} {sums}  {len(told.wrong)} wrong", file=out)
     for line in told.wrong[:5]:
         print(f"    {line}", file=out)
     out.flush()
+
+
+def _table(all_told: list[Told], total: Counter[str]) -> Iterator[str]:
+    """How each way to fail ended, by exit code."""
+    cells = {key: key.split(": exit ") for key in total}
+    ways = list(dict.fromkeys(way for way, _ in cells.values()))
+    codes = sorted({code for _, code in cells.values()}, key=int)
+    yield f"\n{'exit code':<12}" + "".join(f"{code:>8}" for code in codes)
+    for way in ways:
+        counts = [total[f"{way}: exit {code}"] for code in codes]
+        yield f"{way:<12}" + "".join(f"{count or '-':>8}" for count in counts)
+    wrong, seconds = sum(len(t.wrong) for t in all_told), sum(t.seconds for t in all_told)
+    sums = f"{total.total():,} system calls failed in {seconds:,.0f} s of processor"
+    yield f"{len(all_told)} commands, {sums}: {wrong} times something was wrong"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,9 @@ class Faults:
         if self.way == "interrupt":
             if name == "close":
                 real(*args, **words)
+            if threading.current_thread() is not threading.main_thread():
+                signal.raise_signal(signal.SIGINT)  # Python hands a signal to the main thread, whoever it came to
+                return None if name == "close" else real(*args, **words)
             raise KeyboardInterrupt
         if self.way == "short" and name in ("pread", "pwrite"):
             fd, what, at = args

@@ -65,7 +65,9 @@ CASES = (
     Case("report zip", HEALTHY, "report {in} -o {out}.zip --no-environment", ("out.zip",), (0,)),
     Case("capture", GOSSIP, "capture {in} -o {out} --no-environment --json", ("out",)),
     Case("capture folder", "rocksdb/lost-edit", "capture {in} -o {out} --no-redact --no-environment --json", ("out",)),
-    Case("excerpt", "gossip_store/torn-body.gossip_store", "excerpt {in} -o {out} --json", ("out", "out.map.json")),
+    Case(
+        "excerpt", "gossip_store/checksum-at-3044.gossip_store", "excerpt {in} -o {out} --json", ("out", "out.map.json")
+    ),
     Case("inject", HEALTHY, "dev inject {in} -o {out} --damage flip --seed 3 --json", ("out", "out.truth.json")),
     Case("inject folder", "rocksdb/lost-edit", "dev inject {in} -o {out} --damage zero", ("out", "out.truth.json")),
     Case("scan with a log", GOSSIP, "scan {in} --log {other} --json", codes=(3,), beside="kad_trace/zeroes.log"),
@@ -102,8 +104,8 @@ CASES = (
     Case("report json", GOSSIP, "report {in} -o {out}.json --no-environment", ("out.json",), (3,)),
     Case("report sarif", GOSSIP, "report {in} -o {out}.sarif --no-environment", ("out.sarif",), (3,)),
     Case("report database", "rocksdb/lost-edit", "report {in} -o {out}.md --no-environment", ("out.md",), (3,)),
-    Case("selftest", HEALTHY, "dev selftest {in} --rounds 3 --json"),
-    Case("selftest of a folder", "rocksdb/clean-db", "dev selftest {in} --rounds 2 --damage flip --json"),
+    Case("selftest", HEALTHY, "dev selftest {in} --rounds 1 --json"),
+    Case("selftest of a folder", "rocksdb/clean-db", "dev selftest {in} --rounds 1 --damage flip --json"),
     Case(
         "watch, remember",
         HEALTHY,

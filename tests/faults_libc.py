@@ -14,10 +14,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
 
 from tests.faults_calls import forget_the_last_run, without_the_world
 
@@ -57,8 +59,8 @@ class LibcFaults:
         self._lib.faults_calls.restype = ctypes.POINTER(ctypes.c_ubyte)
         self._lib.faults_count.restype = ctypes.c_long
         self._lib.faults_arm.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)
-        own = {str(Path(__file__).parents[1]), sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib")}
-        elsewhere = sorted(own | {"/lib", "/etc", "/dev", "/sys"})
+        own = {str(Path(__file__).parents[1]), sys.prefix, sys.base_prefix}
+        elsewhere = sorted(own | {"/lib", "/etc", "/sys", "/dev/null", "/dev/urandom"})
         for number, place in enumerate(elsewhere[:8]):
             self._lib.faults_skip(number, os.fsencode(place))
 
@@ -68,8 +70,45 @@ class LibcFaults:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        with without_the_world():
+        from inspector.formats.rocksdb import witness
+
+        quick = SimpleNamespace(run=self._engine, TimeoutExpired=subprocess.TimeoutExpired)
+        with without_the_world(), mock.patch.object(witness, "subprocess", quick):
             yield
+
+    def _engine(self, command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        """`subprocess.run` of the engine's script: a fork, which has no Python to start and no engine to load."""
+        import rocksdict
+
+        assert rocksdict.__name__
+        assert command[1:3] == ["-I", "-c"]
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            self._lib.faults_leave()
+            os.dup2(writing, 1)
+            code = 1
+            try:
+                sys.stdout, sys.argv = open(1, "w", closefd=False), ["-c", *command[4:]]  # noqa: SIM115
+                exec(command[3], {"__name__": "__main__"})  # what the engine's process would run
+                sys.stdout.flush()
+                code = 0
+            finally:
+                os._exit(code)
+        out = b""
+        try:
+            os.close(writing)
+            while piece := os.read(reading, 65536):
+                out += piece
+        except BaseException:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(reading)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return subprocess.CompletedProcess(command, code, out.decode(), "")
 
     def run(
         self, words: list[str], place: Path, n: int, way: str = "error", code: int = 0, victim: Path | None = None

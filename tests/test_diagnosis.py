@@ -21,7 +21,7 @@ from inspector.recorder import Recorder
 from inspector.source import MemorySource, open_source
 from inspector.span import Span
 from tests import damage
-from tests.builders import gossip
+from tests.builders import gossip, known_peers
 
 PAGE = 4096
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -93,6 +93,21 @@ def test_a_transfer_in_text_mode_is_no_bug_and_no_bad_disk() -> None:
     told = scanned(damage.crlf(gossip.healthy(16, 60_000)).data).diagnosis
     assert told is not None
     assert (told.verdict, told.confidence, told.events[0].facts["translation"]) == ("transfer", "certain", "newlines")
+
+
+@pytest.mark.parametrize(
+    ("at", "count", "source"), [(30_007, 600, 29_407), (20_111, 600, 41_000), (9_001, 4096, 25_903)]
+)
+def test_bytes_put_in_a_second_time_are_no_stale_page(at: int, count: int, source: int) -> None:
+    data = gossip.healthy(16, 60_000)
+    report = scanned(data[:at] + data[source : source + count] + data[at:])
+    assert report.diagnosis is not None
+    (event,) = report.diagnosis.events
+    assert (event.cause.name, event.cause.confidence, event.facts["inserted"]) == ("shifted", "certain", count)
+    assert abs(int(event.facts["at"]) - at) < 8
+    over = scanned(data[:at] + data[source : source + count] + data[at + count :]).diagnosis
+    assert over is not None
+    assert {e.cause.name for e in over.events} == {"overwritten"}
 
 
 def test_the_same_bytes_get_the_same_diagnosis() -> None:
@@ -170,3 +185,51 @@ def test_a_block_in_a_free_metadata_page_does_not_make_the_free_pages_behind_it_
     data[at : at + 512] = data[25 * PAGE : 25 * PAGE + 512]
     told = {(f.cause.name, f.cause.confidence) for f in scanned(bytes(data), "disk.img").tally.findings()}
     assert not told & {("zeroed-range", "certain"), ("zeroed-range", "likely")}
+
+
+@pytest.mark.parametrize("origin", [700, 2001, 5555])
+def test_a_stretch_of_the_store_s_own_bytes_at_offset_1_is_a_write_gone_astray(origin: int) -> None:
+    data = bytearray(gossip.healthy(16, 9000, seed=4))
+    data[1:301] = data[origin : origin + 300]
+    told = scanned(bytes(data)).diagnosis
+    assert told is not None
+    first = told.events[0]
+    assert (first.cause.name, first.span.start) == ("overwritten", 1)
+    assert first.facts["copy_of"] == origin
+
+
+def test_bits_flipped_in_the_free_room_of_two_pages_are_no_blocks_that_changed_places() -> None:
+    data = bytearray((SAMPLES / "spdk_blobstore" / "clean.img").read_bytes())
+    for at in (27844, 28027, 29088, 29985, 30711):
+        data[at] ^= 0x10
+    told = inspect(MemorySource(bytes(data), "disk.img"), formats.all_formats()).diagnosis
+    assert told is not None
+    assert "swapped" not in {event.cause.name for event in told.events}
+
+
+def test_an_extent_page_that_stands_in_the_place_of_another_is_not_blamed_on_a_program() -> None:
+    data = bytearray((SAMPLES / "spdk_blobstore" / "clean.img").read_bytes())
+    data[40960:45056] = data[24576:28672]
+    told = inspect(MemorySource(bytes(data), "disk.img"), formats.all_formats()).diagnosis
+    assert told is not None
+    assert told.verdict == "medium"
+    assert {event.cause.name for event in told.events} == {"stale-page"}
+
+
+def test_the_head_of_a_unit_that_is_zero_up_to_a_page_s_end_was_zeroed() -> None:
+    base = 479232
+    data = bytearray(build_peers(961_284 // 2))
+    data[base : base + PAGE] = bytes(PAGE)
+    told = inspect(MemorySource(bytes(data), "known_addresses.bin"), formats.all_formats()).diagnosis
+    assert told is not None
+    assert [event.cause.name for event in told.events] == ["zeroed-range"]
+
+
+def build_peers(room: int) -> bytes:
+    """Two slots of a list of usual size, and longer ones written before them, whose rests lie in the slack."""
+    slots = []
+    for first in (0, 200):
+        old = known_peers.seal(known_peers.payload(known_peers.peers(90, first), 1_717_072_000, 3, 100))
+        new = known_peers.seal(known_peers.payload(known_peers.peers(40, first), 1_717_072_496, 3, 100))
+        slots.append(known_peers.slot(new, old, room))
+    return b"".join(slots)

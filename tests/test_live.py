@@ -13,6 +13,7 @@ from inspector import formats, live
 from inspector.errors import Exit
 from inspector.inspect import Report
 from inspector.source import open_source
+from inspector.uncached import uncached
 from tests.builders.gossip import HEADER, healthy
 from tests.builders.live_store import LiveStore
 
@@ -106,7 +107,7 @@ def test_where_cache_and_medium_differ_it_is_said(store: LiveStore, monkeypatch:
     _, restore = store.flip()
     good = bytes(store.store.data)
 
-    monkeypatch.setattr(live, "uncached", lambda _, start, n: (good[start : start + n], "O_DIRECT"))
+    monkeypatch.setattr(live, "uncached", lambda _, start, n: (good[start : start + n], "O_DIRECT", ""))
     monkeypatch.setattr(live, "forget", lambda *_: restore())  # the kernel drops the page and reads the medium again
     report = scan(store.path)
     assert "INS006" in codes(report)
@@ -116,7 +117,7 @@ def test_where_cache_and_medium_differ_it_is_said(store: LiveStore, monkeypatch:
 
 def test_where_the_medium_cannot_be_asked_it_is_said(store: LiveStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.flip()
-    monkeypatch.setattr(live, "uncached", lambda *_: (None, "not possible: here"))
+    monkeypatch.setattr(live, "uncached", lambda *_: (None, "not possible", "here"))
     report = scan(store.path)
     assert report.exit_code() is Exit.DAMAGED
     assert report.live == {"reread": "not possible: here", "differ": 0}
@@ -128,8 +129,8 @@ def test_the_medium_has_what_was_written(tmp_path: Path) -> None:
     path.write_bytes(data)
     with open_source(str(path)) as source:
         for start, n in ((0, 20_000), (1, 10), (4095, 2), (12_345, 7_655), (19_999, 1)):
-            found, how = live.uncached(source, start, n)
-            assert found == data[start : start + n] or (found is None and how.startswith("not possible"))
+            found, how, why = uncached(source, start, n)
+            assert (found, why) == (data[start : start + n], "") or (found, how) == (None, "not possible")
 
 
 def test_a_store_that_grows_while_it_is_read_is_checked_up_to_where_it_ended(tmp_path: Path) -> None:
@@ -160,6 +161,39 @@ def test_a_store_that_is_no_longer_the_one_that_was_opened_is_a_lower_bound(how:
     assert how in report.partial
     assert report.exit_code() in (Exit.PARTIAL, Exit.DAMAGED)
     assert how == "shorter" or report.exit_code() is Exit.PARTIAL
+
+
+def _rotated(path: Path) -> None:
+    log = path.read_bytes()
+    path.rename(path.with_suffix(".1"))
+    path.write_bytes(log[:1000])
+
+
+def test_a_log_that_is_rotated_meanwhile_was_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "node.log"
+    path.write_bytes((SAMPLES / "kad_trace" / "finished.log").read_bytes())
+    with open_source(str(path)) as source:
+        _rotated(path)
+        report = live.inspect(source, formats.all_formats())
+    assert (report.partial, report.exit_code()) == ("", Exit.CLEAN)
+    assert "was replaced" in report.live["changed"]
+    assert report.account.done == source.size
+    with open_source(str(path)) as source:  # deleted: nobody has that log any more
+        path.unlink()
+        report = live.inspect(source, formats.all_formats())
+    assert report.exit_code() is Exit.PARTIAL
+
+
+def test_a_line_in_flight_when_the_log_is_rotated_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "node.log"
+    whole = (SAMPLES / "kad_trace" / "finished.log").read_bytes()
+    path.write_bytes(whole[:-30])
+    with path.open("ab") as writer, open_source(str(path)) as source:
+        writer.write(whole[-30:])
+        writer.flush()
+        _rotated(path)
+        report = live.inspect(source, formats.all_formats(), sleep=lambda _: None)
+    assert (report.partial, report.exit_code()) == ("", Exit.CLEAN)
 
 
 def test_a_store_with_pointers_that_was_written_to_is_a_lower_bound(tmp_path: Path) -> None:

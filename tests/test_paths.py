@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import json
 import os
@@ -57,6 +58,45 @@ class Opened:
 
 
 OPENED = Opened()
+
+
+class Swap:
+    """Puts a link in the place of a folder at the n-th time that something is opened or listed."""
+
+    def __init__(self) -> None:
+        self.left, self.seen, self.folder, self.link = -1, 0, Path(), Path()
+        sys.addaudithook(self.note)
+
+    def note(self, event: str, args: tuple[Any, ...]) -> None:
+        if self.left < 0 or event not in ("open", "os.scandir", "os.listdir"):
+            return
+        self.seen += 1
+        self.left -= 1
+        if self.left < 0:
+            self.folder.rename(self.folder.with_name("moved"))
+            self.folder.symlink_to(self.link)
+
+    def at(self, n: int, folder: Path, link: Path) -> None:
+        self.seen, self.folder, self.link, self.left = 0, folder, link, n
+
+
+SWAP = Swap()
+
+
+class Notified:
+    """What the kernel tells of folders: each open of them, and of what is in them (inotify)."""
+
+    def __init__(self, *folders: Path) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        for folder in folders:
+            assert libc.inotify_add_watch(self.fd, os.fsencode(folder), 0x20) > 0  # IN_OPEN
+
+    def any(self) -> bool:
+        try:
+            return bool(os.read(self.fd, 1 << 16))
+        except BlockingIOError:
+            return False
 
 
 def hostile_store(folder: Path, pointer: bytes) -> None:
@@ -185,3 +225,34 @@ def test_what_is_linked_is_the_file_that_was_read(tmp_path: Path) -> None:
         edit = Edit("kept", Span(0, 4, "inner/file"), out="inner/file", whole=True)
         assert link_member(source, edit, tmp_path / "out")
     assert (tmp_path / "out" / "inner" / "file").read_bytes() == b"ours"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is what sees an open")
+@pytest.mark.parametrize("line", ["scan top --json", "report top -o out.html --no-environment"])
+def test_no_folder_that_becomes_a_link_leads_out_at_any_moment(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is opened next when a folder in a scanned folder is swapped: the scan stays in the folder."""
+    monkeypatch.chdir(tmp_path)
+    outside = tmp_path / "outside"
+    for place in (outside, tmp_path / "top" / "db"):
+        shutil.copytree(SAMPLES / "rocksdb" / "clean-db", place)
+        shutil.copy(SAMPLES / "gossip_store" / "checksum-at-3044.gossip_store", place / "gossip_store")
+        (place / "000009.sst").write_bytes(bytes(100))  # so that it is read again, past the cache
+    (tmp_path / "top" / "db" / "checkpoint").mkdir()
+    shutil.copy(SAMPLES / "gossip_store" / "checksum-at-3044.gossip_store", tmp_path / "top" / "b.gossip_store")
+    told = Notified(outside)
+    n = swaps = 0
+    while True:
+        SWAP.at(n, tmp_path / "top" / "db", outside)
+        code = main([*line.split(), *(("--force",) if "report" in line else ())])
+        done = SWAP.left < 0
+        SWAP.left = -1
+        assert not told.any(), f"opened at {n}"
+        if not done:
+            break
+        assert code != 1
+        (tmp_path / "top" / "db").unlink()
+        (tmp_path / "top" / "moved").rename(tmp_path / "top" / "db")
+        swaps, n = swaps + 1, n + 3  # every third: the whole range costs five seconds
+    assert swaps > 3

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+from array import array
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -11,9 +13,11 @@ import pytest
 
 from benchmarks import against, quality_table
 from benchmarks.covered import Covered, Share
-from benchmarks.mutants import ROOT, Judged, Score, chosen_tests, packages, sample
+from benchmarks.mutants import ROOT, Judged, Score, chosen_tests, packages, sample, score
+from benchmarks.mutating import Task, judged
 from benchmarks.mutations import Mutant, mutants
 from benchmarks.quality_parts import Damaged, Failed, Fuzzed, Mutated, _shuffled, fault_names
+from benchmarks.tracing import Kept
 from inspector.span import Span
 from tests.faults_cases import CASES
 
@@ -78,22 +82,67 @@ def test_every_format_gives_its_share_of_the_sample_and_a_seed_gives_it_again() 
     assert [(m.path, m.line, m.what) for m in chosen] == [(m.path, m.line, m.what) for m in sample(names + 2, 5, None)]
 
 
-class _Lines:
-    """What coverage.py would say of one file."""
-
-    def contexts_by_lineno(self, name: str) -> dict[int, list[str]]:
-        lines = {1: [""], 2: ["t::slow"], 3: ["t::slow", "t::quick"]}
-        return lines if name.endswith("correct.py") else {}
+def _kept(lines: dict[int, list[int]], *tests: tuple[str, float]) -> Covered:
+    """What a run of these tests would have kept of `correct.py`; number 0 is no test."""
+    names, seconds = zip(("loading", 0.0), *tests, strict=True)
+    by_line = {line: array("H", numbers).tobytes() for line, numbers in lines.items()}
+    kept = Kept(list(names), list(seconds), {"inspector/correct.py": by_line}, len(tests), [])
+    source = (ROOT / "inspector/correct.py").read_text()
+    return Covered([kept], {"inspector/correct.py": source}, {}, {})
 
 
 def test_a_mutant_meets_the_tests_that_run_its_line_the_quickest_first() -> None:
-    covered = Covered(_Lines(), {"t::slow": 295.0, "t::quick": 10.0}, 0, 2, {}, {})  # type: ignore[arg-type]
+    covered = _kept({1: [0], 2: [0, 1], 3: [1, 2]}, ("t::slow", 295.0), ("t::quick", 10.0))
     path = ROOT / "inspector/correct.py"
     at = {line: chosen_tests(Mutant(path, line, "", "", line == 2), covered) for line in (1, 2, 3, 4)}
-    assert at[3] == (["t::quick"], 10.0)  # both would take too long
-    assert at[2][0] == ["t::quick"]  # it runs when the file is loaded: any of its tests may notice
-    assert at[1][0] == ["t::quick"]  # a process that a test started
-    assert at[4] == ([], 0.0)
+    assert at[3] == ([("t::quick", 10.0)], 1, False)  # both would take too long
+    assert at[2] == ([("t::quick", 10.0)], 1, True)  # it runs when the file is loaded: any of its tests may notice
+    assert at[1] == ([("t::quick", 10.0)], 1, True)
+    assert at[4] == ([], 0, False)
+
+
+def test_lines_are_followed_to_where_they_stand_since_an_edit() -> None:
+    covered = _kept({1: [1], 5: [2]}, ("t::first", 1.0), ("t::fifth", 1.0))
+    covered.sources["inspector/correct.py"] = "\n".join(["gone", *covered.sources["inspector/correct.py"].splitlines()])
+    assert covered.tests("inspector/correct.py", 1, False) == (set(), False)
+    assert covered.tests("inspector/correct.py", 4, False) == ({"t::fifth"}, False)
+
+
+MEETING = {
+    "same": ("return min(1.0, ", "return min(1.0, 0 + ", "survived"),
+    "wrong": ("return min(1.0, ", "return 2 + min(1.0, ", "killed"),
+    "loaded": ("import crc32c", "import crc33c", "killed"),
+}
+
+
+def test_a_mutant_is_killed_by_what_its_tests_say() -> None:
+    path = ROOT / "inspector/correct.py"
+    text = path.read_text()
+    made = []
+    for old, new, _ in MEETING.values():
+        line = text[: text.index(old)].count("\n") + 1
+        made.append(Mutant(path, line, "", text.replace(old, new, 1), old.startswith("import")))
+    test = "tests/test_correct.py::test_the_chance_of_error_is_the_share_of_all_checksums_that_was_tried"
+    covered = _kept({mutant.line: [1] for mutant in made}, (test, 0.01))
+    found = score(made, 0, 1, covered)
+    assert [one.outcome for one in found.judged] == [outcome for _, _, outcome in MEETING.values()]
+    assert found.dead == 2
+
+
+def _one_always_fails(task: Task, limits: dict[str, float], pipe: int) -> None:
+    for name in limits:
+        os.write(pipe, f"begun\t{name}\n".encode())
+        if name == "t::always" or "mutant" in task.source:
+            os.write(pipe, f"failed\t{name}\n".encode())
+
+
+def test_a_test_that_fails_without_a_mutant_too_kills_none() -> None:
+    tests = [("t::always", 0.1), ("t::sees", 0.1)]
+    task = Task(0, str(ROOT / "inspector/correct.py"), "a mutant", False, False, tests)
+    sound: dict[str, bool] = {}
+    assert judged(task, [tests[:1]], _one_always_fails, sound).outcome == "survived"
+    met = judged(task, [tests], _one_always_fails, sound)
+    assert (met.outcome, met.by, met.unsound) == ("killed", "t::sees", ["t::always"])
 
 
 @pytest.mark.parametrize(
@@ -133,10 +182,11 @@ def test_the_summary_adds_up_and_what_must_never_be_is_counted() -> None:
         "bytes": [Mutated("a", 30, 10, [], 0.5), Mutated("b", 3, 1, ["it broke"], 0.25)],
         "fuzz": [Fuzzed("a", 1000, 0.5, 1, "0.1 s", "90 MiB")],
         "faults": [Failed("scan", 9, {"EIO: exit 5": 3, "kill: exit -9": 1}, ["the input changed"])],
-        "damage": [Damaged("a", 12, 11, 10, 9, 10, 9, 200, 190, 4, 0), Damaged("b", 8, 8, 8, 8, 0, 0, 0, 0, 0, 1)],
+        "damage": [Damaged("a", 14, 12, 11, 10, 9, 10, 9, 200, 190, 4, 0),
+                   Damaged("b", 8, 8, 8, 8, 8, 0, 0, 0, 0, 0, 1)],
         "against": [against.Told("s", "ldb", 4, 1, 0, 0, 5, 0, 9, 10),
                     against.Told("s", "inspector: x", 4, 4, there=10)],
-        "coverage": Covered(_Lines(), {}, 0, 7, {"inspector/a.py": Share(10, 9, 4, 3)}, {"inspector/a.py": "3"}),  # type: ignore[arg-type]
+        "coverage": Covered([Kept([], [], {}, 7, [])], {}, {"inspector/a.py": Share(10, 9, 4, 3)}, {}),
         "mutants": Score(1, [Judged(Mutant(ROOT / "inspector/correct.py", 4, "x", ""), "killed", "t", 1),
                              Judged(Mutant(ROOT / "inspector/correct.py", 5, "y", ""), "unrun", "", 0)]),
     }  # fmt: skip
@@ -144,10 +194,10 @@ def test_the_summary_adds_up_and_what_must_never_be_is_counted() -> None:
     assert told["bytes mutated"] == "33"
     assert told["fuzz runs"] == "1,000 in 0.5 minutes"
     assert told["faults injected"] == "4 in 1 command lines, 1 with something wrong after"
-    assert told["detected"] == "95.0 %"
+    assert told["detected, of these"] == "95.0 %"
     assert told["salvage: units that the damage left alone and that verify"] == "95.0 %"
     assert told["branch coverage"] == "75.0 % of 4 branches"
-    assert told["mutation score of formats and correct.py"] == "50.0 % (1 of 2, seed 1)"
+    assert told["mutation score of formats and correct.py"] == "50.0 % (1 of 2, seed 1; 95 %: 9 to 91)"
     assert quality_table.wrong(found) == 4  # one each: failure, crash, fault, wrong correction
     text = "\n".join(quality_table.markdown(found))
     assert "| a | 30 | 10 | 0 | 0.50 s | 1,000 | 0.5 | 1 | 0.1 s | 90 MiB |" in text

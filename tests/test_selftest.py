@@ -117,3 +117,45 @@ def test_a_damaged_store_is_refused_because_nothing_could_be_told_apart() -> Non
         pytest.raises(RefusedError, match="not healthy"),
     ):
         selftest(source, all_formats(), 2, 0)
+
+
+def test_damage_is_aimed_at_bytes_that_something_covers_unless_it_may_be_anywhere() -> None:
+    with open_source(str(SAMPLES / "spdk_blobstore" / "clean.img")) as source:
+        aimed = selftest(source, all_formats(), 12, 5, ("flip", "zero"))
+        loose = selftest(source, all_formats(), 12, 5, ("flip", "zero"), anywhere=True)
+    assert 0 < aimed.sealed < aimed.size // 2
+    assert all(one.sealed and one.detected for one in aimed.rounds)
+    assert not all(one.sealed for one in loose.rounds)
+    assert all(one.detected for one in loose.rounds if one.sealed)
+
+
+def test_what_no_checksum_covers_is_said_and_is_no_miss(capsys: pytest.CaptureFixture[str]) -> None:
+    log = str(SAMPLES / "kad_trace" / "finished.log")
+    assert run(["dev", "selftest", log, "--damage", "flip", "--rounds", "6"]) == 0
+    assert "No checksum covers these bytes" in capsys.readouterr().out
+
+
+def test_bytes_drawn_from_ranges_lie_in_them() -> None:
+    ranges = damage.Ranges([10, 100, 1000], [12, 101, 1003])
+    assert ranges.total == 6
+    assert [ranges.byte(n) for n in range(6)] == [10, 11, 100, 1000, 1001, 1002]
+
+
+def test_damage_that_no_checksum_can_tell_is_counted_apart() -> None:
+    with open_source(str(SAMPLES / "known_peers" / "known_addresses-v2.bin")) as source:
+        told = selftest(source, all_formats(), 40, 0, ("flip", "zero", "truncate"), anywhere=True)
+    peers = [(0, 170), (19_265, 19_528)]  # all else is slack
+    for one in (r for r in told.rounds if r.kind != "truncate"):
+        assert one.sealed == any(s.start < end and start < s.end for s in one.spans for start, end in peers)
+    assert {r.sealed for r in told.rounds} == {True, False}
+    totals = document(told)["totals"]
+    assert totals["sealed"]["rounds"] == sum(r.sealed for r in told.rounds) < totals["rounds"]
+    with open_source(str(SAMPLES / "kad_trace" / "finished.log")) as source:
+        assert not any(r.sealed for r in selftest(source, all_formats(), 4, 0).rounds), "a line has no checksum"
+
+
+def test_pages_of_small_stores_are_sectors_and_what_they_prove_is_told() -> None:
+    with MemorySource(healthy(16, 9_000, seed=4), "gossip_store") as source:
+        told = selftest(source, all_formats(), 12, 0, ("swap", "stale"))
+    assert {s.length for r in told.rounds for s in r.spans} == {damage.SECTOR}
+    assert sum(r.cause_right for r in told.rounds) >= 11

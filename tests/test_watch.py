@@ -8,15 +8,15 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from unittest import mock
 
 import pytest
 
-from inspector import formats, rescan
-from inspector.errors import SourceError
-from inspector.source import Source, open_source
+from inspector import formats
+from inspector.trouble import LOOKS
 from inspector.watch import DAMAGE, Event, Watch
+from tests.builders.gossip import healthy
 from tests.builders.live_store import LiveStore
-from tests.builders.rocksdb import log_of
 
 PATIENCE = 3.0
 
@@ -299,121 +299,6 @@ def test_a_writer_that_does_all_of_it_has_every_event_told_and_none_invented(see
     assert stage.names() == wanted
 
 
-def test_a_log_is_followed_line_by_line_over_rotation(tmp_path: Path) -> None:
-    path = tmp_path / "node.log"
-    line = "2025-01-31T12:00:{:02}.000000Z  INFO kad: Kademlia bootstrap started\n"
-    path.write_text("".join(line.format(k) for k in range(20)))
-    events: list[Event] = []
-    watch = Watch(str(path), formats.all_formats(), events.append, forced="kad-trace", patience=0.0)
-    watch.poll()
-    with path.open("ab") as log:
-        log.write(line.format(20).encode()[:30])
-        log.flush()
-        watch.poll()
-        watch.poll()
-        log.write(line.format(20).encode()[30:])
-        log.write(bytes(512) + b"\n" + line.format(21).encode())
-        log.flush()
-        watch.poll()
-        watch.poll()
-    path.rename(tmp_path / "node.log.1")
-    path.write_text(line.format(22))
-    watch.poll()
-    assert [e.event for e in events] == ["opened", "damage", "rotated", "opened"]
-    assert watch.units["line"] == 23
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_write_ahead_log_is_followed_record_by_record(seed: int, tmp_path: Path) -> None:
-    rng = Random(seed)
-    records = [rng.randbytes(rng.randrange(1, 20_000)) for _ in range(20)]
-    data = log_of(records)
-    path = tmp_path / "000014.log"
-    path.write_bytes(data[:40_000])
-    events: list[Event] = []
-    watch = Watch(str(path), formats.all_formats(), events.append, forced="rocksdb", patience=0.0)
-    watch.poll()
-    at = 40_000
-    while at < len(data):
-        step = rng.choice([1, 5, 100, 5_000, 40_000])
-        with path.open("ab") as file:
-            file.write(data[at : at + step])
-        at += step
-        watch.poll()
-    assert [e.event for e in events] == ["opened"]
-    assert watch.follower is not None
-    assert watch.follower.at == len(data)
-    with path.open("ab") as file:
-        file.write(bytes(3 * 32_768))  # room that was set aside
-    watch.poll()
-    watch.poll()
-    assert [e.event for e in events] == ["opened"]
-
-
-def test_a_hole_in_a_write_ahead_log_is_damage_and_a_table_is_scanned_whole(tmp_path: Path) -> None:
-    data = log_of([bytes([65 + k]) * 3_000 for k in range(20)])
-    path = tmp_path / "000014.log"
-    path.write_bytes(data[:20_000] + bytes(300) + data[20_300:])
-    events: list[Event] = []
-    watch = Watch(str(path), formats.all_formats(), events.append, forced="rocksdb", patience=0.0)
-    watch.poll()
-    watch.poll()
-    assert {e.event for e in events} == {"opened", "damage"}
-    path.write_bytes(data)
-    watch.poll()
-    assert {e.event for e in events} == {"opened", "damage", "healed"}
-    table = Path(__file__).parents[1] / "samples" / "rocksdb" / "clean-v7.sst"
-    told: list[Event] = []
-    watch = Watch(str(table), formats.all_formats(), told.append)
-    watch.poll()
-    assert [e.event for e in told] == ["opened", "rescans", "scanned"]
-
-
-def test_another_store_is_scanned_whole_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rescan, "REST", 0.0)
-    sample = Path(__file__).parents[1] / "samples" / "known_peers" / "known_addresses-v3.bin"
-    path = tmp_path / "known_addresses.bin"
-    good = sample.read_bytes()
-    path.write_bytes(good)
-    events: list[Event] = []
-    watch = Watch(str(path), formats.all_formats(), events.append)
-    watch.poll()
-    watch.poll()
-    path.write_bytes(bytes([good[0] ^ 1]) + good[1:])
-    os.utime(path, ns=(1, 1))
-    watch.poll()
-    names = [e.event for e in events]
-    assert names[:2] == ["rescans", "scanned"]
-    assert "damage" in names[2:]
-    path.write_bytes(good)
-    os.utime(path, ns=(2, 2))
-    watch.poll()
-    assert "healed" in [e.event for e in events]
-
-
-def test_a_store_that_could_not_be_read_once_is_looked_at_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing in it changes; damage must not wait until something does."""
-    monkeypatch.setattr(rescan, "REST", 0.0)
-    sample = Path(__file__).parents[1] / "samples" / "known_peers" / "known_addresses-flipped.bin"
-    path = tmp_path / "known_addresses.bin"
-    path.write_bytes(sample.read_bytes())
-    events: list[Event] = []
-    watch = Watch(str(path), formats.all_formats(), events.append)
-    right = open_source
-
-    def fails(_: str) -> Source:
-        raise SourceError("for a moment")
-
-    monkeypatch.setattr(rescan, "open_source", fails)
-    watch.poll()
-    assert "damage" not in [e.event for e in events]
-    monkeypatch.setattr(rescan, "open_source", right)
-    watch.poll()
-    assert "damage" in [e.event for e in events]
-
-
 def _anew(path: Path, data: bytes) -> None:
     with path.open("r+b") as file:
         file.truncate(0)
@@ -474,3 +359,31 @@ def test_a_watch_that_starts_within_a_torn_record_waits_for_it(tmp_path: Path) -
     assert watch.follower is not None
     assert watch.follower.at == len(store.store.data)
     watch.close()
+
+
+def test_damage_in_thousands_of_places_costs_a_watch_nothing_while_the_file_rests(tmp_path: Path) -> None:
+    """Each place was read again at every look, a MiB at a time: a watch of such a store never rested."""
+    data, at, hurt = bytearray(healthy(16, 150_000, 1)), 1, 0
+    while at < len(data):
+        length = int.from_bytes(data[at + 2 : at + 4])
+        if hurt % 3:
+            data[at + 12 + length // 2] ^= 1
+        at, hurt = at + 12 + length, hurt + 1
+    path = tmp_path / "gossip_store"
+    path.write_bytes(data)
+    clock, told = [1.7e9], list[str]()
+    watch = Watch(str(path), formats.all_formats(), lambda e: told.append(e.event), patience=2.0, tick=lambda: clock[0])
+    for _ in range(4):
+        watch.poll()
+        clock[0] += 1
+    assert told.count("damage") == len(watch.troubles.wrong) > 400
+    with mock.patch("inspector.source.Source.read", return_value=b"") as read:
+        watch.troubles.check(watch._source(), watch.follower, "gossip-store")  # type: ignore[arg-type]
+    assert read.call_count <= 2 * LOOKS
+    # a heal is told all the same, when its turn comes
+    start = max(watch.troubles.wrong)
+    data[start + 12 + int.from_bytes(data[start + 2 : start + 4]) // 2] ^= 1
+    path.write_bytes(data)
+    for _ in range(2 + len(watch.troubles.wrong) // LOOKS):
+        watch.poll()
+    assert told.count("healed") == 1

@@ -40,7 +40,7 @@ def diff(
 
     Exit code 0: the same things with the same content; 3: they differ. Damage by itself is what inspector scan tells.
     """
-    from inspector.cli.inputs import known_formats, named_format, open_path, opened, serving
+    from inspector.cli.inputs import known_formats, named_format, open_path, opened, serving, unmoved
     from inspector.cli.stdout import Output
     from inspector.comparing import compare
     from inspector.format import Wishes
@@ -90,4 +90,7 @@ def diff(
 
             out.blocks(diff_blocks(sources, first.name, found, islice(found.differences(), limit), first.brief))
         out.flush()
+        for store in stores:  # what could not be read, or went away, is no difference
+            store.ending()
+            unmoved(store.source, store.layers[-1][0])
     return int(Exit.DAMAGED if found.total else Exit.CLEAN)

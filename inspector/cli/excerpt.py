@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from inspector.cli import declare as typer
 from inspector.cli.options import FormatName, Json, PathArgument, Release
 from inspector.descriptors import pwrite_all
-from inspector.errors import SourceError, UnknownFormatError, UsageError
+from inspector.errors import Exit, SourceError, UnknownFormatError, UsageError
 
 if TYPE_CHECKING:
     from inspector.catalogue import Formats
@@ -86,6 +86,9 @@ def excerpt(
             _write_folder(output, data, source)
         elif output:
             _write(output, data, source, force)
+        changed = bool(found.report.partial) or not source.still_same()
+        if changed:
+            found.notes.append(f"{found.report.partial or source.changed}: it is of what was read")
         bottom = found.report.bottom.name
         if output and format is None and not _known(output, known, bottom):
             found.notes.append(f"only its old name told the format: inspect it with --format {bottom}")
@@ -100,7 +103,7 @@ def excerpt(
         else:
             out.blocks(_blocks(found, source, output or ""))
         out.flush()
-    return 0
+    return int(Exit.PARTIAL if changed else Exit.CLEAN)
 
 
 def _known(output: str, known: Formats, name: str) -> bool:

@@ -119,6 +119,13 @@ class Fleet(Struct):
             source.pace = pace.Pace(self.rate, polite)
         self.polite = polite
 
+    def hurry(self) -> None:
+        """When time is up, what is left to read for the answer itself is read at once."""
+        from inspector import source
+
+        if self.limit.expired:
+            source.pace = None
+
     def judge(self, path: str, report: Report, fail_on: Severity) -> tuple[Exit, Compared | None]:
         """The exit code of an inspection, and what is new in it where there is a baseline."""
         code = report.exit_code(fail_on)

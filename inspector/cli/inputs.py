@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import islice
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from inspector import source as reading
 from inspector.catalogue import named, standing_on
 from inspector.cli.privacy import active, place_of, seen
 from inspector.descriptors import ASIDE, plain
 from inspector.errors import ChangedError, Exit, SourceError, UnknownFormatError, UsageError
-from inspector.source import Member, Source, open_source
+from inspector.source import Member, Source, open_below, open_source
 
 if TYPE_CHECKING:
     from inspector.catalogue import Formats
@@ -50,11 +51,18 @@ def is_capsule(path: str) -> bool:
     except OSError:
         return False
     try:
-        return os.pread(fd, 42, 0)[30:] == b"capsule.json"
-    except OSError:
-        return False
+        return _begins_as_capsule(fd)
     finally:
         os.close(fd)
+
+
+def _begins_as_capsule(fd: int) -> bool:
+    try:
+        # by the pace of all reading: one read that lets the kernel read ahead leaves pages behind
+        pread = os.pread if reading.pace is None else reading.pace.pread
+        return pread(fd, 42, 0)[30:] == b"capsule.json"
+    except OSError:
+        return False
 
 
 def known_formats() -> Formats:
@@ -81,6 +89,21 @@ def open_path(path: str) -> Source:
         source = open_source(path, getattr(sys.stdin, "buffer", None))
     source.label = label
     return source
+
+
+def open_inner(path: str, member: str) -> Source:
+    """A store inside the folder at `path`: by now a link may stand there, and it is not followed out of the folder."""
+    name = f"{path.rstrip('/')}/{member}"
+    label = place_of(name)
+    source = open_below(Path(path), member, label)
+    if source.kind != "file" or not _begins_as_capsule(source._fd("")):
+        return source
+    from inspector.capsule import open_capsule
+
+    with source, os.fdopen(os.dup(source._fd("")), "rb") as file:
+        capsule = open_capsule(name, file)
+    capsule.label = label
+    return capsule
 
 
 def _beside(path: str) -> str:
@@ -111,7 +134,7 @@ def targets(path: str, source: Source, formats: Formats, forced: str | None) -> 
     if any(claim.strength > 0 for _, claim in claims):
         return [Target(path)]
     root = path.rstrip("/")
-    folders = _claimed_folders(root, source, bottoms)
+    folders = _claimed_folders(path, source, bottoms)
     inside = tuple(f"{m.name}/" for m in folders)
     files = [m for m in source.members if not m.secret and not m.name.startswith(inside) and _known(m, bottoms)]
     if folders or files:
@@ -126,18 +149,18 @@ def targets(path: str, source: Source, formats: Formats, forced: str | None) -> 
     )
 
 
-def _claimed_folders(root: str, source: Source, bottoms: list[Format]) -> list[Member]:
+def _claimed_folders(path: str, source: Source, bottoms: list[Format]) -> list[Member]:
     """Sub-folders that are one store each, the outermost first; nothing inside one is looked at again."""
     found: list[Member] = []
     names = sorted(
         {"/".join(parts[:i]) for m in source.members for parts in [m.name.split("/")] for i in range(1, len(parts))}
     )
     if len(names) > MAX_FOLDERS:
-        raise SourceError(f"{root}: more than {MAX_FOLDERS} folders", "name the store's own folder or file")
+        raise SourceError(f"{path}: more than {MAX_FOLDERS} folders", "name the store's own folder or file")
     for name in names:
         if any(name.startswith(f"{m.name}/") for m in found):
             continue
-        with open_path(f"{root}/{name}") as inner:
+        with open_inner(path, name) as inner:
             if any(f.claim(inner, None).strength > 0 for f in bottoms):
                 found.append(Member(name, inner.size, max((m.mtime_ns for m in inner.members), default=0)))
     return found
@@ -218,10 +241,15 @@ def opened_path(path: str, formats: Formats, wishes: Wishes, forced: str | None)
         store = opened(source, formats, wishes, forced)
         refuse_unknown(wished(wishes), store.understood("wishes"), formats, store.name, "wishes")
         yield store
-        if source.shrunk:
-            raise ChangedError(
-                source.changed, "what was printed is a lower bound: run it again when nothing writes to it"
-            )
+        unmoved(source, store.layers[-1][0])
+
+
+def unmoved(source: Source, bottom: Format) -> None:
+    """Raise ChangedError where the source is no longer what was read; what a store that only grows had, it has."""
+    source.still_same()
+    grown = {"grew", "written"} if bottom.appends else set()
+    if source.shrunk or source.drift - grown:
+        raise ChangedError(source.changed, "what was printed is a lower bound: run it again when nothing writes to it")
 
 
 def _upper(source: Source, formats: Formats, bottom: Format, state: State) -> Iterator[Format]:

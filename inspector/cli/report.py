@@ -18,7 +18,7 @@ from inspector.cli.options import (
     refuse_unknown,
     wished,
 )
-from inspector.errors import Exit, UsageError
+from inspector.errors import ChangedError, Exit, UsageError
 
 if TYPE_CHECKING:
     from inspector.catalogue import Formats
@@ -79,6 +79,8 @@ def report(
         chart = Chart(source)
         with Progress(path) as progress:
             found = inspect(source, formats, wishes, format, progress=progress, tap=chart.tap)
+        if source.shrunk:  # zeroes stand in it for what went away
+            raise ChangedError(source.changed, "no report was written: make it when nothing writes to the store")
         logs = [(privacy.place_of(one), one) for one in log or ()]
         heard = hear(logs, found) if logs or source.kind == "folder" else None
         hide = hiding(privacy.active(), found.layers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Struct, field
@@ -178,13 +179,13 @@ def scan(
 
 def _path(job: Job, path: str) -> bool:
     """Inspect what is at one path; True when it is a folder with stores in it rather than a store."""
-    from inspector.cli.inputs import MAX_COMPARED, open_path, targets
+    from inspector.cli.inputs import MAX_COMPARED, open_inner, open_path, targets
 
     with ExitStack() as held:
         try:
             with job.fleet.limit.guarded():
+                job.fleet.begin(Path(path).is_dir())  # first: opening it reads its head
                 source = held.enter_context(open_path(path))
-                job.fleet.begin(source.kind == "folder")
                 if job.mapfile is not None:
                     from inspector.mapfile import rescued
 
@@ -208,7 +209,8 @@ def _path(job: Job, path: str) -> bool:
             with ExitStack() as brief:
                 stack = held if len(reports) < MAX_COMPARED else brief
                 try:
-                    member = stack.enter_context(open_path(target.path))
+                    assert target.member is not None
+                    member = stack.enter_context(open_inner(path, target.member.name))
                 except InspectorError as error:
                     _failed(job, target.path, error)
                     continue
@@ -243,6 +245,11 @@ def _one(job: Job, path: str, source: Source) -> Report | None:
     except InspectorError as error:
         _failed(job, path, error)
         return None
+    job.fleet.hurry()
+    if job.style in ("json", "jsonl") or job.fleet.keep:
+        from inspector.fingerprint import name_all
+
+        name_all(report)
     heard = _log_part(job, report)
     code, compared = job.fleet.judge(path, report, job.fail_on)
     if key:

@@ -15,7 +15,7 @@ from inspector.cli import declare as typer
 from inspector.cli import fleet as fleets
 from inspector.cli.app import complain
 from inspector.cli.options import FormatName
-from inspector.errors import Exit, InspectorError, OutputError, UsageError
+from inspector.errors import ChangedError, Exit, InspectorError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from inspector.catalogue import Formats
@@ -83,13 +83,13 @@ def watch(
         raise UsageError(f"{keep_corrupt}: no such folder", f"mkdir -p {keep_corrupt}")
     formats = known_formats()
     named_format(formats, format)
-    if Path(path).is_dir():
-        _one_store(path, formats, format)
     fleet = fleets.fleet(None, None, max_rate, None, label, metrics, True if polite is None else polite)
     fleet.begin(folder=False)
+    if Path(path).is_dir():
+        _one_store(path, formats, format)
     if not os.path.lexists(path):
         _not_there_yet(path)
-    known = Baseline.read(baseline).entries.get(path) if baseline is not None else None
+    known = Baseline.read(baseline).of(path) if baseline is not None else None
     teller = Teller(path, Output(), jsonl, fleet.labels)
     watched = Watch(
         path,
@@ -204,6 +204,8 @@ class Run:
             raise unwritten
         if count := self.watched.unkept:
             raise OutputError(f"copies that could not be kept: {count}", "the corrupt-file events say why")
+        if self.watched.blind and not self.watched.damaged:
+            raise ChangedError("not all of the store could be read", "the unreadable events say why")
         return Exit.DAMAGED if self.watched.damaged else Exit.CLEAN
 
     def _over(self) -> bool:
@@ -224,10 +226,12 @@ class Run:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT end the watch with its last line; both wake it up."""
+        """SIGTERM, SIGINT and SIGHUP (where nohup did not have it ignored) end the watch with its last line."""
         self._woken, wake = os.pipe()
         os.set_blocking(wake, False)  # a signal must not wait for us to read of the one before
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        ends = [signal.SIGTERM, signal.SIGINT]
+        ends += [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
+        before = {number: signal.signal(number, self._stop) for number in ends}
         previous = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         try:
             yield

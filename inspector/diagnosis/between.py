@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import ne
+
 from inspector.diagnosis.bytes_at import Budget, BytesAt, Read, exchanged, over, without
 from inspector.diagnosis.model import Clue
 from inspector.diagnosis.moves import HEADER, LONGEST, UNSEALED, UnitAt
@@ -11,6 +13,7 @@ from inspector.finding import Confidence
 
 TRIES = 6000  # pairs of blocks
 SPAN = 24  # blocks of one place that are tried
+APART = 32  # bytes in which blocks that changed places differ
 SWAPS = 24  # other places that a block may have changed places with
 
 
@@ -38,11 +41,16 @@ def swapped(
                         return None
                     trial = exchanged(read, here, there, size)
                     again = unit(place.start, trial)
-                    if again is None or not again.sound:
+                    if again is None or not again.sound or _alike(read(here, size), read(there, size)):
                         continue
                     if other is region or _fits(read, unit, other, (here, there), size, trial):
                         return _swap(read, here, there, size)
     return None
+
+
+def _alike(one: bytes, two: bytes) -> bool:
+    """Whether few bytes of two blocks differ: free room fits where a bit flipped in free room, and moved nowhere."""
+    return [*map(ne, one, two)].count(True) < APART
 
 
 def _fits(read: BytesAt, unit: UnitAt, other: Place, blocks: tuple[int, int], size: int, trial: Read) -> bool:

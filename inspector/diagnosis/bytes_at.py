@@ -78,6 +78,17 @@ def without(read: Read, at: int, count: int) -> Read:
     return reading
 
 
+def held(read: Read, data: bytes, start: int) -> Read:
+    """`data` from `start` on and nothing behind it; what lies before is read."""
+
+    def reading(at: int, n: int) -> bytes:
+        if at >= start:
+            return data[at - start : at - start + n]
+        return read(at, min(n, start - at)) + data[: max(0, at + n - start)]
+
+    return reading
+
+
 def moved(read: Read, by: int) -> Read:
     """The bytes as if everything stood `by` bytes further on."""
     return lambda start, n: read(start + by, n) if start + by >= 0 else b""

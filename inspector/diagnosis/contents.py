@@ -8,8 +8,7 @@ from statistics import fmean, pstdev
 from msgspec.structs import replace
 
 from inspector.diagnosis import traces
-from inspector.diagnosis.bytes_at import Budget, BytesAt
-from inspector.diagnosis.copies import copies, repeats
+from inspector.diagnosis.bytes_at import BytesAt
 from inspector.diagnosis.model import Clue
 from inspector.diagnosis.moves import UnitAt, lengths_behind
 from inspector.diagnosis.places import Place
@@ -30,6 +29,7 @@ PAGE = 4096
 USUAL = 2  # runs in sound bytes nearby that are as long as one in a damaged place
 NOISE = 0.97  # how well noise packs: where pages of the kind pack as badly it cannot be told from them
 TRANSLATED = 8192  # bytes in which a store has many newlines
+SHORTEST = 32  # bytes of one value that no unit is
 TEXT = "text"  # among the marks of a format whose own bytes are text
 GZIP = b"\x1f\x8b\x08"
 
@@ -46,14 +46,16 @@ def run_clue(
     data = read(place.start, min(place.end - place.start, LOOK))
     for found in traces.runs(data, place.start)[:3]:
         run = _grown(read, found)
-        if _natural(read, place, run):
+        all_of_it = run.start <= place.start and place.end <= run.end and place.end - place.start >= SHORTEST
+        if not all_of_it and _natural(read, place, run):
             more |= not mixed
             continue
         if TEXT in own and traces.binary(_beside(read, place, run)):
             more = True
             continue
+        reached = len(parts) == 1 and parts[0].end < place.end  # one unit, whose length its own bytes no longer say
         broken = tuple(p for p in parts if not ((u := unit(p.start, read)) and u.sound))
-        if not _hits(broken, run, doubted) or not _covers(read, unit, place, run, own, doubted):
+        if not _hits(broken, run, doubted) or not (reached or _covers(read, unit, place, run, own, doubted)):
             more = True
             continue
         name: CauseName = "zeroed-range" if not run.value else "ones-range"
@@ -68,7 +70,8 @@ def run_clue(
             facts["tail"] = True  # room that was made and never written to
         how: Confidence = "certain" if whole else "likely"
         clue = Clue(name, how, what + tail, read.span(run.start, run.end), facts)
-        if not _from_room(read, place, run):
+        begins = reached and run.start <= place.start and min(run.end, place.end) - place.start >= SECTOR
+        if begins or not _from_room(read, place, run):  # no unit that was written begins with so many zeroes
             return clue, False
         spare = spare or replace(clue, confidence="possible")
     return spare, more
@@ -192,48 +195,6 @@ def foreign_clue(read: BytesAt, place: Place, own: frozenset[str]) -> Clue | Non
         because = f"{magic[1]} at {at}{begins}: another file's bytes were written here"
         return Clue("overwritten", "likely", because, read.span(at, min(place.end, at + (unit or SECTOR))), facts)
     return None
-
-
-def copy_clue(read: BytesAt, place: Place, budget: Budget, others: list[Place]) -> Clue | None:
-    """The place holds bytes that stand elsewhere, too: an old page, or one written to two places."""
-    found = copies(read, place.start, max(place.end, place.start + SECTOR), budget)
-    if (found is None or found.block is None) and place.end - place.start < 2 * SECTOR:
-        # of a copied block whose records are sound only its ends show: look at what lies beside them
-        wide = copies(read, max(0, place.start - SECTOR), place.end + SECTOR, budget)
-        if wide is not None and wide.block and any(place.start <= at <= place.end for at in wide.block):
-            found = wide
-    if found is None:
-        return None
-    if found.block is None:
-        # a store may hold the same value twice
-        low, high = min(place.start, found.start), max(place.end, found.end)
-        sectors = (found.source - found.start) % SECTOR == 0  # no value moves by whole sectors, but for chance
-        for at in () if sectors else (max(0, low - PAGE), high):
-            source = found.source <= at + PAGE and at <= found.source + found.length
-            if not source and 2 * repeats(read, at, PAGE, budget) >= found.length:
-                return None
-        how: Confidence = "likely"
-        start, end = found.start, found.end
-    else:
-        how = "certain"
-        start, end = found.block
-    there = found.source + start - found.start
-    length = end - start
-    mine, other = (_torn_edges(read, at, at + length, others) for at in (start, there))
-    if other > mine:  # it is the other one that breaks what lies around it
-        start, there = there, start
-    end = start + length
-    tail, facts = read.edges(start, end)
-    because = f"bytes [{start}, {end}) stand at {there} as well: a page of another place, or an older one{tail}"
-    facts |= {"copy_of": there, "length": length}
-    also = (read.span(there, there + length),) if mine == other else ()
-    return Clue("stale-page", how, because, read.span(start, end), facts, also)
-
-
-def _torn_edges(read: BytesAt, start: int, end: int, places: list[Place]) -> int:
-    """How many ends of a block lie in or at damaged units: sound ones fit their neighbours."""
-    mine = [p for p in places if p.span.member == read.member]
-    return sum(any(p.start <= edge <= p.end for p in mine) for edge in (start, end))
 
 
 def packed(read: BytesAt, place: Place) -> bool:

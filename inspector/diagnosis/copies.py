@@ -15,6 +15,7 @@ PROBE = 32  # bytes that are looked for
 PROBES = 12
 WINDOW = 4 << 20
 LEAST = 480  # bytes in common that no healthy store shows twice by chance
+SHORT = 64  # as few tell something only where they are a unit's first
 GROW = 1 << 18
 SECTOR = 512
 WIDE = 1 << 17  # bytes of a place from which copies are looked for by sectors
@@ -36,7 +37,7 @@ class Copy(Struct, frozen=True):
 
 
 def copies(read: BytesAt, start: int, end: int, budget: Budget) -> Copy | None:
-    """The longest stretch around [start, end) that another part of the member repeats.
+    """The longest stretch around [start, end), of SHORT bytes at least, that another part of the member repeats.
 
     The search goes through bytes that a capsule may leave out: what came of it is kept for there, under its question.
     """
@@ -81,7 +82,7 @@ def _searched(read: BytesAt, start: int, end: int, budget: Budget) -> Copy | Non
                 found.append(_grown(read, at, there))
     best = max(found, key=lambda c: (c.block is not None, c.length, -c.source), default=None)
     # what stands a short way further on again is a pattern; the block beside this one is none
-    if best is None or best.length < LEAST or 2 * abs(best.source - best.start) <= best.length:
+    if best is None or best.length < SHORT or 2 * abs(best.source - best.start) <= best.length:
         return None
     return best
 
@@ -113,7 +114,7 @@ def _sectors(read: BytesAt, start: int, end: int, budget: Budget) -> Copy | None
 def repeats(read: BytesAt, at: int, length: int, budget: Budget) -> int:
     """The longest stretch that sound bytes of this store repeat: a repetition as long tells nothing."""
     found = copies(read, at, min(at + length, read.size), budget) if at < read.size else None
-    return found.length if found is not None else 0
+    return found.length if found is not None and found.length >= LEAST else 0
 
 
 def _probes(read: BytesAt, start: int, end: int) -> list[tuple[bytes, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspector.counted import counted
-from inspector.diagnosis import between, contents, moves, traces
+from inspector.diagnosis import between, contents, copied, moves, traces
 from inspector.diagnosis.bytes_at import BytesAt
 from inspector.diagnosis.model import Clue
 from inspector.diagnosis.places import Place, Region
@@ -35,7 +35,8 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
         return None
     if told and told.name == "shifted" and told.confidence == "certain":
         return None
-    moved = moves.before_the_start(read, unit, place) or _by_length(scene, read, unit, place)
+    moved = None if scene.fits(member) else moves.before_the_start(read, unit, place)
+    moved = moved or _by_length(scene, read, unit, place)
     if moved:
         return moved
     first = unit(place.start, read)
@@ -43,7 +44,7 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
         # its bytes hold: what is wrong with it is not in them
         return (
             misplaced(scene, read, place)
-            or contents.copy_clue(read, whole, scene.budget, scene.places)
+            or copied.copy_clue(read, unit, whole, scene.budget, scene.places)
             or _longer(scene, read, place)
         )
     run, more = contents.run_clue(read, unit, whole, scene.marks, region.parts, scene.doubts, scene.mixed)
@@ -71,7 +72,7 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
         return moves.inserted(read, unit, core, scene.budget, not scene.doubts) or foreign
     return (
         contents.newlines_clue(read, whole)
-        or contents.copy_clue(read, whole, scene.budget, scene.places)
+        or copied.copy_clue(read, unit, whole, scene.budget, scene.places)
         or between.within(read, unit, core, scene.places)
         or between.tails(read, unit, core, scene.places, scene.budget)
         or between.swapped(read, unit, core, whole, scene.places, scene.budget)

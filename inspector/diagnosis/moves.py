@@ -7,7 +7,8 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from inspector.counted import plural
-from inspector.diagnosis.bytes_at import Budget, BytesAt, Read, moved, with_inserted, without
+from inspector.diagnosis.bytes_at import Budget, BytesAt, Read, held, moved, with_inserted, without
+from inspector.diagnosis.copies import Copy
 from inspector.diagnosis.model import Clue
 from inspector.diagnosis.places import Place
 from inspector.diagnosis.traces import UNITS, runs
@@ -18,12 +19,15 @@ UnitAt = Callable[[int, Read], Unit | None]
 LONGEST = 1 << 15  # bytes of a unit in which every place of an insertion is tried
 LONGEST_IN_HEADER = 4200  # bytes put into a unit's first fields that are looked for
 NEIGHBOURS = 60  # units behind a place whose lengths are known
+BEHIND = 4096  # bytes behind a place that tell whether a unit that ends there is the last
 HEADER = 64  # bytes in which a unit says what it is
 AHEAD = 48  # units behind a place that are asked
 FITTED = 1 << 16  # bytes of a place that are held against the lengths of units
 ROUND = 64  # numbers of bytes on either side of it that would do as well by chance
 ALIKE = 32  # bytes with which units end alike: amounts and limits that everybody uses
 UNSEALED = 8  # bytes that a unit begins with and that its checksum may leave out, or that are the checksum
+AGREED = 96  # bytes by which a copy looks longer than it is
+IN_HEADER = 16  # bytes of a unit that say where it ends
 DOUBTED = 3  # units of one place of which the last is the one that was hit
 
 
@@ -76,6 +80,46 @@ def _whole_ones(read: BytesAt, unit: UnitAt, end: int, count: int) -> bool:
     return not lengths or (count >= min(lengths) and fits(count, lengths) is not False)
 
 
+def put_in_twice(read: BytesAt, unit: UnitAt, place: Place, copy: Copy, budget: Budget) -> Clue | None:
+    """Bytes that stand elsewhere, too, and were put in: an old page lies over others, these moved what is behind them.
+
+    A copy may look longer than it is at both ends, where what stands around it agrees by chance.
+    """
+    head, first = _broken_at(read, unit, place, copy.start)
+    if first is not None and first.sound:
+        return None
+    for count in range(copy.length, max(0, copy.length - AGREED), -1):
+        last = copy.end - count
+        if copy.start <= head <= last and copy.block is None and _begins(read, unit, head + count):
+            because = "they stand between two units that hold"
+            return _in(read, head, count, because, "likely", copy.source + head - copy.start)
+        # a header says where its unit ends, so where the next must begin; bytes in a header may spoil that
+        known = first is not None and _begins(read, unit, first.end + count)
+        for at in range(max(copy.start, head + 1), last + 1 if known else min(last, head + IN_HEADER) + 1):
+            again = unit(head, without(read, at, count)) if budget.spend(1) else None
+            if again is not None and again.sound:
+                because = "without them the unit around them holds"
+                return _in(read, at, count, because, "certain", copy.source + at - copy.start)
+    return None
+
+
+def _broken_at(read: BytesAt, unit: UnitAt, place: Place, at: int) -> tuple[int, Unit | None]:
+    """Where the unit begins that an offset lies in, as far as units of a place can be followed."""
+    head = place.start
+    for _ in range(DOUBTED):
+        first = unit(head, read)
+        if first is None or not head < first.end <= at:
+            return head, first
+        head = first.end
+    return head, unit(head, read)
+
+
+def _begins(read: BytesAt, unit: UnitAt, at: int) -> bool:
+    """Whether a sound unit begins there, or the member ends."""
+    follows = unit(at, read) if at < read.size else None
+    return at == read.size or (follows is not None and follows.sound)
+
+
 def zeroes_lost(read: BytesAt, unit: UnitAt, place: Place, count: int) -> Clue | None:
     """A unit that holds when zeroes that are missing from the member stand again in its own zeroes."""
     data = read(place.start, min(place.end - place.start, LONGEST))
@@ -110,8 +154,7 @@ def replace_start(place: Place, start: int) -> Place:
 
 def _anchored(read: BytesAt, unit: UnitAt, place: Place) -> bool:
     """Whether the place ends where a sound unit begins, or with the member."""
-    follows = unit(place.end, read)
-    return place.end == read.size or (follows is not None and follows.sound)
+    return _begins(read, unit, place.end)
 
 
 def between_sound(read: BytesAt, unit: UnitAt, place: Place) -> bool:
@@ -164,20 +207,26 @@ def _in_header(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clu
     """The same where the bytes went into the unit's first fields, so that its length cannot be read as it lies."""
     total = place.end - place.start
     lengths = lengths_behind(read, unit, place.end)
+    # thousands of tries over the same bytes: what a unit is that ends before the place does, they tell
+    around = read(place.start, total + BEHIND) if total <= LONGEST else b""
     for at in range(place.start + 1, min(place.start + 14, place.end)):
         least = min(lengths, default=0) if at - place.start < UNSEALED else LONGEST_IN_HEADER
         for count in range(1, min(total, LONGEST_IN_HEADER, least or LONGEST_IN_HEADER)):
             if not budget.spend(1):
                 return None
-            again = unit(place.start, without(read, at, count))
+            head = at - place.start
+            tried = held(read, around[:head] + around[head + count :], place.start) if around else None
+            again = unit(place.start, tried or without(read, at, count))
             if again is not None and again.sound and again.end + count == place.end:
                 return _in(read, at, count, "without them the unit around them holds")
     return None
 
 
-def _in(read: BytesAt, at: int, count: int, why: str, how: Confidence = "certain") -> Clue:
-    because = f"{plural(count, 'byte was', 'bytes were')} put in at {at}: {why}"
-    return Clue("shifted", how, because, read.span(at, at + count), {"inserted": count, "at": at})
+def _in(read: BytesAt, at: int, count: int, why: str, how: Confidence = "certain", copied: int | None = None) -> Clue:
+    also = f", and stand at {copied} as well" if copied is not None else ""
+    because = f"{plural(count, 'byte was', 'bytes were')} put in at {at}{also}: {why}"
+    facts: dict[str, int | str | bool] = {"inserted": count, "at": at}
+    return Clue("shifted", how, because, read.span(at, at + count), facts | ({"copy_of": copied} if copied else {}))
 
 
 def lost(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clue | None:

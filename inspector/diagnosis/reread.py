@@ -5,21 +5,24 @@ A flipped bit in memory (a page of the cache) and one on the medium look alike u
 
 from __future__ import annotations
 
-import mmap
-import os
 from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
 
-from inspector.descriptors import pread_all
+from inspector.errors import InspectorError
 from inspector.source import Source
 from inspector.span import Span
+from inspector.uncached import Medium, uncached
 
-BLOCK = 4096
 LONGEST = 1 << 20  # bytes of one span that are read again
 MOST = 64  # spans
 Way = Literal["direct", "dropped from the cache", "not possible"]
+WAYS: dict[Medium, Way] = {
+    "O_DIRECT": "direct",
+    "POSIX_FADV_DONTNEED": "dropped from the cache",
+    "not possible": "not possible",
+}
 
 
 class Again(Struct, frozen=True):
@@ -49,28 +52,17 @@ class Reread(Struct, frozen=True):
 def reread(source: Source, span: Span) -> Again:
     """Read a span past the page cache: O_DIRECT, else after the kernel was asked to drop its pages of it."""
     first = source.read(span.start, min(span.length, LONGEST), span.member)
-    if type(source) is not Source:  # a capsule, a patched or pieced view: the file at its path has other bytes
-        return Again(span, "not possible", None, "the source is not a file by itself: it has no medium of its own")
-    if source.kind not in ("file", "folder", "device") or source.path is None:
-        return Again(span, "not possible", None, f"the source is {source.kind}: it has no medium of its own")
-    path = source.path / span.member if span.member else source.path
-    low = span.start - span.start % BLOCK
-    high = span.start + len(first)
-    problem = ""
-    for way, flag in (("direct", getattr(os, "O_DIRECT", 0)), ("dropped from the cache", 0)):
-        if way == "direct" and not flag:
-            continue
-        try:
-            data = _direct(path, flag, low, high) if flag else _dropped(path, low, high)
-        except OSError as error:
-            problem = error.strerror or str(error)
-            continue
-        if data is None:
-            problem = "the kernel kept its pages"
-            continue
-        found = data[span.start - low : high - low]
-        return Again(span, way, found == first, "", found)  # type: ignore[arg-type]
-    return Again(span, "not possible", None, problem or "this system has neither way")
+    if any(source.unreadable.within(span)):
+        return Again(span, "not possible", None, "a part of it cannot be read at all")
+    try:
+        data, way, why = uncached(source, span.start, len(first), span.member)
+        if data not in (None, first) and not source.holds_still(span.member):  # what a writer did proves nothing
+            return Again(span, "not possible", None, "it changed since it was read")
+    except InspectorError as error:  # it went away since, or holds keys now
+        return Again(span, "not possible", None, error.message)
+    except OSError as error:
+        return Again(span, "not possible", None, error.strerror or str(error))
+    return Again(span, WAYS[way], None if data is None else data == first, why, data or b"")
 
 
 def reread_all(source: Source, spans: Iterable[Span]) -> Reread:
@@ -85,37 +77,3 @@ def reread_all(source: Source, spans: Iterable[Span]) -> Reread:
         if not found.same:
             differing.append(span)
     return Reread(way, places, tuple(differing), why)  # type: ignore[arg-type]
-
-
-def _direct(path: os.PathLike[str], flag: int, low: int, high: int) -> bytes:
-    """Whole blocks around [low, high) into aligned memory, as O_DIRECT asks for."""
-    length = -(-(high - low) // BLOCK) * BLOCK
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flag)
-    try:
-        out = bytearray()
-        # anonymous memory is aligned to pages; the view must be gone before the memory is
-        with mmap.mmap(-1, max(length, BLOCK)) as room, memoryview(room) as view:
-            while len(out) < high - low:
-                got = os.preadv(fd, [view], low + len(out))
-                out += room[:got]
-                if not got or got % BLOCK:
-                    break  # the end of the file
-        return bytes(out[: high - low])
-    finally:
-        os.close(fd)
-
-
-def _dropped(path: os.PathLike[str], low: int, high: int) -> bytes | None:
-    """Read after POSIX_FADV_DONTNEED; None where the kernel kept its pages, or cannot be asked whether it did."""
-    if not hasattr(os, "posix_fadvise") or not hasattr(os, "RWF_NOWAIT"):
-        return None
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.posix_fadvise(fd, low, high - low, os.POSIX_FADV_DONTNEED)
-        try:
-            os.preadv(fd, [bytearray(1)], low, os.RWF_NOWAIT)
-        except BlockingIOError:  # nothing cached: the next read asks the medium
-            return pread_all(fd, high - low, low)
-        return None
-    finally:
-        os.close(fd)

@@ -79,6 +79,11 @@ class Scene(Struct):
         read, unit = self.read(member), self.unit_at(member)
         return all(misplaced(self, read, p) or ((u := unit(p.start, read)) and u.sound) for p in near)
 
+    def fits(self, member: str) -> bool:
+        """Whether a member is known to have its right length: nothing was put in."""
+        asked = self.traits.surplus if self.traits else None
+        return asked is not None and asked(self.state, member) == 0
+
     def surplus(self, member: str) -> int:
         asked = self.traits.surplus if self.traits else None
         return (asked(self.state, member) or 0) if asked else 0

@@ -24,6 +24,7 @@ cdef extern from "gossip_carve.h" nogil:
 cdef extern from "carve_places.h" nogil:
     bint carve_hex(const uint8_t *data, size_t length, size_t stop, size_t *at, size_t *begin, size_t *end)
     size_t carve_log(const uint8_t *data, size_t length, size_t at, size_t stop)
+    size_t log_anchor_c "log_anchor"(const uint8_t *data, size_t length, size_t at)
     size_t carve_eight(const uint8_t *data, size_t length, size_t at, size_t stop, const uint8_t *one,
                        const uint8_t *two)
 
@@ -97,6 +98,14 @@ def log_places(const uint8_t[::1] window not None, size_t stop):
             found.append(at)
             at += 1
     return found
+
+
+def log_anchor(const uint8_t[::1] window not None, size_t at):
+    cdef size_t size = window.shape[0]
+    if at < size:
+        with nogil:
+            at = log_anchor_c(&window[0], size, at)
+    return min(at, size)
 
 
 def eight_places(const uint8_t[::1] window not None, size_t stop, bytes one not None, bytes two not None):

@@ -44,7 +44,7 @@ cdef extern from "rocks_carve.h" nogil:
 
 cdef extern from "rocks_log.h" nogil:
     ctypedef struct log_state:
-        uint64_t records, operations, first_sequence, next_sequence, jump_count
+        uint64_t records, operations, first_sequence, next_sequence, highest, jump_count
         uint64_t families[256]
         uint64_t jump_at[100]
         uint64_t jump_due[100]
@@ -192,8 +192,13 @@ cdef class LogRun:
         return (self.log.first_sequence, self.log.next_sequence) if self.log.has_first else None
 
     @property
+    def highest(self):
+        """The highest sequence number that a batch with operations begins with; 0 where there was none."""
+        return self.log.highest
+
+    @property
     def jumps(self):
-        """(how many, [(offset, due, found)] of the first ones)"""
+        """(how many, [(offset, due, found)] of the first ones); found before due: it was given before"""
         kept = min(self.log.jump_count, 100)
         found = [(self.log.jump_at[i], self.log.jump_due[i], self.log.jump_found[i]) for i in range(kept)]
         return self.log.jump_count, found

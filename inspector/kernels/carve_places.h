@@ -88,6 +88,25 @@ static size_t carve_log(const uint8_t *data, size_t length, size_t at, size_t st
     return stop;
 }
 
+/* The next place from `at` on at which a record of any type verifies, whatever it holds, else `length`. */
+static size_t log_anchor(const uint8_t *data, size_t length, size_t at)
+{
+    for (; at + 7 <= length; at++) {
+        const uint8_t *d = data + at;
+        unsigned kind = d[6];
+        if ((kind - 1u > 10u) & (kind - 130u > 1u))
+            continue;
+        size_t end = (kind - 5u < 4u || kind == 11 || kind == 131 ? 11 : 7) + (d[4] | (size_t)d[5] << 8);
+        if (end > length - at)
+            continue;
+        uint32_t stored = d[0] | (uint32_t)d[1] << 8 | (uint32_t)d[2] << 16 | (uint32_t)d[3] << 24;
+        uint32_t crc = ~crc_update(d + 6, end - 6, 0xFFFFFFFFu);
+        if (stored == (crc >> 15 | crc << 17) + 0xA282EAD8u)
+            return at;
+    }
+    return length;
+}
+
 /* The next place in [at, stop) of either eight bytes, else `stop`; `one` and `two` begin with two rare bytes. */
 static size_t carve_eight(const uint8_t *data, size_t length, size_t at, size_t stop, const uint8_t *one,
                           const uint8_t *two)

@@ -19,6 +19,8 @@ _BATCHES: Final = tuple(
     (re.compile(rb"%c(?=.{%d}\0\0.{3}\0[\0-\x19])" % (kind, 6 + number), re.DOTALL), number)
     for kind, number in ((1, 0), (2, 0), (5, 4), (6, 4))
 )
+_ANY: Final = re.compile(rb"[\x01-\x0b\x82\x83]")  # every type of a record
+_NUMBERED: Final = frozenset({5, 6, 7, 8, 11, 131})  # types behind which the log's number stands
 _PACKED: Final = re.compile(rb"\x09(?=\x07\0\0\0)")
 
 
@@ -38,6 +40,16 @@ def log_places(window: bytes, stop: int) -> list[int]:
         if at < stop and window[at + 4 : at + 6] == b"\x04\0" and _verifies(window, at, 4):
             found.append(at)
     return sorted(found)
+
+
+def log_anchor(window: bytes, at: int) -> int:
+    """The next offset of a log's block from `at` on at which a record of any type verifies; else the block's end."""
+    for match in _ANY.finditer(window, at + _TYPE_AT):
+        found = match.start() - _TYPE_AT
+        number = 4 if window[match.start()] in _NUMBERED else 0
+        if _verifies(window, found, number + (window[found + 4] | window[found + 5] << 8)):
+            return found
+    return len(window)
 
 
 def _verifies(window: bytes, at: int, length: int) -> bool:

@@ -196,7 +196,7 @@ def _keys(data: bytes) -> list[bytes]:
 class LogRun:
     """Whole write batches of a WAL in a row: plainly none is taken, and the reader of logs reads them all."""
 
-    records = operations = 0
+    records = operations = highest = 0
     sequences: tuple[int, int] | None = None
 
     def __init__(self, number: int | None = None) -> None:

@@ -11,7 +11,7 @@
 #define LOG_FAMILIES 256
 
 typedef struct {
-    uint64_t records, operations, first_sequence, next_sequence, jump_count;
+    uint64_t records, operations, first_sequence, next_sequence, highest, jump_count;
     uint64_t families[LOG_FAMILIES];
     uint64_t jump_at[LOG_JUMPS], jump_due[LOG_JUMPS], jump_found[LOG_JUMPS];
     int has_first, recycled;
@@ -29,7 +29,7 @@ static inline int log_prefixed(const uint8_t **at, const uint8_t *end)
 }
 
 /* operations of a write batch by family; 0 where it makes no sense or is unusual (db/write_batch.cc) */
-static int batch_operations(const uint8_t *data, size_t length, uint64_t *families, uint32_t *found)
+static int batch_operations(const uint8_t *data, size_t length, uint64_t *families, uint32_t *found, int *prepared)
 {
     const uint8_t *at = data + 12, *end = data + length;
     *found = 0;
@@ -49,7 +49,8 @@ static int batch_operations(const uint8_t *data, size_t length, uint64_t *famili
             break;
         case 0x03: case 0x0A: case 0x0B: case 0x0C: counted = 0; break;
         case 0x15: value = 1; counted = 0; break;
-        case 0x09: case 0x0D: case 0x12: case 0x13: keys = 0; counted = 0; break;
+        case 0x09: case 0x12: case 0x13: *prepared = 1; keys = 0; counted = 0; break;
+        case 0x0D: keys = 0; counted = 0; break;
         default: return 0;
         }
         if ((keys && !log_prefixed(&at, end)) || (value && !log_prefixed(&at, end)))
@@ -66,7 +67,8 @@ static int log_batch(log_state *log, const uint8_t *data, size_t length, uint64_
 {
     uint64_t families[LOG_FAMILIES] = {0};
     uint32_t count;
-    if (!batch_operations(data, length, families, &count))
+    int prepared = 0;
+    if (!batch_operations(data, length, families, &count, &prepared))
         return 0;
     uint64_t sequence = le64(data);
     if (sequence >> 62)
@@ -76,7 +78,9 @@ static int log_batch(log_state *log, const uint8_t *data, size_t length, uint64_
         log->next_sequence = sequence;
         log->has_first = 1;
     }
-    if (sequence != log->next_sequence && count) {
+    /* what is only prepared takes no numbers: those behind it begin there again; and where a batch has one number and
+     * not one for each operation (WritePrepared), the next is due before */
+    if (count && !prepared && (sequence > log->next_sequence || sequence <= log->highest)) {
         if (log->jump_count < LOG_JUMPS) {
             log->jump_at[log->jump_count] = start;
             log->jump_due[log->jump_count] = log->next_sequence;
@@ -84,6 +88,8 @@ static int log_batch(log_state *log, const uint8_t *data, size_t length, uint64_
         }
         log->jump_count++;
     }
+    if (count && !prepared && sequence > log->highest)
+        log->highest = sequence;
     if (sequence + count > log->next_sequence)
         log->next_sequence = sequence + count;
     log->records++;

@@ -55,7 +55,7 @@ def selftest(told: Selftest) -> Document:
     return {
         "schema": "inspector/selftest/1",
         "tool": TOOL,
-        "source": {"format": told.format, "size": told.size, "units": told.units},
+        "source": {"format": told.format, "size": told.size, "units": told.units, "sealed": told.sealed},
         "rounds": [_round(one) for one in told.rounds],
         "totals": _totals(told.rounds),
         "by_kind": {kind: _totals(rounds) for kind, rounds in _by_kind(told)},
@@ -68,6 +68,7 @@ def _round(one: Round) -> Document:
         "seed": one.seed,
         "file": one.member or None,
         "spans": [_place(span) for span in one.spans[:8]],
+        "sealed": one.sealed,
         "detected": one.detected,
         "localised": one.localised,
         "codes": list(one.codes),
@@ -85,16 +86,23 @@ def _round(one: Round) -> Document:
 def _totals(rounds: list[Round]) -> Document:
     judged = [r for r in rounds if r.untouched is not None]
     return {
-        "rounds": len(rounds),
-        "detected": sum(r.detected for r in rounds),
-        "localised": sum(r.localised for r in rounds),
-        "cause_right": sum(r.cause_right for r in rounds),
+        **_told(rounds),
+        "sealed": _told([r for r in rounds if r.sealed]),
         "all_untouched_kept": sum(r.sound >= (r.untouched or 0) for r in judged) if judged else None,
         "corrections_right": sum(r.corrections_right for r in rounds),
         "corrections_wrong": sum(r.corrections_wrong for r in rounds),
         "repaired": sum(r.repair in ("ok", "lost") for r in rounds),
         "unverified": sum(r.repair == "unverified" for r in rounds),
         "seconds": round(sum(r.seconds for r in rounds), 3),
+    }
+
+
+def _told(rounds: list[Round]) -> Document:
+    return {
+        "rounds": len(rounds),
+        "detected": sum(r.detected for r in rounds),
+        "localised": sum(r.localised for r in rounds),
+        "cause_right": sum(r.cause_right for r in rounds),
     }
 
 
@@ -115,10 +123,21 @@ def selftest_blocks(path: str, told: Selftest) -> Iterator[Block]:
     yield para(
         (path, "strong"), f": {plural(len(told.rounds), 'damaged copy', 'damaged copies')} of it ({size})", hang=2
     )
+    yield para(_covered(told), indent=2)
     rows = [_row(kind, _totals(rounds)) for kind, rounds in _by_kind(told)]
     yield Heading("By kind of damage")
     heads = [Column("damage"), *(Column(word, right=True) for word in (*_WORDS, "bits put right", "wrong", "seconds"))]
     yield Table(tuple(heads), [*rows, _row("all", _totals(told.rounds))])
+
+
+def _covered(told: Selftest) -> str:
+    loose = sum(not r.sealed for r in told.rounds)
+    if not told.sealed:
+        return "No checksum covers these bytes: a change that leaves another possible value cannot be noticed."
+    share = f"A checksum or a rule covers {told.sealed:,} bytes of it ({told.sealed * 100 / told.size:.1f} %)"
+    if not loose:
+        return f"{share}: the damage is made there."
+    return f"{share}; {plural(loose, 'damage')} hit none of them and may leave nothing to notice."
 
 
 def _row(name: str, totals: dict[str, Any]) -> tuple[Part, ...]:

@@ -37,6 +37,8 @@ _TOTALS = record(
         "detected": COUNT,
         "localised": COUNT,
         "cause_right": COUNT,
+        # of the rounds whose damage touches bytes that a checksum of the healthy store covers
+        "sealed": record({"rounds": COUNT, "detected": COUNT, "localised": COUNT, "cause_right": COUNT}),
         "all_untouched_kept": COUNT_OR_NULL,
         "corrections_right": COUNT,
         "corrections_wrong": COUNT,
@@ -51,6 +53,7 @@ _ROUND = record(
         "seed": {"type": "integer"},
         "file": TEXT_OR_NULL,
         "spans": PLACES,
+        "sealed": FLAG,
         "detected": FLAG,
         "localised": FLAG,
         "codes": TEXTS,
@@ -79,7 +82,7 @@ SELFTEST = record(
     {
         "schema": named("selftest"),
         "tool": TOOL,
-        "source": record({"format": TEXT, "size": COUNT, "units": COUNT}),
+        "source": record({"format": TEXT, "size": COUNT, "units": COUNT, "sealed": COUNT}),
         "rounds": listed(_ROUND),
         "totals": _TOTALS,
         "by_kind": {"type": "object", "additionalProperties": _TOTALS},

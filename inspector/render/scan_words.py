@@ -62,6 +62,8 @@ def scan_blocks(report: Report, width: int, utf8: bool, per_rule: int) -> Iterat
 def _head(report: Report) -> Iterator[Block]:
     account = report.account
     verdict: Part = ("damaged", "bad") if report.damaged else ("clean", "good")
+    if report.partial and not report.damaged:
+        verdict = "no damage in what was checked", "warn"
     found = severity_words(report)
     tail = f" ({', '.join(found)})" if found else ""
     yield para((clean(report.source.label, 300), "strong"), ": ", verdict, tail, hang=2)

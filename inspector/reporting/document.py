@@ -65,7 +65,7 @@ def report_document(report: Report, chart: Chart, asked: Asked, hide: Hide, hear
         "rules": list(_rules(report, shown)),
         "exhibits": exhibits,
         "diagnosis": hide.all(scan.get("diagnosis")),
-        "words": [hide.words(words) for words in scan["words"]],
+        "words": [*_partial(report), *(hide.words(words) for words in scan["words"])],
         "map": hide.all(chart.document(report.bottom.damaged, kept)),
         "known_issues": [_issue(i) for i in known_issues.matching(report)],
         "repair": hide.all(_repair(report, asked.wishes)),
@@ -77,6 +77,11 @@ def report_document(report: Report, chart: Chart, asked: Asked, hide: Hide, hear
     safe = jsonable(told)
     assert isinstance(safe, dict)
     return safe
+
+
+def _partial(report: Report) -> Iterator[str]:
+    if report.partial:
+        yield f"Not fully checked: {report.partial}; what is said here is a lower bound."
 
 
 def _weight(found: Finding) -> tuple[int, bool, str, int, str]:
@@ -111,12 +116,12 @@ def _exhibits(report: Report, shown: list[Finding], hide: Hide) -> list[Document
         exhibit = exhibit_at(report, hide.resolve(finding.span.member), finding.span.start)
         if exhibit is None:
             continue
-        if not exhibit.neighbours and len(found) < WITH_BESIDE:
-            exhibit = replace(exhibit, neighbours=_beside(report, exhibit, hide))
         place = (exhibit.span.member, exhibit.span.start)
-        if place not in places:
+        if place not in places:  # before its neighbours are looked for: a listing is read for them
             if len(found) == limit:
                 break
+            if not exhibit.neighbours and len(found) < WITH_BESIDE:
+                exhibit = replace(exhibit, neighbours=_beside(report, exhibit, hide))
             places[place] = _exhibit_part(report, exhibit)
             found.append(places[place])
         places[place]["of"].append(f"f{number}")

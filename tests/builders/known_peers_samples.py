@@ -77,6 +77,7 @@ SAMPLES = (
     ),
     _sample("one-byte", "a file of one byte, at which the node panics", ("KNP007",), b"\0"),
     _sample("odd-list", "a sealed list that no node writes", ("KNP008", "KNP009", "KNP010"), _odd_list()),
+    _sample("erased", "slot A is all zero, although slot B was written", ("KNP016",), build.small(b"", _sealed(3))),
     _sample(
         "upgraded",
         "nothing: slot A was written by the upgraded node, slot B by the one before",

@@ -100,6 +100,12 @@ def _wal_gap() -> bytes:
     return damage.zero(data, starts[20] + 3, starts[24] + 3).data
 
 
+def _wal_stale() -> bytes:
+    data, starts = wal(60, 500)
+    assert starts[35] - starts[30] == starts[15] - starts[10]
+    return data[: starts[30]] + data[starts[10] : starts[15]] + data[starts[35] :]
+
+
 def _wal_torn() -> bytes:
     data, starts = wal(30, 500)
     return damage.truncate(data, starts[29] + 40).data
@@ -285,6 +291,7 @@ SAMPLES: tuple[Sample, ...] = tuple(
          lambda: _table(Shape(checksum=checksums.NONE)).data),
         ("000014-bit.log", "one bit of a WAL record", ("RDB020", "RDB025"), _wal_bit),
         ("000014-gap.log", "zeroes over four WAL records", ("RDB021", "RDB025"), _wal_gap),
+        ("000014-stale.log", "five WAL records over five later ones", ("RDB040",), _wal_stale),
         ("000014-torn.log", "a WAL whose last record is cut off", ("RDB022",), _wal_torn),
         ("000014-length.log", "one bit of a record's length", ("RDB024",), _wal_length),
         ("000014-batch.log", "a record with a write batch of an unknown tag", ("RDB023",), _wal_batch),

@@ -97,7 +97,7 @@ def masks_old() -> bytes:
     image, _, head = volumes()
     data = image.build()
     bits = ((0, image.vols[head].extents[0]), (0, 19), (1, image.vols[head].map[1]), (1, image.total - 1))
-    for mask, bit in (*bits, (2, head - ROOT)):
+    for mask, bit in (*bits, (2, head - ROOT), (2, 18)):
         data[(1 + mask) * PAGE + 5 + bit // 8] ^= 1 << bit % 8
     return bytes(data)
 
@@ -261,7 +261,7 @@ SAMPLES: tuple[Sample, ...] = (
     _sample("partition", "the store lies in the first partition of the image", partition, "SPB008"),
     _sample("masks-wiped", "the three masks read as zeroes", masks_wiped, "SPB010"),
     _sample("masks-old", "the last write of the masks was lost", masks_old,
-            "SPB012", "SPB013", "SPB014", "SPB015", "SPB016"),
+            "SPB012", "SPB013", "SPB014", "SPB015", "SPB016", "SPB017"),
     _sample("root-bit", "one bit flipped in a volume's root page", root_bit, "SPB020"),
     _sample("extent-page-lost", "an extent page is overwritten beyond correction", extent_lost, "SPB020", "SPB027"),
     _sample("misdirected", "a root page was written to another page's place, too", misdirected, "SPB021"),

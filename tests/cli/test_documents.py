@@ -6,6 +6,7 @@ import json
 import shlex
 import shutil
 import sys
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ import pytest
 
 from inspector.__main__ import main
 from inspector.formats import all_formats
+from inspector.inspect import LATE, inspect
+from inspector.render import documents
+from inspector.render.encoding import encode
 from inspector.render.schemas import SCHEMAS
 from inspector.render.schemas import schema as make
+from inspector.source import open_source
 from tests.contract.corpus import SAMPLES
 
 DAMAGED = "checksum-at-3044.gossip_store"
@@ -94,6 +99,26 @@ def test_what_is_printed_holds_to_its_schema(
     assert documents
     for document in documents:
         jsonschema.validate(document, schema(name), cls=jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gossip_store/checksum-at-3044.gossip_store",
+        "longhorn/healthy.img",
+        "rocksdb/clean-db",
+        "snarkos/clean",
+        "snarkos_blocks/0.5.blocks",
+        "known_peers/known_addresses-v2.bin",
+        "kad_trace/stalled.log",
+    ],
+)
+def test_an_inspection_that_ended_early_holds_to_the_schema(name: str) -> None:
+    with open_source(str(SAMPLES / name)) as source:
+        report = inspect(source, all_formats(), deadline=time.monotonic() - 1)
+        document = json.loads(encode(documents.scan(report, 9), pretty=False))
+    assert (document["partial"], document["summary"]) == (LATE, {})
+    jsonschema.validate(document, schema("scan"), cls=jsonschema.Draft202012Validator)
 
 
 @cache

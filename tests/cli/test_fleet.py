@@ -6,6 +6,8 @@ import ctypes
 import json
 import mmap
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +22,7 @@ from inspector.__main__ import main
 from inspector.render.metrics import exposition
 from inspector.render.schemas import schema
 from tests.builders import gossip_messages as m
-from tests.builders.gossip import DELETED
+from tests.builders.gossip import DELETED, healthy
 from tests.builders.live_store import LiveStore
 from tests.cli.conftest import GOOD, Ran, Run
 
@@ -66,6 +68,21 @@ def test_a_fingerprint_is_the_same_under_every_name(run: Run, bad: str, tmp_path
     (tmp_path / "other.tiny").write_bytes((tmp_path / bad).read_bytes())
     one, two = run("scan", bad, "other.tiny", "--json").document["results"]
     assert one["findings"][0]["fingerprint"] == two["findings"][0]["fingerprint"]
+
+
+def test_a_store_that_was_moved_keeps_what_was_known_of_it(run: Run, bad: str, good: str, tmp_path: Path) -> None:
+    first, other = tmp_path / "a" / "one.tiny", tmp_path / "two.tiny"
+    first.parent.mkdir()
+    first.write_bytes((tmp_path / bad).read_bytes())
+    known = str(tmp_path / "known.json")
+    run("scan", str(first), good, "--write-baseline", known)
+    assert run("scan", f"{first.parent}/../a/one.tiny", "--baseline", known).code == 0  # another spelling
+    other.write_bytes(first.read_bytes())
+    assert run("scan", str(other), "--baseline", known).code == 3  # a copy: the store itself is still there
+    first.unlink()
+    assert run("scan", str(other), "--baseline", known).code == 0
+    other.write_bytes(GOOD.replace(b"hello", b"hullo"))
+    assert run("scan", str(other), "--baseline", known).code == 3  # new damage is new wherever it is
 
 
 @pytest.mark.parametrize(
@@ -320,3 +337,22 @@ def test_three_days_of_hourly_scans_of_a_living_store_alarm_nobody(cron: Cron) -
     assert read.count("new bytes") > 30
     assert read.count("nothing") > 3
     assert read.count("whole") >= 3
+
+
+def test_a_polite_scan_leaves_nothing_in_the_page_cache(tmp_path: Path) -> None:
+    """One read that is not polite is enough: the kernel reads ahead, and that looks as if it had been there."""
+    path = tmp_path / "gossip_store"
+    path.write_bytes(healthy(16, 1_000_000, 1))
+    fd, size = os.open(path, os.O_RDWR), path.stat().st_size // 4096 * 4096
+    try:
+        os.fsync(fd)
+        pace.forget(fd, 0, size + 4096)
+        if any(resident(fd, size)):
+            pytest.skip("this file system does not let pages go")
+        command = [sys.executable, "-m", "inspector", "scan", str(path), "--polite", "--quiet"]
+        assert subprocess.run(command, check=False).returncode == 0
+        if pace.Pace(polite=True)._cached is None:
+            pytest.skip("this kernel has no cachestat")
+        assert not any(resident(fd, size))
+    finally:
+        os.close(fd)

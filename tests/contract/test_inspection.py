@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 
 from inspector import formats
 from inspector.errors import InspectorError, UnknownFormatError
-from inspector.format import Format
+from inspector.format import Format, Stretch
 from inspector.inspect import Report, detect, inspect
 from inspector.source import MemorySource, Source
 from tests.contract.corpus import Case, bottom_of, case_id, cases, damaged_again, memory, wishes_of
@@ -76,10 +78,18 @@ def test_a_sample_is_claimed_by_exactly_one_bottom_format(case: Case) -> None:
         assert [name for name, strength in claims.items() if strength > 0] == [bottom_of(case.format).name], claims
 
 
+def _alike(_: object, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
+    """Each tile has a start, a role, a kind and a mark, and the starts grow."""
+    for one in stretches:
+        assert len(one.starts) == len(one.roles) == len(one.kinds) == len(one.marks)
+        assert all(before < after for before, after in pairwise([*one.starts, one.end]))
+        yield one
+
+
 @each_case
 def test_every_byte_of_a_sample_is_accounted_for_once(case: Case) -> None:
     with case.open() as source:
-        report = inspect(source, FORMATS)
+        report = inspect(source, FORMATS, tap=_alike)
         account_is_whole(report, source, case_id(case))
         assert case.format in report.layers
         assert report.answer.words

@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
 from tests import damage
-from tests.fuzz.target import Target, able
+from tests.fuzz.seals import WORDS, sealed
+from tests.fuzz.target import COMMANDS, HEAD, Target, able, corpus_of
+from tests.proof_stores import tiny_elements
 
-CRASHERS = Path(__file__).parents[2] / "samples" / "crashers"
+CRASHERS = Path(os.environ.get("CRASHERS", Path(__file__).parents[2] / "samples" / "crashers"))
 MIB = 1 << 20
+KEPT = 20  # crashes of one run: one bug may give thousands
+SEALED = 0.66  # the chance of right checksums after a change
 
 
 def say(text: str) -> None:
@@ -29,10 +36,10 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def keep(target: Target, data: bytes, why: str) -> Path:
-    """A crash becomes a file, or a folder of a store's files, whose name says what it was made for."""
+def keep(target: Target, data: bytes, number: int, why: str) -> Path:
+    """A crash becomes a file, or a folder of a store's files; its name says the format and what was done (see HEAD)."""
     CRASHERS.mkdir(exist_ok=True)
-    path = CRASHERS / f"{target.form.name}-{hashlib.sha256(data).hexdigest()[:12]}"
+    path = CRASHERS / f"{target.form.name}-{number:02}{hashlib.sha256(data).hexdigest()[:10]}"
     if set(target.members) == {""}:
         path = path.with_suffix(".bin")
         path.write_bytes(data)
@@ -44,8 +51,15 @@ def keep(target: Target, data: bytes, why: str) -> Path:
     return path
 
 
+def foreign(rng: Random, size: int) -> bytes:
+    """Bytes of a store of any format."""
+    data = rng.choice(able(rng.choice(sorted(WORDS)))).sound
+    at = rng.randrange(len(data))
+    return data[at : at + size] or b"\0"
+
+
 def mutate(data: bytes, rng: Random) -> bytes:
-    """A few damages of any kind, one after the other."""
+    """A few damages of any kind, one after the other: they may hit the same bytes."""
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         size = len(data)
         if size < 8:
@@ -62,6 +76,8 @@ def mutate(data: bytes, rng: Random) -> bytes:
                     lambda d=data, a=at, w=word: damage.overwrite(d, a, w[: len(d) - a]),
                     lambda d=data, a=at, n=length: damage.splice(d, a, d[a : a + n] or b"\0"),
                     lambda d=data, a=at, n=length: damage.cut(d, a, min(a + n, len(d))),
+                    lambda d=data, a=at, n=length: damage.splice(d, a, foreign(rng, n)),
+                    lambda d=data, a=at, n=length: damage.overwrite(d, a, foreign(rng, min(n, len(d) - a))),
                 )
             )().data
         except ValueError:  # this one would have changed nothing
@@ -76,13 +92,19 @@ def by_seed(name: str, seconds: float, seed: int) -> int:
     end = time.process_time() + seconds
     while time.process_time() < end:
         target = rng.choice(every)
-        data = mutate(target.members[target.member], rng)
+        data, number = mutate(target.sound, rng), rng.randrange(COMMANDS + 1)
+        if rng.random() < SEALED:
+            data = sealed(name, target.member, data, target.sound)
         begun = time.process_time()
         try:
-            target(data)
+            if number:
+                target.command(data, number - 1)
+            else:
+                target(data)
         except Exception:  # noqa: BLE001  the very thing that is looked for
             crashes += 1
-            keep(target, data, traceback.format_exc())
+            if crashes <= KEPT:
+                keep(target, data, number, traceback.format_exc())
         slowest = max(slowest, time.process_time() - begun)
         runs += 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // MIB
@@ -90,26 +112,43 @@ def by_seed(name: str, seconds: float, seed: int) -> int:
     return crashes
 
 
-def by_coverage(name: str, seconds: float, seed: int) -> int:
-    """libFuzzer with Python's coverage as its guide, over every member of every small sample."""
+def by_coverage(name: str, seconds: float, seed: int, kept: Path | None = None) -> int:
+    """libFuzzer with Python's coverage as its guide; with `kept` it goes on from the inputs of the last time."""
     with tempfile.TemporaryDirectory() as folder:
-        corpus, found, every = Path(folder) / "corpus", Path(folder) / "found", able(name)[:256]
+        corpus, found, words = Path(folder) / "corpus", Path(folder) / "found", Path(folder) / "words"
+        corpus = kept / name if kept else corpus
         for place in (corpus, found):
-            place.mkdir()
-        for number, target in enumerate(every):
-            (corpus / f"{number:03}").write_bytes(bytes([number]) + target.members[target.member])
+            place.mkdir(parents=True, exist_ok=True)
+        every = able(name)
+        for number, data in enumerate(corpus_of(every)):
+            (corpus / f"seed-{number:03}").write_bytes(data)
+        listed = (word for word in WORDS[name] if word)
+        words.write_text("".join('"' + "".join(f"\\x{b:02x}" for b in word) + '"\n' for word in listed))
         command = [sys.executable, "-m", "tests.fuzz.guided", name, str(corpus), f"-max_total_time={int(seconds)}"]
         limits = ["-rss_limit_mb=1024", "-timeout=60", f"-seed={seed + 1}", f"-artifact_prefix={found}/"]
+        told = ["-print_final_stats=1", f"-dict={words}", f"-max_len={2 * max(len(t.sound) for t in every) + HEAD}"]
         used = _seconds_of_children()
-        done = subprocess.run([*command, *limits], capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, *limits, *told], capture_output=True, text=True, errors="replace", check=False)
         used = _seconds_of_children() - used
-        crashes = sorted(found.iterdir())
+        crashes = sorted(
+            p for p in found.iterdir() if not p.name.startswith("slow-unit")
+        )  # by the clock of a busy machine
         for path in crashes:
             data = path.read_bytes()
-            keep(every[data[0] % len(every)], data[1:], done.stderr[-2000:])
-        told = [line for line in done.stderr.splitlines() if "cov:" in line]
-        say(f"  {name}, guided, {used:.0f} s: {told[-1].strip() if told else done.stderr[-300:]}")
+            why = "\n".join(re.findall(r"^.*(?:Error|Exception|ALARM).*$", done.stderr, re.M)) or done.stderr[-300:]
+            keep(every[data[0] % len(every)], data[HEAD:], data[1] % (COMMANDS + 1), why)
+        say(f"  {name}, guided, {used:.0f} s: {_figures(done.stderr)}")
     return len(crashes)
+
+
+def _figures(told: str) -> str:
+    """Runs, and edges at the start and in the end."""
+    runs = re.findall(r"number_of_executed_units: (\d+)", told)
+    edges = re.findall(r"cov: (\d+)", told)
+    if not edges:
+        return told[-1000:]
+    begun = re.findall(r"INITED cov: (\d+)", told)
+    return f"{runs[0] if runs else '?'} runs, edges {begun[0] if begun else '?'} -> {edges[-1]}"
 
 
 def _seconds_of_children() -> float:
@@ -124,13 +163,16 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="for each format and way")
     parser.add_argument("--format", action="append", help="only this format")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--guided", action="store_true", help="leave out the runs by the seed alone where atheris is")
+    parser.add_argument("--corpus", type=Path, help="keep what the guided runs found in this folder, and go on from it")
     asked = parser.parse_args()
     crashes = 0
     say("| format | runs | minutes | crashes | slowest | peak memory |\n|---|---|---|---|---|---|")
     for name in asked.format or [form.name for form in all_formats()]:
-        crashes += by_seed(name, asked.seconds, asked.seed)
-        if find_spec("atheris") is not None:
-            crashes += by_coverage(name, asked.seconds, asked.seed)
+        with tiny_elements() if name == "piece-cache" else nullcontext():
+            guided = find_spec("atheris") is not None
+            crashes += 0 if guided and asked.guided else by_seed(name, asked.seconds, asked.seed)
+            crashes += by_coverage(name, asked.seconds, asked.seed, asked.corpus) if guided else 0
     return 3 if crashes else 0
 
 

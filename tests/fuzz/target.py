@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from time import process_time
@@ -20,10 +20,13 @@ from inspector.render.text import lay
 from inspector.repair import repair
 from inspector.source import MemorySource, Source
 from tests.contract.corpus import Case, cases
+from tests.fuzz.commands import ACTIVE, LINES, drive
+from tests.proof_stores import AGAINST, stores
 
-ACTIVE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 SHOWN = 50  # records, items and extents that are looked at
-MAX_BYTES = 1 << 18  # of a sample that is worth mutating
+MAX_BYTES = 1 << 14  # of a member that is mutated; where a format has no such sample the smallest made store is taken
+LEAST = 400  # a smaller member alone shows little of a format
+TRIALS = 4  # times as long for an excerpt, which inspects hundreds of smaller stores
 PATIENCE = 1.0  # seconds of CPU for a small file, and one more for each `PER_SECOND` bytes
 PER_SECOND = 1 << 20
 
@@ -37,18 +40,53 @@ class Target:
     member: str
 
     def __call__(self, data: bytes, patience: float = PATIENCE) -> None:
-        begun = process_time()
-        exercise(self.form, {**self.members, self.member: data})
-        taken = process_time() - begun
-        assert taken < patience * (1 + len(data) / PER_SECOND), f"{taken:.1f} s for {len(data)} bytes"
+        """One inspection and everything that can be asked of its state."""
+        with _in_time(patience, len(data)):
+            exercise(self.form, {**self.members, self.member: data})
+
+    def command(self, data: bytes, number: int, patience: float = PATIENCE) -> None:
+        """One command line; the first bytes say at which place where it wants one."""
+        at = int.from_bytes(data[:2], "little") % max(1, len(data))
+        slower = TRIALS if LINES[number % len(LINES)][0] == "excerpt" else 1
+        with _in_time(patience * slower, len(data)):
+            drive(self.form.name, {**self.members, self.member: data}, self.members, number, at)
+
+    @property
+    def sound(self) -> bytes:
+        return self.members[self.member]
+
+
+COMMANDS = len(LINES)
+HEAD = 2  # bytes of an input before the member's own: which one it is, and what is done with it
+
+
+@contextmanager
+def _in_time(patience: float, size: int) -> Iterator[None]:
+    begun = process_time()
+    yield
+    taken = process_time() - begun
+    assert taken < patience * (1 + size / PER_SECOND), f"{taken:.1f} s for {size} bytes"
 
 
 def able(name: str) -> list[Target]:
-    """One for each member of a sample of this format that is worth mutating, in a lasting order."""
-    every = [t for case in cases() if case.format.name == name for t in targets(case)]
-    small = [t for t in every if 0 < len(t.members[t.member]) <= MAX_BYTES]
-    # one unit may be larger than that
-    return small or sorted(every, key=lambda t: len(t.members[t.member]))[-1:]
+    """One for each member of a small store of this format, in a lasting order."""
+    found = [t for case in cases() if case.format.name == name for t in targets(case)]
+    made = [s for s in stores() if s.form.name == name and s.name.startswith("(made)")]
+    for store in made:
+        members = {n: data for n, data in store.members().items() if n != AGAINST}
+        found += [Target(store.form, members, n) for n in members]
+    found = list({(t.member, t.sound): t for t in found if t.sound}.values())
+    small = [t for t in found if len(t.sound) <= MAX_BYTES]
+    if any(len(t.sound) > LEAST for t in small):
+        return small
+    return small + sorted((t for t in found if len(t.sound) > LEAST), key=lambda t: len(t.sound))[:2]
+
+
+def corpus_of(every: list[Target]) -> list[bytes]:
+    """What the fuzzer starts from: each member once, and the first ones under every command."""
+    seeds = [bytes([i % 256, i % (COMMANDS + 1)]) + target.sound for i, target in enumerate(every[:256])]
+    small = min(range(len(every[:256])), key=lambda i: len(every[i].sound))
+    return seeds + [bytes([small, number]) + every[small].sound for number in range(COMMANDS + 1)]
 
 
 def targets(case: Case) -> Iterator[Target]:

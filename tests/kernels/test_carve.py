@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from inspector.formats.gossip_store.carving import PLAUSIBLE
+from inspector.formats.rocksdb.checksums import masked_crc
 from inspector.formats.rocksdb.log_writer import frame
 from inspector.kernels import gossip_tiles as tiles
 from inspector.kernels import plain_carve, plain_places
@@ -115,6 +116,23 @@ def test_records_of_logs_are_found_by_both_kernels_at_every_offset() -> None:
         for twin in PLACES:
             assert twin.log_places(data, stop) == [at for at in expected if at < stop], (seed, twin)
             assert twin.log_places(bytes(5000), 5000) == []
+
+
+def test_the_next_record_of_any_type_is_the_same_for_both_kernels() -> None:
+    rng = random.Random(11)
+    for _ in range(150):
+        data, expected = bytearray(rng.choice((rng.randbytes(40), b"\1" * 300, bytes(70)))), []
+        for kind in rng.choices((1, 2, 3, 4, 5, 8, 9, 10, 11, 130, 131, 0, 12, 129), k=4):
+            body = rng.randbytes(4 if kind in (5, 8, 11, 131) else 0) + rng.randbytes(size := rng.randrange(50))
+            if kind in (*range(1, 12), 130, 131):
+                expected.append(len(data))
+            sealed = masked_crc(bytes([kind]) + body).to_bytes(4, "little")
+            data += sealed + size.to_bytes(2, "little") + bytes([kind]) + body
+            data += rng.randbytes(rng.choice((0, 3)))
+        at = rng.randrange(len(data) + 3)
+        right = min((place for place in expected if place >= at), default=len(data))
+        for twin in PLACES:
+            assert twin.log_anchor(bytes(data), at) == right, (at, twin)
 
 
 def test_eight_bytes_are_found_at_every_offset() -> None:

@@ -24,10 +24,10 @@ KINDS = (keys.PUT, keys.DELETE, keys.MERGE, keys.RANGE_DELETE, keys.SINGLE_DELET
 
 
 def log(rng: Random, records: int, number: int | None) -> bytes:
-    """Batches of every size, some of families, some after a jump of sequence numbers, some with marks of a commit."""
+    """Batches of every size, some of families, some after a jump of numbers on or back, some with marks of a commit."""
     out, sequence = bytearray(), 500
     for _ in range(records):
-        sequence += rng.choice((0, 0, 0, 0, 5))
+        sequence += rng.choice((0, 0, 0, 0, 0, 0, 0, 5, -9))
         ops = [
             (
                 rng.choice((0, 0, 3)),
@@ -38,7 +38,7 @@ def log(rng: Random, records: int, number: int | None) -> bytes:
             for _ in range(rng.randrange(4))
         ]
         data = batch.encode(sequence, ops)
-        data += rng.choice((b"", b"", b"\x0d", b"\x03\x02hi", b"\x09\x0a\x01x"))
+        data += rng.choice((b"", b"", b"\x0d", b"\x03\x02hi", b"\x09\x0a\x01x", b"\x12\x0a\x01x"))
         if rng.random() < 0.03:
             data += b"\x03" + b"\xa0\x8d\x06" + rng.randbytes(100_000)  # a record over several blocks
         out += frame(data, len(out), number)

@@ -31,6 +31,7 @@ SURELY, MAYBE, TWICE = range(3)
 TRIES = (600, 60, 5)
 LOOKS = 2048  # of them in one round
 NOWHERE = 0
+FIRST = 1 << 16  # bytes that are read at first
 ROW = 8  # numbers of a channel in a saved state
 
 
@@ -64,15 +65,15 @@ class GossipFollower:
                 raise UnfollowableError(f"version byte {self.version}")
             self.at = 1
         walker = kernels.GossipWalker(size, self.at)
-        window = WINDOW
+        window = FIRST  # it grows: behind each damaged record reading begins anew
         while not walker.done:
             at = walker.want
             data = source.read(at, window)
             batch = walker.feed(data, at + len(data) >= size)
             if not len(batch):
-                window = WINDOW if walker.want != at else window * 2
+                window = FIRST if walker.want != at else window * 2
                 continue
-            window = WINDOW
+            window = min(2 * window, max(window, WINDOW))
             yield from self._take(batch, oddities(batch, data, at, self.version), size)
             if self.at < batch.end:
                 return
@@ -244,6 +245,8 @@ class GossipFollower:
     def sound(self, source: Source, start: int, end: int) -> bool:
         if start == 0:
             return source.read(0, 1) == bytes([self.version])
+        if not self._record(source, start)[1]:
+            return False  # what can be called sound begins with a record
         walker = kernels.GossipWalker(source.length(), start)
         data = source.read(start, end - start + (1 << 20))
         batch = walker.feed(data, start + len(data) >= source.length())

@@ -13,7 +13,7 @@ from inspector.catalogue import later
 from inspector.format import Format, Traits
 from inspector.formats.kad_trace.private import PRIVATE
 from inspector.formats.kad_trace.rules import HISTORY, RULES
-from inspector.formats.kad_trace.state import BAD, KINDS, claim, open_log, walk
+from inspector.formats.kad_trace.state import BAD, KINDS, State, claim, open_log, walk
 
 _NUMBER = {"type": ["number", "null"]}
 _COUNT = {"type": ["integer", "null"]}
@@ -68,6 +68,10 @@ def _traits() -> Traits:
     return TRAITS
 
 
+def _sealed(state: State) -> bool:
+    return state.packed
+
+
 FORMAT = Format(
     name="kad-trace",
     title="log with Kademlia bootstraps of a rust-libp2p program (tracing, Substrate, journald, docker; gzip)",
@@ -90,9 +94,11 @@ FORMAT = Format(
     brief=("time", "query", "count", "last", "ok", "num_remaining", "bootstrap_step", "text"),
     names=("*.log", "*.log.gz", "*.log.[0-9]*", "*.jsonl"),
     appends=True,
+    rotates=True,
     follow=later("inspector.formats.kad_trace.follow", "follow"),
     schema=SCHEMA,
     splices=True,
+    sealed=_sealed,
     private=PRIVATE,
     traits=_traits,
 )

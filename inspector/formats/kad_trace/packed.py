@@ -10,9 +10,12 @@ from msgspec import Struct, field
 
 MAGIC = b"\x1f\x8b\x08"
 STEP = 4 << 20  # bytes of text unpacked at a time
-MAX_RATIO = 400  # text a log may grow to; logs pack 10 to 100 fold, deflate can do 1032
+MAX_RATIO = 100  # text a log may grow to; logs pack 10 to 100 fold, deflate can do 1032
 SMALLER = (4096, 64, 1)  # packed bytes that are tried at a time where more fail
-FLOOR = 64 << 20  # and this much is unpacked whatever the ratio
+SPARE = 16 << 20  # and as much more is unpacked whatever the ratio
+LEAST = 2  # packed bytes of a line at least: its time alone is none that stood there before
+SPARE_LINES = 50_000  # and as many more are read
+FEED = 64 << 10  # packed bytes given at a time: zlib copies what it leaves, once for each member
 
 
 class _Unpacker(Protocol):
@@ -45,6 +48,10 @@ def until_damage(unpacker: _Unpacker, data: bytes) -> Iterator[bytes]:
             unpacker, data = trial, data[size:]
 
 
+def _fed(windows: Iterable[bytes]) -> Iterator[bytes]:
+    return (window[at : at + FEED] for window in windows for at in range(0, len(window), FEED))
+
+
 class Unpacked(Struct):
     """Fills while `text` is read."""
 
@@ -56,17 +63,20 @@ class Unpacked(Struct):
     def text(self, windows: Iterable[bytes]) -> Iterator[bytes]:
         """The text in pieces of at most 4 MiB; a damaged member gives what could be unpacked and ends it."""
         unpacker = zlib.decompressobj(wbits=31)
-        begun = read = made = text_start = 0
-        limit = max(FLOOR, MAX_RATIO * self.size)
-        for window in windows:
-            read += len(window)
-            data = window
+        begun = read = made = text_start = lines = 0
+        for data in _fed(windows):
+            read += len(data)
+            limit, most = SPARE + MAX_RATIO * read, SPARE_LINES + read // LEAST
             while data:
-                before = unpacker.copy()
+                begins = begun == read - len(data)
+                if begins and begun and not data.startswith(MAGIC[: len(data)]):
+                    return  # padding or something else: told by `rest`
+                # a copy costs more than a small member: one that has not begun is made anew instead
+                before = None if begins else unpacker.copy()
                 try:
                     piece = unpacker.decompress(data, STEP)
                 except zlib.error as error:
-                    for piece in until_damage(before, data):
+                    for piece in until_damage(before or zlib.decompressobj(wbits=31), data):
                         made += len(piece)
                         yield piece
                     self._end(begun, self.size, text_start, made, str(error).removeprefix("Error "))
@@ -75,8 +85,10 @@ class Unpacked(Struct):
                 made += len(piece)
                 if piece:
                     yield piece
-                if made > limit:
-                    self.stopped = f"it unpacks to more than {limit} bytes"
+                lines += piece.count(b"\n")
+                if made > limit or lines > most:
+                    what = f"{limit} bytes" if made > limit else f"{most} lines"
+                    self.stopped = f"it unpacks to more than {what}, far more than a log of its size (unpack it first)"
                     self._end(begun, self.size, text_start, made, self.stopped)
                     return
                 if unpacker.eof:
@@ -85,8 +97,6 @@ class Unpacked(Struct):
                     self.rest = begun = end
                     text_start = made
                     unpacker = zlib.decompressobj(wbits=31)
-                    if data and not data.startswith(MAGIC[: len(data)]):
-                        return  # padding or something else: told by `rest`
         while begun < read and (piece := unpacker.decompress(b"", STEP)):  # what the last limit held back
             made += len(piece)
             yield piece

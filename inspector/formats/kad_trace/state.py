@@ -13,7 +13,7 @@ from inspector.formats.kad_trace.bootstrap import Thresholds, thresholds
 from inspector.formats.kad_trace.clock import HEAD, line_time
 from inspector.formats.kad_trace.events import LINES, NEEDLES, Event, Kind, recognise
 from inspector.formats.kad_trace.lines import Block, Words, surveyed, surveyed_text
-from inspector.formats.kad_trace.packed import MAGIC, Unpacked, until_damage
+from inspector.formats.kad_trace.packed import MAGIC, Member, Unpacked, until_damage
 from inspector.formats.kad_trace.tracker import MAX_IO, Tracker
 from inspector.kernels.log import HIT, Glide
 from inspector.source import Source
@@ -36,6 +36,7 @@ BAD = 1
 # one search for all words of an error; a connection that closed in peace is only counted, one that broke has IO(
 SCANNED = Words((b"ootstrap", b"DSN instance configured", b" error", b"IO("), b"Connection closed")
 WINDOW = 1 << 20  # bytes looked at several times while they are in the cache of a core
+MEMBERS = 1024  # packed members told at a time
 LOOK = 1 << 20  # bytes of the start that decide whether this is a log
 
 
@@ -122,13 +123,19 @@ def _walk_packed(state: State) -> Iterator[Stretch]:
     unpacked = state.unpacked
     for block in surveyed_text(unpacked.text(data for _, data in state.source.windows()), SCANNED):
         _study(state, block)
-        for member in unpacked.members[told:]:
-            yield tile(member.start, member.end, UNIT, KIND_PACKED, BAD if member.problem else 0)
-        told = len(unpacked.members)
-    for member in unpacked.members[told:]:
-        yield tile(member.start, member.end, UNIT, KIND_PACKED, BAD if member.problem else 0)
+        if len(unpacked.members) - told >= MEMBERS:
+            yield _members(unpacked.members[told:])
+            told = len(unpacked.members)
+    if unpacked.members[told:]:
+        yield _members(unpacked.members[told:])
     if unpacked.rest < state.source.size:
         yield tile(unpacked.rest, state.source.size, OPAQUE, KIND_REST)
+
+
+def _members(found: list[Member]) -> Stretch:
+    marks = array("B", [BAD if member.problem else 0 for member in found])
+    roles, kinds = array("B", bytes([UNIT])) * len(found), array("H", [KIND_PACKED]) * len(found)
+    return Stretch(found[0].start, found[-1].end, array("Q", [m.start for m in found]), roles, kinds, marks)
 
 
 def _study(state: State, block: Block) -> Stretch:

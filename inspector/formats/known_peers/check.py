@@ -43,6 +43,9 @@ def findings(state: State) -> Iterator[Finding]:
             yield _slot(state, slot)
         if slot.sealed:
             yield from _content(slot)
+    first, second = state.slots
+    if state.geometry.right_length and first.verdict == "zero" and second.verdict not in ("zero", "absent"):
+        yield _erased(state)
     yield from _times(state)
     if state.carved:
         yield _slack(state)
@@ -96,6 +99,12 @@ def _slot(state: State, slot: Slot) -> Finding:
         end = slot.offset + len(flip.data)
     span = Span(slot.offset, min(end, state.geometry.size))
     return Finding(RULE_OF[slot.verdict], span, message, evidence, cause_of(state, slot), salvage, severity)
+
+
+def _erased(state: State) -> Finding:
+    because = "the whole slot is zero, and a node writes to it before it writes to slot B"
+    cause = Cause("zeroed-range", "likely", because)
+    return Finding(rules.ERASED, Span(0, state.geometry.room), "slot A was erased", {"slot": 0}, cause, "lost")
 
 
 def _same_list(slot: Slot, twin: Slot) -> bool:

@@ -24,7 +24,8 @@ from inspector.formats.known_peers.payload import (
 from inspector.formats.known_peers.scale import write_compact
 from inspector.trial import flipped, stored_flip
 
-MAX_PAYLOAD = 16 << 10  # trials grow with the square of the payload: 16 KiB take about a second
+MAX_PAYLOAD = 16 << 10  # trials grow with the square of the payload
+MAX_HASHED = 1300 << 20  # bytes hashed in the trials of all slots: two lists of 9 KiB or one of 12.7, half a second
 MAX_WORK = 1 << 20  # bytes decoded in all trials of lengths
 NEAR = 2  # entries before the place where decoding stopped that may hold the flipped length
 
@@ -38,12 +39,26 @@ class Flip(Struct, frozen=True):
     data: bytes  # payload and digest
 
 
-def one_flip(buf: bytes, generation: Generation) -> Flip | None:
+class Hashing(Struct):
+    """What the trials of all slots may still hash."""
+
+    left: int = MAX_HASHED
+
+    def takes(self, length: int) -> bool:
+        """Whether every bit of so many bytes may be tried."""
+        work = 8 * length * length
+        if work > self.left:
+            return False
+        self.left -= work
+        return True
+
+
+def one_flip(buf: bytes, generation: Generation, hashing: Hashing | None = None) -> Flip | None:
     """The single bit whose change makes the slot at the start of `buf` verify, or None."""
     payload = parse_payload(buf, 0, len(buf), generation)
     if payload.end > MAX_PAYLOAD and payload.error is not None:
         return None
-    found = decide(buf, _candidates(buf, payload), lambda *_: SILENT, 8 * len(buf), 8 * DIGEST)
+    found = decide(buf, _candidates(buf, payload, hashing or Hashing()), lambda *_: SILENT, 8 * len(buf), 8 * DIGEST)
     if found.verdict != "sealed":
         return None
     ((at, mask),) = found.patch
@@ -51,13 +66,13 @@ def one_flip(buf: bytes, generation: Generation) -> Flip | None:
     return Flip(at, mask.bit_length() - 1, read, found.unit[: read.end + DIGEST])
 
 
-def _candidates(buf: bytes, payload: Payload) -> Iterator[Candidate]:
+def _candidates(buf: bytes, payload: Payload, hashing: Hashing) -> Iterator[Candidate]:
     """Single flips after which the slot verifies: of the stored digest, of what it covers, of counts and lengths."""
     end = payload.end
     if payload.error is None and end + DIGEST <= len(buf):
         stored = buf[end : end + DIGEST]
         yield from stored_flip(stored, blake3(buf[:end]).digest(), end)
-        if end > MAX_PAYLOAD:
+        if not hashing.takes(end):
             return
         yield from flipped(buf[:end], lambda trial: blake3(trial).digest() == stored)
     yield from _in_structure(buf, payload)  # a flipped length may still decode, with another end

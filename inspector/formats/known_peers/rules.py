@@ -166,6 +166,16 @@ SLACK = Rule(
     "inspector records lists them (state old). A repaired file does not contain them.",
     f"{_SOURCE}, write_known_peers",
 )
+ERASED = Rule(
+    "KNP016",
+    "slot-erased",
+    Severity.WARNING,
+    "slot A is all zero, although slot B was written",
+    "A node writes its first list to slot A, and after each start again: where slot B holds a list, slot A held one.",
+    "It takes the list of slot B, which may be the older one.",
+    _AGAIN,
+    f"{_SOURCE}, write_known_peers",
+)
 RULES = (
     CHECKSUM,
     TORN,
@@ -182,4 +192,5 @@ RULES = (
     STALE,
     FUTURE,
     SLACK,
+    ERASED,
 )

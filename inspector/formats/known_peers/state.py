@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from inspector.format import FREE, GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.known_peers.carve import carve
-from inspector.formats.known_peers.flip import Flip, one_flip
+from inspector.formats.known_peers.flip import Flip, Hashing, one_flip
 from inspector.formats.known_peers.loader import Choice, choose
 from inspector.formats.known_peers.payload import DIGEST, Generation, Peer
 from inspector.formats.known_peers.place import MAX_SLOT, Geometry, measure, node_slots, read_slots
@@ -89,16 +89,17 @@ def open_state(source: Source, _: object, wishes: Wishes) -> State:
         return State(source, wishes, geometry, empty, empty, {}, ())
     slots = read_slots(source.read, geometry)
     halves = slots if geometry.right_length else node_slots(source.read, geometry)
-    flips = {s.index: flip for s in slots if (flip := _flip(source, s))}
+    hashing = Hashing()
+    flips = {s.index: flip for s in slots if (flip := _flip(source, s, hashing))}
     state = State(source, wishes, geometry, slots, halves, flips, ())
     state.carved = tuple(_carved(state))
     return state
 
 
-def _flip(source: Source, slot: Slot) -> Flip | None:
+def _flip(source: Source, slot: Slot, hashing: Hashing) -> Flip | None:
     if slot.verdict not in ("bad checksum", "torn"):
         return None
-    flip = one_flip(source.read(slot.offset, min(slot.room, 64 << 10)), slot.payload.generation)
+    flip = one_flip(source.read(slot.offset, min(slot.room, 64 << 10)), slot.payload.generation, hashing)
     return replace(flip, payload=moved(flip.payload, slot.offset)) if flip else None
 
 

@@ -19,9 +19,10 @@ from inspector.errors import UsageError
 
 MAX_MEMBER = 64 << 20
 MAX_BUNDLE = 512 << 20
+MAX_RATIO, SPARE = 100, 16 << 20  # times its size that a bundle is unpacked to, and bytes beyond that
 MAX_MEMBERS = 20_000
 MAX_JSON = 16 << 20  # bytes of one document, and how many lists and objects: each takes 60 bytes and more
-MAX_NESTED = 500_000
+MAX_NESTED = 500_000  # in one; a bundle may have as many, and one more for every four of its own bytes
 MAX_LINE = 1 << 16  # bytes of a line that are looked at, and then the next as many
 _BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError)
 MAX_LINES = 1000  # of one kind, kept from logs
@@ -103,23 +104,38 @@ def _parts(label: str, data: bytes) -> Iterator[tuple[str, bytes]]:
     if data[:2] != b"PK":
         yield label, data
         return
-    left = MAX_BUNDLE
+    left, nested = MAX_BUNDLE, MAX_NESTED + len(data) // 4
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
-            for info in bundle.infolist()[:MAX_MEMBERS]:
-                if not info.filename.endswith((".log", ".json", ".txt")) or left <= 0:
-                    continue
+            found = [i for i in bundle.infolist()[:MAX_MEMBERS] if i.filename.endswith((".log", ".json", ".txt"))]
+            if sum(min(info.file_size, MAX_MEMBER) for info in found) > SPARE + MAX_RATIO * len(data):
+                raise _unreal(label)
+            for info in found:
+                if left <= 0:
+                    return
                 with bundle.open(info) as member:
                     part = member.read(min(MAX_MEMBER, left))
                 left -= len(part)
+                nested -= _nested(part)
+                if nested < 0:
+                    raise _unreal(label)
                 yield f"{label}:{info.filename}", part
     except (*_BROKEN, OSError) as error:
         raise UsageError(f"{label}: the support bundle cannot be read: {error}") from error
 
 
+def _unreal(label: str) -> UsageError:
+    what = f"{label}: the support bundle unpacks to more than is taken for real"
+    return UsageError(what, "unpack it, and give the files that matter one by one")
+
+
+def _nested(data: bytes) -> int:
+    return data.count(b"[") + data.count(b"{")
+
+
 def _take(memory: Memory, label: str, data: bytes) -> None:
     begins = data[:MAX_LINE].lstrip()[:1] in (b"{", b"[")
-    if begins and len(data) <= MAX_JSON and data.count(b"[") + data.count(b"{") <= MAX_NESTED:
+    if begins and len(data) <= MAX_JSON and _nested(data) <= MAX_NESTED:
         try:
             document = json.loads(data)
         except (ValueError, RecursionError):

@@ -15,7 +15,7 @@ MAGIC: Final = 0x00248F37
 MAGIC_BYTES: Final = MAGIC.to_bytes(4, "little")
 HEADER, RECORD_HEADER, FOOTER = 30, 32, 32
 INLINED_TTL, BLOB, BLOB_TTL = range(3)
-_VERSION: Final = 2  # blobs frame their compressed bytes as tables of version 2 do (db/blob/blob_file_builder.cc)
+VERSION: Final = 2  # blobs frame their compressed bytes as tables of version 2 do (db/blob/blob_file_builder.cc)
 
 GOOD, BAD_BODY, UNREAD, TORN, PADDING = range(5)
 STATES: Final = ("ok", "bad checksum", "gap", "torn", "ok")
@@ -102,7 +102,7 @@ def put_index(where: BlobIndex) -> bytes:
 
 def plain(value: bytes, compression: int, limit: int) -> bytes:
     """A blob's value as the application wrote it."""
-    return codecs.decompress(compression, value, _VERSION, b"", limit)
+    return codecs.decompress(compression, value, VERSION, b"", limit)
 
 
 def record_at(read: Read, at: int, end: int, chunk: int = 1 << 20) -> BlobRecord | None:

@@ -11,6 +11,7 @@ from inspector.formats.rocksdb.log import Read
 _RUNS: Final = re.compile(rb"\x00{64,}|\xff{64,}")  # longer than any padding inside a block
 _LOOK: Final = 1 << 20
 WRITTEN: Final = Cause("software-rule-violation", "likely", "the checksum holds: it was written this way")
+UNREAD: Final = Cause("unknown", "certain", "the checksum holds; what it unpacks to was not looked at")
 MIXED: Final = Cause(
     "swapped", "possible", "each fragment holds, and together they are no batch: blocks of the log changed places"
 )

@@ -7,10 +7,10 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.counted import counted
 from inspector.finding import Cause, Evidence, Finding, Later, Salvage, Severity, Tally
 from inspector.format import Stretch
-from inspector.formats.rocksdb import checksums, kinds, log
+from inspector.formats.rocksdb import checksums, kinds, log, sequences
+from inspector.formats.rocksdb.codecs import FOLDED_WHY
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import (
     MAX_DAMAGE,
@@ -24,7 +24,7 @@ from inspector.formats.rocksdb.facts import (
 )
 from inspector.formats.rocksdb.rules import BY_CODE
 from inspector.formats.rocksdb.table import Table
-from inspector.formats.rocksdb.whole import check_whole
+from inspector.formats.rocksdb.whole import check_whole, end_is_missing
 from inspector.span import Span
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ _WAL_RULES: Final = {
     kinds.TORN: "RDB022",
     kinds.CONTENT: "RDB023",
     kinds.RELENGTH: "RDB024",
-    kinds.UNCHECKED: "RDB035",
 }
 _MANIFEST_RULES: Final = {
     kinds.CHECKSUM: "RDB026",
@@ -67,7 +66,6 @@ _MANIFEST_RULES: Final = {
     kinds.TORN: "RDB027",
     kinds.CONTENT: "RDB028",
     kinds.RELENGTH: "RDB024",
-    kinds.UNCHECKED: "RDB035",
 }
 _LOST: Final = frozenset({"RDB001", "RDB002", "RDB007", "RDB008", "RDB009", "RDB020", "RDB021", "RDB023",
                           "RDB030", "RDB038"})  # fmt: skip
@@ -83,9 +81,11 @@ def check(db: Database, stretches: Iterable[Stretch], tally: Tally) -> None:
         if isinstance(facts, TableFacts):
             _table(db, member, facts, tally)
         elif isinstance(facts, LogFacts):
-            _log(member, facts, tally)
+            sequences.along(db, member, facts, severity_of(db, "RDB040", member), tally)
         elif isinstance(facts, BlobFacts):
             _blob(db, member, facts, tally)
+    if db.single and db.files[""].kind == "table" and not db.size(""):
+        _endless(db, "", "the file is empty: a table has a footer at least", tally)
     check_whole(db, tally)
 
 
@@ -106,6 +106,8 @@ def severity_of(db: Database, code: str, member: str) -> Severity | None:
 def rule_of(db: Database, mark: Mark) -> str:
     """The rule that a marked tile breaks."""
     what = db.files[mark.span.member].kind
+    if mark.mark == kinds.UNCHECKED:
+        return "RDB035"
     if what == "wal":
         return _WAL_RULES[mark.mark]
     if what == "manifest":
@@ -173,7 +175,8 @@ def _message(db: Database, mark: Mark, code: str, evidence: dict[str, Any]) -> s
     if isinstance(facts, TableFacts) and (mark.kind == kinds.DATA or code == "RDB009"):
         low, high = lost_range(db.table(member), facts, span)
         evidence["after_key"], evidence["up_to_key"] = show_key(low), show_key(high)
-        return f"{what} of {span.length} bytes: keys after {show_key(low)} up to {show_key(high)}"
+        said = f"{what} of {span.length} bytes: keys after {show_key(low)} up to {show_key(high)}"
+        return f"{said}: {FOLDED_WHY}" if mark.mark == kinds.UNCHECKED else said
     if isinstance(facts, LogFacts) and span.start in facts.why:
         return f"{what}: {facts.why[span.start]}"
     return f"{what} of {span.length} bytes: {kinds.MARK_NAMES[mark.mark]}"
@@ -196,6 +199,8 @@ def _cause(db: Database, mark: Mark) -> Cause:
             return cause.MIXED
     if mark.mark in (kinds.CONTENT, kinds.ORDER, kinds.STREAM):
         return cause.WRITTEN
+    if mark.mark == kinds.UNCHECKED:
+        return cause.UNREAD
     if mark.mark == kinds.FRAGMENT:
         return cause.REST
     if mark.mark == kinds.TORN:
@@ -218,23 +223,21 @@ def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
         return
     if facts.endless:
         message = "the file ends behind a block that holds; the footer that was due there is not in it"
-        at, level = Span(db.size(member), db.size(member), member), severity_of(db, "RDB005", member)
-        tally.put(Finding(BY_CODE["RDB005"], at, message, {}, cause.ENDLESS, "kept", level))
+        _endless(db, member, message, tally)
     if table.footer and table.context.checksum == checksums.NONE:
         _put(db, tally, "RDB037", member, table.footer.start, "checksum type none", {})
     stated = table.properties.number("num.entries") if table.properties else None
     ranges = table.properties.number("num.range-deletions") if table.properties else None
-    whole = not facts.bad_blocks and not table.gaps
+    whole = not facts.bad_blocks and not facts.folded and not table.gaps
     if stated is not None and whole and stated - (ranges or 0) != facts.entries and stated != facts.entries:
         message = f"the properties count {stated} entries, the blocks hold {facts.entries}"
         _put(db, tally, "RDB019", member, 0, message, {"stated": stated, "found": facts.entries})
 
 
-def _log(member: str, facts: LogFacts, tally: Tally) -> None:
-    for at, expected, found in facts.jumps:
-        gone = counted(found - expected, "operation is", "operations are")
-        message = f"sequence numbers go from {expected} to {found}: {gone} not here"
-        tally.put(Finding(BY_CODE["RDB025"], Span(at, at, member), message, {"expected": expected, "found": found}))
+def _endless(db: Database, member: str, message: str, tally: Tally) -> None:
+    at, level = Span(db.size(member), db.size(member), member), severity_of(db, "RDB005", member)
+    salvage: Salvage = "lost" if end_is_missing(db, member, None) else "kept"
+    tally.put(Finding(BY_CODE["RDB005"], at, message, {}, cause.ENDLESS, salvage, level))
 
 
 def _blob(db: Database, member: str, facts: BlobFacts, tally: Tally) -> None:

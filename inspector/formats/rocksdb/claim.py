@@ -8,7 +8,7 @@ from inspector.formats.rocksdb import batch, blob, names, opening, table, versio
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, open_database, sniff
 from inspector.formats.rocksdb.footer import SIZE, decode
-from inspector.formats.rocksdb.log import LogReader
+from inspector.formats.rocksdb.log import BLOCK, LogReader
 from inspector.formats.rocksdb.logical import WHOLE, Assembler
 from inspector.source import Source
 
@@ -60,8 +60,11 @@ def _claim_file(source: Source) -> Claim:
 
 def _edits(source: Source, name: str) -> bool:
     size = min(source.length(name), _LOOK)
-    found = version.replay(lambda at, n: source.read(at, min(n, size - at), name), size)
-    return found.edits > 0
+    for reach in (min(size, BLOCK), size):  # the first edit is near the start, or nowhere near
+        found = version.replay(lambda at, n, end=reach: source.read(at, min(n, end - at), name), reach)  # type: ignore[misc]
+        if found.edits or reach == size:
+            return found.edits > 0
+    return False
 
 
 def _batches(source: Source, name: str) -> bool:

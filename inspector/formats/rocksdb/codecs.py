@@ -5,6 +5,8 @@ Source: util/compression.h and .cc; from format version 2 every codec but snappy
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct, field
+
 from inspector.formats.rocksdb.coding import MalformedError, u64, varint
 
 if TYPE_CHECKING:
@@ -34,6 +36,32 @@ NAMES: Final = {
     ZSTD_NOT_FINAL: "zstd (not final)",
 }
 MAX_BLOCK: Final = 64 << 20  # an uncompressed block larger than this is not decoded
+# what real content unpacks to at most, by experience; lz4 can do 255, deflate 1,032, zstd and bzip2 tens of thousands
+RATIO: Final = 100
+SPARE: Final = 32 << 20  # bytes beyond it that all blocks and values of a database may take together,
+SPARE_RATIO: Final = 16  # and as many times its own size
+FOLDED_WHY: Final = (
+    f"it would unpack to far more than {RATIO} times its size, and all such together to more than is taken for real; "
+    "--max-unit gives them more room"
+)
+
+
+class Room(Struct):
+    """What may be unpacked beyond what real content unpacks to; what one place takes, it takes once."""
+
+    left: int = SPARE
+    taken: set[tuple[str, int]] = field(default_factory=set)
+
+    def fits(self, more: int, at: int, member: str = "") -> bool:
+        """Whether the block or value at `at` may unpack to `more` bytes beyond `RATIO` times its size."""
+        if more == 0 or (member, at) in self.taken:
+            return True
+        if more > self.left:
+            return False
+        self.left -= more
+        self.taken.add((member, at))
+        return True
+
 
 _ZLIB_RAW_BITS = -14  # util/compression.h: raw deflate, 16 KiB window
 
@@ -97,6 +125,26 @@ def _sized(kind: int, data: bytes, version: int, limit: int) -> tuple[int | None
     if size > limit:
         raise MalformedError(f"block claims {size} bytes uncompressed")
     return size, data
+
+
+def beyond(kind: int, data: bytes, version: int) -> int:
+    """By how many bytes a block says that it unpacks to more than `RATIO` times its size; 0 where it does not.
+
+    What a format without sizes unpacks to is taken for what its codec can do at most.
+    """
+    if kind in (NO_COMPRESSION, SNAPPY, LZ4, LZ4HC):
+        return 0  # they cannot do much more
+    if version < 0:
+        claimed = zstandard.frame_content_size(data) if data[:4] == b"\x28\xb5\x2f\xfd" else 0
+        claimed = MAX_BLOCK if claimed < 0 else claimed
+    elif version >= 2:
+        try:
+            claimed, _ = varint(data, 0, min(len(data), 5), 32)
+        except MalformedError:
+            return 0
+    else:
+        claimed = 1032 * len(data) if kind == ZLIB else MAX_BLOCK
+    return max(0, min(claimed, MAX_BLOCK) - RATIO * len(data))
 
 
 def decompress(kind: int, data: bytes, version: int, dictionary: bytes = b"", limit: int = MAX_BLOCK) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from inspector.format import Wishes
-from inspector.formats.rocksdb import batch, blob, block, names
+from inspector.formats.rocksdb import batch, blob, block, codecs, names
 from inspector.formats.rocksdb.coding import MalformedError, u32
 from inspector.formats.rocksdb.facts import Mark
 from inspector.formats.rocksdb.footer import LEGACY_MAGIC, MAGIC, OTHER_TABLES
@@ -52,7 +52,17 @@ class Database(Struct):
     damage_count: int = 0
     corrector: Any = None  # of `mending`, made when the first damaged tile asks
     lost_edits: bool = False  # a table on disk is newer than everything that MANIFEST and WALs know
+    room: codecs.Room = field(default_factory=codecs.Room)
     _open: OrderedDict[str, Table] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self.room.left = self.max_unit // 2 + codecs.SPARE_RATIO * self.source.size
+
+    def unpacked(self, raw: bytes, compression: int, at: int, member: str, limit: int | None = None) -> bytes:
+        """A blob's value as the application wrote it; MalformedError where it is not to be had, or not worth it."""
+        if not self.room.fits(codecs.beyond(compression, raw, blob.VERSION), at, member):
+            raise MalformedError(codecs.FOLDED_WHY)
+        return blob.plain(raw, compression, limit or self.max_unit)
 
     def reader(self, member: str) -> Read:
         """Reads of one member."""
@@ -73,6 +83,7 @@ class Database(Struct):
         table = open_table(self.reader(member), self.size(member), self.leveldb)
         table.forced = self._forced_sequence(member, table)
         table.sparing = self.source.sparing
+        table.room, table.member = self.room, member
         self._open[member] = table
         if len(self._open) > OPEN_TABLES:
             self._open.popitem(last=False)
@@ -229,7 +240,9 @@ def sniff(read: Read, size: int) -> names.Kind | None:
             return "wal" if _is_batch(first.data) else "manifest"
         if not _first_verifies(read, size):
             break
-    return None
+    # nothing protects a blob file's own header; its first record has a checksum over its lengths
+    found = blob.record_at(read, blob.HEADER, size)
+    return "blob" if found and found.state == blob.GOOD else None
 
 
 def _first_verifies(read: Read, size: int) -> bool:

@@ -267,7 +267,7 @@ def _tried(
         if found := walk(buf, at, end, size, meter):
             yield found
         return
-    last = min(end, at + size + size // 6 + 64)
+    last = min(end + 1, at + size + size // 6 + 64)  # the type byte itself stands at the payload's end
     meter.left -= 2 * max(0, last - at)
     for pattern in types:
         for byte in pattern.finditer(buf, at + size // _LZ4_RATIO, min(len(buf), last)):

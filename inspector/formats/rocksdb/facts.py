@@ -42,6 +42,7 @@ class TableFacts(Struct):
     types: Counter[int] = field(default_factory=Counter)
     good_blocks: int = 0
     bad_blocks: int = 0
+    folded: int = 0  # blocks whose checksum holds and which are not unpacked
     first_key: bytes | None = None  # internal keys
     last_key: bytes | None = None
     max_tag: int = 0  # sequence << 8 | type
@@ -62,7 +63,8 @@ class LogFacts(Struct):
     families: Counter[int] = field(default_factory=Counter)
     first_sequence: int | None = None
     next_sequence: int | None = None
-    jumps: list[tuple[int, int, int]] = field(default_factory=list)  # offset, expected, found
+    highest: int = 0  # number that a batch with operations begins with
+    jumps: list[tuple[int, int, int]] = field(default_factory=list)  # offset, expected, found: before it, given twice
     jump_count: int = 0
     bad_start: int | None = None  # where the first record that does not verify begins
     records_before_bad: int = 0

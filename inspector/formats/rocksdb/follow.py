@@ -44,7 +44,7 @@ class WalFollower(AppendOnly):
         return {KEY: sum(p.state == GOOD and p.end <= end for p in _pieces(source, start))}
 
     def sound(self, source: Source, start: int, end: int) -> bool:
-        for piece in _pieces(source, start):
+        for piece in _pieces(source, start, end):
             if piece.start >= end:
                 return True
             if piece.state not in (GOOD, PAD):
@@ -52,10 +52,14 @@ class WalFollower(AppendOnly):
         return source.length() >= end
 
 
-def _pieces(source: Source, at: int) -> Iterator[Piece]:
-    """Pieces from `at` on; records lie in 32 KiB blocks, so reading begins where that block does."""
+def _pieces(source: Source, at: int, end: int | None = None) -> Iterator[Piece]:
+    """Pieces from `at` on; records lie in 32 KiB blocks, so reading begins where that block does.
+
+    With `end` no more is read than the blocks of [at, end) and the one behind them.
+    """
     base = at - at % BLOCK
-    reader = LogReader(lambda start, n: source.read(base + start, n), source.length() - base)
+    size = source.length() if end is None else min(source.length(), end - end % BLOCK + 2 * BLOCK)
+    reader = LogReader(lambda start, n: source.read(base + start, min(n, size - base - start)), size - base)
     for piece in reader.pieces():
         if piece.end + base > at:
             yield Piece(max(at, piece.start + base), piece.end + base, piece.state, piece.type)

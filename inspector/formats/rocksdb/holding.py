@@ -43,6 +43,7 @@ class LogSums(NamedTuple):
     lengths: bytes
     stored: bytes
     pads: bytes
+    highest: int = 0
 
 
 class BlobSums(NamedTuple):
@@ -113,7 +114,7 @@ def vouch_log(
     def told() -> bytes:
         sums = LogSums(
             *(run.records, run.operations, run.families, run.sequences, run.jumps),
-            *(len(starts), planes(_lengths(starts, end)), planes(stored), pads),
+            *(len(starts), planes(_lengths(starts, end)), planes(stored), pads, run.highest),
         )
         return _encoded(sums)
 

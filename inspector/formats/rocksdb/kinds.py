@@ -3,7 +3,7 @@
 from typing import Final
 
 from inspector.formats.rocksdb.keys import TYPE_NAMES
-from inspector.formats.rocksdb.table import BAD_CHECKSUM, BAD_STREAM, BEYOND, MALFORMED, OK, Role
+from inspector.formats.rocksdb.table import BAD_CHECKSUM, BAD_STREAM, BEYOND, FOLDED, MALFORMED, OK, Role
 
 DATA, INDEX, TOP_INDEX, FILTER, PROPERTIES, METAINDEX, RANGE_DELETES, DICTIONARY, OTHER_BLOCK, FOOTER = range(1, 11)
 WAL_RECORD, MANIFEST_RECORD, BLOB_RECORD, BLOB_HEADER, BLOB_FOOTER = range(11, 16)
@@ -68,4 +68,11 @@ MARK_NAMES: Final = {
     CONTENT: "content malformed",
     UNCHECKED: "not checked",
 }
-STATE_MARKS: Final = {OK: SOUND, BAD_CHECKSUM: CHECKSUM, BAD_STREAM: STREAM, MALFORMED: SHAPE, BEYOND: SHAPE}
+STATE_MARKS: Final = {
+    OK: SOUND,
+    BAD_CHECKSUM: CHECKSUM,
+    BAD_STREAM: STREAM,
+    MALFORMED: SHAPE,
+    BEYOND: SHAPE,
+    FOLDED: UNCHECKED,
+}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 
+from inspector.formats.rocksdb.codecs import RATIO
 from inspector.formats.rocksdb.coding import u32
 from inspector.formats.rocksdb.log import (
     EMPTY,
@@ -59,9 +60,13 @@ class Assembler(Struct):
     compressed: bool = False
     special: list[Piece] = field(default_factory=list)
     max_record: int = MAX_RECORD
+    room: int = 0  # bytes that records may unpack to beyond RATIO times their size, all together
     _parts: list[bytes] = field(default_factory=list)
     _spans: list[tuple[int, int]] = field(default_factory=list)
     _length: int = 0
+
+    def __post_init__(self) -> None:
+        self.room = self.room or self.max_record // 2
 
     def records(self, pieces: Iterable[Piece]) -> Iterator[Record]:
         """Logical records in file order; an interrupted one comes out when what interrupted it is seen."""
@@ -72,6 +77,9 @@ class Assembler(Struct):
                 yield from self._give_up(CUT if piece.state == TORN else BROKEN)
                 continue
             step = FRAGMENT.get(piece.type)
+            if step == FULL and not self._spans and not self.compressed and len(piece.payload) <= self.max_record:
+                yield Record(WHOLE, piece.payload, ((piece.start, piece.end),))  # nearly every record of a log
+                continue
             if step is None:
                 self._note(piece)
                 continue
@@ -102,16 +110,22 @@ class Assembler(Struct):
             fate, data = TOO_LARGE, b""
         elif self.compressed:
             try:
-                data = (
-                    zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True).read(self.max_record + 1)
-                )
+                fate, data = self._unpack(data)
             except zstandard.ZstdError:
                 fate, data = UNPACKED_BADLY, b""
-            if len(data) > self.max_record:
-                fate, data = TOO_LARGE, b""
         record = Record(fate, data, tuple(self._spans))
         self._reset()
         return record
+
+    def _unpack(self, data: bytes) -> tuple[int, bytes]:
+        """A record's content, unless it is larger than real records are, beyond what such may take of one log."""
+        usual = RATIO * len(data)
+        limit = min(self.max_record, usual + self.room)
+        if zstandard.frame_content_size(data) > limit:
+            return TOO_LARGE, b""
+        out = zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True).read(limit + 1)
+        self.room = max(0, self.room - max(0, len(out) - usual))
+        return (WHOLE, out) if len(out) <= limit else (TOO_LARGE, b"")
 
     def _give_up(self, fate: int) -> Iterator[Record]:
         if self._spans:

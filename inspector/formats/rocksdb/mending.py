@@ -128,7 +128,7 @@ class Corrector(Struct):
         if mark.kind == kinds.METAINDEX:
             return judges.metaindex_judge(table, mark.span.start)
         if mark.kind == kinds.PROPERTIES:
-            whole = isinstance(facts, TableFacts) and not facts.bad_blocks and not table.gaps
+            whole = isinstance(facts, TableFacts) and not facts.bad_blocks + facts.folded and not table.gaps
             return judges.properties_judge(facts.entries if whole and isinstance(facts, TableFacts) else None)
         if mark.kind == kinds.DICTIONARY:
             return judges.dictionary_judge(table)

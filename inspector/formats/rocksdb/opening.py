@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from msgspec.structs import replace
 
 from inspector.formats.rocksdb import block, checksums, codecs, properties
@@ -11,6 +13,8 @@ from inspector.formats.rocksdb.coding import MalformedError, u32
 from inspector.formats.rocksdb.footer import TRAILER, Footer, Handle
 from inspector.formats.rocksdb.index import read_index
 from inspector.formats.rocksdb.table import BAD_CHECKSUM, OK, STATES, Loaded, Table, Trouble, role_of
+
+_SMALLEST = 8 + TRAILER  # a block without entries: one restart, and how many there are
 
 
 def open_table(read: Read, size: int, leveldb: bool = False, search: bool = True) -> Table:
@@ -28,11 +32,29 @@ def open_table(read: Read, size: int, leveldb: bool = False, search: bool = True
             read_index(table)
         elif not table.troubles:
             table.troubles.append(Trouble("footer", table.footer.start, size, "its handles lead to no metaindex"))
-    if search and not table.whole_index:
+    if search and not table.whole_index and size >= _SMALLEST:
         from inspector.formats.rocksdb.patch import complete  # a table that needs no patching never loads it
 
         complete(table)
+        _astray(table)
     return table
+
+
+def _astray(table: Table) -> None:
+    """Note a footer whose index handle cuts into blocks that were found: a right one names a block or a gap."""
+    handle = table.footer.index if table.footer else None
+    if table.footer is None or handle is None:
+        return
+    at = bisect_right(table.offsets, handle.offset)
+    near = [table.data_handle(i) for i in range(max(0, at - 1), min(at + 1, len(table.offsets)))]
+    known = [h for _, h in table.tail if h != handle or table.load(h).ok] + near
+    if handle in known or not any(h.offset < handle.end and handle.offset < h.end for h in known):
+        return
+    # what was read at a wrong handle is no index block that is wrong
+    table.troubles = [t for t in table.troubles if t.loaded is None or t.loaded.handle != handle]
+    table.tail = [(role, h) for role, h in table.tail if h != handle]
+    if not any(t.role == "footer" for t in table.troubles):
+        table.troubles.append(Trouble("footer", table.footer.start, table.size, "its index handle leads to no index"))
 
 
 def _placed(footer: Footer) -> bool:
@@ -66,6 +88,17 @@ def _read_footer(table: Table) -> None:
         table.troubles.append(Trouble("footer", table.footer.start, table.size, problem))
     if table.footer.problems and not proves(table, table.footer):
         table.footer = _guess_footer(table, tail)
+    elif table.footer.checksum == checksums.NONE and (sealed := _sealed(table, table.footer)):
+        table.troubles.append(
+            Trouble("footer", table.footer.start, table.size, "no checksum type, and blocks have one")
+        )
+        table.footer = sealed
+
+
+def _sealed(table: Table, footer: Footer) -> Footer | None:
+    """The footer with the type of checksum that the metaindex carries; a table without checksums carries zeroes."""
+    kinds = (checksums.XXH3, checksums.CRC32C, checksums.XXHASH64, checksums.XXHASH)
+    return next((f for kind in kinds if proves(table, f := replace(footer, checksum=kind))), None)
 
 
 def proves(table: Table, footer: Footer) -> bool:

@@ -13,24 +13,26 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from inspector.counted import counted
 from inspector.errors import RefusedError
 from inspector.format import Edit, Plan, Wishes
+from inspector.formats.rocksdb import blob, keys, names, wals
 from inspector.formats.rocksdb import edit as edits
-from inspector.formats.rocksdb import keys, names
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
-from inspector.formats.rocksdb.facts import TableFacts
+from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
 from inspector.formats.rocksdb.levels import settle
 from inspector.formats.rocksdb.manifest_writer import snapshot
 from inspector.formats.rocksdb.mending import mend
 from inspector.formats.rocksdb.plan_file import plan_file, table_needs_work
 from inspector.formats.rocksdb.plan_file import refusal as refusal_of_file
 from inspector.formats.rocksdb.reblob import BlobMender
-from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, wal_is_damaged
+from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, written_anew
 from inspector.formats.rocksdb.rewrite import Rewriter, joined
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family, Version
 from inspector.formats.rocksdb.view import families, file_of
+from inspector.formats.rocksdb.whole import NO_END, end_is_missing
 from inspector.overlay import Overlay, corrected_edits
 from inspector.span import Span
 
@@ -94,6 +96,7 @@ class Planner(Struct):
     _family_of: dict[int, Family] = field(default_factory=dict)
     _mender: BlobMender | None = None
     _newest: int = 0
+    _wals: dict[str, bool] = field(default_factory=dict)  # those that are written anew
 
     def edits(self) -> Iterator[Edit]:
         """Edits of all members, each byte of the source once."""
@@ -103,7 +106,7 @@ class Planner(Struct):
         for family in families(db):
             self.families[family.id] = replace(family, files=dict(family.files), blobs=dict(family.blobs))
         self._family_of = {n: f for f in self.families.values() for n in f.files}
-        self._mender = BlobMender(db)
+        self._mender, self._wals = BlobMender(db), written_anew(db)
         for member in db.source.members:
             kind = db.files[member.name].kind if member.name in db.files else "foreign"
             if kind in ("manifest", "current"):
@@ -116,10 +119,12 @@ class Planner(Struct):
 
     def _member(self, name: str, size: int, kind: names.Kind) -> Iterator[Edit]:
         whole = Span(0, size, name)
+        if kind == "blob":
+            yield from self._blobs_gone(name, size)
         if kind == "table":
             yield from self._table(name, size)
-        elif kind == "wal" and self._is_live(name) and wal_is_damaged(self.db, name):
-            yield from joined(rewrite_wal(self.db, name, name))
+        elif kind == "wal" and name in self._wals:
+            yield from joined(rewrite_wal(self.db, name, name, self._wals[name]))
         elif kind == "blob" and self._mender and self._mender.is_damaged(name):
             yield from joined(self._mender.edits(name))
         elif kind == "options" and self._bad_options(name):
@@ -127,12 +132,22 @@ class Planner(Struct):
         else:
             yield Edit("kept", whole, out=name, whole=kind in _SHARED, units=self._units(name), why="healthy member")
 
+    def _blobs_gone(self, name: str, size: int) -> Iterator[Edit]:
+        """Values that the MANIFEST counts and of which nothing is in this blob file: it was cut between two of them."""
+        number, facts = self.db.files[name].number, self.db.facts.get(name)
+        listed = next((f.blobs[number] for f in self.families.values() if number in f.blobs), None)
+        if listed is None or size - blob.HEADER >= listed.size:
+            return
+        here = facts.records + facts.bad if isinstance(facts, BlobFacts) else 0
+        if listed.count > here:
+            why = (
+                f"{counted(listed.count - here, 'value', 'values')} that the MANIFEST counts: the file ends before them"
+            )
+            yield Edit("lost", Span(size, size, name), why=why, units=listed.count - here)
+
     def _units(self, name: str) -> int:
         facts = self.db.facts.get(name)
         return facts.good_blocks if isinstance(facts, TableFacts) else 0
-
-    def _is_live(self, name: str) -> bool:
-        return name in {n for _, n in self.db.live_wals()} or not self.db.trusted
 
     def _bad_options(self, name: str) -> bool:
         data = self.db.source.read(0, 1 << 20, name)
@@ -169,6 +184,8 @@ class Planner(Struct):
         identity = (family.id, family.name, family.comparator)
         writer = Rewriter(table, name, name, identity, drop=drops)
         yield from writer.edits()
+        if end_is_missing(db, name, listed.size if listed else None):
+            yield Edit("lost", Span(size, size, name), why=NO_END, units=-1)
         if not writer.blocks and not writer.ranges:
             del family.files[number]
             self.notes.append(f"nothing of {name} could be read: the new database does not list it")
@@ -251,6 +268,7 @@ class Planner(Struct):
         self.changed = self.changed or overlapping
         short = any(db.size(db.wals[n]) < size for n, size in version.wal_sizes.items() if n in db.wals)
         gone = any(n >= db.oldest_wal() and n not in db.wals for n in version.wal_sizes)
+        gone = gone or wals.first_missing(db) is not None
         mended = any(has_wrong_length(db, name) for name in db.manifests.values())
         if self._newest > version.last_sequence or self._unlevel() or short or gone or mended:
             self.changed = True

@@ -17,6 +17,7 @@ from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, wal_i
 from inspector.formats.rocksdb.rewrite import Rewriter, joined
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Version
+from inspector.formats.rocksdb.whole import NO_END, end_is_missing
 from inspector.span import Span
 
 _MORE = 1 << 20  # bytes that a file may grow by
@@ -67,6 +68,8 @@ def _table(db: Database, size: int) -> Plan:
 
     def made() -> Iterator[Edit]:
         yield from writer.edits()
+        if end_is_missing(db, "", None):
+            yield Edit("lost", Span(size, size), why=NO_END, units=-1)
         if lost := writer.lost_ranges():
             notes.append(f"{lost} range deletes are lost; what they had deleted may appear again")
 
@@ -77,12 +80,14 @@ def table_needs_work(db: Database, member: str, table: Table) -> bool:
     """Whether a table must be written again: anything in it does not verify or is out of order."""
     if table.declined:
         return bool(table.data_blocks) or "not read" not in table.declined
+    if not db.size(member):
+        return db.single  # an engine that was killed leaves such: in a folder there is nothing to write again
     facts = db.facts.get(member)
     if not isinstance(facts, TableFacts):
         raise AssertionError(f"{member} was not walked before its repair was planned")
     stated = table.properties.number("num.entries") if table.properties else None
     ranges = (table.properties.number("num.range-deletions") or 0) if table.properties else 0
-    miscounted = stated is not None and facts.entries not in (stated, stated - ranges)
+    miscounted = stated is not None and not facts.folded and facts.entries not in (stated, stated - ranges)
     damaged = facts.bad_blocks or facts.order_faults or table.gaps or table.troubles or not table.footer
     return bool(damaged or miscounted or db.bad_tails.get(member))
 

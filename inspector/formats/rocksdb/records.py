@@ -229,7 +229,7 @@ def _blobs(db: Database, member: str, query: Query) -> Iterator[Entry]:
             fields["key"] = key_of(db.source.read(key_at, record.key_size, member), query)
             raw = db.source.read(record.end - record.value_size, record.value_size, member)
             try:
-                fields |= text_of(blob.plain(raw, compression, db.max_unit), query)
+                fields |= text_of(db.unpacked(raw, compression, key_at, member), query)
             except MalformedError as error:
                 fields["why"] = str(error)
         yield Entry(span, "blob", "ok", fields)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inspector.counted import counted
 from inspector.format import Edit
 from inspector.formats.rocksdb import batch, log, logical
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.facts import LogFacts
 from inspector.formats.rocksdb.log_writer import frame
+from inspector.formats.rocksdb.order import strays
+from inspector.formats.rocksdb.wals import predecessor
 from inspector.span import Span
 
 _STANDS_ALONE = frozenset({10, 11})  # user-defined timestamp sizes: kept; the other special types are not needed
@@ -17,6 +21,9 @@ _STANDS_ALONE = frozenset({10, 11})  # user-defined timestamp sizes: kept; the o
 def wal_is_damaged(db: Database, member: str) -> bool:
     """Whether anything but a torn tail is wrong with a WAL."""
     number = db.files[member].number or None
+    facts = db.facts.get(member)
+    if isinstance(facts, LogFacts) and any(found < due for _, due, found in facts.jumps):
+        return True  # records that were written before: replay ends at the first of them
     pieces = log.LogReader(db.reader(member), db.size(member), number).pieces()
     bad = False
 
@@ -30,6 +37,19 @@ def wal_is_damaged(db: Database, member: str) -> bool:
         if bad or not _sound(record):
             return bad or record.fate != logical.CUT
     return bad
+
+
+def written_anew(db: Database) -> dict[str, bool]:
+    """The live WALs that a repair writes anew; True where one says of the one before what will not be true any more."""
+    found: dict[str, bool] = {}
+    for _, name in db.live_wals() if db.trusted else sorted(db.wals.items()):
+        told = predecessor(db, name)
+        before = db.wals.get(told.number) if told else None
+        belied = told is not None and told.number >= db.oldest_wal()
+        belied = belied and (before is None or before in found or db.size(before) < (told.size if told else 0))
+        if belied or wal_is_damaged(db, name):
+            found[name] = belied
+    return found
 
 
 def has_wrong_length(db: Database, member: str) -> bool:
@@ -49,14 +69,38 @@ def _sound(record: logical.Record) -> bool:
     return True
 
 
-def _numbers(record: logical.Record) -> tuple[int, int]:
-    """The half-open range of sequence numbers of a sound record; empty where it holds no operation."""
-    first, count = batch.header(record.data)
-    return first, first + count
+class _Numbers:
+    """The sequence numbers met so far, and which records stand out of their order."""
+
+    def __init__(self, strays: frozenset[int]) -> None:
+        self.strays = strays
+        self.due = 0
+        self.behind = False  # the last record was out of order
+
+    def astray(self, record: logical.Record) -> bool:
+        """Whether a sound record is out of order; one without operations never is."""
+        self.behind = record.start in self.strays
+        return self.behind
+
+    def missing(self, record: logical.Record, behind: bool) -> int:
+        """Operations that stood where records of another place stood until this sound one."""
+        first, count = batch.header(record.data)
+        gone = first - self.due if behind and count else 0
+        self.due = max(self.due, first + count)
+        return max(0, gone)
 
 
-def rewrite_wal(db: Database, member: str, out: str) -> Iterator[Edit]:
-    """Every byte of the source log once. Records with unreadable batches are left out too: recovery stops at them."""
+def _strays(db: Database, member: str) -> frozenset[int]:
+    facts = db.facts.get(member)
+    back = isinstance(facts, LogFacts) and any(found < due for _, due, found in facts.jumps)
+    return strays(db, member) if back else frozenset()
+
+
+def rewrite_wal(db: Database, member: str, out: str, belied: bool = False) -> Iterator[Edit]:
+    """Every byte of the source log once. Records with unreadable batches are left out too: recovery stops at them.
+
+    With `belied` what it says of the WAL before it is left out.
+    """
     number = db.files[member].number or None
     reader = log.LogReader(db.reader(member), db.size(member), number)
     assembler = logical.Assembler(max_record=db.max_unit)
@@ -74,15 +118,19 @@ def rewrite_wal(db: Database, member: str, out: str) -> Iterator[Edit]:
                 special.append(piece)
             yield piece
 
-    at, verbatim, done, following = 0, True, 0, 0
+    at, verbatim, done, numbers = 0, not belied, 0, _Numbers(_strays(db, member))
     for record in assembler.records(seen()):
         good = _sound(record)
+        behind = numbers.behind
+        twice = good and numbers.astray(record)
+        if good and not twice and (gone := numbers.missing(record, behind)):
+            why = f"{counted(gone, 'operation', 'operations')} over which records of another place were written"
+            yield Edit("lost", Span(done, done, member), why=why, out=out, units=-1)
         clean = all(p.state in (log.GOOD, log.PAD) for p in waiting if p.start < record.end)
-        verbatim = verbatim and good and clean and not assembler.compressed
+        verbatim = verbatim and good and clean and not twice and not assembler.compressed
         if verbatim:
             yield Edit("kept", Span(done, record.end, member), units=1, out=out)
             at = done = record.end
-            following = max(following, _numbers(record)[1])
             special.clear()
             waiting = [p for p in waiting if p.start >= record.end]
             continue
@@ -95,16 +143,18 @@ def rewrite_wal(db: Database, member: str, out: str) -> Iterator[Edit]:
         span = Span(record.start, record.end, member)
         if not good:
             yield Edit("lost", span, why=logical.FATES[record.fate], out=out, units=1)
-        elif _numbers(record)[0] < min(following, _numbers(record)[1]):
+        elif twice:
             # a copy of bytes of another place: replay stops at a key that it has got with the same number
-            yield Edit("dropped", span, why="its sequence numbers were written before", out=out, units=1)
+            yield Edit("dropped", span, why="its sequence numbers are out of order", out=out, units=1)
         else:
-            following = max(following, _numbers(record)[1])
             data = header + frame(record.data, at + len(header), number if recyclable else None)
             at += len(data)
             why = "framed anew at its new offset"
             yield Edit("corrected", span, data, "derived", why, 1, out)
         done = record.end
+    if numbers.behind:
+        why = "what stood here before records of another place were written over it, if anything did"
+        yield Edit("lost", Span(done, done, member), why=why, out=out, units=-1)
     size = db.size(member)
     if done < size:
         yield from _rest(waiting, done, size, member, out)

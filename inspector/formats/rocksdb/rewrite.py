@@ -95,7 +95,7 @@ class Rewriter(Struct):
         self._done = handle.end
         self._ranges_left = self._ranges_left or role == "range-deletes"
         if role in ("data", *_COPIED):
-            yield Edit("lost", span, why=f"{role} block does not verify", out=self.out, units=1)
+            yield Edit("lost", span, why=f"{role} block does not verify, or is not unpacked", out=self.out, units=1)
         else:
             yield Edit("dropped", span, why=f"{role} block is made anew", out=self.out, units=1)
 

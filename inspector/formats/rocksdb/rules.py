@@ -216,12 +216,14 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "RDB035", "table-not-read", W, "a table of a kind, or a size of block, that inspector does not read",
-        "Plain and cuckoo tables have no checksums; a block above 64 MiB is not decoded.",
+        "Plain and cuckoo tables have no checksums; a block above 64 MiB is not decoded, nor is one that "
+        "would unpack to far more than real content does: its checksum is checked, and --max-unit gives it more room.",
         "Reads them.", "Use RocksDB's own sst_dump for these.", "table/plain, table/cuckoo",
     ),
     Rule(
-        "RDB036", "wal-missing", E, "a WAL that the MANIFEST lists is not there, or shorter than it was synced",
-        "Operations that were acknowledged as durable are gone.",
+        "RDB036", "wal-missing", E, "a WAL that must be here is not there, or shorter than it was synced",
+        "The MANIFEST lists it, or keeps from it on, or the WAL behind it names it. Operations that were acknowledged "
+        "are gone; only a warning where nothing says that it held any.",
         "With track_and_verify_wals_in_manifest open fails: `Missing WAL`; without it the loss goes unnoticed.",
         "Look for the file in backups and in a separate WAL folder (wal_dir).", "db/wal_edit.cc",
     ),
@@ -239,6 +241,14 @@ RULES: tuple[Rule, ...] = (
         "RDB039", "manifest-missing", E, "no MANIFEST can be read",
         "Column families, levels and the set of live tables are taken from the tables' own properties.",
         "Open fails.", _COPY + _REPAIR, "db/version_set.cc",
+    ),
+    Rule(
+        "RDB040", "wal-sequence-back", E, "WAL records verify and have sequence numbers that were given before",
+        "Numbers only rise along a WAL. Sound records of an earlier place, or of an earlier time, stand here: a stale "
+        "or misdirected block that ends where records end.",
+        "Opens WITHOUT A WORD as the database was before the number that came back: it drops all that follows, and "
+        "does not show what came before with a higher number.",
+        _COPY + _REPAIR, "db/db_impl/db_impl_open.cc, db/memtable.cc MemTable::Add",
     ),
 )  # fmt: skip
 BY_CODE = {rule.code: rule for rule in RULES}

@@ -122,6 +122,8 @@ def take(
         place, size = table.offsets[at] - start, table.sizes[at]
         try:
             payload = bytes(data[place : place + size])
+            if codecs.beyond(data[place + size], payload, context.version):
+                break  # how many such there may be is counted in the order of the walk
             content = codecs.decompress(data[place + size], payload, context.version, context.dictionary)
         except MalformedError:
             break

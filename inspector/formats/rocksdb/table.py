@@ -18,8 +18,8 @@ from inspector.formats.rocksdb.properties import Properties
 Role = Literal[
     "data", "index", "top-index", "filter", "properties", "metaindex", "range-deletes", "dictionary", "footer", "other"
 ]
-OK, BAD_CHECKSUM, BAD_STREAM, MALFORMED, BEYOND = range(5)
-STATES: Final = ("ok", "bad checksum", "does not decompress", "malformed", "beyond the file")
+OK, BAD_CHECKSUM, BAD_STREAM, MALFORMED, BEYOND, FOLDED = range(6)
+STATES: Final = ("ok", "bad checksum", "does not decompress", "malformed", "beyond the file", "not unpacked")
 
 _META_ROLES: Final[tuple[tuple[bytes, Role], ...]] = (
     (b"rocksdb.properties", "properties"),
@@ -79,6 +79,8 @@ class Table(Struct):
     carved: bool = False  # data blocks were found without the index
     declined: str = ""  # a table of a kind that is not read, or no table at all
     whole_index: bool = False
+    room: codecs.Room = field(default_factory=codecs.Room)  # of the whole database
+    member: str = ""
     forced: int | None = None  # an ingested table's sequence number, which its entries with 0 have
 
     def load(self, handle: Handle, compressed: bool = True) -> Loaded:
@@ -98,6 +100,8 @@ class Table(Struct):
         payload = raw[: handle.size]
         if not compressed or kind == 0:
             return Loaded(handle, OK, payload, kind, stored, computed)
+        if not self.room.fits(codecs.beyond(kind, payload, self.context.version), handle.offset, self.member):
+            return Loaded(handle, FOLDED, b"", kind, stored, computed, codecs.FOLDED_WHY)
         try:
             content = codecs.decompress(kind, payload, self.context.version, self.context.dictionary)
         except MalformedError as error:

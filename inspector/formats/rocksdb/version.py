@@ -56,6 +56,7 @@ class Version(Struct):
     edits: int = 0
     leveldb: bool = True  # until an edit has a tag that only RocksDB writes
     wal_sizes: dict[int, int] = field(default_factory=dict)
+    flushed: int = 0  # the highest sequence number of any table that an edit added; compactions set theirs to 0
     removed: set[int] = field(default_factory=set)  # file numbers that an edit deleted and none added again
     faults: list[tuple[int, int, str]] = field(default_factory=list)
     fault_count: int = 0
@@ -105,6 +106,7 @@ class Version(Struct):
             self.removed.add(number)
         for new in edit.added:
             family.files[new.number] = new
+            self.flushed = max(self.flushed, new.largest_sequence)
             self.removed.discard(new.number)
         self._blobs(family, edit)
 
@@ -136,6 +138,9 @@ def replay(read: Read, size: int, version: Version | None = None) -> Version:
         if record.fate != WHOLE:
             version.fault(record.start, record.end, FATES[record.fate])
             group.clear()
+            continue
+        if not record.data and not group:  # says nothing; there may be a hundred thousand of them
+            version.edits += 1
             continue
         try:
             edit = decode(record.data)

@@ -318,7 +318,7 @@ def resolve(db: Database, found: Live, limit: int = 64 << 20) -> tuple[bytes | N
         if where.size > limit:
             return None, Span(start, record.end, member), f"the value has {where.size} bytes"
         raw = db.source.read(where.offset, where.size, member)
-        return blob.plain(raw, where.compression, limit), Span(start, record.end, member), ""
+        return db.unpacked(raw, where.compression, where.offset, member, limit), Span(start, record.end, member), ""
     except MalformedError as error:
         return None, None, str(error)
 

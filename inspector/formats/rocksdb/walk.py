@@ -137,6 +137,7 @@ def _sum(facts: LogFacts, run: LogRun | holding.LogSums) -> None:
     facts.jump_count, facts.jumps = run.jumps
     if run.sequences:
         facts.first_sequence, facts.next_sequence = run.sequences
+        facts.highest = run.highest
 
 
 def _flush(
@@ -190,18 +191,33 @@ def _judge(record: logical.Record, facts: LogFacts, manifest: bool) -> int:
 
 
 def _count(record: logical.Record, facts: LogFacts) -> None:
+    prepared = False
+    try:
+        for step in batch.operations(record.data):
+            if isinstance(step, batch.Op):
+                facts.operations += 1
+                facts.families[step.family] += 1
+            else:
+                prepared = prepared or step.tag in batch.BEGIN_PREPARE
+    finally:  # a batch that makes no sense has its numbers, too
+        _number(record, facts, prepared)
+
+
+def _number(record: logical.Record, facts: LogFacts, prepared: bool) -> None:
+    """Hold a batch's number against those before it."""
     sequence, count = batch.header(record.data)
     if facts.first_sequence is None:
         facts.first_sequence = sequence
-    if facts.next_sequence is not None and sequence != facts.next_sequence and count:
+    due = facts.next_sequence
+    # what is only prepared takes no numbers: those behind it begin there again; and where a batch has one number and
+    # not one for each operation (WritePrepared), the next is due before
+    if due is not None and count and not prepared and (sequence > due or sequence <= facts.highest):
         facts.jump_count += 1
         if len(facts.jumps) < MAX_JUMPS:
-            facts.jumps.append((record.start, facts.next_sequence, sequence))
+            facts.jumps.append((record.start, due, sequence))
+    if count and not prepared:
+        facts.highest = max(facts.highest, sequence)
     facts.next_sequence = max(facts.next_sequence or 0, sequence + count)
-    for step in batch.operations(record.data):
-        if isinstance(step, batch.Op):
-            facts.operations += 1
-            facts.families[step.family] += 1
 
 
 def walk_blob(db: Database, member: str) -> Iterator[Stretch]:

@@ -119,8 +119,12 @@ class TableWalk:
         loaded = _judge(table, handle, self._read, role)
         mark = kinds.STATE_MARKS[loaded.state]
         if role == "data":
-            sound = mark == kinds.SOUND
-            mark = _data(loaded, self.facts, self.manner.order, self.db) if sound else _lost(handle, self.facts, mark)
+            if mark == kinds.SOUND:
+                mark = _data(loaded, self.facts, self.manner.order, self.db)
+            elif mark == kinds.UNCHECKED:
+                self.facts.folded += 1
+            else:
+                mark = _lost(handle, self.facts, mark)
         elif any(t.start == handle.offset and t.role == role for t in table.troubles):
             mark = mark or kinds.SHAPE
         if role != "data" and mark:

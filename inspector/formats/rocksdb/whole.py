@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Salvage, Severity, Tally
 from inspector.formats.rocksdb import edit as edits
-from inspector.formats.rocksdb import keys, names
+from inspector.formats.rocksdb import keys, names, sequences, wals
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
-from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
+from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
 from inspector.formats.rocksdb.rules import BY_CODE
 from inspector.formats.rocksdb.version import Family
 from inspector.formats.rocksdb.walk_table import file_crc
@@ -26,6 +26,7 @@ else:
 
 # the only whole-file checksum that RocksDB itself brings; four bytes, big-endian (util/file_checksum_helper.h)
 _FILE_CRC: Final = b"FileChecksumCrc32c"
+NO_END: Final = "the table ends before its blocks do: how much was behind the last one is not known"
 
 
 def _say(
@@ -59,7 +60,8 @@ def check_whole(db: Database, tally: Tally) -> None:
         _blob_files(db, family, tally)
     _references(db, tally)
     _unlisted(db, tally)
-    _wals(db, tally)
+    wals.check(db, tally)
+    sequences.across(db, tally)
 
 
 def bad_sums(db: Database, members: set[str]) -> set[str]:
@@ -193,23 +195,17 @@ def _unlisted(db: Database, tally: Tally) -> None:
         _say(tally, "RDB012", span, message, {"entries": count}, salvage="kept", severity=severity)
 
 
-def _wals(db: Database, tally: Tally) -> None:
-    assert db.version
-    oldest = db.oldest_wal()
-    for number, size in sorted(db.version.wal_sizes.items()):
-        if number < oldest:
-            continue
-        name = db.wals.get(number)
-        here = db.size(name) if name is not None else 0
-        if here < size:
-            where = Span(here, here, name) if name else Span(0, 0, names.wal_name(number))
-            message = f"{names.wal_name(number)} was synced with {size} bytes, {here} are here"
-            _say(tally, "RDB036", where, message, {"synced": size, "size": here}, salvage="lost", has_bytes=bool(name))
-    live = db.live_wals()
-    for (_, before), (_, after) in itertools.pairwise(live):
-        left, right = db.facts.get(before), db.facts.get(after)
-        if isinstance(left, LogFacts) and isinstance(right, LogFacts):
-            expected, found = left.next_sequence, right.first_sequence
-            if expected is not None and found is not None and found > expected:
-                message = f"from {before} to {after} sequence numbers go from {expected} to {found}"
-                _say(tally, "RDB025", Span(0, 0, after), message, {"expected": expected, "found": found})
+def end_is_missing(db: Database, member: str, listed: int | None) -> bool:
+    """Whether a table ends before its blocks do: how much was behind its last one nobody knows then.
+
+    `listed` is its size in the MANIFEST. An index, or as many entries as the properties count, show that none is
+    missing.
+    """
+    table, facts, size = db.table(member), db.facts.get(member), db.size(member)
+    cut = size < listed if listed is not None else not size or (isinstance(facts, TableFacts) and facts.endless)
+    if not cut or table.whole_index:
+        return False
+    stated = table.properties.number("num.entries") if table.properties else None
+    if stated is None or not isinstance(facts, TableFacts):
+        return True
+    return facts.entries < stated - ((table.properties and table.properties.number("num.range-deletions")) or 0)

@@ -108,6 +108,9 @@ def _copy(folder: Path, to: Path) -> None:
             shutil.copyfile(entry, to / entry.name)
 
 
+_STOPPED = (-signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP)
+
+
 def _compare(mine: dict[str, list[Any]], copy: str) -> Mapping[str, Any]:
     try:
         run = subprocess.run(
@@ -115,8 +118,10 @@ def _compare(mine: dict[str, list[Any]], copy: str) -> Mapping[str, Any]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"ran": False, "why": str(error)}
-    if run.returncode == -signal.SIGINT:  # the key press that ends this process reached the engine's first
+    if run.returncode in _STOPPED:  # the key press that ends this process reached the engine's first
         raise KeyboardInterrupt
+    if run.returncode == -signal.SIGKILL:  # by who is short of memory: it says nothing about the store
+        return {"ran": False, "why": "the engine's process was killed"}
     if run.returncode:
         lines = run.stderr.strip().splitlines()
         return {"ran": True, "ok": False, "why": lines[-1] if lines else f"exit {run.returncode}"}

@@ -162,7 +162,7 @@ def gather(db: Database, tally: Tally) -> loader.Facts:
     facts.unopenable = _first(tally, *_OPENING).partition("@")[0]
     facts.overlap = "RDB017" in codes
     facts.bad_data = _first(tally, "RDB001", "RDB002")
-    facts.wal_bad = _first(tally, "RDB020", "RDB021", "RDB023")
+    facts.wal_bad = _first(tally, "RDB020", "RDB021", "RDB023", "RDB040")
     logs = (f for _, name in db.live_wals() if isinstance(f := db.facts.get(name), LogFacts))
     facts.wal_dropped = _dropped(list(logs))
     if not db.trusted:
@@ -179,6 +179,9 @@ def _dropped(logs: list[LogFacts]) -> int:
         elif log.bad_start is not None:
             bad = True
             dropped += log.operations - log.operations_before_bad
+        elif (back := next((found for _, due, found in log.jumps if found < due), None)) is not None:
+            bad = True  # the engine goes back to that number: what came before with a higher one is not shown
+            dropped += log.operations - max(0, back - (log.first_sequence or 0))
     return dropped
 
 
@@ -192,6 +195,7 @@ def summarise(db: Database, facts: loader.Facts) -> dict[str, Any]:
         entries += found.entries
         table = db.table(member)
         stated = table.properties.number("num.entries") if table.properties else None
+        known = known and not found.folded
         if found.bad_blocks or table.gaps or table.properties is None:
             ranges = (table.properties.number("num.range-deletions") or 0) if table.properties else 0
             known = known and stated is not None

@@ -37,6 +37,7 @@ class Cut(Struct, frozen=True):
 
     member: str
     start: int
+    end: int  # where the next record begins that can be read, or the WAL ends: the damage, however much is appended
     behind: int  # records behind it that can be read, in this WAL and in later ones
     torn: bool  # nothing can be read behind it: the end of a log that power loss cut
 
@@ -109,7 +110,7 @@ def walked(ledger: Ledger) -> None:
 def find_cut(db: Database) -> Cut | None:
     """The first record of the live WALs that does not verify; it counts from its first fragment on."""
     found: tuple[str, int] | None = None
-    behind = 0
+    behind, resumed = 0, -1
     for number, name in db.live_wals():
         bad: int | None = None
         end = 0  # of the last record that is whole
@@ -128,13 +129,14 @@ def find_cut(db: Database) -> Cut | None:
                 found = name, min(record.start, record.start if bad is None else max(bad, end))
             if found is not None and whole and (name != found[0] or record.start > found[1]):
                 behind += 1
+                resumed = record.start if resumed < 0 and name == found[0] else resumed
             if found is None:
                 end = record.end
         if found is None and bad is not None:
             found = name, max(bad, end)
     if found is None:
         return None
-    return Cut(found[0], found[1], behind, behind == 0)
+    return Cut(*found, resumed if resumed >= 0 else db.size(found[0]), behind, behind == 0)
 
 
 def default_family(db: Database) -> Family | None:

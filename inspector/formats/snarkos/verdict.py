@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from inspector.counted import counted
-from inspector.finding import Cause, Finding, Tally
+from inspector.finding import Cause, Evidence, Finding, Tally
 from inspector.formats.rocksdb.database import open_database
 from inspector.formats.snarkos import block_tree, rules
 from inspector.formats.snarkos.check_hashes import check_hashes
@@ -204,12 +204,13 @@ def _maps(judge: Judge, verdict: Verdict) -> None:
             judge.say(rules.UNKNOWN_MAP, None, message, {"map": number, "rows": rows}, _NEWER, "kept")
     if len(verdict.networks) > 1 or verdict.short_keys:
         others = {network_name(n): rows for n, rows in sorted(verdict.networks.items()) if n != network.id}
-        told = [f"{counted(rows, 'row')} of {name}" for name, rows in others.items()]
+        beside = [f"{counted(rows, 'row')} of {name}" for name, rows in others.items()]
         if verdict.short_keys:
-            told.append(f"{counted(verdict.short_keys, 'key')} too short for any network")
-        evidence = {"networks": sorted(verdict.networks)}
-        message = f"beside {counted(network.rows, 'row')} of {network_name(network.id)} stand {', '.join(told)}"
-        judge.say(rules.MIXED, None, message, evidence, GONE, "kept")
+            beside.append(f"{counted(verdict.short_keys, 'key')} too short for any network")
+        # rows are not in the message: they grow, and a finding without bytes is named by its message
+        told: Evidence = {"networks": sorted(verdict.networks), "rows": network.rows}
+        message = f"beside the rows of {network_name(network.id)} stand {', '.join(beside)}"
+        judge.say(rules.MIXED, None, message, told, GONE, "kept")
 
 
 def _classify(ledger: Ledger, verdict: Verdict) -> None:
@@ -252,7 +253,7 @@ def _say_tip(judge: Judge, whole: bool) -> None:
 def _say_cut(ledger: Ledger, judge: Judge) -> None:
     cut = ledger.cut
     assert cut is not None
-    span = Span(cut.start, ledger.db.size(cut.member), cut.member)
+    span = Span(cut.start, cut.end, cut.member)
     tip = judge.network.block_tip
     where = f"the WAL is damaged at byte {cut.start}"
     if cut.torn:

@@ -6,7 +6,7 @@ No checksum protects them; a node recomputes every hash. Reading order: layout, 
 from __future__ import annotations
 
 from inspector.catalogue import LaterMapping, LaterSequence, later
-from inspector.format import Format, Traits
+from inspector.format import Format, State, Traits
 from inspector.formats.snarkos_blocks.layout import DAMAGED, KINDS
 from inspector.formats.snarkos_blocks.rules import RULES
 from inspector.formats.snarkos_blocks.walk import claim
@@ -17,6 +17,10 @@ def _traits() -> Traits:
     from inspector.formats.snarkos_blocks.units import TRAITS
 
     return TRAITS
+
+
+def _sealed(_: State) -> bool:
+    return False
 
 
 FORMAT = Format(
@@ -30,6 +34,7 @@ FORMAT = Format(
     walk=later("inspector.formats.snarkos_blocks.walk", "walk"),
     check=later("inspector.formats.snarkos_blocks.check", "check"),
     answer=later("inspector.formats.snarkos_blocks.check", "answer"),
+    sealed=_sealed,
     damaged=DAMAGED,
     records=later("inspector.formats.snarkos_blocks.records", "records"),
     show=later("inspector.formats.snarkos_blocks.records", "show"),

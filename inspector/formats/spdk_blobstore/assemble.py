@@ -43,7 +43,13 @@ def _claim_clusters(store: Store) -> None:
     store.used.add_range(0, min(store.first_data, store.total, there))
     twice = Bits()
     budget = 2 * store.total + (1 << 14)  # a healthy store names each cluster once, a half-done snapshot twice
+    pages = 2 * store.geometry.md_len + (1 << 10)  # and each page of its metadata once
     for blob in store.blobs.values():
+        named = sum(map(bool, blob.runs[::2])) if blob.mapping == "table" else 0
+        if named > min(store.geometry.md_len, pages):
+            store.overclaimed.append(blob.id)
+            continue
+        pages -= named
         budget = _claim_blob(store, blob, twice, budget)
     store.shared_count = twice.count
     if twice.count:

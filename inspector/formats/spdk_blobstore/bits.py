@@ -81,7 +81,7 @@ class Bits:
 
 def set_bits(data: bytes | bytearray | memoryview, base: int = 0) -> Iterator[int]:
     """Numbers of the set bits, each plus `base`."""
-    for at in range(0, len(data), 8):
+    for at in range(0, len(bytes(data).rstrip(b"\0")), 8):  # most of a mask is a tail of zeroes
         value = int.from_bytes(data[at : at + 8], "little")
         while value:
             low = value & -value

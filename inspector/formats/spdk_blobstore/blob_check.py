@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from hashlib import blake2b
+from itertools import combinations
 
 from inspector.finding import Cause, Evidence, Finding, Rule, Salvage, Severity, Tally
 from inspector.formats.spdk_blobstore import blob_rules as b
@@ -79,7 +81,8 @@ def _structure(state: State, store: Store, blob: Blob, tally: Tally) -> None:
             store,
             blob,
             b.OVERCLAIM,
-            "its run lengths name more clusters than the store has",
+            f"its {'extent table names more pages' if blob.mapping == 'table' else 'run lengths name more clusters'} "
+            "than the store has",
             tally,
             salvage="lost",
         )
@@ -142,6 +145,7 @@ def _parents(state: State, store: Store, blob: Blob, circles: set[int], tally: T
 def _shared(state: State, store: Store, tally: Tally) -> None:
     """Clusters with two owners; those of a half-done snapshot are that finding's, not this one's."""
     pairs = {frozenset((half.blob, half.other)) for half in state.half}
+    twins = _twin_pages(store) if store.shared else {}
     for found in store.shared:
         if frozenset(found.owners) in pairs:
             continue
@@ -150,7 +154,23 @@ def _shared(state: State, store: Store, tally: Tally) -> None:
         text = f"cluster {found.cluster} is in the maps of {' and '.join(names)}"
         evidence: Evidence = {"cluster": found.cluster, "blobs": list(found.owners)}
         span = state.disk.span(at, at + store.geometry.cluster_size)
-        tally.add(b.SHARED, lambda s=span, t=text, e=evidence: Finding(b.SHARED, s, t, e, SOFTWARE))  # type: ignore[misc]
+        cause = next((twins[pair] for pair in combinations(sorted(set(found.owners)), 2) if pair in twins), SOFTWARE)
+        tally.add(b.SHARED, lambda s=span, t=text, e=evidence, c=cause: Finding(b.SHARED, s, t, e, c))  # type: ignore[misc]
+
+
+def _twin_pages(store: Store) -> dict[tuple[int, int], Cause]:
+    """Pairs of blobs that have the same extent page, byte for byte: no program writes one twice."""
+    first: dict[bytes, int] = {}
+    found: dict[tuple[int, int], Cause] = {}
+    for page, owners in sorted(store.extent_owners.items()):
+        other = first.setdefault(blake2b(store.read_page(page), digest_size=16).digest(), page)
+        if other == page:
+            continue
+        because = f"extent page {page} is byte for byte page {other}: one of them was written to the wrong place"
+        for one in owners:
+            for two in store.extent_owners[other]:
+                found.setdefault((min(one, two), max(one, two)), Cause("stale-page", "likely", because))
+    return found
 
 
 def _half(state: State, store: Store, half: HalfDone, tally: Tally) -> None:

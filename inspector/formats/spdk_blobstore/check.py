@@ -55,6 +55,10 @@ def _check_super(state: State, tally: Tally) -> None:
         if data[:8] == lay.SIGNATURE or state.super_bit is not None:
             message = "the super block's checksum does not hold" + _how(state)
             cause = cause_of(data, state.super_bit)
+            if state.disk.size < lay.PAGE:
+                cause = Cause(
+                    "truncated", "certain", f"the file ends inside the super block, after {state.disk.size} bytes"
+                )
             tally.put(Finding(r.SUPER_CHECKSUM, span, message, evidence, cause, saved))
         else:
             zero = not any(data)
@@ -127,7 +131,7 @@ def _check_masks(state: State, store: Store, tally: Tally) -> None:
             cause = zero if difference.header == (0, 0) else Cause("overwritten")
             tally.put(Finding(r.MASK_HEAD, span, message, evidence, cause, "corrected"))
     by_kind = {d.kind: d for d in found if d.header_ok}
-    lost_roots = _check_roots(state, store, by_kind.get(mk.BLOBS), tally)
+    lost_roots = _check_roots(state, store, by_kind.get(mk.BLOBS), by_kind.get(mk.PAGES), tally)
     explained = bool(lost_roots) or any(True for _ in state.region.runs(pg.BAD, pg.UNREADABLE)) or any(
         b.broken for b in store.blobs.values()
     )  # fmt: skip
@@ -161,7 +165,9 @@ def _bits(
     tally.put(Finding(rule, span, message, {"count": count, what: bits[:100]}, salvage=saved, severity=level))
 
 
-def _check_roots(state: State, store: Store, d: mk.Difference | None, tally: Tally) -> set[int]:
+def _check_roots(
+    state: State, store: Store, d: mk.Difference | None, pages: mk.Difference | None, tally: Tally
+) -> set[int]:
     """Marked roots that are not there (their pages are returned), and roots that are not marked."""
     if d is None:
         return set()
@@ -171,7 +177,13 @@ def _check_roots(state: State, store: Store, d: mk.Difference | None, tally: Tal
             span = state.disk.span(d.byte_of(bit), d.byte_of(bit) + 1)
             text = f"{blob.name} (page {bit}) is not in the mask of volumes"
             tally.put(Finding(r.ROOT_UNMARKED, span, text, {"page": bit}, salvage="kept"))
-    for bit in d.extra:
+    unborn = [bit for bit in d.extra if pages and _unborn(state, store, bit, pages)]
+    for bit in unborn:
+        span = state.disk.span(d.byte_of(bit), d.byte_of(bit) + 1)
+        text = f"the mask of volumes names page {bit}, where no volume is"
+        tally.put(Finding(r.ROOT_MARKED, span, text, {"page": bit}, salvage="kept"))
+    gone = [bit for bit in d.extra if bit not in unborn]
+    for bit in gone:
         kind = state.region.state_of(bit)
         if kind in (pg.BAD, pg.UNREADABLE):
             continue  # told as the page's own finding
@@ -179,7 +191,14 @@ def _check_roots(state: State, store: Store, d: mk.Difference | None, tally: Tal
         text = f"the mask names a volume at page {bit}; a {pg.STATE_NAMES[kind]} page lies there"
         cause = Cause("zeroed-range", "likely", "the page is zero") if kind == pg.ZERO else Cause("overwritten")
         tally.put(Finding(r.ROOT_LOST, span, text, {"page": bit}, cause, "lost"))
-    return set(d.extra)
+    return set(gone)
+
+
+def _unborn(state: State, store: Store, page: int, pages: mk.Difference) -> bool:
+    """Whether a page marked as a volume's root never was one: another volume has it, or it is unused by every word."""
+    if state.region.state_of(page) == pg.ZERO:
+        return pages.extra_count <= len(pages.extra) and page not in pages.extra
+    return page in store.pages and state.region.state_of(page) in (pg.CONT, pg.EXTENT)
 
 
 def _check_pages(state: State, store: Store, tally: Tally) -> None:

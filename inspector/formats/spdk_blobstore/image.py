@@ -53,10 +53,7 @@ def _pieces(state: State, shop: Workshop) -> Iterator[Piece]:
     g = _new_super(shop)
     data = sb.build(g)
     if data != state.super_data:
-        lost = not state.super_data.startswith(lay.SIGNATURE)
-        proof: Proof = "derived"
-        why = "rebuilt from the masks and metadata pages" if lost else "masks are valid again"
-        yield Piece(0, lay.PAGE, data, "corrected", proof, why)
+        yield Piece(0, lay.PAGE, data, "corrected", "derived", _why_super(state.super_data, g))
     for kind, (start, pages), bits, length in _masks(shop):
         yield from _mask(state, g, kind, start, pages, bits, length)
     for page in sorted(shop.changes):
@@ -67,6 +64,25 @@ def _pieces(state: State, shop: Workshop) -> Iterator[Piece]:
         if action == "added":  # the place has bytes in the source: they are replaced
             action = "corrected"
         yield Piece(where, lay.PAGE, change.data, action, change.proof, change.why, 1)
+
+
+def _why_super(before: bytes, g: sb.Geometry) -> str:
+    """What is other than in the super block that was there, field by field."""
+    if len(before) < lay.PAGE or not before.startswith(lay.SIGNATURE):
+        return "rebuilt from the masks and metadata pages"
+    old = sb.parse(before)
+    changed = [name for name in g.__struct_fields__ if getattr(g, name) != getattr(old, name)]
+    told = [f"{name} is {_shown(getattr(g, name))}, was {_shown(getattr(old, name))}" for name in changed]
+    if "clean" in changed:
+        told.append("the masks are what the metadata says")
+    return "; ".join(told) if told else "its checksum, computed from what it says"
+
+
+def _shown(value: object) -> str:
+    """A field in few words; bytes that a file chose are told by their number."""
+    if isinstance(value, tuple):
+        return f"page {value[0]}, {value[1]} pages"
+    return f"{len(value)} other bytes" if isinstance(value, bytes) else str(value)
 
 
 def _new_super(shop: Workshop) -> sb.Geometry:

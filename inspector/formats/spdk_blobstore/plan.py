@@ -189,6 +189,8 @@ def _whole(shop: Workshop) -> None:
         wrong = _wrong(shop.store, shop)
         if not wrong:
             return
+        if "unsealed" not in shop.accept:
+            _with_children(shop.store, wrong)
         for blob_id, why in wrong.items():
             blob = shop.store.blobs[blob_id]
             if "unsealed" in shop.accept and _patch(shop, blob, why):
@@ -219,6 +221,15 @@ def _wrong(store: Store, shop: Workshop) -> dict[int, str]:
         elif blob.id != store.geometry.super_blob and store.geometry.bstype == sb.LVOLSTORE:
             _name(shop, blob, names, found)
     return found
+
+
+def _with_children(store: Store, wrong: dict[int, str]) -> None:
+    """What stands on a volume that is left out goes with it: at once, because a chain of snapshots may be long."""
+    level = list(wrong)
+    while level:
+        below = sorted(child for blob in level for child in store.children.get(blob, ()) if child not in wrong)
+        wrong.update((child, f"its snapshot 0x{store.blobs[child].parent:x} is lost") for child in below)
+        level = below
 
 
 def _name(shop: Workshop, blob: Blob, names: dict[bytes, int], found: dict[int, str]) -> None:

@@ -106,6 +106,15 @@ ROOT_UNMARKED = Rule(
     "`inspector repair` marks it again.",
     f"{_C} bs_iter_first",
 )  # fmt: skip
+ROOT_MARKED = Rule(
+    "SPB017", "blob-marked", WARNING,
+    "the mask of volumes names a page where no volume is",
+    "The page belongs to another volume, or is zero and unused in the mask of pages as well: the bit is wrong, and no "
+    "volume was lost.",
+    "Opening the volume that is not there fails, and with it the load of the lvolstore.",
+    "`inspector repair` takes the mark away.",
+    f"{_C} bs_iter_cpl",
+)  # fmt: skip
 PAGE_UNMARKED = Rule(
     "SPB015", "page-in-use-unmarked", WARNING,
     "a metadata page in use is marked free",
@@ -174,6 +183,6 @@ TOO_MANY = Rule(
 
 STORE_RULES = (
     SUPER_LOST, SUPER_CHECKSUM, SUPER_IMPOSSIBLE, CUT_SHORT, AMBIGUOUS, NOT_CLEAN, BSTYPE, PARTITION, MASK_HEAD,
-    CLUSTER_UNMARKED, CLUSTER_LEAKED, ROOT_UNMARKED, PAGE_UNMARKED, PAGE_LEAKED, PAGE_CHECKSUM, PAGE_STRAY, ROOT_LOST,
-    ORPHAN_CHAIN, ORPHAN_EXTENT, TOO_MANY,
+    CLUSTER_UNMARKED, CLUSTER_LEAKED, ROOT_UNMARKED, ROOT_MARKED, PAGE_UNMARKED, PAGE_LEAKED, PAGE_CHECKSUM, PAGE_STRAY,
+    ROOT_LOST, ORPHAN_CHAIN, ORPHAN_EXTENT, TOO_MANY,
 )  # fmt: skip

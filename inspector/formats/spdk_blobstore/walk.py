@@ -112,10 +112,13 @@ def _masks(tiles: _Tiles, state: State) -> None:
     geometry = state.geometry
     assert geometry is not None
     page = geometry.page_size
+    clusters = geometry.total_clusters(state.disk.size)
     tiles.add(page, FREE, RESERVED)
-    for start, count in sorted(sb.masks(geometry).values()):
+    for kind, (start, count) in sorted(sb.masks(geometry).items(), key=lambda one: one[1]):
         tiles.add(start * page, FREE, RESERVED)
-        tiles.add((start + count) * page, FRAME, MASK)
+        bits = clusters if kind == "used cluster" else geometry.md_len
+        # of a mask's pages only as many bytes are read as it has bits
+        tiles.add(start * page + min(sb.MASK_HEAD + -(-bits // 8), count * page), FRAME, MASK)
     tiles.add(geometry.md_at(0), FREE, RESERVED)
 
 

@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from inspector.__main__ import main
+from inspector.format import GAP
+from inspector.formats import all_formats
+from inspector.inspect import inspect
+from inspector.source import MemorySource
 from tests.contract.corpus import SAMPLES
 
 BLOB = "000008.blob"
@@ -70,3 +74,11 @@ def test_a_table_with_blobs_keeps_its_number_where_the_manifest_lost_it(database
     manifest.write_bytes(data[:123] + data[127:])
     assert repaired(database, "--accept", "unique") == 0
     assert main(["scan", "-q", str(database.with_name("out"))]) == 0
+
+
+def test_a_blob_file_alone_is_known_by_its_records_where_its_magic_and_name_are_gone() -> None:
+    data = bytearray((SAMPLES / "rocksdb" / "value-bit.blob").read_bytes())
+    data[0] ^= 1
+    report = inspect(MemorySource(bytes(data), "x"), all_formats())
+    assert report.account.roles[GAP] == 0
+    assert {code for code, _ in report.tally.counts} == {"RDB030", "RDB032"}

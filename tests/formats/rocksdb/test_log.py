@@ -94,6 +94,16 @@ def test_older_records_of_a_recycled_log_are_not_read() -> None:
     assert records(new + old[len(new) :], 9) == records(new, 9)
 
 
+def test_zeroes_of_an_older_value_behind_the_end_of_a_recycled_log_are_no_damage() -> None:
+    new, _ = wal(40, 1000, number=72)  # two bits from zero: no sign of a record of this log
+    value = frame(batch.encode(7, [(0, keys.PUT, b"k", bytes(9000))]), 0, 5)
+    old = value + wal(60, 100, number=5)[0]
+    assert len(new) % 512 < 500
+    assert len(new) + 11 < len(value) < 9100
+    found = pieces(new + old[len(new) :], 72)
+    assert {p.state for p in found} == {log.GOOD, log.STALE}
+
+
 def test_a_record_planted_in_a_damaged_one_whose_end_is_confirmed_is_never_taken() -> None:
     planted = frame(batch.encode(7, [(0, keys.PUT, b"planted", b"x")]), 0)
     data = log_of([b"a" * 50, planted * 3, b"b" * 50])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from inspector.formats.snarkos import maps
 from inspector.formats.snarkos.items import item, items
 from tests.builders.snarkos import batches, ledger
 from tests.builders.snarkos_variants import gap, header_mismatch, not_finalised
@@ -42,3 +43,16 @@ def test_a_block_is_shown_in_full_by_its_height(tmp_path: Path) -> None:
     assert found.fields["findings"]
     assert item(state, "block:99") is None
     assert item(state, "something") is None
+
+
+def test_a_block_in_full_has_every_row_under_its_height_and_its_hash(tmp_path: Path) -> None:
+    path = on_disk(tmp_path / "ledger", batches(ledger(4)))
+    state = scan(path).state
+    for block in ledger(4):
+        found = item(state, f"block:{block.height}")
+        assert found is not None
+        own = (block.height.to_bytes(4, "little"), block.hash)
+        keyed = {maps.name_of(number) for _, number, inner in map(maps.split, block.rows()) if inner in own}
+        keyed -= {"block.reverse_id"}  # says the height again
+        assert keyed == found.fields.keys() & {one.name for one in maps.MAPS.values()}
+        assert len(found.spans) == len(keyed)

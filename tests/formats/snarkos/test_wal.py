@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from inspector.errors import Exit
+from inspector.fingerprint import fingerprint
 from inspector.formats.rocksdb.log import LogReader
 from inspector.formats.rocksdb.logical import Assembler
+from inspector.source import MemorySource
 from tests import damage
 from tests.builders.snarkos import batches, ledger, state
 from tests.builders.snarkos_stores import engine_rows, write_folder
@@ -47,6 +49,18 @@ def test_blocks_behind_a_damaged_record_are_dropped_as_the_engine_drops_them(blo
     done = mend(tmp_path / "ledger", tmp_path / "new")
     assert done.bytes["lost"] > 0
     assert engine_rows(tmp_path / "new") == state(BLOCKS[:block])
+
+
+def test_a_damaged_record_keeps_its_name_while_blocks_are_appended(tmp_path: Path) -> None:
+    starts = record_starts(MEMBERS[WAL])
+    data = damage.flip_bit(MEMBERS[WAL], starts[2] + 500, 5).data
+    names = []
+    for i, end in enumerate((starts[5], starts[8], len(data))):
+        report = scan(write_folder(tmp_path / str(i), {**MEMBERS, WAL: data[:end]}))
+        found = next(f for f in report.tally.findings() if f.rule.code == "SNK018")
+        assert (found.span.start, found.span.end) == (starts[2], starts[3])
+        names.append(fingerprint(found, MemorySource({WAL: data})))
+    assert len(set(names)) == 1
 
 
 def test_a_torn_wal_behind_an_unfinalised_block_is_rolled_back_and_cut(tmp_path: Path) -> None:

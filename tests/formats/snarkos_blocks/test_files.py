@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -9,8 +10,9 @@ import pytest
 
 from inspector import formats
 from inspector.errors import Exit, RefusedError
-from inspector.format import Query, Wishes
+from inspector.format import FRAME, GAP, Query, Stretch, Wishes
 from inspector.formats.snarkos_blocks.records import records, show
+from inspector.formats.snarkos_blocks.units import follower, unit
 from inspector.formats.snarkos_blocks.walk import WINDOW, claim
 from inspector.inspect import Report, inspect
 from inspector.repair import Result, repair
@@ -171,3 +173,80 @@ def test_random_damage_is_told_and_the_repair_passes_its_own_inspection(seed: in
         mend(data, tmp_path)  # raises UnverifiedError if what it wrote is not clean
     except RefusedError:
         assert report.answer.summary["blocks"] == 0
+
+
+@pytest.mark.parametrize("size", range(10))
+def test_a_file_that_ends_in_or_right_behind_its_count_is_tiled_so(size: int) -> None:
+    tiles: list[tuple[int, int, int]] = []
+
+    def tap(_: object, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
+        for one in stretches:
+            tiles.extend(zip(one.starts, [*one.starts[1:], one.end], one.roles, strict=True))
+            yield one
+
+    inspect(MemorySource(u(0, 8)[:size] + b"\7" * (size - 8)), FORMATS, forced="snarkos-blocks", tap=tap)
+    assert tiles[:1] == ([(0, min(size, 8), FRAME if size >= 8 else GAP)] if size else [])
+
+
+def test_the_block_that_names_this_one_is_found_wherever_it_stands() -> None:
+    state = scan(DATA).state_of_bottom
+    for moved in (0, 1, 5000):
+        data = DATA[: STARTS[4]] + bytes(moved) + DATA[STARTS[4] :]
+
+        def read(at: int, n: int, data: bytes = data) -> bytes:
+            return data[at : at + n]
+
+        assert follower(state, "", STARTS[3], read, len(data)) == STARTS[4] + moved
+        assert follower(state, "", STARTS[3], read, STARTS[4] + moved + 8 + 1 + 32 - 1) is None
+    assert follower(state, "", STARTS[9], read, len(data)) is None
+
+
+@pytest.mark.parametrize("cut", range(1, 80))
+def test_a_cut_in_the_first_bytes_of_a_block_costs_nothing_before_it(cut: int) -> None:
+    account = scan(DATA[: STARTS[5] + cut]).account
+    assert account.units - account.damaged == 5
+
+
+def test_damage_of_the_first_header_costs_the_first_block_only() -> None:
+    broken = bytearray(DATA)
+    broken[STARTS[0] + 8] ^= 0xFF  # the version of the first block
+    account = scan(bytes(broken)).account
+    assert (account.units, account.damaged) == (10, 1)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "whole"),
+    [
+        *((STARTS[9], len(DATA) - lost, not lost) for lost in range(20)),
+        (STARTS[8], STARTS[9] - 1, False),
+        (STARTS[8], STARTS[9], True),
+        (STARTS[8], len(DATA), True),
+    ],
+)
+def test_a_block_is_sound_before_the_next_one_and_before_the_end(start: int, end: int, whole: bool) -> None:
+    found = unit(scan(DATA).state_of_bottom, "", start, lambda at, n: DATA[at : min(at + n, end)])
+    assert (found is not None and found.sound) == whole
+
+
+@pytest.mark.parametrize("lost", [0, 4, 9])
+def test_bytes_that_no_block_accounts_for_are_shown_as_such(lost: int) -> None:
+    hurt = bytearray(DATA)
+    hurt[STARTS[lost] : STARTS[lost] + 200] = b"\xff" * 200
+    report = scan(bytes(hurt))
+    state = report.state_of_bottom
+    inside = [f.span for f in report.tally.findings() if f.span.start == STARTS[lost]]
+    for offset in (STARTS[lost], STARTS[lost] + 300, STARTS[lost + 1] - 1):
+        shown = show(state, "", offset)
+        assert shown is not None
+        assert (shown.span.start, shown.span.end) == (STARTS[lost], STARTS[lost + 1])
+        assert shown.span in inside
+    for other in {0, 3, 5, 8} - {lost}:
+        shown = show(state, "", STARTS[other + 1] - 1)
+        assert shown is not None
+        assert (shown.title, shown.span.end) == ("block", STARTS[other + 1])
+
+
+def test_a_repair_is_named_where_there_is_something_to_repair() -> None:
+    assert scan(DATA).answer.next == ()
+    assert scan(file_of(1, 2)[:-1]).answer.next != ()
+    assert scan(u(1, 8) + bytes(200)).answer.next == ()

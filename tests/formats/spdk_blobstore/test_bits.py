@@ -29,3 +29,28 @@ def test_a_range_over_several_chunks_is_taken_whole() -> None:
     assert bits.count == 20 * CHUNK - 5
     assert not bits.take(20 * CHUNK - 1, 40 * CHUNK)
     assert bits.count == 20 * CHUNK - 5
+
+
+@given(
+    st.lists(st.tuples(PLACES, st.integers(0, 300)), max_size=4),
+    st.one_of(PLACES, st.integers(8 * CHUNK - 9, 8 * CHUNK + 9), st.integers(16 * CHUNK - 9, 16 * CHUNK + 9)),
+)
+def test_a_mask_is_the_bits_of_one_large_number(ranges: list[tuple[int, int]], size: int) -> None:
+    bits, number = Bits(), 0
+    for start, length in ranges:
+        bits.add_range(start, start + length)
+        number |= ((1 << length) - 1) << start
+    assert bits.count == number.bit_count()
+    whole = -(-size // 8)
+    expected = (number & ((1 << whole * 8) - 1)).to_bytes(whole, "little")
+    assert b"".join(bits.to_bytes(size)) == expected
+    edges = [bit for start, length in ranges for bit in (start - 1, start + length) if bit >= 0]
+    assert all((bit in bits) == bool(number >> bit & 1) for bit in edges)
+
+
+def test_a_range_over_whole_chunks_is_added_at_once_and_read_back() -> None:
+    bits = Bits()
+    bits.add_range(8 * CHUNK - 3, 24 * CHUNK + 5)
+    number = (1 << 16 * CHUNK + 8) - 1 << 8 * CHUNK - 3
+    assert bits.count == 16 * CHUNK + 8
+    assert b"".join(bits.to_bytes(32 * CHUNK)) == number.to_bytes(4 * CHUNK, "little")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
+import pytest
+
 from inspector.correct import apply
-from inspector.formats.spdk_blobstore import mend
+from inspector.format import Wishes
+from inspector.formats.spdk_blobstore import FORMAT, mend
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.signs import page_signs
 from tests.builders.spdk import Chain, replica
 from tests.formats.spdk_blobstore.support import codes, flip, look, read, repaired
+
+SAMPLES = Path(__file__).parents[3] / "samples" / "spdk_blobstore"
 
 
 def name_bit(chain: Chain) -> tuple[bytearray, int]:
@@ -85,3 +91,20 @@ def test_every_field_of_the_super_block_is_noticed() -> None:
         assert found.unit == healthy[:4096]
         listed += found.verdict != "sealed"
     assert listed < 80
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("super-bit", "page_mask is page 1, 1 pages, was page 4097, 1 pages"),
+        ("super-impossible", "version is 3, was 9"),
+        ("delete-half", "clean is 1, was 0; the masks are what the metadata says"),
+        ("super-wiped", "rebuilt from the masks and metadata pages"),
+    ],
+)
+def test_the_ledger_says_what_is_other_in_the_super_block(name: str, why: str) -> None:
+    image = (SAMPLES / f"{name}.img").read_bytes()
+    report = look(image)
+    assert FORMAT.plan is not None
+    changed = [e for e in FORMAT.plan(report.state, Wishes()).edits if e.action == "corrected" and e.at == 0]
+    assert [e.why for e in changed] == [why]
