@@ -63,9 +63,6 @@ class Selftest(Struct):
     sealed: int  # bytes that a checksum or a rule covers
     rounds: list[Round] = field(default_factory=list)
 
-    def share(self, what: Callable[[Round], bool]) -> tuple[int, int]:
-        return sum(map(what, self.rounds)), len(self.rounds)
-
 
 class _Units(Struct):
     """Where the healthy store's units, and the stretches that something covers, begin and end, by member."""

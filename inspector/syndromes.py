@@ -15,24 +15,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from inspector.kernels import syndromes as kernel
+from inspector.kernels.plain_syndromes import POLYNOMIAL, table
 
-POLYNOMIAL: Final = 0x82F63B78  # Castagnoli, bit-reversed: a byte's lowest bit is processed first
 UNIQUE_PAIRS: Final = 655  # bytes: up to here no two damages of at most two bits have one syndrome (all were compared)
 LONGEST: Final = 1 << 20  # bytes of a unit that is corrected
 
 Place = tuple[int, int]  # byte from the start of the covered bytes, bit of it
 
-
-def _table() -> tuple[int, ...]:
-    rows = []
-    for value in range(256):
-        for _ in range(8):
-            value = value >> 1 ^ (POLYNOMIAL if value & 1 else 0)
-        rows.append(value)
-    return tuple(rows)
-
-
-_TABLE: Final = _table()
+_TABLE: Final = table()
 _BACK: Final = POLYNOMIAL << 1 | 1  # undoes one step of the register that had shifted a one out
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from array import array
 from functools import lru_cache
 
-POLYNOMIAL = 0x82F63B78
+POLYNOMIAL = 0x82F63B78  # Castagnoli, bit-reversed: a byte's lowest bit is processed first
 
 
 @lru_cache(maxsize=1)
-def _table() -> tuple[int, ...]:
+def table() -> tuple[int, ...]:
+    """What a CRC-32C is after each single byte, from zero on."""
     rows = []
     for value in range(256):
         for _ in range(8):
@@ -20,10 +21,10 @@ def _table() -> tuple[int, ...]:
 
 def grow(effects: array[int], count: int) -> None:
     """Let the effects of the last bits be those of `count` bits at least; there are eight to begin with."""
-    table = _table()
+    after = table()
     for k in range(len(effects) - 8, count - 8):
         value = effects[k]
-        effects.append(table[value & 0xFF] ^ value >> 8)
+        effects.append(after[value & 0xFF] ^ value >> 8)
 
 
 def place(effects: array[int], count: int, wanted: int) -> int:
