@@ -29,7 +29,9 @@ from inspector.__main__ import main as inspector
 Make = Callable[[Random, Path], Path]
 KINDS: dict[str, tuple[str, Make]] = {  # what is made -> the format that must claim it, and who makes it
     "gossip-store": ("gossip-store", stores.gossip_store),
+    "gossip of every kind": ("gossip-store", stores.every_kind),
     "spdk-blobstore": ("spdk-blobstore", stores.blobstore),
+    "wide blobstore": ("spdk-blobstore", stores.wide_blobstore),
     "longhorn": ("longhorn", stores.longhorn),
     "rocksdb": ("rocksdb", engines.rocksdb),
     "rocksdb table": ("rocksdb", engines.alone(engines.rocksdb, "*.sst")),

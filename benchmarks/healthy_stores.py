@@ -28,6 +28,47 @@ def gossip_store(rng: Random, folder: Path) -> Path:
     return path
 
 
+def every_kind(rng: Random, folder: Path) -> Path:
+    """Any version from 2 on with each kind of record that its releases wrote, live and dead."""
+    version = rng.randrange(2, 17)
+    net = gossip.grown(version, rng.choice((3_000, 20_000)), rng.randrange(1 << 30))
+    store = net.store
+    one, two = net.nodes[:2]
+    closed = m.scid(net.block + 1, 0, 0)
+    own = m.local_add_channel(closed, one.id, 1_000_000, rng.choice((b"", b"\x02")))
+    if version == 3:
+        store.append(m.wrapped(4100, own))
+    if 4 <= version <= 12 and rng.random() < 0.5:
+        at = len(store.data)
+        net.keep_private(one, two)
+        if version >= 5 and rng.random() < 0.5:  # closed: each of its records is dead
+            _flag_all(store, at, gossip.DELETED)
+    if version >= 8:
+        store.append(m.delete_chan(closed))
+    if version >= 11:
+        at = store.append(m.chan_dying(closed, net.block + 5))
+        store.flag(at, gossip.DELETED)
+    if version >= 15 and rng.random() < 0.5:  # an upgrade keeps the bit of own gossip, which means nothing any more
+        for channel in rng.sample(net.channels, min(3, len(net.channels))):
+            store.flag(channel.announcement, gossip.PUSH)
+    if version >= 14 and net.channels:  # spent and disabled on both sides
+        channel = rng.choice(net.channels)
+        if channel.dying is None:
+            net.spend(channel)
+    if version <= 3 and net.channels:
+        net.close(rng.choice(net.channels))
+    path = folder / "gossip_store"
+    path.write_bytes(store.bytes())
+    return path
+
+
+def _flag_all(store: gossip.Store, at: int, bits: int) -> None:
+    while at < len(store.data):
+        length = int.from_bytes(store.data[at + 2 : at + 4], "big")
+        store.flag(at, bits)
+        at += gossip.HEADER + length
+
+
 def _compacted(rng: Random, version: int) -> bytes:
     """Live records only: channels with both, one or no updates, nodes that say much or nothing."""
     store = gossip.Store(version)
@@ -93,6 +134,49 @@ def blobstore(rng: Random, folder: Path) -> Path:
     data = image.build(clean, None if clean else rng.random() < 0.5)
     path.write_bytes(bytes(data) + bytes(rng.choice((0, 0, 512, cluster // 2))))
     return path
+
+
+def wide_blobstore(rng: Random, folder: Path) -> Path:
+    """Parents outside of the store, tables of extents over several pages, xattrs over several pages, overcommitment."""
+    clusters, pages = rng.choice(((1500, 700), (2200, 900)))
+    image = spdk.Image(clusters, 4096, md_len=pages, name_size=rng.choice((64, 256)))
+    room = min(clusters - image.first_data, pages - 150)  # each cluster may need a page of extents for itself
+    tops: list[int | None] = [None]
+    for number in range(rng.randrange(2, 7)):
+        size = rng.choice((0, 1, 40, 512, 513, 20_000, 300_000, 1_000_000))  # a thin volume is larger than its disk
+        written = _scattered(rng, size, min(room, rng.choice((0, 1, 9, 120, 260))))
+        room -= len(written)
+        parent = rng.choice(tops)
+        outside = parent is None and rng.random() < 0.4
+        below = rng.choice((b"0d1c4d2a-7a4b-4a43-9a1e-5b6f0f0c1a11\0", b"base-image\0"))  # a bdev by uuid or by name
+        xattrs = {b"note-%02d" % i: rng.randbytes(rng.choice((3, 700, 3900))) for i in range(rng.choice((0, 1, 4, 12)))}
+        blob = image.lvol(
+            f"wide-{number}",
+            size,
+            written,
+            parent=parent,
+            snapshot=rng.random() < 0.4,
+            rle=rng.random() < 0.25,
+            xattrs=xattrs,
+            internal={b"EXTSNAP": below} if outside else None,
+            flags=8 if outside else 0,
+        )
+        if rng.random() < 0.5:
+            tops.append(blob)
+    for number in range(rng.randrange(3)):  # decoupled: all that its parent had is its own, and it stays thin
+        size = rng.choice((3, 17))
+        if size <= room:
+            image.lvol(f"decoupled-{number}", size, list(range(size)), thin=rng.random() < 0.5)
+            room -= size
+    clean = rng.random() < 0.6
+    path = folder / "wide.img"
+    path.write_bytes(image.build(clean, None if clean else rng.random() < 0.5))
+    return path
+
+
+def _scattered(rng: Random, size: int, count: int) -> list[int]:
+    """Clusters all over a volume, mostly one for each page of extents, as random writes leave them."""
+    return sorted(rng.sample(range(size), min(count, size)))
 
 
 def longhorn(rng: Random, folder: Path) -> Path:

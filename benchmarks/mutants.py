@@ -1,9 +1,9 @@
 """How many small mistakes in the code the tests notice: `python -m benchmarks.mutants [--count N] [--seed N]`.
 
 A sample of the mutations of `inspector/formats` and `correct.py`, as many of each package. Each meets the tests that
-run its line (known from a coverage run), the quickest first, in a fork of a process that has collected them. It is
-killed when a test fails that passes without it, or takes several times its processor seconds. What survives is told
-with its place: a mutant that changes nothing, or an assertion that is missing.
+come by its place (known from one run with probes), the quickest first, in a fork of a process that has collected them.
+It is killed when a test fails that passes without it, or takes several times its processor seconds. What survives is
+told with its place: a mutant that changes nothing, or an assertion that is missing.
 """
 
 from __future__ import annotations
@@ -17,30 +17,31 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
 import msgspec
 from msgspec import Struct
 
-from benchmarks.covered import Covered, measured
 from benchmarks.mutating import Met, Task
 from benchmarks.mutations import Mutant, left_out, mutants
+from benchmarks.probing import Reached
 
 ROOT = Path(__file__).parents[1]
-TESTS = 20.0  # processor seconds (traced) of tests that one mutant meets: the quickest of those that run its line
-KEPT = ROOT / "build" / "covered"  # where the coverage run is kept
+TESTS = 60.0  # processor seconds of tests that one mutant meets: the quickest of those that come by it
+# the tests of the formats and of the promises that all of them keep; those of the command line start processes
+SUITE = ("tests/golden", "tests/formats", "tests/test_correct.py")
 
 
 class Judged(Struct, frozen=True):
-    """What became of a mutant: killed, timeout, survived, or unrun (no test runs its line)."""
+    """What became of a mutant: killed, timeout, survived, or unrun (no test comes by)."""
 
     mutant: Mutant
     outcome: str
     by: str
     tests: int
-    left: int = 0  # tests that run its line and were too slow to be met
+    left: int = 0  # tests that come by and were too slow to be met
     seconds: float = 0.0
     unsound: tuple[str, ...] = ()  # tests that fail without it, too
 
@@ -93,36 +94,53 @@ def sample(count: int, seed: int, only: list[str] | None = None) -> list[Mutant]
     return chosen
 
 
-def chosen_tests(mutant: Mutant, covered: Covered) -> tuple[list[tuple[str, float]], int, bool]:
-    """The tests that run its line with their seconds, how many are left out, and whether it also runs at loading.
+def reached(chosen: list[Mutant], tests: Sequence[str] = SUITE) -> Reached:
+    """The tests that come by each of them: one run with a probe in each place."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        places = list(enumerate(chosen))
+        (folder / "places").write_bytes(msgspec.msgpack.encode(places, enc_hook=str))
+        command = [sys.executable, "-m", "benchmarks.probing", name, *tests]
+        surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"the tests could not be run: {done.stdout[-500:]}{done.stderr[-500:]}")
+        return msgspec.json.decode((folder / "reached").read_bytes(), type=Reached)
 
-    The quickest come first, and among those that take about as long those of the same format.
+
+def chosen_tests(number: int, mutant: Mutant, found: Reached) -> tuple[list[tuple[str, float]], int]:
+    """The tests that come by it, the quickest first, with their seconds, and how many are left out.
+
+    Where none does, it may run while modules are loaded, or in another process: those of its format.
     """
-    name = str(mutant.path.relative_to(ROOT))
-    found, early = covered.tests(name, mutant.line, mutant.loading)
-    own = f"tests/formats/{mutant.path.parent.name}/"
-    taken = {test: covered.seconds.get(test, 1.0) for test in found}
-    order = sorted(found, key=lambda t: (math.ceil(math.log10(max(taken[t], 0.1))), not t.startswith(own), t))
+    own = mutant.path.parent.name
+    tests = found.tests.get(number, [])
+    if not tests:
+        words = f"tests/formats/{own}/", f"[{own.replace('_', '-')}/", f"[{own}/", f"test_{mutant.path.stem}.py"
+        tests = [test for test in found.seconds if any(word in test for word in words)]
+    failed = set(found.failed)
+    order = sorted(set(tests) - failed, key=lambda t: (round(found.seconds[t], 1), f"/{own}/" not in t, t))
     chosen: list[tuple[str, float]] = []
     seconds = 0.0
     for test in order:
-        if chosen and seconds + taken[test] > TESTS:
+        if chosen and seconds + found.seconds[test] > TESTS:
             break
-        chosen.append((test, taken[test]))
-        seconds += taken[test]
-    return chosen, len(order) - len(chosen), early
+        chosen.append((test, found.seconds[test]))
+        seconds += found.seconds[test]
+    return chosen, len(order) - len(chosen)
 
 
 def score(
-    chosen: list[Mutant], seed: int, jobs: int, covered: Covered, say: Callable[[Judged], None] | None = None
+    chosen: list[Mutant], seed: int, jobs: int, met: Reached, say: Callable[[Judged], None] | None = None
 ) -> Score:
     """Each mutant judged, in as many processes as jobs."""
     found: dict[int, Judged] = {}
     tasks, left = [], {}
     for number, mutant in enumerate(chosen):
-        tests, left[number], early = chosen_tests(mutant, covered)
+        tests, left[number] = chosen_tests(number, mutant, met)
+        loading = number not in met.tests
         if tests:
-            tasks.append(Task(number, str(mutant.path), mutant.source, mutant.loading, early, tests))
+            tasks.append(Task(number, str(mutant.path), mutant.source, loading, tests))
         else:
             found[number] = Judged(mutant, "unrun", "", 0)
     with tempfile.TemporaryDirectory() as name:
@@ -134,20 +152,12 @@ def score(
             running.append(_started(folder))
         while True:
             over = [process.poll() is not None for process in running]
-            for met in [met for folder in folders for met in _met(folder)]:
-                if met.number not in found:
-                    one = Judged(
-                        chosen[met.number],
-                        met.outcome,
-                        met.by,
-                        met.tests,
-                        left[met.number],
-                        met.seconds,
-                        tuple(met.unsound),
-                    )
-                    found[met.number] = one
+            for one in [one for folder in folders for one in _met(folder)]:
+                if one.number not in found:
+                    judged = _judged(chosen[one.number], one, left[one.number], one.number in met.tests)
+                    found[one.number] = judged
                     if say:
-                        say(one)
+                        say(judged)
             if all(over):
                 break
             time.sleep(0.5)
@@ -155,6 +165,12 @@ def score(
             said = "".join((folder / "said").read_text()[-500:] for folder in folders)
             raise RuntimeError(f"{len(chosen) - len(found)} mutants were not judged: {said}")
     return Score(seed, [found[number] for number in range(len(chosen))])
+
+
+def _judged(mutant: Mutant, met: Met, left: int, run: bool) -> Judged:
+    """In words of the whole score: what no test came by, and none noticed either, is unrun."""
+    outcome = "unrun" if met.outcome == "survived" and not run and not mutant.loading else met.outcome
+    return Judged(mutant, outcome, met.by, met.tests, left, met.seconds, tuple(met.unsound))
 
 
 def _started(folder: Path) -> subprocess.Popen[bytes]:
@@ -195,12 +211,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", action="append", choices=sorted(packages()), help="only this format")
-    parser.add_argument(
-        "--coverage", type=Path, default=KEPT, help="where the coverage run is kept, or made if it is not"
-    )
+    parser.add_argument("--tests", action="append", help="only these files of tests, in place of the usual ones")
     asked = parser.parse_args()
-    covered = measured(asked.coverage, asked.jobs)
-    found = score(sample(asked.count, asked.seed, asked.only), asked.seed, asked.jobs, covered, _say)
+    chosen = sample(asked.count, asked.seed, asked.only)
+    begun = time.monotonic()
+    met = reached(chosen, asked.tests or SUITE)
+    print(f"{len(met.seconds)} tests of {sum(met.seconds.values()):.0f} processor seconds, run in "
+          f"{time.monotonic() - begun:.0f} s; failed: {met.failed}", flush=True)  # fmt: skip
+    found = score(chosen, asked.seed, asked.jobs, met, _say)
     for name, outcomes in by_package(found).items():
         print(f"{name:<16} {json.dumps(outcomes)}")
     low, high = found.interval()

@@ -31,7 +31,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SITE = Path(__file__).with_name("mutant_site")
 MUTANT = "INSPECTOR_MUTANT"  # the variable that tells processes which text to load
-SLOWER, START = 3, 4  # a test hangs that takes so many times the processor seconds of its traced run, and so many more
+SLOWER, START = 3, 4  # a test hangs that takes so many times the processor seconds of its run alone, and so many more
 WAITS = 10, 60.0  # times that by the clock, and seconds, for one that waits for nothing; the machine may be busy
 MEMORY = 6 << 30
 UNABLE = 77  # the exit code of a fork whose functions cannot be given the mutant's code
@@ -48,7 +48,6 @@ class Task(msgspec.Struct):
     path: str
     source: str
     loading: bool  # it must be met with modules loaded anew
-    early: bool  # its line also runs at loading: if it survives, it is met so, too
     tests: list[tuple[str, float]]
 
 
@@ -241,7 +240,7 @@ class Bench:
                 continue
             tests = [pair for pair in task.tests if pair[0] in self.items]
             met = judged(task, [tests], self._trial, sound)
-            if met.outcome == "unable" or (task.early and met.outcome == "survived"):
+            if met.outcome == "unable":
                 self.again.append(task.number)
             else:
                 _keep(self.folder, met)

@@ -33,6 +33,8 @@ class Mutant(Struct, frozen=True):
     what: str
     source: str
     loading: bool = False  # it runs when the module is loaded, not in a function
+    span: tuple[int, int] = (0, 0)  # the bytes that are changed
+    statement: bool = False  # they are a statement, not an expression
 
 
 def mutants(path: Path) -> Iterator[Mutant]:
@@ -49,7 +51,7 @@ def mutants(path: Path) -> Iterator[Mutant]:
             start = starts[old.lineno - 1] + old.col_offset
             end = starts[old.end_lineno - 1] + old.end_col_offset
             source = (text[:start] + by.encode() + text[end:]).decode()
-            yield Mutant(path, old.lineno, what, source, not inside)
+            yield Mutant(path, old.lineno, what, source, not inside, (start, end), isinstance(old, ast.stmt))
 
 
 def left_out(path: Path) -> int:

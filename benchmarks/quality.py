@@ -3,7 +3,7 @@
 Parts: `bytes` (each byte changed, each cut), `fuzz`, `faults` (system calls that fail), `damage` (the self-test),
 `against` (the original tools on the same files), `coverage` (branches that the suite runs), `mutants` (mistakes in the
 code that the tests notice). `--minutes` says how much of the first five; each part can be asked for alone, and the
-coverage run is kept until the package or a test is edited (the mutants use the one that is there).
+coverage run is kept until the package or a test is edited.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 from msgspec import to_builtins
 
 from benchmarks import against, quality_table
-from benchmarks.covered import Covered, measured
-from benchmarks.mutants import KEPT, Score, sample, score
+from benchmarks.covered import KEPT, Covered, measured
+from benchmarks.mutants import Score, reached, sample, score
 from benchmarks.quality_parts import damaged, failed, fault_names, fuzzed, mutated, side_by_side
 from inspector.formats import all_formats
 
@@ -59,8 +59,8 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         elif part == "coverage":
             found[part] = measured(asked.coverage, asked.jobs, fresh=True)
         else:
-            covered = found.get("coverage") or measured(asked.coverage, asked.jobs)
-            found[part] = score(sample(asked.mutants, asked.seed), asked.seed, asked.jobs, covered)
+            chosen = sample(asked.mutants, asked.seed)
+            found[part] = score(chosen, asked.seed, asked.jobs, reached(chosen))
         print(f"{part}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 
 from inspector import __version__
 
@@ -129,6 +130,10 @@ def _listen() -> list[int]:
 
 def entry() -> None:
     """The process of one command line."""
+    if any(word.startswith("--timeout") for word in sys.argv):
+        from inspector import pace
+
+        pace.begun = time.monotonic() - time.process_time()
     came = [] if sys.argv[1:] == ["--version"] else _listen()
     code = main()
     if code == 130 and came:  # whoever sent it is to see that it did; a limit, which would dump core, sees 130

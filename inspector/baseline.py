@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from msgspec import Struct, field
 
 from inspector.descriptors import pwrite_all
-from inspector.errors import SourceError, UsageError
+from inspector.errors import RefusedError, SourceError, UsageError
 from inspector.finding import Severity
 from inspector.fingerprint import fingerprint
 from inspector.inspect import Report
@@ -21,6 +23,9 @@ SCHEMA = "inspector/baseline/1"
 KEEP = 20_000  # findings per rule that are told apart; more are counted
 MAX_FILE = 256 << 20
 MODE = 0o644
+MARKED = 64  # bytes in which a file of ours says what it is
+BEGINS = b'"schema": "inspector/baseline/'
+METRICS_BEGIN = b"# HELP inspector_"
 
 
 class Known(Struct):
@@ -142,6 +147,27 @@ def read_json(path: str, schema: str, hint: str) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("schema") != schema:
         raise UsageError(f"{path}: not a file with {schema}", hint)
     return found
+
+
+def only_ours(path: str, begins: bytes, inputs: Iterable[str]) -> None:
+    """Raise where a small file of ours would take the place of anything else, of an input above all."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return  # nothing is there, or whoever writes it says what is wrong
+    for one in inputs:
+        with suppress(OSError):
+            if os.path.samestat(found, Path(one).stat()):
+                raise RefusedError(f"{path} is the input itself", "the input is never written to: name another file")
+    if not S_ISREG(found.st_mode) or not found.st_size:
+        return
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(MARKED)
+    except OSError as error:
+        raise RefusedError(f"{path}: {error.strerror}: it may be something else", "name another file") from error
+    if head.strip() and begins not in head:
+        raise RefusedError(f"{path} is no such file of inspector and would be lost", "name another, or move it away")
 
 
 def write_text(path: str, text: str, mode: int = MODE) -> None:

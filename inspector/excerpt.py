@@ -16,7 +16,7 @@ from inspector.composed import Composed, Composition, chart, size_of
 from inspector.errors import RefusedError
 from inspector.format import State, Stretch, Wishes
 from inspector.inspect import Progress, Report, detect, inspect
-from inspector.reducing import KEEP, Search, Units, shown_by, signature
+from inspector.reducing import KEEP, Search, Units, alike, shown_by, signature
 from inspector.source import Source
 from inspector.span import Span
 from inspector.spliced import Holed, Run, Spliced
@@ -64,8 +64,10 @@ def excerpt(
     progress: Progress | None = None,
 ) -> Excerpt:
     """Find the runs of `source` that show what all of it shows; raises RefusedError where its format has no such."""
-    chain, _ = detect(source, formats, forced)
+    chain, claim = detect(source, formats, forced)
     bottom = chain[-1]
+    if not forced:
+        source.settled = source.settled or (bottom.name, claim.strength, claim.because)  # no format is asked again
     if bottom.excerpts is not None:
         return _proposed(source, formats, wishes, forced, context, progress)
     if source.kind == "folder":
@@ -77,7 +79,7 @@ def excerpt(
         recorded.append(state)
         return units.through(bottom.damaged, stretches)
 
-    report = inspect(source, formats, wishes, forced, KEEP, progress, tap)
+    report = inspect(source, formats, wishes, forced, KEEP, progress, tap).whole()
     told = shown_by(report)
     all_of_it = Excerpt(report, [(0, source.size)], len(units.starts), 0, told)
     if not source.size:
@@ -92,7 +94,9 @@ def excerpt(
         return all_of_it
     chosen = search.with_context(chosen, context)
     done = Excerpt(report, units.runs(chosen), len(units.starts), search.tries, told)
-    if not search.goes_on():
+    if done.runs == all_of_it.runs and not search.goes_on():
+        done.whole = "the search for a smaller one ended at its limit of work"
+    elif not search.goes_on():
         done.notes.append("the search ended at its limit of work: a smaller one may exist")
     return done
 
@@ -104,7 +108,7 @@ def _proposed(
     from inspector.smaller import Points, smaller
 
     points = Points()
-    report = inspect(source, formats, wishes, forced, KEEP, progress, points.through)
+    report = inspect(source, formats, wishes, forced, KEEP, progress, points.through).whole()
     found = smaller(source, report, points.spans, wishes, context)
     if found is None:
         told = shown_by(report)
@@ -124,14 +128,15 @@ def _only_read(source: Source, formats: Formats, wishes: Wishes, forced: str | N
     from inspector.recorder import Recorder
 
     recorder = Recorder(source, vouching=False)
-    chain, claim = detect(source, formats, forced)
-    recorder.settled = (chain[-1].name, claim.strength, claim.because)
-    inspect(recorder, formats, wishes, forced, KEEP)
+    recorder.settled = source.settled
+    inspect(recorder, formats, wishes, forced, KEEP).whole()
     runs = recorder.noted.wanted("")
     recorder.close()
     view = Holed(source, runs, source.size)
+    view.settled = source.settled
     kept = sum(end - start for start, end in runs)
-    if kept < source.size and signature(inspect(view, formats, wishes, forced, KEEP)) == signature(whole.report):
+    if kept < source.size and alike(view, formats, wishes, forced, signature(whole.report)):
         return Excerpt(whole.report, runs, whole.units, 1, whole.findings, sparse=source.size)
-    whole.whole = f"the units of {chain[-1].name} lie where others say, and all are read: none can be left out"
+    name = whole.report.bottom.name
+    whole.whole = f"the units of {name} lie where others say, and all are read: none can be left out"
     return whole

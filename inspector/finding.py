@@ -115,10 +115,11 @@ class Tally:
         self.counts: dict[tuple[str, Severity], int] = {}
         self.view: Callable[[Finding], Finding] | None = None  # how findings are shown once all are counted
         self._settled: list[Finding] | None = None
+        self._made: list[Finding] | None = None
 
     def add(self, rule: Rule, make: Callable[[], Finding], severity: Severity | None = None) -> None:
         """Count one finding of `rule`; `severity` must be what `make().level` will be."""
-        self._settled = None
+        self._settled = self._made = None
         key = (rule.code, severity or rule.severity)
         count = self.counts.get(key, 0)
         self.counts[key] = count + 1
@@ -156,9 +157,11 @@ class Tally:
         """The kept findings in the order of member and offset."""
         kept = self._settled
         if kept is None:
-            kept = [f for group in self._first.values() for f in group]
-            kept += [make() for group in self._last.values() for make in group]
-            kept.sort(key=_place)
+            if self._made is None:
+                kept = [f for group in self._first.values() for f in group]
+                kept += [make() for group in self._last.values() for make in group]
+                self._made = sorted(kept, key=_place)
+            kept = self._made
         return list(kept) if self.view is None else [self.view(f) for f in kept]
 
     def settle(self, findings: list[Finding] | None) -> None:

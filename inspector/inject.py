@@ -41,6 +41,7 @@ class Truth(Struct, frozen=True):
     size_before: int
     size_after: int
     sha256: dict[str, str]  # of each member that was written, "" for a single file
+    notes: tuple[str, ...] = ()
 
 
 def harm(
@@ -89,7 +90,7 @@ def inject(
         with place_file(output, source, damaged.size, force) as place:
             sums[""] = _write(damaged, "", place.fd)
             all_was_read(base)
-    return Truth(source.label, output, tuple(harms), source.size, damaged.size, sums)
+    return Truth(source.label, output, tuple(harms), source.size, damaged.size, sums, tuple(place.notes))
 
 
 def all_was_read(source: Source) -> None:

@@ -172,6 +172,17 @@ class Report(Struct):
     def damaged(self) -> bool:
         return bool(self.tally.severity_count(Severity.ERROR) or self.tally.severity_count(Severity.WARNING))
 
+    @property
+    def verdict(self) -> str:
+        """In one word; "partial" where nothing is wrong in what was checked, and that was not all."""
+        return "damaged" if self.damaged else "partial" if self.partial else "clean"
+
+    def whole(self) -> Report:
+        """This report; raises MemoryError where memory ended it: nothing may be made from half of a state."""
+        if self.partial == NO_MEMORY:
+            raise MemoryError(NO_MEMORY)
+        return self
+
     def exit_code(self, fail_on: Severity = Severity.WARNING) -> Exit:
         if any(code == OUR_BUG.code for code, _ in self.tally.counts):
             return Exit.BUG
@@ -279,13 +290,36 @@ def inspect(
         tally.put(finding)
     report = Report(source, tuple(layers), claim, state, account, tally, answer, partial, lower)
     report.wishes, report.forced = wishes, forced
+    try:
+        _conclude(report, causes)
+    except OutOfTime:  # it comes once: what was found stands, some of its causes do not
+        report.partial = LATE
+    return _veiled(report)
+
+
+def _conclude(report: Report, causes: bool) -> None:
     _say_whether_it_changed(report)
-    if causes:
-        _diagnose(report)
-        if report.diagnosis is not None and not source.changed:  # damaged places were read once more
-            _say_whether_it_changed(report)
-    veil = layers[0].veil
-    return veil(report) if veil else report
+    if causes and report.partial != LATE:  # causes may take longer than the walk did
+        name_causes(report)
+
+
+def _veiled(report: Report) -> Report:
+    veil = report.format.veil
+    if veil is None:
+        return report
+    try:
+        shown: Report = veil(report)
+    except OutOfTime:
+        report.partial = LATE
+        shown = veil(report)
+    return shown
+
+
+def name_causes(report: Report) -> None:
+    """What `inspect` without `causes` left out."""
+    _diagnose(report)
+    if report.diagnosis is not None and not report.source.changed:  # damaged places were read once more
+        _say_whether_it_changed(report)
 
 
 def _say_whether_it_changed(report: Report) -> None:
@@ -352,4 +386,4 @@ def _our_bug(tally: Tally, source: Source, at: int, error: BaseException) -> Non
     )
 
 
-__all__ = ["CORE_RULES", "FRAME", "GAP", "Account", "Report", "detect", "inspect"]
+__all__ = ["CORE_RULES", "FRAME", "GAP", "Account", "Report", "detect", "inspect", "name_causes"]

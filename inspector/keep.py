@@ -6,14 +6,17 @@ The copy's name holds the SHA-256 of its bytes: the same bytes are kept once, an
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from inspector.baseline import put
 from inspector.errors import InspectorError, SourceError, UnverifiedError
@@ -22,6 +25,9 @@ from inspector.output import place_file, preflight
 FICLONE = 0x40049409  # linux/fs.h: share all blocks of another file
 PIECE = 4 << 20
 TRIES = 3
+AGAIN = 15.0  # seconds until what could not be kept is tried once more: its bytes are read for that
+Identity = tuple[int, int, int]  # inode, size and time of the last write
+_SHUT: Identity = (-1, -1, -1)  # a file that cannot be looked at
 
 
 class Copy(Struct, frozen=True):
@@ -92,29 +98,66 @@ def _same(path: Path, digest: str) -> bool:
 
 
 class Beside(Struct):
-    """A file that may appear beside a store; `seen` is what stood there last."""
+    """A file that may appear beside a store, and is kept; what could not be kept is tried again."""
 
     path: Path
-    seen: tuple[int, int, int] | None = None
+    keep_in: str | None = None
+    tick: Callable[[], float] = time.monotonic
+    seen: Identity | None = None  # what stood there last
+    missed: set[Identity] = field(default_factory=set)  # not kept, or not yet
+    _why: str = ""  # as it was told last
+    _due: float = 0.0  # when it is tried again
 
-    def look(self) -> int | None:
-        """A descriptor of it when it is another file than at the last look; the caller closes it."""
-        fd = -1
+    def look(self, followed: tuple[int, int] | None) -> dict[str, Any] | None:
+        """The evidence of another file than at the last look, or of a copy that went otherwise than it did then."""
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            return self._shut(error)
+        try:
             info = os.fstat(fd)
-            found = (info.st_ino, info.st_size, info.st_mtime_ns)
-            if found == self.seen or not stat.S_ISREG(info.st_mode):
-                return None
-            self.seen, mine, fd = found, fd, -1
-            return mine
-        except OSError:  # not there, or not for this user: nothing to tell
+            self.missed.discard(_SHUT)
+            return self._told(fd, info, followed) if stat.S_ISREG(info.st_mode) else None
+        except OSError as error:
+            return self._shut(error)
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+    def _told(self, fd: int, info: os.stat_result, followed: tuple[int, int] | None) -> dict[str, Any] | None:
+        found = (info.st_ino, info.st_size, info.st_mtime_ns)
+        another = found != self.seen
+        if not another and (found not in self.missed or self.tick() < self._due):
+            return None
+        self.seen = found
+        told: dict[str, Any] = {"path": str(self.path), "size": info.st_size}
+        if followed == (info.st_dev, info.st_ino):
+            told["was_followed"] = True
+        if self.keep_in is None:
+            return told
+        try:
+            copy = keep(fd, self.path.name, self.keep_in)
+        except (InspectorError, OSError) as error:
+            self.missed.add(found)
+            self._due = self.tick() + AGAIN
+            return told | {"not_kept": self._why} if self._news(str(error)) or another else None
+        self.missed.discard(found)
+        self._why = ""
+        return told | {"kept": copy.path, "sha256": copy.sha256, "how": copy.how}
+
+    def _shut(self, error: OSError) -> dict[str, Any] | None:
+        """Nothing is there, or a link, which is not followed; or it is there, and not for this user or this disk."""
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             self.seen = None
             return None
-        finally:
-            if fd >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(fd)
+        if self.keep_in is not None:
+            self.missed.add(_SHUT)
+        why = f"it cannot be read: {error.strerror}"
+        return {"path": str(self.path), "not_kept": why} if self._news(why) else None
+
+    def _news(self, why: str) -> bool:
+        before, self._why = self._why, why
+        return why != before
 
 
 __all__ = ["Beside", "Copy", "InspectorError", "keep"]

@@ -7,9 +7,9 @@ whatever the number of originals.
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterable, Iterator
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Final
 
 from msgspec import Struct
@@ -20,6 +20,10 @@ LEAST: Final = 6  # bytes: shorter ones occur everywhere by chance
 CHUNK: Final = 64  # a longer original is searched in pieces, so that a part of it is found, too
 MOST_CHUNKS: Final = 64
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_LETTERS: Final = BASE58.encode().ljust(256, b"?")
+_FIVE: Final = 58**5
+_SIMPLE: Final = re.compile(r"[ !#-\[\]-~]*")  # what nobody escapes
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class Hit(Struct, frozen=True):
@@ -30,18 +34,25 @@ class Hit(Struct, frozen=True):
 
 def base58(raw: bytes) -> str:
     """Base 58 in Bitcoin's and libp2p's alphabet."""
-    number, text = int.from_bytes(raw, "big"), ""
+    number, digits = int.from_bytes(raw, "big"), bytearray()
+    while number > _FIVE:  # five digits at a time: long numbers are divided slowly
+        number, low = divmod(number, _FIVE)
+        for _ in range(5):
+            low, digit = divmod(low, 58)
+            digits.append(digit)
     while number:
         number, digit = divmod(number, 58)
-        text = BASE58[digit] + text
-    return "1" * (len(raw) - len(raw.lstrip(b"\0"))) + text
+        digits.append(digit)
+    return "1" * (len(raw) - len(raw.lstrip(b"\0"))) + digits[::-1].translate(_LETTERS).decode()
 
 
 def plain_shapes(text: str, raw: bytes) -> set[bytes]:
     """How inspector itself prints it: as it is, escaped for JSON or a terminal, in hexadecimal."""
-    shapes = {text.encode("utf-8", "surrogatepass"), json.dumps(text)[1:-1].encode(), raw.hex().encode()}
-    shapes |= {json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")}
-    shapes |= {clean(text, 1 << 30).encode("utf-8", "surrogatepass")}
+    shapes = {text.encode("utf-8", "surrogatepass"), raw.hex().encode()}
+    if not _SIMPLE.fullmatch(text):
+        shapes |= {encode_basestring_ascii(text)[1:-1].encode()}
+        shapes |= {encode_basestring(text)[1:-1].encode("utf-8", "surrogatepass")}
+        shapes |= {clean(text, 1 << 30).encode("utf-8", "surrogatepass")}
     return {shape for shape in shapes if len(shape) >= LEAST}
 
 
@@ -65,7 +76,7 @@ def shapes(text: str, raw: bytes, pieces: bool = True) -> set[bytes]:
         coded = base64.b64encode(bytes(shift) + raw)
         # characters at both ends also hold bits of what lies beside
         inner = coded[(shift * 8 + 5) // 6 : (shift + len(raw)) * 8 // 6]
-        found |= {inner, inner.translate(bytes.maketrans(b"+/", b"-_"))}
+        found |= {inner, inner.translate(_URL_SAFE)}
     return {shape for shape in found if len(shape) >= LEAST}
 
 

@@ -13,7 +13,7 @@ from inspector.excerpt import Excerpt
 from inspector.format import GAP, Hide, Wishes
 from inspector.inspect import inspect
 from inspector.overlay import Overlay, Piece
-from inspector.reducing import KEEP, signature
+from inspector.reducing import KEEP, alike, signature
 from inspector.source import Source
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def masked(
     view.settled = view.settled or settled
     same = bool(found.whole) or found.runs == [(0, found.report.source.size)]  # nothing was left out
     shown = found.report if same else inspect(view, formats, wishes, forced, KEEP)
+    wanted = signature(found.report)
     proved = [f.span for f in shown.tally.findings() if f.salvage == "corrected"]
 
     def unproved(start: int, end: int) -> bool:
@@ -65,8 +66,8 @@ def masked(
         state = bottom.open(view, None, wishes)
         other = Overlay(view, [Piece(at, data, "derived", "") for at, data in bottom.mask(state, redactor.name, hide)])
         other.settled = settled
-        again = inspect(other, formats, wishes, forced, KEEP)
-        if signature(again) != signature(found.report):
+        again = alike(other, formats, wishes, forced, wanted) if other.pieces else shown
+        if again is None or signature(again) != wanted:
             continue
         _search(other, redactor)
         if other.pieces:

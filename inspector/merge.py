@@ -88,12 +88,15 @@ def _merge(
             preflight(path or "", source, 0, force)
     # undoing damage by proof is slow, and for most of it a copy helps: a format does that itself, for what remains
     looking = replace(wishes, no_correct=True)
-    reports = [inspect(source, formats, looking, forced, progress=progress, causes=False) for source in sources]
+    reports = [inspect(source, formats, looking, forced, progress=progress, causes=False).whole() for source in sources]
     maker = _maker(reports, formats)
     for source, report in zip(sources, reports, strict=True):
         not_in_use(source, report.format)
     # a state is that of the uppermost format: where a lower one merges, each copy is looked at as that
-    lower = [r if r.format is maker else inspect(r.source, formats, looking, maker.name, causes=False) for r in reports]
+    lower = [
+        r if r.format is maker else inspect(r.source, formats, looking, maker.name, causes=False).whole()
+        for r in reports
+    ]
     assert maker.merge is not None
     plan: Merge = maker.merge([report.state for report in lower], wishes, item)
     result = Merged(reports, plan, None if dry_run else output, notes=plan.notes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -175,15 +176,25 @@ def place_folder(target: str, source: Source | None, estimate: int) -> Iterator[
     path = preflight(target, source, estimate, force=False, folder=True)
     partial = path.parent / f".{path.name}.{PARTIAL}"
     place = Place(path, folder=partial)
-    if partial.exists():
-        place.notes.append(f"{partial} was left by an interrupted run and has been removed")
-        shutil.rmtree(partial)
+    ours = False
     try:
-        partial.mkdir(mode=0o700)
+        for left in (partial, witness_of(partial)):
+            _take_over(left, place)
+        ours = True  # before it exists: whatever fails from here on, it is taken away again
+        try:
+            partial.mkdir(mode=0o700)
+        except FileExistsError as error:
+            ours = False  # another run's, which began after this one
+            raise _another_run(partial) from error
+        place.fd = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        _hold(place.fd, partial)
         yield place
         if source is not None and source.path is not None:
             partial.chmod(stat.S_IMODE(source.path.stat().st_mode) | stat.S_IRWXU)
         _flush_folder(partial)
+        if not os.path.samestat(os.fstat(place.fd), partial.stat()):
+            ours = False  # taken over, where the file system has no locks
+            raise _another_run(partial)
         partial.rename(path)
         _flush_named(path)
     except InspectorError:
@@ -191,37 +202,99 @@ def place_folder(target: str, source: Source | None, estimate: int) -> Iterator[
     except OSError as error:
         raise _output_error(path, error) from error
     finally:
-        if partial.exists():
+        if place.fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(place.fd)
+        if ours and partial.exists():
             take_away(partial)
 
 
-def take_away(folder: Path) -> None:
-    """Remove a folder of ours as far as that goes; an interrupt stays one."""
+def _take_over(left: Path, place: Place) -> None:
+    """Remove what an interrupted run left; raises RefusedError where that run goes on."""
     try:
+        fd = os.open(left, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # a link with that name is nobody's output
+            raise
+    else:
+        try:
+            _hold(fd, left)
+        finally:
+            os.close(fd)
+    place.notes.append(f"{left} was left by an interrupted run and has been removed")
+    take_away(left, strict=True) if left.is_dir() and not left.is_symlink() else left.unlink()
+
+
+def _hold(fd: int, path: Path) -> None:
+    """Let other runs see that this one goes on; the lock ends with the process, however it ends."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _another_run(path) from error
+    except OSError:  # no locks here: a left-over and a run that goes on look alike
+        pass
+
+
+def _another_run(path: Path) -> RefusedError:
+    return RefusedError(f"{path}: another run of inspector is writing it", "wait for its end, or name another output")
+
+
+def witness_of(folder: Path) -> Path:
+    """Where the copy of a finished folder is that the original engine opens."""
+    return folder.with_name(f"{folder.name}-witness")
+
+
+def take_away(folder: Path, strict: bool = False) -> None:
+    """Remove a folder of ours as far as that goes; an interrupt stays one, and comes when it is gone."""
+    try:
+        shutil.rmtree(folder, ignore_errors=not strict)
+    except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
+        raise
     except OSError as error:
         # interrupted after a close, rmtree closes once more, and the error of that hides the interrupt
         if isinstance(error.__context__, KeyboardInterrupt):
+            shutil.rmtree(folder, ignore_errors=True)
             raise error.__context__ from None
         raise
+
+
+@contextlib.contextmanager
+def passing_folder(prefix: str) -> Iterator[Path]:
+    """A folder of this process alone, gone at the end; `tempfile`'s stays where an interrupt meets its making."""
+    from tempfile import gettempdir
+
+    folder, ours = Path(gettempdir()) / f"{prefix}{os.urandom(8).hex()}", True
+    try:
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError:
+            ours = False
+            raise
+        yield folder
+    finally:
+        if ours:
+            take_away(folder)
 
 
 def _create(place: Place) -> None:
     parent, name = place.target.parent, place.target.name
     partial = parent / f".{name}.{PARTIAL}"
-    if partial.exists():
-        place.notes.append(f"{partial} was left by an interrupted run and has been removed")
-        partial.unlink()
+    _take_over(partial, place)
     tmpfile = getattr(os, "O_TMPFILE", 0)
     if tmpfile and Path("/proc/self/fd").is_dir():
         try:
             place.fd = os.open(parent, tmpfile | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            _hold(place.fd, partial)
             return
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
                 raise
     place.fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     place.partial = partial
+    _hold(place.fd, partial)
 
 
 def _like_the_source(place: Place, source: Source | None, mode: int | None) -> None:
@@ -245,7 +318,11 @@ def _give_name(place: Place, force: bool) -> None:
             return
         partial = target.parent / f".{target.name}.{PARTIAL}"
         place.partial = partial  # before it exists: whatever fails from here on, it is taken away again
-        link_open_file(name, partial)
+        try:
+            link_open_file(name, partial)
+        except FileExistsError as error:
+            place.partial = None  # another run's, which began after this one
+            raise _another_run(partial) from error
     if force:
         place.partial.replace(target)
     else:

@@ -15,6 +15,7 @@ from types import FrameType
 
 from inspector.errors import OutOfTime
 
+SOON = 0.001  # seconds; a timer that is set to 0 never rings
 STEP = 1 << 20  # bytes of one read under a rate, so that no second sees a burst
 PAGE = os.sysconf("SC_PAGESIZE")
 RUN = 32 * PAGE  # asked about at once
@@ -127,15 +128,22 @@ def lower_io_priority() -> bool:
     return bool(libc.syscall(number, 1, 0, _LOWEST) == 0)  # 1: a process; 0: this one
 
 
+begun: float | None = None  # by time.monotonic, when the process of this command line began
+
+
 class TimeLimit:
-    """Raises OutOfTime in the main thread once, and only inside `guarded`: output is never cut in the middle."""
+    """Raises OutOfTime in the main thread once, and only inside `guarded`: output is never cut in the middle.
+
+    The time that went by since the process began counts.
+    """
 
     def __init__(self, seconds: float | None) -> None:
         self.expired = False
         self._armed = False
         if seconds is not None:
             signal.signal(signal.SIGALRM, self._ring)
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            gone = time.monotonic() - begun if begun is not None else 0.0
+            signal.setitimer(signal.ITIMER_REAL, max(seconds - gone, SOON))
 
     def _ring(self, _: int, __: FrameType | None) -> None:
         self.expired = True

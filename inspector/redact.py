@@ -16,8 +16,11 @@ import re
 import stat
 from collections import Counter
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from inspector.errors import RefusedError, SourceError, UsageError
 from inspector.leaks import BASE58, LEAST, Search, plain_shapes, shapes
@@ -29,6 +32,7 @@ _SCID: Final = re.compile(r"(\d{1,8})x(\d{1,8})x(\d{1,5})")
 _GIVEN: Final = re.compile(r"(file|path)-(\d{1,9}|h[0-9a-f]{16})")
 _LONGEST_PEER: Final = 128
 _LONGEST: Final = 512  # characters of a name that is looked for in running text
+_ONLY_WORDS: Final = bytes(c if (chr(c).isalpha() and c < 128) or c == 95 else 32 for c in range(256))
 _SPEAKS_FOR_ITSELF: Final = re.compile(r"[A-Za-z_]+|\d+|")
 
 
@@ -47,10 +51,10 @@ def entropy_words(raw: bytes) -> str:
 @cache
 def vocabulary() -> frozenset[str]:
     """Words of inspector's own source: found in an output, they tell nothing of an original that is the same word."""
-    words: set[str] = set()
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        words.update(re.findall(r"[A-Za-z_]{3,}", file.read_text(encoding="utf-8")))
-    return frozenset(words)
+    words: set[bytes] = set()
+    for file in Path(__file__).parent.rglob("*.py"):
+        words.update(file.read_bytes().translate(_ONLY_WORDS).split())
+    return frozenset(word.decode() for word in words if len(word) >= 3)
 
 
 def canonical(noun: str, text: str) -> bytes:
@@ -75,6 +79,15 @@ def canonical(noun: str, text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+class _Sought(Struct):
+    """A search, the name of each original in it, and how many of those that may come are in it."""
+
+    search: Search
+    names: list[str]
+    known: int = 0
+    withheld: int = 0
+
+
 class Redactor:
     """The names given so far, and what they stand for."""
 
@@ -87,6 +100,7 @@ class Redactor:
         self._known: dict[str, str] = {}  # text -> noun; a number is given when it first appears
         self._lengths: dict[str, list[int]] = {}  # first two characters -> lengths of what begins so, longest first
         self._bytes: dict[bytes, bool] = {}  # whether a part of them is a leak, too
+        self._searches = (_Sought(Search(), []), _Sought(Search(), []))  # for all shapes, for the plain ones alone
         self._key = hashlib.sha256(SCHEMA.encode())
 
     def name(self, noun: str, original: str) -> str:
@@ -121,6 +135,8 @@ class Redactor:
     def withhold(self, raw: bytes, pieces: bool = True) -> str:
         """Bytes that are shown by length and entropy only, and must not be found in the output."""
         if len(self._bytes) < MOST:
+            if self._bytes.get(raw, pieces) != pieces:
+                self._searches = (_Sought(Search(), []), _Sought(Search(), []))
             self._bytes[raw] = pieces
         return entropy_words(raw)
 
@@ -164,19 +180,22 @@ class Redactor:
 
     def search(self, plain: bool = False) -> tuple[Search, list[str]]:
         """What to look for in finished output, and the name of each; `plain`: only what may simply be replaced."""
-        search, names = Search(), list[str]()
-        for text, noun in self._known.items():
+        sought = self._searches[plain]
+        search, names = sought.search, sought.names
+        for text, noun in islice(self._known.items(), sought.known, None):
             if not speaks_for_itself(text):
                 raw = canonical(noun, text)
                 found = plain_shapes(text, raw)
                 if not plain:  # a name of a file may be no UTF-8
-                    found = shapes(text, raw) | shapes(text, text.encode("utf-8", "surrogatepass"))
+                    also = text.encode("utf-8", "surrogatepass")
+                    found = shapes(text, raw) | (shapes(text, also) if also != raw else set())
                 if len(raw) >= LEAST:
                     search.add(len(names), found)
                     names.append(f"{noun}\0{text}")
-        for raw, pieces in () if plain else self._bytes.items():
+        for raw, pieces in () if plain else islice(self._bytes.items(), sought.withheld, None):
             search.add(len(names), shapes(raw.decode("latin-1"), raw, pieces))
             names.append("bytes\0")
+        sought.known, sought.withheld = len(self._known), len(self._bytes)
         return search, names
 
     def load(self, path: str) -> None:

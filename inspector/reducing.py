@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final
 
 from inspector.catalogue import Formats
 from inspector.errors import InspectorError
 from inspector.finding import Finding, Severity
 from inspector.format import UNIT, Stretch, Wishes
-from inspector.inspect import CHANGED, Report, inspect
+from inspector.inspect import CHANGED, Report, inspect, name_causes
 from inspector.numbers import Numbers
 from inspector.source import Source
 from inspector.spliced import Run, Spliced
@@ -24,8 +24,17 @@ from inspector.spliced import Run, Spliced
 MOST_UNITS: Final = 1 << 20  # that may each be left out where nothing tells which are needed
 KEEP: Final = 200  # findings of a rule that are looked at; beyond it a rule need only be shown as often
 MOST_TRIES: Final = 4000  # inspections of candidates; the smallest so far is taken then
-MOST_BYTES: Final = 1 << 30  # and as many bytes of candidates, or ten times the source
-DAMAGE_COSTS: Final = 1 << 16  # bytes that could be read while one damage is judged
+# what they may cost together, in about a microsecond: counted and not measured, so that the result is the same
+ROOM: Final = 400_000
+PER_BYTE: Final = 1  # of the source, up to STEEP of them; a tenth of it for each byte more
+STEEP: Final = 16 << 20
+TRY: Final = 500  # costs of any inspection
+BYTES: Final = 40  # that cost 1
+FINDING: Final = 12  # costs of a unit that a finding is made of
+DAMAGE: Final = 400  # costs of a damage whose cause is looked for, of MOST_JUDGED
+MOST_JUDGED: Final = 200
+LOOKED: Final = 2  # costs of a step in which a cause is looked for
+LOST: Final = 4  # damaged bytes that cost 1
 MOST_APART: Final = 512  # places of damage that are kept apart from each other
 MOST_IDS: Final = 32  # ids that are looked for in the whole source
 MOST_KIN: Final = 400  # units that carry the same id as damage does, the first and the last of them
@@ -84,16 +93,31 @@ def shown_by(report: Report) -> dict[str, int]:
     return {code: n for (code, _), n in sorted(report.tally.counts.items()) if code != CHANGED.code}
 
 
-def signature(report: Report) -> Signature:
-    """What two inspections must have in common: findings counted (notes up to MANY), with causes and salvage."""
+def _numbers_of(report: Report) -> Signature:
     tally = report.tally
     counted = tuple(sorted((code, str(level), n) for (code, level), n in tally.counts.items() if level is not NOTE))
     about = {code: n for (code, level), n in tally.counts.items() if level is NOTE and code != CHANGED.code}
-    notes = tuple(sorted((code, min(n, MANY)) for code, n in about.items()))
+    return report.format.name, counted, tuple(sorted((code, min(n, MANY)) for code, n in about.items()))
+
+
+def signature(report: Report) -> Signature:
+    """What two inspections must have in common: findings counted (notes up to MANY), with causes and salvage."""
     causes = tuple(
-        sorted((f.rule.code, f.cause.name, f.salvage or "") for f in tally.findings() if f.level is not NOTE)
+        sorted((f.rule.code, f.cause.name, f.salvage or "") for f in report.tally.findings() if f.level is not NOTE)
     )
-    return report.format.name, counted, notes, causes
+    return *_numbers_of(report), causes
+
+
+def alike(view: Source, layers: Formats, wishes: Wishes, forced: str | None, wanted: Signature) -> Report | None:
+    """An inspection of `view` if it gives this signature; why things are wrong is asked where all else is alike."""
+    try:
+        found = inspect(view, layers, wishes, forced, KEEP, causes=False)
+        if _numbers_of(found) != wanted[:-1]:
+            return None
+        name_causes(found)
+    except InspectorError:
+        return None  # not a store of this format any more
+    return found if signature(found) == wanted else None
 
 
 def _apart(one: Signature, two: Signature) -> int:
@@ -117,21 +141,29 @@ class Search:
         self.findings = report.tally.findings()
         self.tries = 0
         self._bare: dict[Any, int] | None = None
-        self.left = max(MOST_BYTES, 10 * source.size)
+        self.left = ROOM + PER_BYTE * min(source.size, STEEP) + PER_BYTE * max(0, source.size - STEEP) // 10
+        self._unit = FINDING * min(1.0, report.tally.total / max(1, len(units.starts)))
+        lost = sum(end - start for start, end in map(units.span, units.fixed - {0}))
+        looked = LOOKED * report.diagnosis.work if report.diagnosis else 0
+        self._damage = TRY + DAMAGE * min(MOST_JUDGED, len(units.fixed)) + lost // LOST + looked
 
     def goes_on(self) -> bool:
         """Whether more may be tried; the smallest so far is taken then."""
         return self.tries < MOST_TRIES and self.left > 0
 
-    def shows(self, chosen: Iterable[int]) -> bool:
-        self.tries += 1
+    def _view(self, chosen: Collection[int], damage: bool = True) -> Spliced | None:
+        """A store of these units; None where an inspection of it costs more than is left."""
         view = Spliced(self.source, self.units.runs(chosen))
-        self.left -= view.size + DAMAGE_COSTS * len(self.units.fixed)
-        try:
-            found = inspect(view, self.layers, self.wishes, self.forced, KEEP)
-        except InspectorError:
-            return False  # not a store of this format any more
-        return signature(found) == self.wanted
+        cost = (self._damage if damage else TRY) + view.size // BYTES + int(self._unit * len(chosen))
+        self.tries += 1
+        self.left -= cost
+        return view if self.left > 0 and self.tries <= MOST_TRIES else None
+
+    def shows(self, chosen: Collection[int]) -> bool:
+        if len(chosen) == len(self.units.starts):
+            return True  # all of it
+        view = self._view(chosen)
+        return view is not None and alike(view, self.layers, self.wishes, self.forced, self.wanted) is not None
 
     def smallest(self, kin: Callable[[bytes], Iterable[bytes]]) -> set[int] | None:
         """A small set of units that shows the same; None where not even all of them do."""
@@ -159,9 +191,9 @@ class Search:
 
     def _astray(self, chosen: set[int]) -> set[int]:
         """Units whose findings come out different in a store of these units."""
-        self.tries += 1
-        runs = self.units.runs(chosen)
-        view = Spliced(self.source, runs)
+        view = self._view(chosen)
+        if view is None:
+            return set()
         try:
             found = inspect(view, self.layers, self.wishes, self.forced, KEEP).tally.findings()
         except InspectorError:
@@ -202,9 +234,9 @@ class Search:
 
     def _distance(self, chosen: set[int]) -> int | None:
         """How many findings and causes too many or too few; None where it is no store."""
-        self.tries += 1
-        view = Spliced(self.source, self.units.runs(chosen))
-        self.left -= view.size + DAMAGE_COSTS * len(self.units.fixed)
+        view = self._view(chosen)
+        if view is None:
+            return None
         try:
             found = signature(inspect(view, self.layers, self.wishes, self.forced, KEEP))
         except InspectorError:
@@ -255,16 +287,17 @@ class Search:
             self._bare = self._counts(head)
         for group in ({index}, {index, index + 1}):
             inside = max(group) < len(self.units.starts) and not group & self.units.fixed
-            if inside and self._counts(head | group) == self._bare:
+            if inside and self.goes_on() and self._counts(head | group) == self._bare:
                 return group
         return set()
 
     def _counts(self, chosen: set[int]) -> dict[Any, int] | None:
         """How often each rule is broken by a store of these units; None where it is no store."""
-        self.tries += 1
+        view = self._view(chosen, damage=False)
+        if view is None:
+            return None
         try:
-            view = Spliced(self.source, self.units.runs(chosen))
-            return dict(inspect(view, self.layers, self.wishes, self.forced, KEEP).tally.counts)
+            return dict(inspect(view, self.layers, self.wishes, self.forced, KEEP, causes=False).tally.counts)
         except InspectorError:
             return None
 

@@ -6,7 +6,6 @@ checksum or a rule covers, as the healthy store's tiles say: most of a volume is
 
 from __future__ import annotations
 
-import tempfile
 import time
 from array import array
 from bisect import bisect_left, bisect_right
@@ -20,11 +19,12 @@ from inspector import damage
 from inspector.catalogue import Formats
 from inspector.diagnosis.model import Event
 from inspector.edited import Edited
-from inspector.errors import InspectorError, RefusedError, UnverifiedError
+from inspector.errors import InspectorError, OutputError, RefusedError, SourceError, UnverifiedError
 from inspector.finding import Finding, Severity
-from inspector.format import FRAME, UNIT, State, Stretch, Wishes
+from inspector.format import FRAME, FREE, UNIT, State, Stretch, Wishes
 from inspector.inject import all_was_read, harm
 from inspector.inspect import Report, inspect
+from inspector.output import passing_folder, take_away
 from inspector.repair import Result, repair
 from inspector.source import Source
 from inspector.span import Span
@@ -95,6 +95,17 @@ class _Units(Struct):
                 ends.append(end)
                 self.count += 1
 
+    def emptied(self, spans: tuple[Span, ...], free: _Free) -> bool:
+        """Whether all that these spans touch became room that was never written, as far as the format can know."""
+        hit = 0
+        for span in spans:
+            low, high = self.covered.get(span.member, (array("Q"), array("Q")))
+            for i in range(bisect_right(high, span.start), bisect_left(low, span.end)):
+                hit += 1
+                if not free.covers(span.member, low[i], high[i]):
+                    return False
+        return bool(hit)
+
     def ranges(self) -> dict[str, damage.Ranges]:
         """The covered bytes of each member that has any."""
         made = {member: damage.Ranges(low, high) for member, (low, high) in self.covered.items()}
@@ -131,6 +142,23 @@ class _Units(Struct):
         return self.count - hit
 
 
+class _Free(Struct):
+    """Room of the damaged copy that its format takes for never written."""
+
+    runs: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def tap(self, _: State, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
+        for stretch in stretches:
+            found = self.runs.setdefault(stretch.member, [])
+            for i, role in enumerate(stretch.roles if FREE in stretch.roles else ()):
+                if role == FREE and len(found) < SEEN:
+                    found.append((stretch.span(i).start, stretch.span(i).end))
+            yield stretch
+
+    def covers(self, member: str, start: int, end: int) -> bool:
+        return any(low <= start and end <= high for low, high in self.runs.get(member, ()))
+
+
 def selftest(
     source: Source,
     formats: Formats,
@@ -147,7 +175,7 @@ def selftest(
     `anywhere`: also in bytes that nothing covers.
     """
     units = _Units()
-    healthy = inspect(source, formats, Wishes(), forced, tap=units.tap)
+    healthy = inspect(source, formats, Wishes(), forced, tap=units.tap).whole()
     if healthy.damaged or healthy.partial:
         found = next((f for f in healthy.tally.findings() if f.level is not Severity.NOTE), None)
         why = f"{found.rule.code}: {found.message}" if found else healthy.partial
@@ -157,7 +185,7 @@ def selftest(
     ranges = units.ranges() if covers else {}
     test = Selftest(healthy.format.name, source.size, healthy.account.units, sum(one.total for one in ranges.values()))
     aims = {} if anywhere else ranges
-    with tempfile.TemporaryDirectory(prefix="inspector-selftest-") as folder:
+    with passing_folder("inspector-selftest-") as folder:
         for number in range(rounds):
             kind = kinds[number % len(kinds)]
             member = _member(source, aims, seed + number)
@@ -171,7 +199,11 @@ def selftest(
             moved = damaged.length(damaged.changed_member) != source.length(damaged.changed_member)
             sealed = covers and units.covers(before, moved)
             made = (kind, seed + number, sealed)
-            test.rounds.append(_round(damaged, formats, healthy, noted, made, known, Path(folder) / f"{number}"))
+            free = _Free()
+            told = _round(damaged, formats, healthy, noted, made, known, folder / f"{number}", free)
+            if not told.detected and not moved and units.emptied(before, free):
+                told.sealed = False  # a store in which that was never written looks the same
+            test.rounds.append(told)
             all_was_read(source)  # else a round was held to other bytes than those that were damaged
             if progress:
                 progress(number + 1, rounds)
@@ -195,10 +227,12 @@ def _round(
     made: tuple[str, int, bool],
     untouched: int | None,
     output: Path,
+    free: _Free,
 ) -> Round:
     begun = time.monotonic()
     forced = healthy.format.name
-    report = inspect(damaged, formats, Wishes(), forced, keep=SEEN)
+    # half a report would count as missed
+    report = inspect(damaged, formats, Wishes(), forced, keep=SEEN, tap=free.tap).whole()
     found = [f for f in report.tally.findings() if (f.rule.code, f.span) not in noted]
     spans = tuple(damaged.touched())
     near = [f for f in found if _about(f, spans)]
@@ -252,6 +286,8 @@ def _repaired(damaged: Edited, formats: Formats, forced: str, output: Path) -> t
         return "unverified", 0, 0
     except RefusedError as error:
         return ("not offered" if "not offered" in error.message else "refused"), 0, 0
+    except (OutputError, SourceError):
+        raise  # a full disk, no memory to verify with, no descriptor left: it says nothing about this store
     except InspectorError:
         return "failed", 0, 0
     finally:
@@ -288,9 +324,7 @@ def _as_it_was(damaged: Edited, span: Span) -> bytes | None:
 
 
 def _remove(output: Path) -> None:
-    import shutil
-
     if output.is_dir():
-        shutil.rmtree(output)
+        take_away(output, strict=True)
     elif output.exists():
         output.unlink()

@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from hashlib import sha256
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of the group, SEC 2 section 2.4.1
+ANSWERS_KEPT = 1 << 14  # the same corrections are tried again in a smaller store
 KEYS_KEPT = 4096  # parsed public keys; a node signs many messages
 
 Check = Callable[[bytes, bytes, bytes], bool]
@@ -32,7 +33,12 @@ def holds(key: bytes, digest: bytes, signature: bytes) -> bool:
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not 0 < r < ORDER or not 0 < s <= ORDER // 2:
         return False
-    return _check()[1](key, digest, _der(signature))
+    return _asked(key, digest, _der(signature))
+
+
+@lru_cache(maxsize=ANSWERS_KEPT)
+def _asked(key: bytes, digest: bytes, der: bytes) -> bool:
+    return _check()[1](key, digest, der)
 
 
 def library() -> str:

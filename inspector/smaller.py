@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from inspector.catalogue import Formats
 from inspector.composed import Composed, Composition, size_of
-from inspector.errors import InspectorError
 from inspector.excerpt import Excerpt
 from inspector.format import State, Stretch, Wishes
-from inspector.inspect import Report, inspect
-from inspector.reducing import KEEP, signature
+from inspector.inspect import Report
+from inspector.reducing import alike, signature
 from inspector.source import Source
 from inspector.span import Span
 
@@ -43,7 +42,8 @@ def smaller(source: Source, report: Report, points: Sequence[Span], wishes: Wish
         tries += 1
         if tries > MOST_TRIES:
             break
-        if _total(candidate) >= source.size or not _shows(Composed(source, candidate), layers, wishes, report, wanted):
+        view = Composed(source, candidate)
+        if _total(candidate) >= source.size or not alike(view, layers, wishes, report.format.name, wanted):
             continue
         done = Excerpt(report, [], report.account.units, tries, told, composition=candidate)
         if any(isinstance(part, bytes) for parts in candidate.values() for part in parts):
@@ -54,10 +54,3 @@ def smaller(source: Source, report: Report, points: Sequence[Span], wishes: Wish
 
 def _total(candidate: Composition) -> int:
     return sum(size_of(part) for parts in candidate.values() for part in parts)
-
-
-def _shows(view: Source, layers: Formats, wishes: Wishes, report: Report, wanted: object) -> bool:
-    try:
-        return signature(inspect(view, layers, wishes, report.format.name, KEEP)) == wanted
-    except InspectorError:
-        return False  # not a store of this format any more

@@ -19,17 +19,18 @@ from msgspec.structs import replace
 from inspector.descriptors import ASIDE, MEDIUM, plain, pread_all
 from inspector.devices import pci_hint
 from inspector.errors import RefusedError, SourceError
-from inspector.folder import NotOpenedError, joined, listing, looked_at, open_inside
+from inspector.folder import NotOpenedError, joined, open_inside
 from inspector.span import Span
 from inspector.unread import Unread
 from inspector.vouching import Vouching
 
 if TYPE_CHECKING:
-    from inspector import spool
+    from inspector import opening, spool
     from inspector.pace import Pace
 else:
     from inspector.postponed import Postponed
 
+    opening = Postponed("inspector.opening")  # it makes sources, so it comes after them
     spool = Postponed("inspector.spool")  # few read from a pipe
 
 Kind = Literal["file", "folder", "device", "stdin", "memory"]
@@ -111,7 +112,7 @@ class Source(Vouching):
 
     def again(self) -> Source:
         """The same place opened once more, as it is now; raises SourceError where that cannot be."""
-        return open_below(*self.under, self.label) if self.under else open_source(str(self.path or self.label))
+        return opening.open_below(*self.under, self.label) if self.under else open_source(str(self.path or self.label))
 
     @property
     def name(self) -> str:
@@ -338,7 +339,7 @@ def open_source(path: str, stdin: IO[bytes] | None = None) -> Source:
     try:
         info = place.stat()
         if stat.S_ISDIR(info.st_mode):
-            return _open_folder(place, path)
+            return opening.open_folder(place, path)
         if stat.S_ISFIFO(info.st_mode):
             fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
@@ -351,52 +352,7 @@ def open_source(path: str, stdin: IO[bytes] | None = None) -> Source:
     if place.name in SECRET_NAMES:
         raise RefusedError(f"{path} holds keys and is never opened", "point inspector at the store beside it")
     if stat.S_ISBLK(info.st_mode):
-        return _open_one(place, path, "device", None)
+        return opening.open_one(place, path, "device", None)
     if not stat.S_ISREG(info.st_mode):
         raise SourceError(f"{path}: not a file, folder, block device or pipe", pci_hint(path))
-    return _open_one(place, path, "file", info)
-
-
-def _open_one(place: Path, label: str, kind: Kind, info: os.stat_result | None) -> Source:
-    try:
-        fd = plain(os.open(place, ASIDE))
-    except OSError as error:
-        raise SourceError(f"{label}: {error.strerror}") from error
-    return _of_open(fd, place, label, kind, info)
-
-
-def open_below(place: Path, way: str, label: str) -> Source:
-    """The store that `way` leads to from the folder `place`: a link that took a part of the way leads nowhere."""
-    try:
-        info = looked_at(place, way)
-        if stat.S_ISDIR(info.st_mode):
-            source = _open_folder(place / way, label, (place, way))
-        elif way.rpartition("/")[2] in SECRET_NAMES:
-            raise RefusedError(f"{label} holds keys and is never opened")
-        else:
-            source = _of_open(open_inside(place, way, label), place / way, label, "file", info)
-    except OSError as error:
-        raise SourceError(f"{label}: {error.strerror}") from error
-    source.under = (place, way)
-    return source
-
-
-def _of_open(fd: int, place: Path, label: str, kind: Kind, info: os.stat_result | None) -> Source:
-    try:
-        now = os.fstat(fd)  # of what was opened, not of what the name meant a moment ago
-        size = now.st_size if info is not None else os.lseek(fd, 0, os.SEEK_END)
-    except OSError as error:
-        os.close(fd)
-        raise SourceError(f"{label}: {error.strerror}") from error
-    source = Source(label, kind, place, [Member("", size, now.st_mtime_ns)])
-    source._files[""] = fd
-    return source
-
-
-def _open_folder(place: Path, label: str, under: tuple[Path, str] | None = None) -> Source:
-    found = listing(under[0], label, under[1]) if under else listing(place, label)
-    names = sorted(found.files, key=lambda file: file[0])
-    members = [Member(n, i.st_size, i.st_mtime_ns, n.rpartition("/")[2] in SECRET_NAMES) for n, i in names]
-    source = Source(label, "folder", place, members)
-    source.skipped, source.closed = found.skipped, found.closed
-    return source
+    return opening.open_one(place, path, "file", info)

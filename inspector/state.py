@@ -52,7 +52,7 @@ class States(Struct):
         """An empty state where there is no such file yet."""
         if not Path(path).exists():
             return cls()
-        found = read_json(path, SCHEMA, "delete it: the next run reads everything and writes it again")
+        found = read_json(path, SCHEMA, "it stays as it is: name another, or remove it if an older run wrote it")
         scans, watches = found.get("scans"), found.get("watches")
         return cls(scans if isinstance(scans, dict) else {}, watches if isinstance(watches, dict) else {})
 

@@ -17,9 +17,10 @@ from inspector.catalogue import Formats
 from inspector.errors import OutOfTime, SourceError
 from inspector.finding import Finding, Severity
 from inspector.format import Wishes
-from inspector.inspect import LATE, TRANSIENT, Progress, Report, detect
+from inspector.inspect import CHANGED, LATE, TRANSIENT, Progress, Report, detect
 from inspector.inspect import inspect as look
 from inspector.source import Drift, Member, Source, open_source
+from inspector.span import Span
 
 TRIES = 50
 WAIT = 0.02  # seconds before the next try: a flush or compaction changes several names within milliseconds
@@ -63,7 +64,7 @@ def inspect(
     if held is None or _late(report):
         return report
     try:
-        return _told(_settled(report, source, look_at, sleep), report, owner)
+        return _told(_settled(report, source, look_at, sleep), report, owner, source)
     except OutOfTime:  # the first look stands
         report.partial = LATE
         return report
@@ -86,18 +87,22 @@ def _settled(
     return report
 
 
-def _told(report: Report, first: Report, owner: str | None) -> Report:
+def _told(report: Report, first: Report, owner: str | None, asked: Source) -> Report:
     """What a scan says of a folder in use: which moment of it was judged, and what healed meanwhile."""
     source = report.source
     if source.drift <= HARMLESS and not _late(report):
         report.partial = ""
+    # no database cuts a file that it needs: what stood behind the cut was there, and is in no later look
+    if (cut := next((one for one in (asked, first.source) if "shrank" in one.drift), None)) and not report.partial:
+        report.partial = cut.changed
+        report.tally.put(Finding(CHANGED, Span(0, 0), cut.changed, bytes_known=False))
     still = _wrong(report)
     healed = [found for key, found in _wrong(first).items() if key not in still]
     for found in healed[:SAID]:
         text = f"at first {found.rule.code}: {found.message}; read again it verifies"
         report.tally.put(Finding(TRANSIENT, found.span, text, {"first_rule": found.rule.code}))
     report.live = {
-        "changed": source.changed,
+        "changed": source.changed or asked.changed,
         "users": [owner] if owner else [],
         "held": len(source.members),
         "transient": len(healed),

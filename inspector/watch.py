@@ -22,7 +22,7 @@ from inspector.errors import InspectorError, UnknownFormatError
 from inspector.follow import Follower, Landed, UnfollowableError
 from inspector.format import Format
 from inspector.inspect import detect
-from inspector.keep import Beside, keep
+from inspector.keep import Beside
 from inspector.rescan import Rescan
 from inspector.source import Member, Source, open_source
 from inspector.spots import Spots, mark
@@ -65,9 +65,8 @@ class Watch:
     ) -> None:
         """`each` tells also of every record that is sound; `known` are fingerprints that are no news."""
         self.path, self.formats, self.forced = Path(path), formats, forced
-        self.each, self.keep_in = each, keep_in
+        self.each = each
         self.blind = False  # bytes could not be read; of a store that is scanned whole, at the last look
-        self.unkept = 0  # copies that were asked for and could not be made
         self.counts: Counter[str] = Counter()  # events by name
         self.units: Counter[str] = Counter()
         self.follower: Follower | None = None
@@ -87,12 +86,17 @@ class Watch:
         self._absent = False
         self._refused: tuple[int, int] | None = None  # size and time of a file that no format knew
         self._spots = Spots()
-        self._beside = Beside(self.path.with_name(self.path.name + ".corrupt"))
+        self._beside = Beside(self.path.with_name(self.path.name + ".corrupt"), keep_in, tick)
 
     @property
     def damaged(self) -> bool:
         """Whether lasting damage stands now or stood at any time and was rotated away."""
         return any(self.counts[name] for name in DAMAGE)
+
+    @property
+    def unkept(self) -> int:
+        """Copies that were asked for and could not be made."""
+        return len(self._beside.missed)
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -347,24 +351,9 @@ class Watch:
         self._tell("truncated", f"{why}: it is read again from its start", None, None, told)
 
     def _look_beside(self) -> None:
-        fd = self._beside.look()
-        if fd is None:
-            return
-        try:
-            info = os.fstat(fd)
-            told: dict[str, Any] = {"path": str(self._beside.path), "size": info.st_size}
-            if self.ino == (info.st_dev, info.st_ino):
-                told["was_followed"] = True
-            if self.keep_in is not None:
-                try:
-                    copy = keep(fd, self._beside.path.name, self.keep_in)
-                    told |= {"kept": copy.path, "sha256": copy.sha256, "how": copy.how}
-                except (InspectorError, OSError) as error:
-                    told["not_kept"] = str(error)
-                    self.unkept += 1
+        told = self._beside.look(self.ino)
+        if told is not None:
             self._tell("corrupt-file", f"{self._beside.path.name} is there", None, None, told)
-        finally:
-            os.close(fd)
 
     def _scan_whole(self) -> None:
         if self._rescan is None:

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import inspector
 from inspector.__main__ import main as entry
-from tests.builders import bomb_claims, bomb_documents, bombs
+from tests.builders import bomb_claims, bomb_counts, bomb_documents, bombs
 from tests.builders.bombs import SAMPLES
 
 PEAK = 256 << 20
@@ -221,9 +221,9 @@ def suspicious(done: Run, size: int, start: float) -> bool:
 
 
 def all_bombs() -> Iterator[Bomb]:
-    for name, build in (bombs.blobs() | bomb_claims.files()).items():
+    for name, build in (bombs.blobs() | bomb_claims.files() | bomb_counts.files()).items():
         yield name, partial(bomb_documents.fill, make=build), COMMANDS
-    for name, fill in (bombs.folders() | bomb_claims.folders()).items():
+    for name, fill in (bombs.folders() | bomb_claims.folders() | bomb_counts.folders()).items():
         yield name, fill, COMMANDS
     for name, build in bomb_documents.documents().items():
         yield f"beside-{name}", partial(bomb_documents.fill, make=build), BESIDE

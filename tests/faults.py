@@ -21,27 +21,24 @@ import sys
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from tests.faults_calls import Faults, here
-from tests.faults_cases import CASES, Case
+from tests.faults_cases import CASES, MORE, Case
 from tests.faults_libc import LibcFaults, again_with_it, available
+from tests.faults_told import Told, line, table
 
 FALSE_CLEAN = ("truncate", "replace", "medium")  # after these nothing may be called clean as a whole
 REPORTS = ("out.md", "out.zip", "out.html", "out.json", "out.sarif")
 LOOSE = ("prom", "state", "names")  # they hold times, and names of this folder
 SAMPLES = Path(__file__).parents[1] / "samples"
-WRITES = frozenset(
-    {"pwrite", "write", "fsync", "ftruncate", "link", "rename", "replace", "open", "mkdir", "copy_file_range"}
-)
-
-
 INTERRUPTIBLE = frozenset(
-    {"read", "pread", "preadv", "write", "pwrite", "open", "fsync", "copy_file_range", "sendfile"}
+    {"read", "pread", "preadv", "write", "pwrite", "open", "make", "fsync", "copy_file_range", "sendfile"}
 )
+ALL = (*CASES, *MORE)
 Ways = dict[str, tuple[int, ...]]  # how a call fails -> with which numbers
 
 
@@ -62,6 +59,7 @@ class Stand:
     names: list[str] = field(default_factory=list)
     code: int = 0
     out: str = ""
+    chosen: set[int] = field(default_factory=set)  # of calls that are made again and again, with --sites
 
     def fresh(self, name: str) -> Path:
         place = self.folder / "runs" / name  # alone there: a scan looks at what lies around the store
@@ -98,18 +96,25 @@ class Stand:
         here(self._words(warm, self.case.line))  # what is loaded and looked up once
         shutil.rmtree(warm)
         place = self.fresh("right")
-        self.code, out, _ = self.faults.run(self._words(place, self.case.line), place, 0)
+        with self.faults.listening() as places:
+            self.code, out, _ = self.faults.run(self._words(place, self.case.line), place, 0)
         self.out = words(out, place)
         self.calls, self.names = self.faults.learned()
+        self.chosen = some_of_each(list(zip(places, self.names, strict=True)))
         assert self.code in self.case.codes, (self.case.name, self.code, self.out)
         self.right = contents(place)
         shutil.rmtree(place)
 
     def makes_sense(self, n: int, way: str, code: int) -> bool:
-        """Only writing meets a full disk, only what is read can move meanwhile, only what has a length can be short."""
+        """Only writing meets a full disk, only what is read can move meanwhile, only what has a length can be short.
+
+        A process that is killed before a call that changes nothing leaves what one leaves that is killed at the next.
+        """
         name = self.names[n - 1]
         if way == "error":
-            return name in WRITES or code in (errno.EIO, errno.EACCES)
+            return name in self.faults.writes or code in (errno.EIO, errno.EACCES)
+        if way == "kill":
+            return name in self.faults.seen or n == self.calls
         if way == "short":
             return name in self.faults.reads or name in ("pwrite", "write")
         if way == "eintr":
@@ -120,7 +125,10 @@ class Stand:
         """Let call number n fail: what came of it, and what is wrong with that ("" where nothing is)."""
         place = self.fresh(f"{way}-{n}-{code}")
         before = contents(place)
-        ended, out, err = self.faults.run(self._words(place, self.case.line), place, n, way, code, self.input(place))
+        victim = self.input(place)
+        if self.case.victim:
+            victim = next(victim.rglob(self.case.victim))
+        ended, out, err = self.faults.run(self._words(place, self.case.line), place, n, way, code, victim)
         wrong = self._judge(place, before, ended, way)
         if wrong.startswith("exit code") and way != "kill":
             wrong += f": {err[-1000:]}"
@@ -176,7 +184,8 @@ class Stand:
             if way == "error" and ended in self.case.codes and right and not now:
                 return f"it ended with {ended} and {name} is not there"
         left = standing(place) - {n.split("/")[0] for n in (*self.right, *self.case.outputs)} - {"kept", "tmp"}
-        if left and way != "kill" and not self.faults.failed.startswith(TAKES_AWAY):
+        kept = way != "interrupt" and self.faults.failed.startswith(TAKES_AWAY)
+        if left and way != "kill" and not kept:
             return f"left behind: {sorted(left)}"
         if way == "kill" and left:
             return self._again(place, left)
@@ -204,11 +213,21 @@ class Stand:
             return f"left behind: {sorted(left)}"
         for name in self.case.outputs:
             (place / name).unlink(missing_ok=True) if not (place / name).is_dir() else shutil.rmtree(place / name)
-        ended, _, err = here(self._words(place, self.case.line))
+        if "{kept}" in self.case.line:
+            (place / "kept").mkdir()
+        ended, out, err = here(self._words(place, self.case.line))
         if ended not in self.case.codes:
             return f"the next run ended with {ended}: {err}"
-        still = [n for n in contents(place) if "inspector-partial" in n and not n.startswith("tmp/")]
-        return f"the next run left {still}" if still else ""
+        after = contents(place)
+        still = [n for n in after if "inspector-partial" in n and not n.startswith("tmp/")]
+        if still:
+            return f"the next run left {still}"
+        for name in self.case.outputs:
+            if name not in LOOSE + REPORTS and _part(after, name) != _part(self.right, name):
+                return f"the next run made another {name}"
+        # files of its own that are written anew each time need no word
+        unsaid = {name for name in left if name not in out + err and not any(own in name for own in (*LOOSE, "known"))}
+        return f"the next run did not name {sorted(unsaid)}" if unsaid else ""
 
 
 def _ended(data: bytes, right: bytes) -> bool:
@@ -221,7 +240,10 @@ def _ended(data: bytes, right: bytes) -> bool:
 
 def _without_notes(files: dict[str, bytes]) -> list[Any]:
     """Excerpts' maps but for what they say of this reading."""
-    return [{k: v for k, v in json.loads(data).items() if k != "notes"} for data in files.values()]
+    told = [{k: v for k, v in json.loads(data).items() if k != "notes"} for data in files.values()]
+    for one in told:
+        one["findings"].pop("INS003", None)
+    return told
 
 
 def contents(place: Path) -> dict[str, bytes]:
@@ -244,30 +266,21 @@ def _part(found: dict[str, bytes], name: str) -> dict[str, bytes]:
     return {n: data for n, data in found.items() if n == name or n.startswith(f"{name}/")}
 
 
-@dataclass
-class Told:
-    """What came of all faults of one command."""
-
-    name: str
-    calls: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-    seconds: float = 0.0  # of the processor, with children
-
-    def document(self) -> dict[str, object]:
-        faults = self.outcomes.total()
-        return {
-            "name": self.name,
-            "calls": self.calls,
-            "faults": faults,
-            "outcomes": self.outcomes,
-            "cpu_seconds": round(self.seconds, 1),
-            "wrong": self.wrong,
-        }
+def some_of_each(calls: Sequence[object]) -> set[int]:
+    """The first, second, middle and last (from 1 on) of the calls that one place in the code makes."""
+    by_place: dict[object, list[int]] = {}
+    for n, place in enumerate(calls, 1):
+        by_place.setdefault(place, []).append(n)
+    return {
+        n for each in by_place.values() for n in (each[0], each[min(1, len(each) - 1)], each[len(each) // 2], each[-1])
+    }
 
 
-def every(case: Case, ways: Ways, step: int = 1, first: int = 1, real: bool = False) -> Told:
-    """All faults of one command; `step` takes every so-many-th call, `real` those of the C library."""
+def every(case: Case, ways: Ways, step: int = 1, first: int = 1, real: bool = False, sites: bool = False) -> Told:
+    """All faults of one command; `step` takes every so-many-th call, `sites` some of what one place in the code calls.
+
+    `real`: the calls are those of the C library.
+    """
     faults: Faults | LibcFaults = LibcFaults() if real else Faults()
     told, began = Told(case.name), sum(os.times()[:4])
     with tempfile.TemporaryDirectory() as name, faults.installed():
@@ -278,6 +291,9 @@ def every(case: Case, ways: Ways, step: int = 1, first: int = 1, real: bool = Fa
             for code in codes:
                 for n in range(first, stand.calls + 1, step):
                     if not stand.makes_sense(n, way, code):
+                        continue
+                    if sites and n not in stand.chosen:
+                        told.skipped += 1
                         continue
                     came, bad = stand.once(n, way, code)
                     told.outcomes[f"{way if way != 'error' else errno.errorcode[code]}: {came}"] += 1
@@ -303,19 +319,24 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one document instead of a table")
     parser.add_argument("--python", action="store_true", help="fail calls of Python's os module, not of the C library")
     parser.add_argument("--step", type=int, default=1, metavar="N", help="fail each so-many-th call only")
+    parser.add_argument(
+        "--sites",
+        action="store_true",
+        help="of calls that one place makes again and again: first, second, middle, last",
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only the commands whose names begin so")
     asked = parser.parse_args()
     if not asked.python:
         again_with_it()
     real = available() and not asked.python
     ways = WAYS | ({"eintr": (0,)} if real else {})
-    chosen = [case for case in CASES if not asked.names or case.name.startswith(tuple(asked.names))]
+    chosen = [case for case in ALL if not asked.names or any(_named(case, name) for name in asked.names)]
     if not chosen:
-        parser.error(f"no command is named so; there are: {', '.join(case.name for case in CASES)}")
+        parser.error(f"no command is named so; there are: {', '.join(case.name for case in ALL)}")
     all_told: list[Told] = []
     for case in chosen:
-        all_told.append(every(case, ways, asked.step, real=real))
-        _line(all_told[-1], sys.stderr if asked.json else sys.stdout)
+        all_told.append(every(case, ways, asked.step, real=real, sites=asked.sites))
+        line(all_told[-1], sys.stderr if asked.json else sys.stdout)
     total = sum((told.outcomes for told in all_told), Counter[str]())
     wrong = sum(len(told.wrong) for told in all_told)
     if asked.json:
@@ -324,30 +345,13 @@ def main() -> int:
         sums |= {"cpu_seconds": round(sum(t.seconds for t in all_told), 1)}
         json.dump(document | sums | {"cases": [told.document() for told in all_told]}, sys.stdout, indent=1)
     else:
-        print("\n".join(_table(all_told, total)))  # noqa: T201
+        print("\n".join(table(all_told, total)))  # noqa: T201
     return 1 if wrong else 0
 
 
-def _line(told: Told, out: TextIO) -> None:
-    sums = f"{told.calls:>5} calls {told.outcomes.total():>6} faults {told.seconds:>6.1f} s"
-    print(f"{told.name:<28} {sums}  {len(told.wrong)} wrong", file=out)
-    for line in told.wrong[:5]:
-        print(f"    {line}", file=out)
-    out.flush()
-
-
-def _table(all_told: list[Told], total: Counter[str]) -> Iterator[str]:
-    """How each way to fail ended, by exit code."""
-    cells = {key: key.split(": exit ") for key in total}
-    ways = list(dict.fromkeys(way for way, _ in cells.values()))
-    codes = sorted({code for _, code in cells.values()}, key=int)
-    yield f"\n{'exit code':<12}" + "".join(f"{code:>8}" for code in codes)
-    for way in ways:
-        counts = [total[f"{way}: exit {code}"] for code in codes]
-        yield f"{way:<12}" + "".join(f"{count or '-':>8}" for count in counts)
-    wrong, seconds = sum(len(t.wrong) for t in all_told), sum(t.seconds for t in all_told)
-    sums = f"{total.total():,} system calls failed in {seconds:,.0f} s of processor"
-    yield f"{len(all_told)} commands, {sums}: {wrong} times something was wrong"
+def _named(case: Case, name: str) -> bool:
+    """A whole name is that command alone; the beginning of names all of theirs."""
+    return case.name == name if any(one.name == name for one in ALL) else case.name.startswith(name)
 
 
 if __name__ == "__main__":

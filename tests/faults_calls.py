@@ -26,6 +26,10 @@ class Faults:
     """Counts the system calls of this process and makes the n-th one fail in one way."""
 
     reads = frozenset({"pread"})
+    writes = frozenset(
+        {"pwrite", "write", "fsync", "ftruncate", "link", "rename", "replace", "open", "mkdir", "copy_file_range"}
+    )
+    seen = frozenset(CALLS)
 
     def __init__(self) -> None:
         self.on, self.count, self.at, self.code, self.way = False, 0, 0, errno.EIO, "error"
@@ -115,6 +119,13 @@ class Faults:
         del place
         with self.armed(n, way, code, victim):
             return in_a_child(words) if way == "kill" else here(words)
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[list[int]]:
+        """As in `LibcFaults`; here each call stands for itself."""
+        places: list[int] = []
+        yield places
+        places += range(self.count)
 
     def learned(self) -> tuple[int, list[str]]:
         """How many calls the last run made, and which."""

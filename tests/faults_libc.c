@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -32,13 +34,14 @@ struct shared {
     unsigned char names[MAX_CALLS];
 };
 static struct shared *state;
+static void (*listener)(long); /* is told of each call that counts */
 static int left; /* this process is none of those whose calls are counted */
 static char ignored[MAX_FD]; /* descriptors of files that are none of ours */
 
 #define NAMES(X) \
     X(open) X(close) X(read) X(pread) X(preadv) X(write) X(pwrite) X(fsync) X(link) X(unlink) X(rename) X(stat) \
     X(lstat) X(fstat) X(fchown) X(fchmod) X(chmod) X(statvfs) X(ftruncate) X(lseek) X(mkdir) X(rmdir) X(scandir) \
-    X(readdir) X(dup) X(copy_file_range) X(sendfile) X(posix_fadvise) X(readlink) X(fcntl) X(look)
+    X(readdir) X(dup) X(copy_file_range) X(sendfile) X(posix_fadvise) X(readlink) X(fcntl) X(flock) X(ioctl) X(look) X(make)
 enum {
 #define X(name) N_##name,
     NAMES(X)
@@ -64,6 +67,8 @@ void faults_arm(long at, int way, int code, const char *victim, const char *othe
 
 void faults_disarm(void) { state->on = 0; }
 void faults_leave(void) { left = 1; }
+void faults_stay(void) { left = 0; }
+void faults_listen(void (*told)(long)) { listener = told; }
 long faults_count(void) { return state->count; }
 const unsigned char *faults_calls(void) { return state->names; }
 const char *faults_failed(void) { return state->failed; }
@@ -108,8 +113,12 @@ static int moves_bytes(int name) {
 /* What a call does instead: 0 as always, 1 only one byte, -1 fails with errno. */
 static int meets(int name, int fd, const char *path, long at, long n) {
     if (!state || !state->on || left || aside(fd) || (fd < 0 && foreign(path))) return 0;
-    long number = ++state->count;
-    if (number < MAX_CALLS) state->names[number - 1] = name == N_pread && n == 42 && at == 0 ? N_look : name;
+    long number = __atomic_add_fetch(&state->count, 1, __ATOMIC_SEQ_CST); /* a copy is hashed by a thread */
+    if (number < MAX_CALLS)
+        state->names[number - 1] = name == N_pread && n == 42 && at == 0 ? N_look
+                                   : name == N_open && n & (O_WRONLY | O_RDWR | O_CREAT) ? N_make
+                                                                                          : name;
+    if (listener) listener(number);
     if (state->sick && is_read(name)) {
         unsigned long inode;
         long where = at >= 0 ? at : syscall(SYS_lseek, fd, 0, SEEK_CUR);
@@ -122,8 +131,7 @@ static int meets(int name, int fd, const char *path, long at, long n) {
     if (number != state->at) return 0;
     snprintf(state->failed, sizeof state->failed, "%s(%d, %.150s, %ld, %ld)", words[name], fd, path ? path : "", n, at);
     switch (state->way) {
-    case ERROR: /* a disk is full only for who writes */
-        if (name == N_open && state->code != EIO && !(n & (O_WRONLY | O_RDWR | O_CREAT))) return 0;
+    case ERROR:
         errno = state->code;
         return -1;
     case EINTR_ONCE:
@@ -293,9 +301,17 @@ static long all_of(const struct iovec *parts, int count) {
     return n;
 }
 
+/* Past the page cache whole blocks are read, of one of which none or more come. */
+static ssize_t little(off64_t at, ssize_t wanted, ssize_t done) {
+    ssize_t least = at % BLOCK || wanted % BLOCK ? 1 : BLOCK;
+    return done < least ? done : least;
+}
+
 ssize_t preadv64v2(int fd, const struct iovec *parts, int count, off64_t at, int flags) {
     REAL(ssize_t, preadv64v2, int, const struct iovec *, int, off64_t, int);
-    return meets(N_preadv, fd, NULL, at, all_of(parts, count)) < 0 ? -1 : real(fd, parts, count, at, flags);
+    int how = meets(N_preadv, fd, NULL, at, all_of(parts, count));
+    ssize_t done = how < 0 ? -1 : real(fd, parts, count, at, flags);
+    return how > 0 ? little(at, all_of(parts, count), done) : done;
 }
 
 ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
@@ -304,7 +320,9 @@ ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t at, int flag
 
 ssize_t preadv64(int fd, const struct iovec *parts, int count, off64_t at) {
     REAL(ssize_t, preadv64, int, const struct iovec *, int, off64_t);
-    return meets(N_preadv, fd, NULL, at, all_of(parts, count)) < 0 ? -1 : real(fd, parts, count, at);
+    int how = meets(N_preadv, fd, NULL, at, all_of(parts, count));
+    ssize_t done = how < 0 ? -1 : real(fd, parts, count, at);
+    return how > 0 ? little(at, all_of(parts, count), done) : done;
 }
 
 ssize_t preadv(int fd, const struct iovec *parts, int count, off_t at) { return preadv64(fd, parts, count, at); }
@@ -326,6 +344,21 @@ ssize_t sendfile(int to, int from, off_t *at, size_t n) { return sendfile64(to, 
 int fsync(int fd) {
     REAL(int, fsync, int);
     return meets(N_fsync, fd, NULL, 0, 0) < 0 ? -1 : real(fd);
+}
+
+int flock(int fd, int how) {
+    REAL(int, flock, int, int);
+    return meets(N_flock, fd, NULL, 0, how) < 0 ? -1 : real(fd, how);
+}
+
+int ioctl(int fd, unsigned long what, ...) {
+    REAL(int, ioctl, int, unsigned long, ...);
+    va_list rest;
+    va_start(rest, what);
+    void *argument = va_arg(rest, void *);
+    va_end(rest);
+    unsigned long inode; /* the size of a terminal is asked of what is none of ours */
+    return regular(fd, &inode) && meets(N_ioctl, fd, NULL, 0, 0) < 0 ? -1 : real(fd, what, argument);
 }
 
 int fchown(int fd, uid_t owner, gid_t group) {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
+import hashlib
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import FrameType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -52,8 +53,14 @@ class LibcFaults:
     """The same questions that `Faults` answers, asked of the C library."""
 
     reads = frozenset({"read", "pread", "preadv", "copy_file_range", "sendfile"})
+    writes = frozenset(
+        {"pwrite", "write", "fsync", "ftruncate", "link", "rename", "make", "mkdir", "copy_file_range", "sendfile"}
+    )
+    # what an onlooker may see of a run: two kills with none of these between them find the same files
+    seen = writes | {"unlink", "rmdir", "fchown", "fchmod", "chmod", "ioctl", "flock"}
 
     def __init__(self) -> None:
+        self._answers: dict[str, tuple[str, frozenset[str]]] = {}
         self._lib = ctypes.CDLL(os.environ[MARK])
         self._lib.faults_failed.restype = self._lib.faults_word.restype = ctypes.c_char_p
         self._lib.faults_calls.restype = ctypes.POINTER(ctypes.c_ubyte)
@@ -63,6 +70,29 @@ class LibcFaults:
         elsewhere = sorted(own | {"/lib", "/etc", "/sys", "/dev/null", "/dev/urandom"})
         for number, place in enumerate(elsewhere[:8]):
             self._lib.faults_skip(number, os.fsencode(place))
+        self.places: list[
+            int
+        ] = []  # of the calls of the last run that was listened to, where in the code each was made
+        self._told = ctypes.CFUNCTYPE(None, ctypes.c_long)(self._hear)
+
+    def _hear(self, number: int) -> None:
+        frame: FrameType | None = sys._getframe(1)
+        places = []
+        while frame is not None and frame.f_code is not LibcFaults._here.__code__:
+            places.append((frame.f_code.co_filename, frame.f_lasti))
+            frame = frame.f_back
+        self.places += [0] * (number - len(self.places))
+        self.places[number - 1] = hash(tuple(places))
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[list[int]]:
+        """What this yields holds, for each call of a run, a number for the place in the code that made it."""
+        self.places = []
+        self._lib.faults_listen(self._told)
+        try:
+            yield self.places
+        finally:
+            self._lib.faults_listen(None)
 
     @property
     def failed(self) -> str:
@@ -77,12 +107,50 @@ class LibcFaults:
             yield
 
     def _engine(self, command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        """`subprocess.run` of the engine's script: a fork, which has no Python to start and no engine to load."""
+        """`subprocess.run` of the engine's script: a fork, which has no Python to start and no engine to load.
+
+        The same folder is opened once: what the engine answered, and which files it left there, is known then.
+        """
+        assert command[1:3] == ["-I", "-c"]
+        folder = Path(command[4])
+        with self._uncounted():
+            name = digest_of(folder)
+            reading, writing = os.pipe()
+        if name in self._answers:
+            with self._uncounted():
+                answer, left = self._answers[name]
+                there = {path.name for path in folder.iterdir()}
+                for file in there - left:
+                    (folder / file).unlink()
+                for file in left - there:  # the others may be links to files of the store
+                    (folder / file).touch()
+                os.write(writing, answer.encode())
+            child = 0
+        else:
+            child = self._asked(command, writing)
+        out = b""
+        try:
+            os.close(writing)
+            while piece := os.read(reading, 65536):
+                out += piece
+        except BaseException:
+            if child:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            raise
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(reading)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else 0
+        if child and code == 0:
+            with self._uncounted():
+                self._answers[name] = out.decode(), frozenset(path.name for path in folder.iterdir())
+        return subprocess.CompletedProcess(command, code, out.decode(), "")
+
+    def _asked(self, command: list[str], writing: int) -> int:
         import rocksdict
 
         assert rocksdict.__name__
-        assert command[1:3] == ["-I", "-c"]
-        reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             self._lib.faults_leave()
@@ -95,20 +163,15 @@ class LibcFaults:
                 code = 0
             finally:
                 os._exit(code)
-        out = b""
+        return child
+
+    @contextlib.contextmanager
+    def _uncounted(self) -> Iterator[None]:
+        self._lib.faults_leave()
         try:
-            os.close(writing)
-            while piece := os.read(reading, 65536):
-                out += piece
-        except BaseException:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            raise
+            yield
         finally:
-            with contextlib.suppress(OSError):
-                os.close(reading)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        return subprocess.CompletedProcess(command, code, out.decode(), "")
+            self._lib.faults_stay()
 
     def run(
         self, words: list[str], place: Path, n: int, way: str = "error", code: int = 0, victim: Path | None = None
@@ -141,7 +204,9 @@ class LibcFaults:
         child = os.fork()
         if child == 0:
             os._exit(self._here(words, arm))
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        self._lib.faults_disarm()  # killed, it did not do that itself
+        return ended
 
     def learned(self) -> tuple[int, list[str]]:
         """How many calls the last run made, and which."""
@@ -155,6 +220,15 @@ class LibcFaults:
         other = place.parents[1] / "reversed"
         other.write_bytes(file.read_bytes()[::-1])
         return other
+
+
+def digest_of(folder: Path) -> str:
+    """A name for the files of a folder, theirs and what is in them."""
+    found = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        data = path.read_bytes()
+        found.update(f"{path.name}/{len(data)}/".encode() + data)
+    return found.hexdigest()
 
 
 def largest(folder: Path) -> Path:

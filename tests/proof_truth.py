@@ -59,6 +59,9 @@ class Case(Struct, frozen=True):
         return head + bytes([data[self.at] ^ self.change]) + data[self.at + 1 :] if self.change else head
 
 
+STORY = ("KDT001", "KDT010", "KDT011", "KDT012")  # steps that contradict each other, and where they stop
+
+
 class Verdict(Struct):
     """What became of a case: `told` damage, a `note`, `silent`, or a request that was `refused`."""
 
@@ -140,6 +143,8 @@ class Truth:
         # what is told of flags without a checksum, and of a member that ends behind a whole unit, are consequences
         flags = self.store.form.name == "gossip-store" and tile is not None and case.at - tile.span.start < 2
         follows = flags if case.change else any(case.at == span.start for span in self.units)
+        # other words in one line tell another story, and what it is found to be stands where the story shows it
+        follows |= bool(tile and tile.kind == "line") and all(f.rule.code in STORY for f in new)
         if new and not follows and not any(_near(f, case, tile, tiles) for f in new):
             verdict.faults.append(f"told, but nowhere near: {[(f.rule.code, f.span) for f in new][:3]}")
         untouched = {span for span in self.units if not touched(span)}

@@ -7,15 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from inspector import output
+from inspector.__main__ import main
 from inspector.errors import Exit, OutputError
+from inspector.folder import NotOpenedError
 from inspector.output import place_file
 from tests.faults import SAMPLES, Ways, every
-from tests.faults_cases import CASES, Case
+from tests.faults_cases import CASES, MORE, Case
 
 SOME: Ways = {
     "error": (errno.EIO, errno.ENOSPC),
@@ -120,3 +123,69 @@ def test_an_interrupt_while_a_folder_is_taken_away_stays_one(tmp_path: Path, mon
     monkeypatch.setattr(os, "close", close)
     with pytest.raises(KeyboardInterrupt):
         output.take_away(tmp_path / "folder")
+
+
+def test_a_folder_that_an_interrupt_meets_on_its_way_out_is_gone_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.unlink
+
+    def unlink(*args: object, **words: object) -> None:
+        monkeypatch.setattr(os, "unlink", real)
+        raise KeyboardInterrupt
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_bytes(b"")
+    monkeypatch.setattr(os, "unlink", unlink)
+    with pytest.raises(KeyboardInterrupt):
+        output.take_away(tmp_path / "folder")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_passing_folder_does_not_stay_where_its_making_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    real = os.mkdir
+
+    def mkdir(path: Path, mode: int = 0o777) -> None:
+        real(path, mode)
+        raise KeyboardInterrupt  # made, and nobody was told
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    with pytest.raises(KeyboardInterrupt), output.passing_folder("inspector-test-"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_database_whose_log_is_cut_meanwhile_is_a_lower_bound() -> None:
+    """What stood behind the cut was damaged; what is left verifies, and is not the store that was asked about."""
+    case = next(case for case in CASES if case.name == "scan ledger")
+    told = every(case, {"truncate": (0,)}, step=9, first=2)
+    assert not told.wrong, told.wrong[0]
+    assert set(told.outcomes) == {"truncate: exit 9"}
+
+
+def test_a_file_that_cannot_be_opened_when_it_is_copied_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be opened by somebody else, or a moment later."""
+    from inspector.folder import open_inside as real
+
+    def refuses(place: Path, way: str, label: str) -> int:
+        if way == "IDENTITY":
+            raise NotOpenedError(label, "Permission denied", gone=False)
+        return real(place, way, label)
+
+    monkeypatch.setattr("inspector.source.open_inside", refuses)
+    code = main(["repair", str(SAMPLES / "snarkos" / "wal-torn"), "-o", str(tmp_path / "out")])
+    assert code == Exit.IO
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["show disk", "carve journal"])
+def test_what_cannot_be_read_again_is_no_mistake_of_the_user_and_no_bug(name: str) -> None:
+    case = next(case for case in MORE if case.name == name)
+    told = every(case, {"medium": (0,), "truncate": (0,)})
+    assert not told.wrong, told.wrong[0]
+    assert any(key.endswith(("exit 6", "exit 9")) for key in told.outcomes), told.outcomes

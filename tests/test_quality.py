@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import ast
 import os
-from array import array
 from collections import Counter
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from benchmarks import against, quality_table
+from benchmarks import against, probing, quality_table
 from benchmarks.covered import Covered, Share
 from benchmarks.mutants import ROOT, Judged, Score, chosen_tests, packages, sample, score
 from benchmarks.mutating import Task, judged
 from benchmarks.mutations import Mutant, mutants
+from benchmarks.probing import PROBE, Reached, probed
 from benchmarks.quality_parts import Damaged, Failed, Fuzzed, Mutated, _shuffled, fault_names
-from benchmarks.tracing import Kept
 from inspector.span import Span
 from tests.faults_cases import CASES
 
@@ -82,30 +81,50 @@ def test_every_format_gives_its_share_of_the_sample_and_a_seed_gives_it_again() 
     assert [(m.path, m.line, m.what) for m in chosen] == [(m.path, m.line, m.what) for m in sample(names + 2, 5, None)]
 
 
-def _kept(lines: dict[int, list[int]], *tests: tuple[str, float]) -> Covered:
-    """What a run of these tests would have kept of `correct.py`; number 0 is no test."""
-    names, seconds = zip(("loading", 0.0), *tests, strict=True)
-    by_line = {line: array("H", numbers).tobytes() for line, numbers in lines.items()}
-    kept = Kept(list(names), list(seconds), {"inspector/correct.py": by_line}, len(tests), [])
-    source = (ROOT / "inspector/correct.py").read_text()
-    return Covered([kept], {"inspector/correct.py": source}, {}, {})
+def test_a_mutant_meets_the_tests_that_come_by_it_the_quickest_first() -> None:
+    format_test, other = "tests/formats/kad_trace/test_text.py::t", "tests/carve/test_logs.py::t"
+    seconds = {"t::slow": 295.0, "t::quick": 10.0, "t::fails": 0.1, format_test: 5.0, other: 1.0}
+    found = Reached({1: ["t::slow", "t::fails", "t::quick"]}, seconds, ["t::fails"])
+    mutant = Mutant(ROOT / "inspector/formats/kad_trace/lines.py", 1, "", "")
+    assert chosen_tests(1, mutant, found) == ([("t::quick", 10.0)], 1)  # both would take too long
+    assert chosen_tests(2, mutant, found) == ([(format_test, 5.0)], 0)  # nothing came by: those of its format
 
 
-def test_a_mutant_meets_the_tests_that_run_its_line_the_quickest_first() -> None:
-    covered = _kept({1: [0], 2: [0, 1], 3: [1, 2]}, ("t::slow", 295.0), ("t::quick", 10.0))
-    path = ROOT / "inspector/correct.py"
-    at = {line: chosen_tests(Mutant(path, line, "", "", line == 2), covered) for line in (1, 2, 3, 4)}
-    assert at[3] == ([("t::quick", 10.0)], 1, False)  # both would take too long
-    assert at[2] == ([("t::quick", 10.0)], 1, True)  # it runs when the file is loaded: any of its tests may notice
-    assert at[1] == ([("t::quick", 10.0)], 1, True)
-    assert at[4] == ([], 0, False)
+def test_probes_leave_a_text_as_it_is_but_for_saying_that_they_were_met(tmp_path: Path) -> None:
+    path = tmp_path / "code.py"
+    path.write_text(CODE)
+    places = [(number, mutant) for number, mutant in enumerate(mutants(path)) if not mutant.loading]
+    made = ast.parse(probed(path.read_bytes(), places))
+    met = [node.args[0] for node in ast.walk(made)
+           if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == PROBE]  # fmt: skip
+    assert sorted(ast.literal_eval(number) for number in met) == [number for number, _ in places]
+    assert ast.dump(_Without().visit(made)) == ast.dump(ast.parse(CODE))
 
 
-def test_lines_are_followed_to_where_they_stand_since_an_edit() -> None:
-    covered = _kept({1: [1], 5: [2]}, ("t::first", 1.0), ("t::fifth", 1.0))
-    covered.sources["inspector/correct.py"] = "\n".join(["gone", *covered.sources["inspector/correct.py"].splitlines()])
-    assert covered.tests("inspector/correct.py", 1, False) == (set(), False)
-    assert covered.tests("inspector/correct.py", 4, False) == ({"t::fifth"}, False)
+class _Without(ast.NodeTransformer):
+    """Takes probes out again."""
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        self.generic_visit(node)
+        return node.values[1] if _is_probe(node.values[0]) else node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if _is_probe(node.value) else self.generic_visit(node)
+
+
+def _is_probe(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == PROBE
+
+
+def test_a_probe_tells_which_tests_come_by_and_a_number_in_a_pattern_has_none(tmp_path: Path) -> None:
+    line = "        result = left + right"
+    text = f"def meet(left, right):\n    match left:\n      case 3:\n{line}\n    return result\n"
+    path = tmp_path / "pattern.py"
+    path.write_text(text)
+    number, added = list(mutants(path))
+    assert (number.what, added.what) == ("3 to 4", "Add to Sub")
+    assert not probing._compiles(probed(path.read_bytes(), [(0, number)]))
+    assert probing._compiles(probed(path.read_bytes(), [(1, added)]))
 
 
 MEETING = {
@@ -123,8 +142,8 @@ def test_a_mutant_is_killed_by_what_its_tests_say() -> None:
         line = text[: text.index(old)].count("\n") + 1
         made.append(Mutant(path, line, "", text.replace(old, new, 1), old.startswith("import")))
     test = "tests/test_correct.py::test_the_chance_of_error_is_the_share_of_all_checksums_that_was_tried"
-    covered = _kept({mutant.line: [1] for mutant in made}, (test, 0.01))
-    found = score(made, 0, 1, covered)
+    met = {number: [test] for number, mutant in enumerate(made) if not mutant.loading}
+    found = score(made, 0, 1, Reached(met, {test: 0.01}, []))
     assert [one.outcome for one in found.judged] == [outcome for _, _, outcome in MEETING.values()]
     assert found.dead == 2
 
@@ -138,7 +157,7 @@ def _one_always_fails(task: Task, limits: dict[str, float], pipe: int) -> None:
 
 def test_a_test_that_fails_without_a_mutant_too_kills_none() -> None:
     tests = [("t::always", 0.1), ("t::sees", 0.1)]
-    task = Task(0, str(ROOT / "inspector/correct.py"), "a mutant", False, False, tests)
+    task = Task(0, str(ROOT / "inspector/correct.py"), "a mutant", False, tests)
     sound: dict[str, bool] = {}
     assert judged(task, [tests[:1]], _one_always_fails, sound).outcome == "survived"
     met = judged(task, [tests], _one_always_fails, sound)
@@ -186,7 +205,7 @@ def test_the_summary_adds_up_and_what_must_never_be_is_counted() -> None:
                    Damaged("b", 8, 8, 8, 8, 8, 0, 0, 0, 0, 0, 1)],
         "against": [against.Told("s", "ldb", 4, 1, 0, 0, 5, 0, 9, 10),
                     against.Told("s", "inspector: x", 4, 4, there=10)],
-        "coverage": Covered([Kept([], [], {}, 7, [])], {}, {"inspector/a.py": Share(10, 9, 4, 3)}, {}),
+        "coverage": Covered(7, [], {"inspector/a.py": Share(10, 9, 4, 3)}, {}),
         "mutants": Score(1, [Judged(Mutant(ROOT / "inspector/correct.py", 4, "x", ""), "killed", "t", 1),
                              Judged(Mutant(ROOT / "inspector/correct.py", 5, "y", ""), "unrun", "", 0)]),
     }  # fmt: skip

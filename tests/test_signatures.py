@@ -25,6 +25,7 @@ def checked_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     except ImportError:
         pytest.skip(f"{name} is not installed here")
     monkeypatch.setattr(signatures, "_check", lambda: (name, check))
+    signatures._asked.cache_clear()
     return name
 
 

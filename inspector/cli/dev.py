@@ -77,6 +77,7 @@ def inject(
 
     The truth about what was done to which bytes is written beside it; the store itself is never changed.
     """
+    from inspector.cli.app import say
     from inspector.cli.inputs import open_path
     from inspector.cli.options import number
     from inspector.cli.privacy import active, file_of, finished, place_of
@@ -108,6 +109,8 @@ def inject(
     else:
         out.blocks(truth_blocks(told, place_of(where)))
     out.flush()
+    for note in told.notes:
+        say(note if active() is None else "what an interrupted run left was removed")
     return 0
 
 

@@ -65,6 +65,8 @@ def excerpt(
 
     if c_array + python + json > 1:
         raise UsageError("--c-array, --python and --json exclude each other")
+    if "" in (output, map_file):
+        raise UsageError("the name of the output is empty", "a variable that is not set?")
     if output is None and not (c_array or python):
         raise UsageError("where to? -o SMALL names the new file", "or --c-array, --python to print it")
     known, wishes = listed.all_formats(), Wishes(release=release)  # without a veil: what is found is not printed
@@ -127,9 +129,12 @@ def _write(output: str, data: Source, source: Source, force: bool) -> None:
 
 
 def _write_folder(output: str, data: Source, source: Source) -> None:
+    from inspector.cli.app import say
     from inspector.output import place_folder
 
     with place_folder(output, source, data.size) as place:
+        for note in place.notes:  # not in the map, which is the same each time
+            say(note)
         assert place.folder is not None
         for member in data.members:
             path = place.folder / member.name

@@ -121,7 +121,7 @@ def _lines(text: str, store: str | None) -> tuple[dict[str, Any], bool]:
     from inspector.inspect import inspect
 
     with open_path(store) as source:
-        report = inspect(source, known_formats())
+        report = inspect(source, known_formats()).whole()
         listener.heard.tie(report)
         document = listener.document(hiding(privacy.active(), report.layers), source.label)
         return document, not source.unreadable and source.still_same()

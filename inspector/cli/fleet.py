@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Struct, field
@@ -169,6 +169,8 @@ class Fleet(Struct):
         self.samples.append(Sample("inspector_exit_code", int(code), here))
         self.samples.append(Sample("inspector_scan_duration_seconds", seconds, here))
         self.samples.append(Sample("inspector_last_scan_timestamp_seconds", int(time.time()), here))
+        unfinished = report.partial != "" if report is not None else code == Exit.PARTIAL
+        self.samples.append(Sample("inspector_partial", int(unfinished), here))
         if new is not None:
             self.samples.append(Sample("inspector_new_findings", new, here))
         if report is None:
@@ -219,6 +221,7 @@ def fleet(
     polite: bool | None,
     fail_on: str = "warning",
     state: str | None = None,
+    inputs: Sequence[str] = (),
 ) -> Fleet:
     """The options as values; raises UsageError."""
     from inspector.pace import TimeLimit
@@ -237,6 +240,12 @@ def fleet(
         from inspector.state import States
 
         made.states, made.states_path = States.read(state), state
+    if metrics is not None or write_baseline is not None:
+        from inspector import baseline as files
+
+        for path, begins in ((metrics, files.METRICS_BEGIN), (write_baseline, files.BEGINS)):
+            if path is not None:
+                files.only_ours(path, begins, inputs)
     return made
 
 

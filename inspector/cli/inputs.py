@@ -20,7 +20,8 @@ from inspector.catalogue import named, standing_on
 from inspector.cli.privacy import active, place_of, seen
 from inspector.descriptors import ASIDE, plain
 from inspector.errors import ChangedError, Exit, SourceError, UnknownFormatError, UsageError
-from inspector.source import Member, Source, open_below, open_source
+from inspector.opening import open_below
+from inspector.source import Member, Source, open_source
 
 if TYPE_CHECKING:
     from inspector.catalogue import Formats

@@ -78,6 +78,8 @@ def repair(
     from inspector.format import Wishes
     from inspector.repair import repair as run
 
+    if "" in (output, patch):
+        raise UsageError("the name of the output is empty", "a variable that is not set?")
     if output is not None and patch is not None:
         raise UsageError("-o and --patch exclude each other")
     if output is None and patch is None and not dry_run:

@@ -78,7 +78,7 @@ def report(
         _one_store(path, source, formats, format, wishes)
         chart = Chart(source)
         with Progress(path) as progress:
-            found = inspect(source, formats, wishes, format, progress=progress, tap=chart.tap)
+            found = inspect(source, formats, wishes, format, progress=progress, tap=chart.tap).whole()
         if source.shrunk:  # zeroes stand in it for what went away
             raise ChangedError(source.changed, "no report was written: make it when nothing writes to the store")
         logs = [(privacy.place_of(one), one) for one in log or ()]

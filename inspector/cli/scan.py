@@ -158,7 +158,7 @@ def scan(
         cluster_size=cluster_size,
         against=documents_of(against),
     )
-    fleet = fleets.fleet(baseline, write_baseline, max_rate, timeout, label, metrics, polite, fail_on, state)
+    fleet = fleets.fleet(baseline, write_baseline, max_rate, timeout, label, metrics, polite, fail_on, state, paths)
     job = Job(formats, wishes, format, fail_on, keep, style, Output(), fleet, tuple(log or ()), mapfile)
     folder = False
     for path in paths:
@@ -287,11 +287,17 @@ def _log_part(job: Job, report: Report) -> dict[str, Any]:
     if not job.logs or job.style == "quiet":
         return {}
     from inspector.cli.privacy import active, place_of
+    from inspector.inspect import LATE
     from inspector.reporting.hide import hiding
-    from inspector.reporting.logs import hear
+    from inspector.reporting.logs import Heard, hear
     from inspector.reporting.timeline import of_scan
 
-    heard = hear([(place_of(path), path) for path in job.logs], report)
+    try:
+        with job.fleet.limit.guarded():
+            heard = hear([(place_of(path), path) for path in job.logs], report)
+    except OutOfTime:
+        report.partial = report.partial or LATE
+        heard = Heard()
     log = heard.document(hiding(active(), report.layers))
     return {"log": log, "timeline": of_scan(report.tally.findings(), report.source, log)}
 

@@ -79,6 +79,7 @@ def _exhibit(store: Opened, member: str, at: int) -> Exhibit:
         exhibit = fmt.show(state, member, at) if fmt.show else None
         if exhibit is not None:
             return exhibit
+    store.ending()  # what could not be read may have said what stands there
     raise UsageError(f"{store.name} knows nothing of byte {at}", "inspector records lists what it read")
 
 

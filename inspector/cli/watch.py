@@ -83,7 +83,8 @@ def watch(
         raise UsageError(f"{keep_corrupt}: no such folder", f"mkdir -p {keep_corrupt}")
     formats = known_formats()
     named_format(formats, format)
-    fleet = fleets.fleet(None, None, max_rate, None, label, metrics, True if polite is None else polite)
+    gently = True if polite is None else polite
+    fleet = fleets.fleet(None, None, max_rate, None, label, metrics, gently, inputs=(path,))
     fleet.begin(folder=False)
     if Path(path).is_dir():
         _one_store(path, formats, format)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from inspector.diagnosis.bytes_at import Budget
 from inspector.diagnosis.explain import best_of, explain
 from inspector.diagnosis.model import SURENESS, Clue, Diagnosis, Event
 from inspector.diagnosis.places import Place, is_damage, places, region_of
@@ -71,7 +72,8 @@ def diagnose(report: Report) -> Diagnosis:
         clue_of = causes.get(id(finding)) or _follows(finding, events)
         after.append(replace(finding, cause=_better(finding, clue_of)) if clue_of else finding)
     report.tally.settle(after)
-    return answer_of(report, [_event(e) for e in events[:MOST_EVENTS]], len(events), after)
+    answer = answer_of(report, [_event(e) for e in events[:MOST_EVENTS]], len(events), after)
+    return replace(answer, work=Budget().trials - max(0, scene.budget.trials))
 
 
 def _unread(findings: list[Finding], events: list[_Told]) -> list[_Told]:
@@ -91,6 +93,7 @@ def _own(place: Place) -> Clue:
 
 def _joined(events: list[_Told]) -> list[_Told]:
     """A place that says little by itself belongs to what was proved to cover it, or to have moved it."""
+    events = _begun(events)
     blocks = [e for e in events if e.clue.name in _BLOCKS and e.clue.confidence != "possible"]
     sure = [e for e in events if e.clue.confidence != "possible"]
     out: list[_Told] = []
@@ -113,6 +116,29 @@ def _joined(events: list[_Told]) -> list[_Told]:
             out.append(told)
         else:
             block.findings += told.findings
+    return out
+
+
+def _begun(events: list[_Told]) -> list[_Told]:
+    """A place behind which everything stands elsewhere: bytes were put in there, or lost, as shifts begin somewhere."""
+    out: list[_Told] = []
+    moved: set[str] = set()  # members of which a shift is told
+    for told in events:
+        member, start = told.place.span.member, told.place.start
+        if told.clue.name == "shifted" and told.clue.facts.get("carried") and member not in moved:
+            first = None
+            for at in range(len(out) - 1, -1, -1):
+                other = out[at].place.span
+                if other.member != member or start - other.end >= SHIFTED or out[at].clue.confidence == "certain":
+                    break
+                first = at
+            if first is not None:
+                begun = out[first]
+                because = f"bytes were put in here, or lost: from {start} on {told.clue.because}"
+                out[first] = _Told(Clue("shifted", "likely", because, begun.place.span), begun.place, begun.findings)
+        if told.clue.name == "shifted":
+            moved.add(member)
+        out.append(told)
     return out
 
 
@@ -147,17 +173,32 @@ def _owns(owner: _Told, weak: _Told) -> bool:
 
 def _follows(finding: Finding, events: list[_Told]) -> Clue | None:
     """The event that a finding about the store's structure follows from: one whose bytes it names."""
-    if not finding.bytes_known or (finding.level.value == "note" and not is_damage(finding)):
+    if not finding.bytes_known:
         return None
+    said = finding.cause.name
+    structural = finding.level.value != "note" or is_damage(finding)
     for told in events:
         span = told.clue.span
+        if finding.span.member != span.member:
+            continue
         near = Span(max(0, span.start - ABOUT), span.end + ABOUT, span.member)
         touches = near.overlaps(finding.span) if finding.span.length else finding.span.start in near
-        torn = finding.cause.name == "software-rule-violation" and told.clue.name in (*_BLOCKS, "shifted")
-        torn = torn and finding.span.overlaps(span)  # pieces of two records read as one, and not as they were written
-        if finding.span.member == span.member and touches and (torn or finding.cause.name == "unknown"):
+        # pieces of two records read as one, and not as they were written
+        torn = told.clue.name in (*_BLOCKS, "shifted") and finding.span.overlaps(span)
+        from_here = touches and structural and (said == "unknown" or (said == "software-rule-violation" and torn))
+        if from_here or _beside(finding, told.place):
             return Clue(told.clue.name, "possible", f"follows from {told.clue.because}", span)
     return None
+
+
+def _beside(finding: Finding, place: Place) -> bool:
+    """Whether what a record lacks is what the damaged bytes beside it may have held: then nobody left it out."""
+    lacks = finding.cause.name == "software-rule-violation" and finding.cause.confidence == "possible"
+    return lacks and bool(finding.span.length) and place.span.length > 0 and _touch(finding.span, place.span)
+
+
+def _touch(one: Span, two: Span) -> bool:
+    return one.end == two.start or two.end == one.start
 
 
 def _better(finding: Finding, clue: Clue) -> Cause:

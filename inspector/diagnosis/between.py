@@ -43,7 +43,11 @@ def swapped(
                     again = unit(place.start, trial)
                     if again is None or not again.sound or _alike(read(here, size), read(there, size)):
                         continue
-                    if other is region or _fits(read, unit, other, (here, there), size, trial):
+                    if other is region:
+                        fits = _reaches(unit, again.end, there + size, trial)
+                    else:
+                        fits = _fits(read, unit, other, (here, there), size, trial)
+                    if fits:
                         return _swap(read, here, there, size)
     return None
 
@@ -51,6 +55,16 @@ def swapped(
 def _alike(one: bytes, two: bytes) -> bool:
     """Whether few bytes of two blocks differ: free room fits where a bit flipped in free room, and moved nowhere."""
     return [*map(ne, one, two)].count(True) < APART
+
+
+def _reaches(unit: UnitAt, at: int, end: int, trial: Read) -> bool:
+    """Whether units hold one behind the other up to `end`: then the block that goes there is the one that was there."""
+    while at < end:
+        found = unit(at, trial)
+        if found is None or not found.sound or found.end <= at:
+            return False
+        at = found.end
+    return True
 
 
 def _fits(read: BytesAt, unit: UnitAt, other: Place, blocks: tuple[int, int], size: int, trial: Read) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from statistics import fmean, pstdev
 
@@ -13,6 +14,7 @@ from inspector.diagnosis.model import Clue
 from inspector.diagnosis.moves import UnitAt, lengths_behind
 from inspector.diagnosis.places import Place
 from inspector.finding import CauseName, Confidence
+from inspector.uniform import uniform
 
 LOOK = 1 << 20  # bytes of a place that are looked at
 CHAIN = 8
@@ -20,6 +22,7 @@ REST = 1024  # bytes of a cut unit that may be left beside a run
 SECTOR = 512
 FEW = 8192  # sound bytes that show only a part of a kind
 SAMPLES = 400  # places of a member that are looked at for its kind
+BESIDE = 8192  # bytes on either side of a place that stand for its kind in a small store
 KIN = 20_000  # bytes of them that are kept
 MOST = 1 << 20  # bytes of a place that are held against its kind
 MARGIN = 0.04  # of the packed size, by which sectors of one kind differ
@@ -75,6 +78,23 @@ def run_clue(
             return clue, False
         spare = spare or replace(clue, confidence="possible")
     return spare, more
+
+
+def emptied(read: BytesAt, place: Place) -> Clue | None:
+    """Whole sectors of 00 or FF in a place of which nothing can be read: what lies before them cannot be judged."""
+    if place.end - place.start > LOOK:
+        return None
+    for run in traces.runs(read(place.start, place.end - place.start), place.start)[:1]:
+        low = -(-run.start // SECTOR) * SECTOR
+        high = run.end if run.end >= read.size else run.end // SECTOR * SECTOR
+        much = high >= read.size or (high - low) * 4 >= place.end - place.start
+        if low - run.start <= traces.CHANCE and high - low >= SECTOR and much:
+            name: CauseName = "zeroed-range" if not run.value else "ones-range"
+            tail, facts = read.edges(low, high)
+            because = f"bytes [{low}, {high}) are all {run.value:02x}{tail}"
+            facts |= {"run_start": low, "run_end": high, "value": run.value}
+            return Clue(name, "likely", because, read.span(low, high), facts)
+    return None
 
 
 def _from_room(read: BytesAt, place: Place, run: traces.Run) -> bool:
@@ -172,20 +192,22 @@ def foreign(data: bytes, at: int, own: frozenset[str]) -> str | None:
     return magic[1] if magic else None
 
 
-def foreign_clue(read: BytesAt, place: Place, own: frozenset[str]) -> Clue | None:
-    """Text or another program's marks in a place where this format has none."""
+def foreign_clue(read: BytesAt, place: Place, own: frozenset[str], kin: Callable[[], bytes]) -> Clue | None:
+    """Text or another program's marks in a place where this store, whose sound bytes are `kin`, has none."""
     data = read(place.start, min(place.end - place.start, LOOK))
     text = None if TEXT in own else traces.text_run(data)
-    if text:
+    magic = traces.magic_in(data, place.start, own)
+    if not text and not magic:
+        return None
+    usual = kin() or read(place.end, BESIDE) + read(max(0, place.start - BESIDE), min(place.start, BESIDE))
+    if text and not traces.text_run(usual):
         start, end = place.start + text[0], place.start + text[1]
         start, end = traces.blocks_of(start, end) or (start, end)
         tail, facts = read.edges(start, end)
         because = f"{end - start:,} bytes of another program's text lie at {start}{tail}"
-        return Clue(
-            "overwritten", "certain", because, read.span(start, end), {"text": end - start, "at": start} | facts
-        )
-    magic = traces.magic_in(data, place.start, own)
-    if magic:
+        how: Confidence = "certain" if usual else "likely"  # where nothing is sound, text may be what was stored
+        return Clue("overwritten", how, because, read.span(start, end), {"text": end - start, "at": start} | facts)
+    if magic and not traces.magic_in(usual, 0, own):
         at = place.start + magic[0]
         facts = {"magic": magic[1], "at": at}
         unit, begins = traces.alignment(at), ""
@@ -312,7 +334,11 @@ def _apart(kin: bytes, near: bytes) -> bytes:
 
 def _without_runs(data: bytes) -> bytes:
     """Zeroes and ones tell nothing about a kind."""
-    return traces.RUNS.sub(b"", data)
+    kept, at = [], 0
+    for start, end in uniform(data, traces.RUN):
+        kept.append(data[at:start])
+        at = end
+    return b"".join([*kept, data[at:]])
 
 
 def _usual(near: bytes, size: int) -> tuple[float, float] | None:

@@ -6,14 +6,17 @@ from operator import eq
 
 from inspector.diagnosis import traces
 from inspector.diagnosis.bytes_at import Budget, BytesAt
-from inspector.diagnosis.copies import LEAST, Copy, copies, repeats
+from inspector.diagnosis.copies import LEAST, SHORT, Copy, copies, repeats
 from inspector.diagnosis.model import Clue
 from inspector.diagnosis.moves import UnitAt, put_in_twice
 from inspector.diagnosis.places import Place
+from inspector.diagnosis.twins import Twin, twin_of
 from inspector.finding import Confidence
 
 SECTOR = 512
 PAGE = 4096
+PROBED = 96  # bytes at offset 1 that are looked for elsewhere
+VARIED = 12  # different values among them: fewer are no content
 
 
 def copy_clue(read: BytesAt, unit: UnitAt, place: Place, budget: Budget, others: list[Place]) -> Clue | None:
@@ -24,6 +27,11 @@ def copy_clue(read: BytesAt, unit: UnitAt, place: Place, budget: Budget, others:
         wide = copies(read, max(0, place.start - SECTOR), place.end + SECTOR, budget)
         if wide is not None and wide.block and any(place.start <= at <= place.end for at in wide.block):
             found = wide
+    twin = _beside(read, unit, place, budget) or (
+        twin_of(read, unit, place, found.source - found.start) if found else None
+    )
+    if twin is not None:
+        return twin.clue or _differs(read, unit, twin, budget)
     if found is None:
         return None
     if found.length >= LEAST and (twice := put_in_twice(read, unit, place, found, budget)):
@@ -58,6 +66,50 @@ def copy_clue(read: BytesAt, unit: UnitAt, place: Place, budget: Budget, others:
     facts |= {"copy_of": there, "length": length}
     also = (read.span(there, there + length),) if mine == other else ()
     return Clue("stale-page", how, because, read.span(start, end), facts, also)
+
+
+def at_one(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clue | None:
+    """Bytes of this member at offset 1: an append whose offset was lost, behind the version byte that was kept."""
+    head = read(1, PROBED)
+    if place.start > 1 or len(set(head)) < VARIED:
+        return None
+    found = copies(read, 1, 1 + len(head), budget)
+    if found is None or found.start > 1 or found.end < 1 + SHORT or found.block is not None:
+        return None
+    origin = unit(found.source + place.start - found.start, read)
+    if origin is not None and origin.sound:
+        twin = twin_of(read, unit, place, found.source - found.start)
+        if twin is not None or found.start == 0:
+            return twin.clue if twin is not None else None  # it held the same as the one there
+    if found.start == 0 and found.source % SECTOR == 0:
+        return None  # the member's own beginning stands there
+    span, there = read.span(1, found.end), found.source + 1 - found.start
+    because = f"bytes [1, {found.end}) stand at {there} as well: what belongs there was written at offset 1"
+    return Clue("overwritten", "likely", because, span, {"copy_of": there, "length": found.end - 1})
+
+
+def _beside(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Twin | None:
+    """The unit before or behind the place, if it holds the same."""
+    first = unit(place.start, read)
+    length = first.end - place.start if first is not None else 0
+    if length < LEAST or not budget.spend(2 + length // 512):
+        return None
+    return twin_of(read, unit, place, -length) or twin_of(read, unit, place, length)
+
+
+def _differs(read: BytesAt, unit: UnitAt, twin: Twin, budget: Budget) -> Clue:
+    """What was written over a part of a unit that stands elsewhere as it was."""
+    start, end = twin.differs
+    block = traces.blocks_of(start, end)
+    start, end = block or (start, end)
+    found = copies(read, start, end, budget)
+    tail, facts = read.edges(start, end)
+    span, because = read.span(start, end), f"all but bytes [{start}, {end}) is the same at {twin.there}{tail}"
+    if found is not None and block is not None and found.start <= start and end <= found.end:
+        there = found.source + start - found.start
+        because = f"{because}; those stand at {there} as well"
+        return Clue("stale-page", "certain", because, span, facts | {"copy_of": there})
+    return Clue("overwritten", "likely", because, span, facts)
 
 
 def _astray(read: BytesAt, found: Copy) -> Clue:

@@ -9,6 +9,7 @@ from inspector.diagnosis.model import Clue
 from inspector.diagnosis.places import Place, Region
 from inspector.diagnosis.scene import CLOSE, Scene, misplaced
 from inspector.finding import UNKNOWN_CAUSE, Cause, Confidence
+from inspector.format import Unit
 from inspector.span import Span
 
 _PROVED = frozenset({"bit-flip", "appended-store", "unreadable-medium", "truncated"})
@@ -33,12 +34,15 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
         return translated
     if told and told.name in _PROVED and told.confidence != "possible":
         return None
-    if told and told.name == "shifted" and told.confidence == "certain":
+    if told and told.name in ("shifted", "swapped") and told.confidence == "certain":
         return None
     moved = None if scene.fits(member) else moves.before_the_start(read, unit, place)
     moved = moved or _by_length(scene, read, unit, place)
     if moved:
         return moved
+    written = copied.at_one(read, unit, whole, scene.budget)
+    if written:
+        return written
     first = unit(place.start, read)
     if region.single and first is not None and first.sound and first.end >= whole.end:
         # its bytes hold: what is wrong with it is not in them
@@ -47,6 +51,9 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
             or copied.copy_clue(read, unit, whole, scene.budget, scene.places)
             or _longer(scene, read, place)
         )
+    exchanged = misplaced(scene, read, place)
+    if exchanged and exchanged.name == "swapped":
+        return exchanged
     run, more = contents.run_clue(read, unit, whole, scene.marks, region.parts, scene.doubts, scene.mixed)
     if run and run.confidence != "certain" and _beside(scene, read, whole, run):
         run, more = None, True
@@ -60,12 +67,13 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
     if told and told.name == "multi-bit" and told.confidence == "certain" and region.single:
         return None
     core = _core(read, unit, whole)
-    flipped = misplaced(scene, read, place) or (_flipped(scene, place, core) if region.single else None)
+    flipped = exchanged or (_flipped(scene, place, core) if region.single else None)
     if flipped:
         return flipped
     if contents.TEXT in scene.marks and contents.packed(read, place):
-        return None  # what marks of a text and of other files would say of packed bytes is chance
-    foreign = contents.foreign_clue(read, whole, scene.marks)
+        # what marks of a text and of other files would say of packed bytes is chance; they stand nowhere twice
+        return copied.copy_clue(read, unit, place, scene.budget, scene.places)
+    foreign = contents.foreign_clue(read, whole, scene.marks, lambda: scene.kin(member))
     if contents.TEXT in scene.marks:
         return foreign or contents.binary_clue(read, whole)
     if foreign and foreign.confidence == "certain":
@@ -74,8 +82,8 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
         contents.newlines_clue(read, whole)
         or copied.copy_clue(read, unit, whole, scene.budget, scene.places)
         or between.within(read, unit, core, scene.places)
-        or between.tails(read, unit, core, scene.places, scene.budget)
         or between.swapped(read, unit, core, whole, scene.places, scene.budget)
+        or between.tails(read, unit, core, scene.places, scene.budget)
         or between.replaced(read, core, scene.places)
         or _shift(scene, read, unit, core, place)
         or foreign
@@ -119,8 +127,8 @@ def _translation(scene: Scene, member: str) -> Clue | None:
     """A transfer in text mode hits the whole member at once."""
     if member not in scene.translated:
         scene.translated[member] = None
-        if contents.TEXT not in scene.marks:
-            read = scene.read(member)
+        read = scene.read(member)
+        if contents.TEXT not in scene.marks or read(0, len(contents.GZIP)) == contents.GZIP:
             first = next((p for p in scene.places if p.span.member == member), None)
             starts = {0, max(0, first.start - 4096)} if first else {0}
             for at in sorted(starts):
@@ -249,6 +257,11 @@ def _rest(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, told: C
     if missing:
         return missing
     odd = None if scene.mixed else contents.strange(read, place, scene.kin(place.span.member), scene.lone(place))
+    if odd and told and told.name == "torn-write" and _runs_out(read, first, place.start, odd[0]):
+        return None
+    empty = contents.emptied(read, place) if odd else None
+    if odd and empty and empty.span.start <= odd[0] and odd[1] <= empty.span.end:
+        return empty  # what is strange is that nothing is there
     if odd:
         start, end = odd
         whole = _block_inside(place, first.end if first is not None else place.start)
@@ -284,12 +297,20 @@ def _rest(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, told: C
         return Clue("shifted", "possible", because, place.span)
     head = first.end if first is not None else place.start
     if place.end > head and length >= 512:
+        empty = contents.emptied(read, place)
+        if empty is not None:
+            return empty
         block = _block_inside(place, head)
         tail = f"; a block of {block[1]} bytes at {block[0]} covers them" if block else ""
         because = f"nothing in {length:,} bytes is what was due, and no shift explains it{tail}"
         own = not scene.mixed and contents.familiar(read, place, scene.kin(place.span.member))
         return Clue("overwritten", "likely" if block and not own else "possible", because, place.span)
     return None
+
+
+def _runs_out(read: BytesAt, first: Unit | None, start: int, odd: int) -> bool:
+    """Whether a unit whose head is not among strange bytes goes on past the end of its member."""
+    return first is not None and first.end > read.size and odd >= start + moves.IN_HEADER
 
 
 def _no_units(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place) -> Clue | None:

@@ -56,3 +56,4 @@ class Diagnosis(Struct, frozen=True):
     events_total: int = 0
     issues: tuple[KnownIssue, ...] = ()
     reread: Reread | None = None
+    work: int = 0  # of the budget's trials, how many it took

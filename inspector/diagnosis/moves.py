@@ -18,6 +18,7 @@ from inspector.format import Unit
 UnitAt = Callable[[int, Read], Unit | None]
 LONGEST = 1 << 15  # bytes of a unit in which every place of an insertion is tried
 LONGEST_IN_HEADER = 4200  # bytes put into a unit's first fields that are looked for
+LONG_IN_HEADER = 200  # the same of a unit that is longer than LONGEST
 NEIGHBOURS = 60  # units behind a place whose lengths are known
 BEHIND = 4096  # bytes behind a place that tell whether a unit that ends there is the last
 HEADER = 64  # bytes in which a unit says what it is
@@ -25,6 +26,7 @@ AHEAD = 48  # units behind a place that are asked
 FITTED = 1 << 16  # bytes of a place that are held against the lengths of units
 ROUND = 64  # numbers of bytes on either side of it that would do as well by chance
 ALIKE = 32  # bytes with which units end alike: amounts and limits that everybody uses
+DISTINCT = 4  # values of bytes of which the rest of a unit must have as many, to be known for its own
 UNSEALED = 8  # bytes that a unit begins with and that its checksum may leave out, or that are the checksum
 AGREED = 96  # bytes by which a copy looks longer than it is
 IN_HEADER = 16  # bytes of a unit that say where it ends
@@ -68,6 +70,8 @@ def put_in(
             break
         again = unit(head, without(read, at, count))
         if again is not None and again.sound:
+            if sealed and first is not None and len({*read(at + count, first.end - at)}) < DISTINCT:
+                return None  # any unit here may end so
             # what is behind them may be another unit's, that ends alike
             sure = not sealed or first is None or first.end - at >= ALIKE
             return _in(read, at, count, "without them the unit around them holds", "certain" if sure else "likely")
@@ -209,9 +213,10 @@ def _in_header(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clu
     lengths = lengths_behind(read, unit, place.end)
     # thousands of tries over the same bytes: what a unit is that ends before the place does, they tell
     around = read(place.start, total + BEHIND) if total <= LONGEST else b""
+    most = LONGEST_IN_HEADER if around else LONG_IN_HEADER
     for at in range(place.start + 1, min(place.start + 14, place.end)):
-        least = min(lengths, default=0) if at - place.start < UNSEALED else LONGEST_IN_HEADER
-        for count in range(1, min(total, LONGEST_IN_HEADER, least or LONGEST_IN_HEADER)):
+        least = min(lengths, default=0) if at - place.start < UNSEALED else most
+        for count in range(1, min(total, most, least or most)):
             if not budget.spend(1):
                 return None
             head = at - place.start

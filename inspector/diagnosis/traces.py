@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from inspector.uniform import uniform
+
 UNITS = (131072, 4096, 512)  # a ZFS record, a page, a sector
 NAMES = {131072: "a ZFS record or an erase block", 4096: "a page", 512: "a sector"}
 RUN = 64  # bytes of one value that count as a run
@@ -18,8 +20,6 @@ APART = 64  # letters in a row among bytes that are no text
 PAIRS = 6  # of CR and LF without an LF alone: by chance one in 2^48
 CHANCE = 4  # bytes beside a run or a copy that agree with it by chance
 
-RUNS = re.compile(rb"\x00{%d,}|\xff{%d,}" % (RUN, RUN))
-_SHORT = re.compile(rb"\x00{%d,}|\xff{%d,}" % (SHORT, SHORT))
 _TEXT = re.compile(rb"[\t\n\r\x20-\x7e]{160,}")
 # beginnings and marks of stores and files that are found where they were misdirected to
 MAGICS: tuple[tuple[bytes, str], ...] = (
@@ -106,9 +106,8 @@ def blocks_of(start: int, end: int, slack: int = CHANCE) -> tuple[int, int] | No
 
 def runs(data: bytes, at: int) -> list[Run]:
     """Runs of 00 and FF in `data`, which lies at `at`; whole blocks and the longest first, short ones if no others."""
-    found = [Run(at + m.start(), at + m.end(), data[m.start()]) for m in RUNS.finditer(data)]
-    if not found:
-        found = [Run(at + m.start(), at + m.end(), data[m.start()]) for m in _SHORT.finditer(data)]
+    places = uniform(data, RUN) or uniform(data, SHORT)
+    found = [Run(at + start, at + end, data[start]) for start, end in places]
     return sorted(found, key=lambda run: (blocks_of(run.start, run.end) is None, -run.length, run.start))
 
 

@@ -40,7 +40,7 @@ def scan(report: Report, code: int) -> Document:
             "version": answer.version,
             "because": answer.because or report.claim.because,
         },
-        "verdict": "damaged" if report.damaged else "clean",
+        "verdict": report.verdict,
         "diagnosis": diagnosis(report),
         "bytes": {
             "total": report.source.size,

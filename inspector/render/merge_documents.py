@@ -15,6 +15,7 @@ from inspector.render.schema_terms import (
     TEXT,
     TEXT_OR_NULL,
     TEXTS,
+    VERDICT,
     ledger,
     listed,
     named,
@@ -33,7 +34,7 @@ def merged(result: Merged) -> Document:
             "version": report.answer.version,
             "rank": age[number],
             "because": plan.because[number],
-            "verdict": "damaged" if report.damaged else "clean",
+            "verdict": report.verdict,
             "records_taken": result.taken[number][0],
             "bytes_taken": result.taken[number][1],
         }
@@ -88,7 +89,7 @@ def merge_schema(_: Formats) -> dict[str, Any]:
         "version": TEXT,
         "rank": {**COUNT, "description": "0 is the newest"},
         "because": {**TEXT, "description": "what tells its age"},
-        "verdict": {"enum": ["damaged", "clean"]},
+        "verdict": VERDICT,
         "records_taken": COUNT,
         "bytes_taken": COUNT,
     }

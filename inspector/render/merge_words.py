@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from inspector.counted import plural
 from inspector.errors import Exit
 from inspector.merge import Merged
-from inspector.render.text import Block, Column, Heading, Part, Table, para, place, row, size_words
+from inspector.render.text import NOT_ALL, VERDICTS, Block, Column, Heading, Part, Table, para, place, row, size_words
 from inspector.sanitize import clean
 
 SHOWN = 10
@@ -51,7 +51,7 @@ def _copies(result: Merged) -> Iterator[Block]:
     rows = []
     for number in result.plan.order:
         report, (records, size) = result.reports[number], result.taken[number]
-        state: Part = ("damaged", "bad") if report.damaged else ("clean", "good")
+        state: Part = (NOT_ALL if report.verdict == "partial" else report.verdict, VERDICTS[report.verdict])
         rows.append(row(clean(report.source.label, 300), state, records, size, clean(result.plan.because[number], 300)))
     if result.made[1]:
         rows.append(row(("made", "note"), "", result.made[0], result.made[1], "from no copy: derived"))

@@ -13,6 +13,7 @@ RESERVED = frozenset({"path", "format", "code", "severity", "event"})
 # name -> (type, help); the order of the file
 FAMILIES = {
     "inspector_exit_code": ("gauge", "Exit code of the input's last scan: 0 clean, 3 damaged, 9 not fully checked."),
+    "inspector_partial": ("gauge", "1 where the last scan did not check everything: its findings are a lower bound."),
     "inspector_findings": ("gauge", "Findings of the last scan, by rule."),
     "inspector_new_findings": ("gauge", "Findings of the last scan that the baseline does not have."),
     "inspector_bytes": ("gauge", "Size of the input in bytes."),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from inspector.counted import plural
-from inspector.render.text import place, size_words
+from inspector.render.text import NOT_ALL, place, size_words
 
 Document = dict[str, Any]
 
@@ -44,6 +44,11 @@ def facts(report: Document) -> Iterator[tuple[str, str]]:
         )
 
 
+def verdict_words(report: Document) -> str:
+    """What stands behind the store's name."""
+    return NOT_ALL if report["verdict"] == "partial" else str(report["verdict"])
+
+
 def bug_or_disk(report: Document) -> str:
     """The diagnosis in one sentence, with its confidence."""
     found = report.get("diagnosis")
@@ -53,6 +58,8 @@ def bug_or_disk(report: Document) -> str:
         return f"{found['verdict']} ({found['confidence']}){plain}{because}"
     if report["verdict"] == "clean":
         return "neither: no damage found"
+    if report["verdict"] == "partial":
+        return "not known: no damage in what was checked, and that was not all"
     first = first_damage(report)
     name = first["cause"]["name"] if first else "unknown"
     side = SIDES.get(name)

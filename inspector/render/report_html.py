@@ -9,9 +9,18 @@ from inspector.counted import plural
 from inspector.render.hexdump import letter
 from inspector.render.html_page import LIGHT, esc, page, table
 from inspector.render.next_steps import script
-from inspector.render.report_facts import event_words, evidence_words, facts, issue_words, place_words, size_and_age
+from inspector.render.report_facts import (
+    event_words,
+    evidence_words,
+    facts,
+    issue_words,
+    place_words,
+    size_and_age,
+    verdict_words,
+)
 from inspector.render.report_hex import data_of, folded, sign
 from inspector.render.report_svg import bar, strip
+from inspector.render.text import VERDICTS
 
 MAX_FINDINGS = 200
 MAX_ROWS = 500
@@ -24,7 +33,7 @@ Document = dict[str, Any]
 
 def html(report: Document) -> str:
     """The whole page; deterministic, without a clock and without an address that is loaded."""
-    return page(f"{report['source']['name']}: {report['verdict']}", _body(report))
+    return page(f"{report['source']['name']}: {verdict_words(report)}", _body(report))
 
 
 def _body(report: Document) -> Iterator[str]:
@@ -41,10 +50,9 @@ def _body(report: Document) -> Iterator[str]:
 
 
 def _header(report: Document) -> Iterator[str]:
-    damaged = report["verdict"] == "damaged"
     counts = f" ({esc(report['severities'])})" if report["severities"] else ""
     yield f"<header><h1><code>{esc(report['source']['name'], 200)}</code>: "
-    yield f'<span class="{"bad" if damaged else "good"}">{esc(report["verdict"])}</span>{counts}</h1></header>\n'
+    yield f'<span class="{VERDICTS[report["verdict"]]}">{esc(verdict_words(report))}</span>{counts}</h1></header>\n'
 
 
 def _sections(report: Document) -> Iterator[tuple[str, str, str]]:

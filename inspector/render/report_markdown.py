@@ -7,7 +7,7 @@ from typing import Any
 
 from inspector.render.markdown_text import block, code, prose, table
 from inspector.render.next_steps import script
-from inspector.render.report_facts import event_words, evidence_words, facts, place_words, size_and_age
+from inspector.render.report_facts import event_words, evidence_words, facts, place_words, size_and_age, verdict_words
 from inspector.render.report_hex import dump_lines
 
 LIMIT = 65_536  # of a GitHub issue, in characters; kept in bytes, so that no way of counting exceeds it
@@ -44,7 +44,7 @@ def markdown(report: Document) -> str:
 
 def _head(report: Document) -> Iterator[str]:
     """At most ten lines."""
-    verdict = report["verdict"] + (f" ({report['severities']})" if report["severities"] else "")
+    verdict = verdict_words(report) + (f" ({report['severities']})" if report["severities"] else "")
     yield f"### {code(report['source']['name'], 100)}: {verdict}"
     yield ""
     for title, words in facts(report):

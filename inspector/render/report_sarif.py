@@ -25,18 +25,31 @@ def sarif(report: Document) -> Document:
     run = {
         "tool": {"driver": driver},
         "invocations": [
-            {"executionSuccessful": report["exit_code"] in (0, 3, 9), "exitCode": report["exit_code"]},
+            {
+                "executionSuccessful": report["exit_code"] in (0, 3, 9),
+                "exitCode": report["exit_code"],
+                **_unfinished(report),
+            },
         ],
         "artifacts": [_artifact(report, member) for member in members],
         "results": [_result(report, f, index[f["code"]], places) for f in report["findings"]],
         "properties": {
             "format": report["format"],
             "verdict": report["verdict"],
+            "partial": report["partial"],
             "findingsTotal": report["findings_total"],
             "words": report["words"],
         },
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _unfinished(report: Document) -> Document:
+    """Viewers show no results as "nothing found": that not all was looked at stands where they look for it."""
+    if not report["partial"]:
+        return {}
+    words = f"Not fully checked: {report['partial']}; what is said here is a lower bound."
+    return {"toolExecutionNotifications": [{"level": "warning", "message": {"text": words}}]}
 
 
 def _rule(rule: Document) -> Document:

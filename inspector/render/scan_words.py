@@ -13,6 +13,8 @@ from inspector.inspect import Report
 from inspector.render.damage_map import damage_map
 from inspector.render.documents import by_kind, severity_words
 from inspector.render.text import (
+    NOT_ALL,
+    VERDICTS,
     Block,
     Column,
     Heading,
@@ -61,9 +63,7 @@ def scan_blocks(report: Report, width: int, utf8: bool, per_rule: int) -> Iterat
 
 def _head(report: Report) -> Iterator[Block]:
     account = report.account
-    verdict: Part = ("damaged", "bad") if report.damaged else ("clean", "good")
-    if report.partial and not report.damaged:
-        verdict = "no damage in what was checked", "warn"
+    verdict: Part = (NOT_ALL if report.verdict == "partial" else report.verdict, VERDICTS[report.verdict])
     found = severity_words(report)
     tail = f" ({', '.join(found)})" if found else ""
     yield para((clean(report.source.label, 300), "strong"), ": ", verdict, tail, hang=2)

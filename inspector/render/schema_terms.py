@@ -14,6 +14,10 @@ COUNT_OR_NULL: Schema = {"type": ["integer", "null"], "minimum": 0}
 TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 TEXTS: Schema = {"type": "array", "items": TEXT}
 CODE: Schema = {"type": "integer", "enum": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130]}
+VERDICT: Schema = {
+    "enum": ["clean", "damaged", "partial"],
+    "description": "partial: nothing wrong was seen, and not all was checked; clean only where all was",
+}
 SHA256: Schema = {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$"}
 
 

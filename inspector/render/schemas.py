@@ -26,6 +26,7 @@ from inspector.render.schema_terms import (
     TEXT_OR_NULL,
     TEXTS,
     TOOL,
+    VERDICT,
     Schema,
     ledger,
     listed,
@@ -43,7 +44,7 @@ def _scan(formats: Formats) -> Schema:
             "tool": TOOL,
             "source": SOURCE,
             "format": record({"name": TEXT, "layers": TEXTS, "version": TEXT, "because": TEXT}),
-            "verdict": {"enum": ["clean", "damaged"]},
+            "verdict": VERDICT,
             "diagnosis": {"oneOf": [{"type": "null"}, DIAGNOSIS]},
             "bytes": ledger("total", "frame", "records", "opaque", "free", "gaps"),
             "records": record(

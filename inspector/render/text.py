@@ -17,6 +17,8 @@ from inspector.sanitize import clean
 from inspector.sanitize import quoted as quoted  # for a shell
 
 Style = Literal["", "strong", "dim", "good", "bad", "warn", "note", "code", "f0", "f1", "f2", "f3", "f4", "f5"]
+VERDICTS: dict[str, Style] = {"damaged": "bad", "partial": "warn", "clean": "good"}
+NOT_ALL = "no damage in what was checked"  # what people read for "partial"
 Part = tuple[str, Style]
 Line = tuple[Part, ...]
 

@@ -35,7 +35,9 @@ MAX_EXHIBITS = 24
 FAR = 256 << 20  # to find a record some formats walk up to it: of larger sources fewer are shown
 FEW_EXHIBITS = 6
 WITH_BESIDE = 6  # exhibits for which a format's whole listing is read to find what lies beside
-MAX_LISTED = 100_000  # records read for that
+MAX_LISTED = 100_000  # records read for that in all, of a small source fewer
+FEW_LISTED = 4_000
+PER_LISTED = 200  # bytes of the source that allow for one more
 DUMPED = 1024  # bytes of an exhibit
 MAX_FINDINGS = 1000
 MAX_FIELDS = 200  # of an exhibit: a structure of a hostile file may repeat
@@ -110,6 +112,7 @@ def _exhibits(report: Report, shown: list[Finding], hide: Hide) -> list[Document
     limit = MAX_EXHIBITS if report.source.size <= FAR else FEW_EXHIBITS
     found: list[Document] = []
     places: dict[tuple[str, int], Document] = {}
+    room = min(MAX_LISTED, FEW_LISTED + report.source.size // PER_LISTED)
     for number, finding in enumerate(shown, 1):
         if not finding.bytes_known or (finding.level is Severity.NOTE and found):
             continue
@@ -120,32 +123,36 @@ def _exhibits(report: Report, shown: list[Finding], hide: Hide) -> list[Document
         if place not in places:  # before its neighbours are looked for: a listing is read for them
             if len(found) == limit:
                 break
-            if not exhibit.neighbours and len(found) < WITH_BESIDE:
-                exhibit = replace(exhibit, neighbours=_beside(report, exhibit, hide))
+            if not exhibit.neighbours and len(found) < WITH_BESIDE and room > 0:
+                neighbours, listed = _beside(report, exhibit, hide, room)
+                exhibit, room = replace(exhibit, neighbours=neighbours), room - listed
             places[place] = _exhibit_part(report, exhibit)
             found.append(places[place])
         places[place]["of"].append(f"f{number}")
     return found
 
 
-def _beside(report: Report, exhibit: Exhibit, hide: Hide) -> tuple[Entry, ...]:
-    """The records before and after it, out of the listing of a format that shows a place without them."""
+def _beside(report: Report, exhibit: Exhibit, hide: Hide, room: int) -> tuple[tuple[Entry, ...], int]:
+    """The records before and after it, out of the listing of a format that shows a place without them, and how many
+    of that had to be read; none where it is longer than `room` before the place comes."""
     member = exhibit.span.member
     for layer, state in zip(report.layers, report.states, strict=False):
         if layer.records is None:
             continue
         query = Query(member=hide.resolve(member)) if "member" in layer.filters and member else Query()
         before: Entry | None = None
-        for entry in islice(layer.records(state, query), MAX_LISTED):
+        listed = 0
+        for entry in islice(layer.records(state, query), room):
+            listed += 1
             span = entry.span
             if span.member != member:
                 continue
             if span.end <= exhibit.span.start:
                 before = entry
             elif span.start >= exhibit.span.end:
-                return (before, entry) if before else (entry,)
-        return (before,) if before else ()
-    return ()
+                return ((before, entry) if before else (entry,)), listed
+        return ((before,) if before and listed < room else ()), listed
+    return (), 0
 
 
 def _exhibit_part(report: Report, exhibit: Exhibit) -> Document:

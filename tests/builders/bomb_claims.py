@@ -77,13 +77,16 @@ def crowded(count: int) -> bytes:
     return first + b"\x12\0\0" * count + bytes(4) + (1).to_bytes(4, "little")
 
 
-def with_blocks(codec: int, content: bytes, count: int) -> bytes:
+def with_blocks(codec: int, content: bytes, count: int, sealed: bool = True) -> bytes:
+    """A table of the same block many times; where it is not `sealed` its footer names another checksum."""
     writer = Writer(Shape())
     payload = content if codec == 0 else packed(codec, content)
     found = [writer.block(payload, codec) for _ in range(count)]
     named = [(keys.internal(b"key-%06d" % i, 5, keys.PUT), footer.put_handle(h)) for i, h in enumerate(found)]
     top, meta = writer.block(block.build(named, 1)), writer.block(block.build([], 1))
-    return bytes(writer.out) + footer.encode(5, 1, 0, meta, top, len(writer.out), False)
+    return bytes(writer.out) + footer.encode(
+        5, writer.shape.checksum if sealed else 1, 0, meta, top, len(writer.out), False
+    )
 
 
 def lengths_everywhere(data: bytes, step: int = 1) -> bytes:
@@ -324,6 +327,8 @@ def files() -> dict[str, Callable[[], bytes]]:
         "zlib-fifty.sst": lambda: with_blocks(2, bytes(8 << 20), 50),
         "lz4-fifty.sst": lambda: with_blocks(4, bytes(4 << 20), 50),
         "snappy-many.sst": lambda: with_blocks(1, bytes(1 << 20), 20),
+        "snappy-searched.sst": lambda: with_blocks(1, bytes(1 << 20), 20, sealed=False),
+        "crowded-searched.sst": lambda: with_blocks(0, crowded(300_000), 1, sealed=False),
         "restarts.sst": lambda: with_blocks(0, crowded(100)[:-4] + ((1 << 28) - 1).to_bytes(4, "little"), 100),
         "count-000002.log": lambda: rocksdb.log_of([batch(MOST32, b"")] * 1000),
         "noops-000003.log": lambda: rocksdb.log_of([batch(MOST32, b"\x0d" * MIB)]),

@@ -140,6 +140,17 @@ def _manifest_edit() -> bytes:
     return log_of([*good, b"\x21\x05", edits.encode(Edit(log_number=3))])
 
 
+def _manifest_stale() -> bytes:
+    first, second = small_world().listed
+    steps = [
+        Edit(comparator=keys.BYTEWISE, next_file=9, last_sequence=5),
+        Edit(added=[first], next_file=12, last_sequence=60),
+        Edit(added=[second], deleted=[(first.level, first.number)], next_file=14, last_sequence=260),
+        Edit(log_number=14, next_file=16, last_sequence=300),
+    ]
+    return log_of([edits.encode(step) for step in (*steps, *steps[1:3])])
+
+
 def _values(count: int = 12) -> list[tuple[bytes, bytes]]:
     return [(b"key-%06d" % i, b"blob value %d " % i * 12) for i in range(count)]
 
@@ -298,6 +309,8 @@ SAMPLES: tuple[Sample, ...] = tuple(
         ("manifest-bit", "one bit of a MANIFEST record", ("RDB026",), _manifest_bit),
         ("manifest-cut", "a MANIFEST whose last record is cut off", ("RDB027",), _manifest_cut),
         ("manifest-edit", "a MANIFEST record with an unknown tag", ("RDB028",), _manifest_edit),
+        ("manifest-stale", "MANIFEST records behind the last one that stand before it as well", ("RDB041",),
+         _manifest_stale),
         ("value-bit.blob", "one bit of a blob value", ("RDB030",), _blob_bit),
         ("footer-bit.blob", "one bit of a blob file's footer", ("RDB032",), _blob_footer),
         ("gap.blob", "noise over a blob record and its header", ("RDB038",), _blob_gap),

@@ -10,6 +10,7 @@ from crc32c import crc32c
 
 PAGE = 4096
 NONE = 0xFFFFFFFF
+ROOM = 4072  # bytes of descriptors in a page
 
 
 def seal(body: bytes) -> bytes:
@@ -18,7 +19,7 @@ def seal(body: bytes) -> bytes:
 
 
 def md_page(blob: int, sequence: int, following: int, descriptors: bytes) -> bytes:
-    assert len(descriptors) <= 4072
+    assert len(descriptors) <= ROOM
     return seal(struct.pack("<QII", blob, sequence, 0) + descriptors.ljust(4072, b"\0") + struct.pack("<I", following))
 
 
@@ -32,6 +33,27 @@ def xattr(name: bytes, value: bytes, internal: bool = False) -> bytes:
 
 def content(label: str, cluster: int, size: int) -> bytes:
     return hashlib.shake_128(f"{label}:{cluster}".encode()).digest(size)
+
+
+@dataclass
+class Long:
+    """A descriptor that goes on in the next page, with its head again: an extent table, or runs of clusters."""
+
+    kind: int
+    head: bytes
+    entries: list[bytes]
+
+    def write(self, bodies: list[bytes]) -> None:
+        left = self.entries
+        while left or self.head:
+            fit = (ROOM - len(bodies[-1]) - 5 - len(self.head)) // 8
+            if fit < min(1, len(left)):
+                bodies.append(b"")
+                continue
+            bodies[-1] += desc(self.kind, self.head + b"".join(left[:fit]))
+            left = left[fit:]
+            if not left:
+                return
 
 
 @dataclass
@@ -122,16 +144,16 @@ class Image:
         if parent is not None:
             inner[b"SNAP"] = struct.pack("<Q", parent)
         invalid = flags | (1 if thin else 0) | (2 if inner else 0) | (0 if rle else 4)
-        parts = [desc(3, struct.pack("<QQQ", invalid, 1 if snapshot else 0, 2))]
+        parts: list[bytes | Long] = [desc(3, struct.pack("<QQQ", invalid, 1 if snapshot else 0, 2))]
         parts.append(xattr(b"name", name.encode().ljust(self.name_size, b"\0") if name else b""))
         parts.append(xattr(b"uuid", uuid(root)))
         parts += [xattr(k, v) for k, v in (xattrs or {}).items()]
         parts += [xattr(k, v, internal=True) for k, v in inner.items()]
-        parts += [*(self._rle(vol) if rle else self._table(vol)), tail]
+        parts += [self._rle(vol) if rle else self._table(vol), tail]
         self._chain(vol, parts)
         return blob
 
-    def _rle(self, vol: Vol) -> list[bytes]:
+    def _rle(self, vol: Vol) -> Long:
         runs: list[tuple[int, int]] = []
         for c in range(vol.clusters):
             place = vol.map.get(c, 0)
@@ -139,26 +161,33 @@ class Image:
                 runs[-1] = (runs[-1][0], runs[-1][1] + 1)
             else:
                 runs.append((place, 1))
-        return [desc(1, b"".join(struct.pack("<II", *run) for run in runs))]
+        return Long(1, b"", [struct.pack("<II", *run) for run in runs])
 
-    def _table(self, vol: Vol) -> list[bytes]:
-        entries = b""
-        for start in range(0, vol.clusters, 512):
-            count = min(512, vol.clusters - start)
-            words = [vol.map.get(start + i, 0) for i in range(count)]
-            if any(words):
+    def _table(self, vol: Vol) -> Long:
+        entries: list[tuple[int, int]] = []
+        used = {c // 512 for c, place in vol.map.items() if place}
+        for number in range(-(-vol.clusters // 512)):
+            start = number * 512
+            if number in used:
+                words = [vol.map.get(start + i, 0) for i in range(min(512, vol.clusters - start))]
                 page = self.take_page()
                 vol.extents[start] = page
+                count = len(words)
                 self.put_page(page, md_page(vol.id, 0, NONE, desc(6, struct.pack(f"<I{count}I", start, *words))))
-                entries += struct.pack("<II", page, 1)
+                entries.append((page, 1))
+            elif entries and not entries[-1][0]:
+                entries[-1] = (0, entries[-1][1] + 1)
             else:
-                entries += struct.pack("<II", 0, 1)
-        return [desc(5, struct.pack("<Q", vol.clusters) + entries)]
+                entries.append((0, 1))
+        return Long(5, struct.pack("<Q", vol.clusters), [struct.pack("<II", *entry) for entry in entries])
 
-    def _chain(self, vol: Vol, parts: list[bytes]) -> None:
+    def _chain(self, vol: Vol, parts: list[bytes | Long]) -> None:
         bodies = [b""]
         for part in parts:
-            if len(bodies[-1]) + len(part) > 4072:
+            if isinstance(part, Long):
+                part.write(bodies)
+                continue
+            if len(bodies[-1]) + len(part) > ROOM:
                 bodies.append(b"")
             bodies[-1] += part
         vol.pages += [self.take_page() for _ in bodies[1:]]

@@ -6,22 +6,20 @@ each step of the repair. Not the sentences: those may be worded better without a
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import msgspec
-
 from inspector import formats
 from inspector.errors import InspectorError
-from inspector.format import Edit, Extent, Format, Query
+from inspector.format import Extent, Format, Query
 from inspector.inspect import Report, inspect
 from inspector.render import documents
 from inspector.repair import repair
 from inspector.source import MemorySource, Source
-from inspector.span import Span
 from tests.contract.corpus import Case, cases, wishes_of
+from tests.golden import asked, damages
+from tests.golden.digests import digest, place, plain, step
 
 HERE = Path(__file__).parent
 FORMATS = formats.all_formats()
@@ -41,33 +39,33 @@ def told(case: Case) -> Iterator[str]:
     """The lines of one sample."""
     with _opened(case) as source:
         report = inspect(source, FORMATS, wishes_of(case), case.format.name)
-        account = f"{report.account.units} units, roles {_plain(report.account.roles)}"
+        account = f"{report.account.units} units, roles {plain(report.account.roles)}"
         yield f"# {case.path.name}: exit {int(report.exit_code())}, {account}"
-        yield f"  answer {_short(_plain(report.answer.summary if report.answer else None))}"
+        yield f"  answer {_short(plain(report.answer.summary if report.answer else None))}"
         for one in sorted(report.tally.findings(), key=lambda f: (f.span, f.rule.code)):
             cause = f"{one.cause.name}, {one.cause.confidence}; {one.salvage}"
-            yield f"  {one.rule.code} {one.level} {_place(one.span)} {cause}: {_short(_plain(one.evidence))}"
+            yield f"  {one.rule.code} {one.level} {place(one.span)} {cause}: {_short(plain(one.evidence))}"
         yield from _on_demand(report)
         try:
             result = repair(source, FORMATS, None, wishes_of(case), forced=case.format.name, dry_run=True)
         except InspectorError as error:
             yield f"  no repair: {type(error).__name__}"
             return
-        yield f"  repair: exit {int(result.code)}, bytes {_plain(result.bytes)}, records {_plain(result.records)}"
-        yield from (f"    {_step(edit)}" for edit in result.changes)
+        yield f"  repair: exit {int(result.code)}, bytes {plain(result.bytes)}, records {plain(result.records)}"
+        yield from (f"    {step(edit)}" for edit in result.changes)
 
 
 def _on_demand(report: Report) -> Iterator[str]:
     form = report.format
     if form.records is not None:
         entries = list(form.records(report.state, Query()))
-        lines = (f"{e.span} {e.kind} {e.state} {_plain(dict(e.fields))}" for e in entries)
-        yield f"  {len(entries)} records {_digest(lines)}"
+        lines = (f"{e.span} {e.kind} {e.state} {plain(dict(e.fields))}" for e in entries)
+        yield f"  {len(entries)} records {digest(lines, 12)}"
     if form.items is not None:
         items = list(form.items(report.state))
-        yield f"  {len(items)} items {_digest(_plain(documents.item(item)) for item in items)}"
+        yield f"  {len(items)} items {digest((plain(documents.item(item)) for item in items), 12)}"
         if form.extents is not None:
-            yield f"  their extents {_digest(_runs(form, report, item.id) for item in items)}"
+            yield f"  their extents {digest((_runs(form, report, item.id) for item in items), 12)}"
 
 
 def _runs(form: Format, report: Report, name: str) -> str:
@@ -80,35 +78,20 @@ def _runs(form: Format, report: Report, name: str) -> str:
     return " ".join(f"{run.at} {run.length} {run.origin} {run.proof}" for run in runs)
 
 
-def _step(edit: Edit) -> str:
-    data = f" = {len(edit.data)} bytes {hashlib.sha256(edit.data).hexdigest()[:12]}" if edit.data is not None else ""
-    where = _place(edit.origin) if edit.origin else "-"
-    return f"{edit.action} {where}{data} ({edit.proof}, {edit.units}) {edit.out} {edit.at}"
-
-
-def _place(span: Span) -> str:
-    return f"{span.member}@{span.start}-{span.end}"
-
-
-def _plain(value: object) -> str:
-    return msgspec.json.encode(value, order="deterministic", enc_hook=str).decode()
-
-
 def _short(text: str) -> str:
-    return text if len(text) <= WIDTH else f"{text[:WIDTH]}... {_digest([text])}"
+    return text if len(text) <= WIDTH else f"{text[:WIDTH]}... {digest([text], 12)}"
 
 
-def _digest(lines: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for line in lines:
-        digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
-    return digest.hexdigest()[:12]
+def _write(path: Path, lines: Iterable[str]) -> None:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def main() -> int:
     for form in FORMATS:
         lines = [line for case in cases() if case.format.name == form.name for line in told(case)]
-        path_of(form).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        _write(path_of(form), lines)
+        _write(damages.path_of(form), damages.lines_of(form))
+        _write(asked.path_of(form), asked.lines_of(form))
     return 0
 
 

@@ -50,6 +50,17 @@ def unfinished() -> Told:
     ), {}
 
 
+def unfinished_flag(flags: int, store: Store, span: Span) -> Told:
+    """Why COMPLETED is missing: an append that stopped, which is sure of the last record alone."""
+    told: dict[str, Any] = {"flags": flags}
+    if flags & versions.unknown_bits(store.version):
+        return Cause("multi-bit", "possible", "the flags miss COMPLETED and hold bits that no release sets"), told
+    if span.end < store.size:
+        because = "the flag that completes it was not written, though what follows was; or one bit flipped"
+        return Cause("torn-write", "possible", because), told
+    return Cause("torn-write", "likely", "the body was written, the flag that completes it was not"), told
+
+
 def flag_bits() -> Told:
     return Cause("bit-flip", "possible", "flags are covered by no checksum"), {}
 

@@ -24,6 +24,7 @@ from inspector.formats.gossip_store.causes import (
     run_cause,
     torn,
     unfinished,
+    unfinished_flag,
     writer,
     zero_cause,
 )
@@ -33,7 +34,7 @@ from inspector.formats.gossip_store.hurt import Hurt
 from inspector.formats.gossip_store.kinds import KINDS, SEALED_HEADER, kind_name
 from inspector.formats.gossip_store.loader import V24_02, Facts
 from inspector.formats.gossip_store.rules import BY_SLUG
-from inspector.formats.gossip_store.structure import needs
+from inspector.formats.gossip_store.shorts import short_records
 from inspector.formats.gossip_store.walk import (
     ANCHORED,
     BAD_CHECKSUM,
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from inspector.formats.gossip_store.mending import Mending
 
 SHORTEST = 14  # bytes of a header and a type; less than that at the end was cut off before its type
-_NOT_OK = re.compile(rb"[^\x00]")
+_MORE = re.compile(b"[^%s]" % re.escape(bytes((0, odd.SHORT))))  # odd in another way than short, or also
 RULE = BY_SLUG
 
 # only damage asks for these
@@ -132,7 +133,8 @@ class Checker:
             return
         bits = stretch.columns["odd"].tobytes()
         if bits.count(0) != len(bits):
-            for match in _NOT_OK.finditer(bits):
+            short_records(self.store, batch, bits, self.tally, self.fact)
+            for match in _MORE.finditer(bits):
                 i = match.start()
                 end = batch.starts[i + 1] if i + 1 < len(bits) else batch.end
                 self.strange(batch, i, Span(batch.starts[i], end), bits[i])
@@ -264,7 +266,7 @@ class Checker:
     def _gap(self, span: Span) -> None:
         source, at_end = self.store.source, span.end == self.store.size
         if is_uniform(source, span.start, span.end):
-            if at_end and self.previous_mark in (OK, ANCHORED):
+            if at_end and self.previous_mark in (OK, ANCHORED) and span.start > self.store.start:
                 self.fact("zero_tail", span.start)
                 why = Cause("zeroed-range", "certain", f"all {span.length} bytes are zero")
                 text = f"{span.length:,} zero bytes after the last record"
@@ -328,8 +330,6 @@ class Checker:
     def strange(self, batch: Any, i: int, span: Span, bits: int) -> None:
         kind, flags = batch.kinds[i], batch.flags[i]
         live = not flags & versions.DELETED
-        if bits & odd.SHORT and live:
-            self._short(span, kind)
         if bits & odd.UNKNOWN_TYPE and live:
             self.fact("unknown", span.start)
             self.add(
@@ -349,26 +349,12 @@ class Checker:
             )
         if bits & odd.INCOMPLETE:
             self.fact("incomplete", span.start)
-            why = Cause("torn-write", "likely", "the body was written, the flag that completes it was not")
             text = f"{kind_name(kind)}: whole, but COMPLETED is not set"
-            self.add("not-completed", span, text, lambda: (why, {"flags": flags}), None, "kept")
+            self.add("not-completed", span, text, lambda: unfinished_flag(flags, self.store, span), None, "kept")
         if bits & odd.BAD_ALIAS:
             self.add("alias-not-utf8", span, "the alias is not UTF-8", legal, None, "kept")
         if bits & odd.SPECIAL:
             self._special(span, kind, live)
-
-    def _short(self, span: Span, kind: int) -> None:
-        body = self.store.source.read(span.start + 12, min(span.length - 12, 2048))
-        need = needs(kind, body, self.store.version)
-        if kind == 4106:
-            self.fact("short_dying", span.start)
-        elif kind in (257, 258) and span.start + 12 + need > self.store.size:
-            self.fact("short_at_end", span.start)
-        else:
-            self.fact("short", span.start)
-        text = f"{kind_name(kind)} has {span.length - 12} bytes and needs {need}"
-        told = {"length": span.length - 12, "needed": need}
-        self.add("record-too-short", span, text, writer, None, "lost", told)
 
     def _special(self, span: Span, kind: int, live: bool) -> None:
         if kind == 4105 and live:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct
 
 from inspector import crc32c
@@ -11,6 +9,7 @@ from inspector.finding import UNKNOWN_CAUSE, Cause, CauseName, Confidence
 from inspector.formats.gossip_store.kinds import SEALED_HEADER
 from inspector.source import Source
 from inspector.syndromes import one_flip
+from inspector.uniform import uniform
 
 LONG_RUN = 48  # bytes of one value that no healthy message has in a row outside of zero signatures
 LOOK = 1 << 20  # at most this much of a gap's head and tail is looked at for runs
@@ -62,8 +61,8 @@ def longest_run(source: Source, start: int, end: int) -> Run | None:
     best: Run | None = None
     for at in dict.fromkeys((start, max(start, end - LOOK))):
         data = source.read(at, min(LOOK, end - at))
-        for match in re.finditer(rb"\x00{%d,}|\xff{%d,}" % (LONG_RUN, LONG_RUN), data):
-            run = Run(at + match.start(), at + match.end(), data[match.start()])
+        for low, high in uniform(data, LONG_RUN):
+            run = Run(at + low, at + high, data[low])
             if best is None or run.end - run.start > best.end - best.start:
                 best = run
     if best is None:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from inspector import crc32c
 from inspector.disguise import noise
 from inspector.format import GAP, UNIT, Name
-from inspector.formats.gossip_store import versions
-from inspector.formats.gossip_store.kinds import kind_name
+from inspector.formats.gossip_store import kinds, versions
 from inspector.formats.gossip_store.private import KINDS, originals
 from inspector.formats.gossip_store.walk import OK, UNJUDGED, Store, walk
 
@@ -23,11 +22,16 @@ FIRST_BLOCK = 600_000  # made-up channels are numbered from here
 def mask(store: Store, name: Name, hide: Callable[[int, int], bool]) -> Iterator[tuple[int, bytes]]:
     """Offsets and the bytes to stand there; `hide` tells which damaged stretches [start, end) are to be noise."""
     names = dict(_needles(store, name))
+    private = frozenset(kind for kind, called in kinds.KINDS.items() if called in KINDS)
     size = versions.header_size(store.version)
     for stretch in walk(store):
         ends = [*stretch.starts[1:], stretch.end]
         columns = zip(stretch.starts, ends, stretch.roles, stretch.marks, stretch.kinds, strict=True)
-        for start, end, role, mark, kind in columns:
+        batch = stretch.columns.get("batch")
+        flags = batch.flags if batch is not None and not names else None
+        for i, (start, end, role, mark, kind) in enumerate(columns):
+            if flags and role == UNIT and mark == OK and kind not in private and not flags[i] & versions.PUSH:
+                continue  # nothing in it has another name
             raw = store.source.read(start, end - start)
             if role == GAP:
                 # what would be its header stays: a torn record is known by it
@@ -36,7 +40,7 @@ def mask(store: Store, name: Name, hide: Callable[[int, int], bool]) -> Iterator
                 continue
             else:
                 sound = mark in (OK, UNJUDGED)
-                new = _record(raw, size, start, kind_name(kind) in KINDS, not sound and hide(start, end), names)
+                new = _record(raw, size, start, kind in private, not sound and hide(start, end), names)
             if new != raw:
                 yield start, new
 

@@ -127,11 +127,9 @@ class Planner(Struct):
         span = Span(self.store.version_at, self.store.version_at + 1)
         if self.store.source.read(span.start, 1) == bytes([self.target]):
             return Edit("kept", span, why="version byte")
-        why = (
-            f"version byte: {self.target}"
-            if self.converts
-            else f"version byte: the records are of version {self.target}"
-        )
+        why = f"version byte: the records are of version {self.target}"
+        if self.converts or self.store.untold:
+            why = f"version byte: {self.target}"
         return Edit("corrected", span, bytes([self.target]), "derived", why)
 
     def _stretch(self, stretch: Stretch) -> Iterator[Edit]:
@@ -206,8 +204,8 @@ class Planner(Struct):
 
     def _only_tail_zeroes(self, stretch: Stretch, i: int) -> bool:
         start, end = stretch.starts[i], _end(stretch, i)
-        sound = i == 0 or stretch.marks[i - 1] in (OK, ANCHORED)
-        return end == self.store.size and sound and is_uniform(self.store.source, start, end)
+        behind = start > self.store.start and (i == 0 or stretch.marks[i - 1] in (OK, ANCHORED))
+        return end == self.store.size and behind and is_uniform(self.store.source, start, end)
 
     def _oddities(self, stretch: Stretch, verdicts: dict[int, Verdict]) -> None:
         bits = stretch.columns["odd"].tobytes()

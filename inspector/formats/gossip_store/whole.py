@@ -24,15 +24,17 @@ def whole_file(add: Callable[..., None], store: Store) -> None:
         return
     if not store.version_at and (not 1 <= byte <= versions.NEWEST):
         newer = versions.NEWEST < byte <= 0x1F
-        why = Cause("newer-version" if newer else "unknown", "possible", f"byte 0 is 0x{byte:02x}")
+        away = f"the records are of version {store.version}: "
+        why = Cause("multi-bit", "possible", f"{away}more than one bit away from 0x{byte:02x}")
+        if store.untold:
+            why = Cause("unknown", "possible", f"byte 0 is 0x{byte:02x}, and no record holds")
+        if newer:
+            why = Cause("newer-version", "possible", f"byte 0 is 0x{byte:02x}")
         flipped = byte ^ store.version
-        if store.guessed and flipped & (flipped - 1) == 0:
-            why = Cause(
-                "bit-flip", "likely", f"the records are of version {store.version}: one bit away from 0x{byte:02x}"
-            )
-        text = (
-            f"version byte 0x{byte:02x} (major {byte >> 5}, minor {byte & 31}); the records fit version {store.version}"
-        )
+        if store.guessed and not store.untold and flipped & (flipped - 1) == 0:
+            why = Cause("bit-flip", "likely", f"{away}one bit away from 0x{byte:02x}")
+        fits = "no record tells the version" if store.untold else f"the records fit version {store.version}"
+        text = f"version byte 0x{byte:02x} (major {byte >> 5}, minor {byte & 31}); {fits}"
         add("version-unknown", at, text, lambda: (why, {"byte": byte, "fits": store.version}), None, "kept")
     elif store.guessed and not store.version_at:
         why = Cause("unknown", "possible", f"the records are of version {store.version}")

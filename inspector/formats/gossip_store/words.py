@@ -37,6 +37,8 @@ def answer(store: Store, tally: Tally) -> Answer:
 
 def _because(store: Store) -> str:
     who = versions.written_by(store.version)
+    if store.untold:
+        return "a guess: the version byte is no version, and no record holds that would tell it"
     if store.guessed:
         return f"the records are of version {store.version}, written by {who}; the version byte does not say so"
     return f"written by {who}"
@@ -106,6 +108,10 @@ def _loss(store: Store, tally: Tally) -> list[str]:
     parts = [f"{count:,} {kind}" for kind, count in sorted(lost.items())]
     if rest:
         parts.append(f"{rest:,} bytes in which no record can be read")
+    if store.untold and not parts[1:]:
+        return [
+            f"Lost: {parts[0] if parts else 'all'}. Nothing is left to save; lightningd makes a new store by itself."
+        ]
     loss = f"Lost: {', '.join(parts)}. Everything else can be saved." if parts else "Everything can be saved."
     waiting = sum(f.salvage == "lost" and f.evidence.get("correction") == "unique" for f in tally.findings())
     if parts and waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -12,10 +13,14 @@ from inspector.format import Stretch
 from inspector.formats.kad_trace import rules
 from inspector.formats.kad_trace.bootstrap import Bootstrap, judge
 from inspector.formats.kad_trace.clock import MICRO, show_time
+from inspector.formats.kad_trace.packed import Member
 from inspector.formats.kad_trace.state import KIND_LONG, KIND_UNREADABLE, KIND_ZEROES, Damage, State
 from inspector.formats.kad_trace.tracker import Breach
 from inspector.span import Span
 
+_RUNS = re.compile(rb"\x00{64,}|\xff{64,}")
+PADDED = 512  # fewer zeroes at the end of a file may be padding
+MAX_SEARCHED = 4 << 20  # bytes of a packed member that are searched for them
 MAX_NAMED = 10  # offsets of I/O errors in the evidence of one stall
 RULE_OF = {
     "stalled": rules.STALLED,
@@ -169,6 +174,18 @@ def _damage(state: State, damage: Damage) -> Finding:
     return Finding(rule, Span(damage.start, damage.end), message, found, cause, "lost")
 
 
+def _run(state: State, member: Member) -> Cause:
+    """A run of zeroes or ones in a damaged member: packed text holds none."""
+    data = state.source.read(member.start, min(member.end - member.start, MAX_SEARCHED))
+    inside = (run for run in _RUNS.finditer(data) if run.end() < len(data) or run.end() - run.start() >= PADDED)
+    found = max(inside, key=lambda run: run.end() - run.start(), default=None)
+    if found is None:
+        return UNKNOWN_CAUSE
+    start, end, value = member.start + found.start(), member.start + found.end(), data[found.start()]
+    because = f"bytes [{start}, {end}) are all {value:02x}, which packed text does not hold"
+    return Cause("ones-range" if value else "zeroed-range", "likely", because)
+
+
 def _packed(state: State) -> Iterator[Finding]:
     if not state.packed:
         return
@@ -177,7 +194,7 @@ def _packed(state: State) -> Iterator[Finding]:
             message = f"the gzip member at {member.start}: {member.problem}; {member.text_end} bytes of text were read"
             found = {"text_read": member.text_end - member.text_start, "text_end": member.text_end}
             cut = member.problem.startswith("it ends")
-            cause = Cause("truncated", "likely", "the end of the member is missing") if cut else UNKNOWN_CAUSE
+            cause = Cause("truncated", "likely", "the end of the member is missing") if cut else _run(state, member)
             yield Finding(rules.PACKED, Span(member.start, member.end), message, found, cause, "lost")
     size = state.source.size
     if state.unpacked.rest < size and state.unpacked.members:

@@ -8,8 +8,9 @@ from inspector.formats.known_peers.payload import DIGEST
 from inspector.formats.known_peers.slots import MAX_CACHE, Slot
 from inspector.formats.known_peers.state import State, last_byte
 
-PAGE = 4096
+PAGE, SECTOR = 4096, 512
 LEAST = 256  # bytes in which a list has its next entry, but for the longest
+LEAST_ZEROES = 64  # in a row, which no list has
 NOTICED = 64  # bytes of something else that may decode as an entry's
 ENTRY = 1024  # bytes within which a list shows its next entry; one with 30 long addresses has more
 CARVED = 1 << 20  # bytes of a slot without a head that are searched for entries
@@ -24,6 +25,9 @@ def cause_of(state: State, slot: Slot) -> Cause:
         case "cut":
             return Cause("truncated", "certain", "the list goes on past the end of the file")
         case "misplaced":
+            if state.geometry.right_length and displaced_by(state, slot) % SECTOR == 0:
+                pages = f"it lies whole sectors from its place ({displaced_by(state, slot):+,} bytes)"
+                return Cause("swapped", "likely", f"{pages}, and the file has its length: pages changed places")
             if state.geometry.right_length:
                 return Cause("shifted", "certain", "the digest holds at another offset")
             if displaced_by(state, slot) == state.geometry.size - 2 * state.geometry.room:
@@ -99,16 +103,19 @@ def _torn(state: State, slot: Slot) -> Cause | None:
 def _zeroed(state: State, slot: Slot) -> Cause | None:
     """A run of at least 64 zero bytes inside the list; addresses and ids hold none."""
     end = max(slot.end, slot.torn_at or 0)
+    limit = slot.offset + min(slot.room, 1 << 20)
+    if not any(state.source.read(slot.offset, LEAST_ZEROES)):
+        end = last_byte(state.source, slot.offset, min(limit, state.source.size))  # zeroes decode as an empty list
     buf = state.source.read(slot.offset, min(end - slot.offset, 1 << 20))
     if slot.payload.declared > MAX_CACHE:
         buf = buf.rstrip(b"\0")  # the head is none, and the zeroes behind the list are free room
-    at = buf.find(bytes(64))
+    at = buf.find(bytes(LEAST_ZEROES))
     if at < 0:
         return None
     stop = at + len(buf[at:]) - len(buf[at:].lstrip(b"\0"))
     start, stop = slot.offset + at, slot.offset + stop
-    aligned = next((a for a in (PAGE, 512) if start % a == 0), None)
-    where = f"zero from {start}" + (f", on a boundary of {aligned}" if aligned else "")
+    aligned = next((a for a in (PAGE, SECTOR) if start % a == 0 or (stop % a == 0 and at == 0)), None)
+    where = f"zero from {start} to {stop}" + (f", on a boundary of {aligned}" if aligned else "")
     return Cause("zeroed-range", "likely" if aligned else "possible", where)
 
 

@@ -43,8 +43,7 @@ def findings(state: State) -> Iterator[Finding]:
             yield _slot(state, slot)
         if slot.sealed:
             yield from _content(slot)
-    first, second = state.slots
-    if state.geometry.right_length and first.verdict == "zero" and second.verdict not in ("zero", "absent"):
+    if first_is_erased(state):
         yield _erased(state)
     yield from _times(state)
     if state.carved:
@@ -99,6 +98,12 @@ def _slot(state: State, slot: Slot) -> Finding:
         end = slot.offset + len(flip.data)
     span = Span(slot.offset, min(end, state.geometry.size))
     return Finding(RULE_OF[slot.verdict], span, message, evidence, cause_of(state, slot), salvage, severity)
+
+
+def first_is_erased(state: State) -> bool:
+    """Whether slot A holds nothing although slot B, which a node writes to after it, was written."""
+    first, second = state.slots
+    return state.geometry.right_length and first.verdict == "zero" and second.verdict not in ("zero", "absent")
 
 
 def _erased(state: State) -> Finding:

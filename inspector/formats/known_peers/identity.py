@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"  # Bitcoin's base58
 _DIGITS = {char: value for value, char in enumerate(ALPHABET)}
 IDENTITY, SHA2_256 = 0x00, 0x12
@@ -34,6 +36,7 @@ def from_base58(text: str) -> bytes | None:
     return bytes(zeroes) + number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
+@lru_cache(maxsize=4096)
 def peer_problem(raw: bytes) -> str:
     """Why a node refuses these bytes as a PeerId; empty when it takes them."""
     if len(raw) < 2:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -63,6 +64,9 @@ PROTOCOLS: dict[int, tuple[str, Form]] = {
 CODES = {name: (code, form) for code, (name, form) in PROTOCOLS.items()}
 
 
+MAX_PARTS = 128  # of an address; through a relay it has ten
+
+
 class Component(Struct, frozen=True):
     name: str
     form: Form
@@ -97,12 +101,15 @@ def write_uvarint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def components(raw: bytes) -> list[Component] | Refused:
+@lru_cache(maxsize=1024)
+def components(raw: bytes) -> tuple[Component, ...] | Refused:
     """The parts of a binary address in order; the first byte that cannot be read stops it."""
     found: list[Component] = []
     at = 0
     while at < len(raw):
         start = at
+        if len(found) == MAX_PARTS:
+            return Refused(start, f"more than {MAX_PARTS} parts, which are not read")
         head = uvarint(raw, at)
         known = PROTOCOLS.get(head[0]) if head else None
         if head is None or known is None:
@@ -123,9 +130,10 @@ def components(raw: bytes) -> list[Component] | Refused:
             return Refused(start, problem)
         found.append(part)
         at += length
-    return found
+    return tuple(found)
 
 
+@lru_cache(maxsize=1024)
 def address_text(raw: bytes) -> str | None:
     """`/ip4/1.2.3.4/tcp/30533`, or None where a node would refuse the bytes."""
     parts = components(raw)
@@ -137,7 +145,7 @@ def address_text(raw: bytes) -> str | None:
 def parse_address(text: str) -> bytes | None:
     """The binary form of a textual address, or None; the inverse of `address_text`."""
     words = text.split("/")
-    if words[0] or len(words) > 256:
+    if words[0] or len(words) > 2 * MAX_PARTS:
         return None
     out = bytearray()
     rest = iter(words[1:])

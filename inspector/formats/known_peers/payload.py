@@ -6,6 +6,7 @@ Source: subspace-networking/src/behavior/persistent_parameters.rs (`EncodableKno
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -21,6 +22,8 @@ DIGEST = 32
 MAX_PEERS, MAX_ADDRESSES, MAX_ADDRESS = 100, 30, 150  # what the node writes (lines 32-34 of the source)
 MAX_KEPT = 20_000  # peers kept in memory of one slot; a node's largest cache is 10,000
 MAX_KEPT_ADDRESSES = 300_000  # of all peers of a slot: 10,000 with 30 each
+LIGHT = 500  # entries of a payload that is sooner read again than kept
+MOST_WEIGHT = 250_000  # of the payloads that are kept
 
 
 class Address(Struct, frozen=True):
@@ -35,10 +38,15 @@ class Address(Struct, frozen=True):
 
     @property
     def problem(self) -> str:
-        parts = components(self.raw)
-        if isinstance(parts, Refused):
-            return f"address byte {parts.at}: {parts.why}"
-        return "" if parts else "an empty address"
+        return _address_problem(self.raw)
+
+
+@lru_cache(maxsize=4096)
+def _address_problem(raw: bytes) -> str:
+    parts = components(raw)
+    if isinstance(parts, Refused):
+        return f"address byte {parts.at}: {parts.why}"
+    return "" if parts else "an empty address"
 
 
 class Peer(Struct, frozen=True):
@@ -56,7 +64,12 @@ class Peer(Struct, frozen=True):
     @property
     def problem(self) -> str:
         """Why a node drops this whole entry ("skipping peer entry"); empty when it takes it."""
-        return peer_problem(self.raw) or next((a.problem for a in self.addresses if a.problem), "")
+        return _entry_problem(self.raw, self.addresses)
+
+
+@lru_cache(maxsize=1024)
+def _entry_problem(raw: bytes, addresses: tuple[Address, ...]) -> str:
+    return peer_problem(raw) or next((a.problem for a in addresses if a.problem), "")
 
 
 class Payload(Struct, frozen=True):
@@ -84,8 +97,37 @@ def head_length(generation: Generation) -> int:
     return CACHE_WIDTH[generation] + 8
 
 
-def parse_payload(buf: bytes, start: int, end: int, generation: Generation) -> Payload:
-    """Decode as the node would; whatever decoded before an error is kept."""
+class _Parsed:
+    """Payloads read last, a bounded number of entries in all: claims, slots and trials ask for the same bytes."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[bytes, int, int, Generation], Payload] = {}
+        self._weight = 0
+
+    def __call__(self, buf: bytes, start: int, end: int, generation: Generation) -> Payload:
+        """Decode as the node would; whatever decoded before an error is kept."""
+        key = (buf, start, end, generation)
+        found = self._kept.get(key)
+        if found is None:
+            found = _parse(buf, start, end, generation)
+            weight = _weight(found) + (len(buf) >> 6)
+            if LIGHT < weight < MOST_WEIGHT // 2:
+                while self._weight + weight > MOST_WEIGHT:
+                    oldest = next(iter(self._kept))
+                    self._weight -= _weight(self._kept.pop(oldest)) + (len(oldest[0]) >> 6)
+                self._kept[key] = found
+                self._weight += weight
+        return found
+
+
+def _weight(payload: Payload) -> int:
+    return len(payload.peers) + sum(len(peer.addresses) for peer in payload.peers)
+
+
+parse_payload = _Parsed()
+
+
+def _parse(buf: bytes, start: int, end: int, generation: Generation) -> Payload:
     width = CACHE_WIDTH[generation]
     body = start + width + 8
     if body > end:
@@ -115,15 +157,20 @@ def parse_payload(buf: bytes, start: int, end: int, generation: Generation) -> P
 def payload_end(buf: bytes, generation: Generation) -> int | None:
     """Where the payload at the start of `buf` ends if all of it decodes, else None: `parse_payload` without the peers,
     for whoever asks thousands of times."""
+    end, whole = payload_reach(buf, 0, generation)
+    return end if whole else None
+
+
+def payload_reach(buf: bytes, start: int, generation: Generation) -> tuple[int, bool]:
+    """How far the payload at `start` decodes, and whether all of it does."""
     width = CACHE_WIDTH[generation]
-    at = width + 8
-    if at > len(buf) or (generation == 2 and not int.from_bytes(buf[:width], "little")):
-        return None
+    at = start + width + 8
+    if at > len(buf) or (generation == 2 and not int.from_bytes(buf[start : start + width], "little")):
+        return start, False
     head = _count(buf, at, len(buf))
     if head is None or head[0] > MAX_KEPT:
-        return None
-    end, whole = entries_end(buf, head[1], head[0])
-    return end if whole else None
+        return at, False
+    return entries_end(buf, head[1], head[0])
 
 
 def entries_end(buf: bytes, at: int, count: int) -> tuple[int, bool]:

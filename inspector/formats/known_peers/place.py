@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from inspector.formats.known_peers.carve import PEER_START
-from inspector.formats.known_peers.payload import DIGEST, NEWEST_FIRST, Generation, head_length, parse_payload
+from inspector.formats.known_peers.payload import (
+    DIGEST,
+    NEWEST_FIRST,
+    Generation,
+    head_length,
+    parse_payload,
+    payload_reach,
+)
 from inspector.formats.known_peers.scale import compact
 from inspector.formats.known_peers.slots import (
     CACHES,
@@ -63,9 +71,9 @@ def read_slots(read: Read, geometry: Geometry) -> tuple[Slot, Slot]:
     second = _slot_at(read, 1, min(room, size), room, size)
     if not geometry.right_length and second.verdict == "good":
         second = replace(second, verdict="misplaced", why=f"the node looks for it at {geometry.half}")
-    if not first.sealed and first.verdict != "zero":
+    if not first.sealed:  # no list ever begins in the free room of a slot, so what is found there was moved
         first = _hunted(read, first, second, size)
-    if not second.sealed and not (second.verdict == "zero" and geometry.right_length):
+    if not second.sealed:
         second = _hunted(read, second, first, size)
     return _twins(first, second, read)
 
@@ -97,17 +105,27 @@ def _hunted(read: Read, slot: Slot, other: Slot, size: int) -> Slot:
 def hunt(read: Read, size: int) -> Iterator[Slot]:
     """Sealed slots at any offset, found by their header and proved by their digest; linear in the file's length."""
     buf = read(0, min(size, MAX_HUNT))
-    budget = 4 * len(buf) + (1 << 20)  # bytes given to the decoder, so that fake headers cannot make it quadratic
+    yield from _hunted_before(buf) if len(buf) <= MAX_SLOT // 8 else _hunt(buf)
+
+
+def _hunt(buf: bytes) -> tuple[Slot, ...]:
+    """Both slots are looked for in the same bytes, by the claim and when the file is opened."""
+    budget = 2 * len(buf) + (1 << 18)  # bytes given to the decoder, so that fake headers cannot make it quadratic
     done = 0
+    found: list[Slot] = []
     for match in PEER_START.finditer(buf):
         for start, generation in _heads_before(buf, match.start()):
             if start < done or budget < 0:
                 continue
-            payload = parse_payload(buf, start, len(buf), generation)
-            budget -= payload.length + 256
-            if is_sealed(buf, payload):
-                done = payload.end + DIGEST
-                yield read_slot(buf[start:done], 0, start, done - start)
+            end, whole = payload_reach(buf, start, generation)
+            budget -= end - start + 256
+            if whole and is_sealed(buf, parse_payload(buf, start, len(buf), generation)):
+                done = end + DIGEST
+                found.append(read_slot(buf[start:done], 0, start, done - start))
+    return tuple(found)
+
+
+_hunted_before = lru_cache(maxsize=2)(_hunt)
 
 
 def _heads_before(buf: bytes, first_peer: int) -> Iterator[tuple[int, Generation]]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from inspector.errors import RefusedError
 from inspector.finding import Severity
 from inspector.format import FREE, UNIT, Action, Edit, Plan, Proof, Wishes
-from inspector.formats.known_peers.check import findings
+from inspector.formats.known_peers.check import findings, first_is_erased
 from inspector.formats.known_peers.loader import MAX_AGE
 from inspector.formats.known_peers.payload import (
     DIGEST,
@@ -169,7 +169,9 @@ def _slack(state: State, start: int, end: int, used: int) -> Iterator[Edit]:
     for base in (0, room):
         if base < end and start < base + used:
             cut = max(cut, min(end, base + used))
-    if cut > start:
+    if cut > start and start == 0 and first_is_erased(state):
+        yield Edit("lost", Span(start, cut), why="the list of slot A, which was erased", units=1)
+    elif cut > start:
         yield Edit("dropped", Span(start, cut), why="slack behind a list, or covered by the new one")
     if cut < end:
         yield Edit("kept", Span(cut, end), at=cut)

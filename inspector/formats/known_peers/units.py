@@ -8,6 +8,7 @@ from inspector.formats.known_peers.slots import sealed_as
 from inspector.formats.known_peers.state import State
 from inspector.span import Span
 
+_PAGE = bytes(4096)
 LONGEST = 1 << 16  # bytes of a slot that are read for one question; lists are 3 to 60 KB
 
 
@@ -17,8 +18,16 @@ def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
     if at not in (0, room):
         return None
     data = read(at, min(room, LONGEST))
-    data = data[: len(data.rstrip(b"\0")) + DIGEST]  # zeroes decode as peers without a name, thousands of them
+    data = data[: _used(data) + DIGEST]  # zeroes decode as peers without a name, thousands of them
     return Unit(at + room, sealed_as(data) is not None)
+
+
+def _used(data: bytes) -> int:
+    """How many bytes there are before the zeroes at the end."""
+    end = len(data)
+    while end >= len(_PAGE) and data.endswith(_PAGE, 0, end):  # stripped, each zero would be looked at
+        end -= len(_PAGE)
+    return len(data[:end].rstrip(b"\0"))
 
 
 def surplus(state: State, member: str) -> int | None:

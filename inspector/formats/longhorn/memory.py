@@ -69,29 +69,23 @@ class Memory(Struct):
     refused: list[str] = field(default_factory=list)  # log lines with code -17
     lists_all: bool = False  # a full list of lvols was given: what it lacks is not in memory
     files: list[str] = field(default_factory=list)
+    understood: int = 0  # entries and lines that were one of these, also where another document said the same
 
 
 def read(given: tuple[tuple[str, bytes], ...]) -> Memory:
     """All documents together; raises UsageError for one that holds nothing that is understood."""
     memory = Memory()
     for label, data in given:
-        before = _weight(memory)
+        before = memory.understood
         for name, part in _parts(label, data):
             _take(memory, name, part)
-        if _weight(memory) == before and not _looks_like_log(data):
+        if memory.understood == before and not _looks_like_log(data):
             raise UsageError(
                 f"{label}: not an RPC answer, a replica object, a log or a support bundle",
                 "save the output of rpc.py bdev_get_bdevs, bdev_lvol_get_lvols or bdev_lvol_get_lvstores",
             )
         memory.files.append(label)
     return memory
-
-
-def _weight(memory: Memory) -> int:
-    return (
-        len(memory.lvols) + len(memory.replicas) + len(memory.stores) + len(memory.exists) + len(memory.refused)
-        + memory.lists_all
-    )  # fmt: skip
 
 
 def _looks_like_log(data: bytes) -> bool:
@@ -155,6 +149,7 @@ def _document(memory: Memory, label: str, document: Any) -> None:
             document = document["result"]
         elif _is_replica(document):
             memory.replicas.append(_replica(label, document))
+            memory.understood += 1
             return
         else:
             for value in list(document.values())[:MAX_MEMBERS]:
@@ -169,17 +164,19 @@ def _entries(memory: Memory, label: str, entries: list[Any]) -> None:
             continue
         if _is_replica(entry):
             memory.replicas.append(_replica(label, entry))
+            memory.understood += 1
         elif isinstance(_inner(entry, "driver_specific", "lvol"), dict):
             _put(memory, _bdev(label, entry))
-            memory.lists_all = True
         elif "alias" in entry and isinstance(entry.get("lvs"), dict):
             _put(memory, _lvol(label, entry))
-            memory.lists_all = True
         elif "total_data_clusters" in entry and isinstance(entry.get("uuid"), str):
             memory.stores[entry["uuid"]] = entry
+            memory.understood += 1
 
 
 def _put(memory: Memory, found: Lvol | None) -> None:
+    memory.lists_all = True
+    memory.understood += 1
     if found is not None and (found.name not in memory.lvols or found.tells_parent):
         memory.lvols[found.name] = found
 
@@ -261,6 +258,8 @@ def _text(value: Any) -> str | None:
 def _line(memory: Memory, label: str, line: str) -> None:
     found = _EXISTS.search(line)
     if found and len(memory.exists) < MAX_LINES:
+        memory.understood += 1
         memory.exists.setdefault(found[1].rpartition("/")[2], f"{label}: {line.strip()[:400]}")
     elif _CODE.search(line) and _NAME.search(line) and len(memory.refused) < MAX_LINES:
+        memory.understood += 1
         memory.refused.append(f"{label}: {line.strip()[:400]}")

@@ -33,6 +33,7 @@ WINDOW: Final = 4 << 20
 _REACH: Final = 64 << 10
 _COST_PER_BYTE: Final = 500  # nanoseconds that the search may take for each byte of a region, and a base
 _COST_BASE: Final = 200_000_000
+_TRY: Final = 4_000  # for each place at which a block may begin
 _GUESS: Final = 10_000_000  # for each guess at the checksum type of a table without a footer
 _GUESS_AT: Final = (0, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 28)
 _STEP: Final = 256 << 10  # bytes in which each codec is looked for, before the next are
@@ -164,7 +165,7 @@ class Carver:
     def _block(self, at: int, types: frozenset[int], largest: int = codecs.MAX_BLOCK) -> Found | None:
         """The block that begins at `at`, if one verifies there."""
         self._fill(at)
-        self.meter.call()
+        self.meter.left -= _TRY
         buf, begin = self._buf, at - self._base
         limit = len(buf) - TRAILER
         # a search tries many beginnings: there only content that tells its own end is worth the time

@@ -19,7 +19,7 @@ from msgspec import Struct, field
 
 from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums
 from inspector.descriptors import pwrite_all
-from inspector.errors import UnverifiedError
+from inspector.errors import SourceError, UnverifiedError
 from inspector.finding import Severity
 from inspector.format import Wishes
 from inspector.formats.rocksdb import batch, log_runs
@@ -199,7 +199,10 @@ def _write_log(path: Path, read: Windowed, rows: Iterable[tuple[int, int]]) -> i
     try:
         held, at, payload = bytearray(), 0, 0
         for start, packed in rows:
-            record = next(Assembler(compressed=bool(packed)).records(log_runs.pieces(read, start)))
+            record = next(Assembler(compressed=bool(packed)).records(log_runs.pieces(read, start)), None)
+            if record is None or record.fate != WHOLE:  # it verified a moment ago
+                hint = "nothing was written: carve an image of it (ddrescue), or when nothing writes to it"
+                raise SourceError(f"the batch at byte {start} cannot be read again as it was found", hint)
             held += frame(record.data, at + len(held))
             payload += len(record.data)
             if len(held) >= CHUNK:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from inspector.finding import UNKNOWN_CAUSE, Cause
 from inspector.formats.rocksdb.log import Read
+from inspector.uniform import uniform
 
-_RUNS: Final = re.compile(rb"\x00{64,}|\xff{64,}")  # longer than any padding inside a block
+_RUN: Final = 64  # bytes: longer than any padding inside a block
 _LOOK: Final = 1 << 20
 WRITTEN: Final = Cause("software-rule-violation", "likely", "the checksum holds: it was written this way")
 UNREAD: Final = Cause("unknown", "certain", "the checksum holds; what it unpacks to was not looked at")
 MIXED: Final = Cause(
     "swapped", "possible", "each fragment holds, and together they are no batch: blocks of the log changed places"
 )
+BACK: Final = Cause("stale-page", "likely", "sound records of an earlier place, or of an earlier time, stand here")
 REST: Final = Cause("unknown", "possible", "its own bytes hold: what it goes on with is not there")
 CUT: Final = Cause("truncated", "certain", "the file ends inside it")
 ENDLESS: Final = Cause("truncated", "likely", "every table ends with a footer: it was cut, or never finished")
@@ -26,13 +27,13 @@ LENGTH_FLIP: Final = Cause("bit-flip", "likely", "one length makes the checksum 
 def of_bytes(read: Read, start: int, end: int) -> Cause:
     """The cause that a run of 00 or FF names; unknown where there is none."""
     data = read(start, min(end - start, _LOOK))
-    best = max(_RUNS.finditer(data), key=lambda m: m.end() - m.start(), default=None)
+    best = max(uniform(data, _RUN), key=lambda run: run[1] - run[0], default=None)
     if best is None:
         return UNKNOWN_CAUSE
-    first, last = start + best.start(), start + best.end()
-    what = f"bytes [{first}, {last}) are all {data[best.start()]:02x}"
+    first, last = start + best[0], start + best[1]
+    what = f"bytes [{first}, {last}) are all {data[best[0]]:02x}"
     unit = next((u for u in (4096, 512) if first % u == 0 or last % u == 0), None)
-    name = "ones-range" if data[best.start()] else "zeroed-range"
+    name = "ones-range" if data[best[0]] else "zeroed-range"
     if unit:
         whole = first % unit == 0 and last % unit == 0
         because = f"{what}, and that falls on a {unit}-byte boundary of the file"

@@ -28,11 +28,12 @@ from inspector.formats.rocksdb.whole import check_whole, end_is_missing
 from inspector.span import Span
 
 if TYPE_CHECKING:
-    from inspector.formats.rocksdb import cause, mending
+    from inspector.formats.rocksdb import cause, exchanged, mending
 else:  # a healthy table needs nobody to explain or to undo damage
     from inspector.postponed import Postponed
 
     cause, mending = Postponed("inspector.formats.rocksdb.cause"), Postponed("inspector.formats.rocksdb.mending")
+    exchanged = Postponed("inspector.formats.rocksdb.exchanged")
 
 _BLOCK_RULES: Final = {
     kinds.INDEX: "RDB003",
@@ -69,6 +70,7 @@ _MANIFEST_RULES: Final = {
 }
 _LOST: Final = frozenset({"RDB001", "RDB002", "RDB007", "RDB008", "RDB009", "RDB020", "RDB021", "RDB023",
                           "RDB030", "RDB038"})  # fmt: skip
+_MOVABLE: Final = frozenset({"RDB020", "RDB021", "RDB023"})
 
 
 def check(db: Database, stretches: Iterable[Stretch], tally: Tally) -> None:
@@ -86,7 +88,17 @@ def check(db: Database, stretches: Iterable[Stretch], tally: Tally) -> None:
             _blob(db, member, facts, tally)
     if db.single and db.files[""].kind == "table" and not db.size(""):
         _endless(db, "", "the file is empty: a table has a footer at least", tally)
+    _stale_edits(db, tally)
     check_whole(db, tally)
+
+
+def _stale_edits(db: Database, tally: Tally) -> None:
+    if db.version is None or db.manifest is None:
+        return
+    for one in db.version.stale:
+        evidence: Evidence = {"refused": one.refused}
+        span = Span(one.start, one.end, db.manifest)
+        tally.put(Finding(BY_CODE["RDB041"], span, one.why, evidence, cause.BACK))
 
 
 def severity_of(db: Database, code: str, member: str) -> Severity | None:
@@ -159,7 +171,9 @@ def _finding(db: Database, code: str, severity: Severity | None, mark: Mark) -> 
     message = _message(db, mark, code, evidence)
     salvage: Salvage = "lost" if code in _LOST else "corrected" if mark.mark == kinds.RELENGTH else "kept"
     why = _cause(db, mark)
-    if undone := mending.of_mark(db, mark, why):
+    if moved := exchanged.undone(db, mark) if code in _MOVABLE else None:
+        why, salvage, message = moved, "corrected", f"{message}; a repair undoes it"
+    elif undone := mending.of_mark(db, mark, why):
         why, more, corrected = undone
         evidence |= more
         if corrected:
@@ -242,7 +256,8 @@ def _endless(db: Database, member: str, message: str, tally: Tally) -> None:
 
 def _blob(db: Database, member: str, facts: BlobFacts, tally: Tally) -> None:
     found = facts.records
-    if facts.footer_count is not None and not facts.bad and found < facts.footer_count and not facts.footer_why:
+    whole = not (facts.bad or facts.gaps or facts.footer_why)
+    if facts.footer_count is not None and whole and found < facts.footer_count:
         at = db.size(member)
         message = f"the footer counts {facts.footer_count} records, {found} are here"
         _put(db, tally, "RDB038", member, at, message, {"stated": facts.footer_count, "found": found})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -23,6 +24,7 @@ from inspector.source import Source
 
 OPEN_TABLES: Final = 64
 CHUNK: Final = 1 << 20
+MOST_BROKEN: Final = 2048  # records without an end, of which 16 MiB hold a quarter as many in blocks
 _REACH: Final = 16 << 20  # of a log whose first record is looked for
 
 
@@ -106,8 +108,17 @@ class Database(Struct):
     @property
     def trusted(self) -> bool:
         """Whether the file set can be taken from the MANIFEST."""
-        known = self.version is not None and not self.version.damaged and self.manifest == self.current
+        version = self.version  # zeroes are no damage to a log; a MANIFEST of nothing else lists nothing
+        known = version is not None and version.edits > 0 and not version.damaged and self.manifest == self.current
         return known and not self.lost_edits
+
+    @property
+    def unread_manifests(self) -> frozenset[str]:
+        """Those of which no edit can be read, and that told which files there are."""
+        if self.version is None or not self.version.edits:
+            return frozenset(self.manifests.values())
+        lost = self.current if self.current in self.files and self.manifest != self.current else None
+        return frozenset({lost} if lost is not None else ())
 
     def unlisted(self) -> dict[int, str]:
         """Tables on disk that no column family of the MANIFEST lists."""
@@ -235,7 +246,7 @@ def sniff(read: Read, size: int) -> names.Kind | None:
     if len(head) == blob.HEADER and u32(head, 0) == blob.MAGIC:
         return "blob"
     for reach in (1 << 18, _REACH):  # a first batch may be large
-        records = Assembler().records(LogReader(read, min(size, reach)).pieces())
+        records = islice(Assembler().records(LogReader(read, min(size, reach)).pieces()), MOST_BROKEN)
         if (first := next((r for r in records if r.fate == WHOLE), None)) is not None:
             return "wal" if _is_batch(first.data) else "manifest"
         if not _first_verifies(read, size):

@@ -33,6 +33,8 @@ from inspector.span import Span
 
 MOST: Final = 64 << 20  # bytes that are written anew in memory
 UNPACKED: Final = 16 << 20  # bytes that compressed blocks may become, or four times what the files have
+MOST_ENTRIES: Final = 20_000  # of all tables and logs, and one more
+PER_ENTRY: Final = 32  # for each so many bytes of the files
 _TOO_LARGE: Final = "it is too large to be written anew without what is private", "--no-redact keeps its bytes"
 _M32: Final = 0xFFFFFFFF
 _OWN: Final = (b"creating.", b"key.smallest", b"key.largest")  # properties that name hosts, sessions or keys
@@ -51,7 +53,13 @@ class _Disguise:
         self.db, self.name = db, name
         self.left = max(UNPACKED, 4 * db.source.size)
         self.right = dict(self._right())
-        found = sorted(set(self._all_keys()))
+        most = MOST_ENTRIES + db.source.size // PER_ENTRY
+        found: list[bytes] = []
+        for number, key in enumerate(self._all_keys()):
+            if number >= most:
+                raise RefusedError(*_TOO_LARGE)
+            found.append(key)
+        found = sorted(set(found))
         width = len(str(len(found)))
         for key in found:
             name("key", key.hex())  # so that it is looked for in what comes out

@@ -30,6 +30,7 @@ _SNAPPY_TYPES: Final = (
     re.compile(rb"\x01(?=.{4}(?:" + _FIRST + rb"|" + _SIZE + _SNAPPY_START + rb"))", re.DOTALL),
     re.compile(rb"\x01"),
 )
+MOST_ALIKE: Final = 1000  # keys of a block that add nothing to the one before: ingested range deletes alone may do so
 Walk = Callable[[bytes, int, int, int, "Meter"], int | None]
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _LZ4_RATIO: Final = 255  # a byte of an LZ4 block stands for at most this many (lz4_Block_format.md)
@@ -50,12 +51,17 @@ class Meter(Struct):
     def call(self, hashed: int = 0) -> None:
         self.left -= 1000 + hashed // 8
 
+    def doubt(self, alike: int) -> None:
+        """Bytes made to look like endless blocks are not worth what others are."""
+        if alike >= MOST_ALIKE:
+            self.left //= 8
+
 
 def plain(buf: bytes, start: int, end: int, meter: Meter) -> int | None:
     """The end of an uncompressed block of entries: they run on until the restart array, whose first word is 0."""
-    at, key = start, 0
-    while at + 8 <= end:
-        meter.left -= 300
+    at, key, alike = start, 0, 0
+    while at + 8 <= end and meter.left > 0 and alike < MOST_ALIKE:
+        meter.left -= 600
         if buf[at] == 0 and buf[at + 1] == 0 and not buf[at + 2] | buf[at + 3]:
             return restarts_end(buf, at, end, at - start, meter)
         shared, unshared, length = buf[at], buf[at + 1], buf[at + 2]
@@ -71,15 +77,17 @@ def plain(buf: bytes, start: int, end: int, meter: Meter) -> int | None:
         if shared > key:
             return None
         key = shared + unshared
+        alike += not unshared
         at += unshared + length
+    meter.doubt(alike)
     return None
 
 
 def delta_index(buf: bytes, start: int, end: int, meter: Meter) -> int | None:
     """The end of an uncompressed index block whose handles are delta-coded: its entries carry no value length."""
-    at, key = start, 0
+    at, key, alike = start, 0, 0
     try:
-        while at + 8 <= end:
+        while at + 8 <= end and meter.left > 0 and alike < MOST_ALIKE:
             meter.left -= 3000
             if buf[at] == 0 and buf[at + 1] == 0 and not buf[at + 2] | buf[at + 3]:
                 return restarts_end(buf, at, end, at - start, meter)
@@ -88,12 +96,14 @@ def delta_index(buf: bytes, start: int, end: int, meter: Meter) -> int | None:
             if shared > key:
                 return None
             key = shared + unshared
+            alike += not unshared
             at += unshared
             _, at = varint(buf, at, end)
             if not shared:
                 _, at = varint(buf, at, end)
     except MalformedError:
         return None
+    meter.doubt(alike)
     return None
 
 
@@ -254,7 +264,7 @@ def _compressed(
     for kind in (codecs.ZLIB, codecs.BZIP2):
         if kind not in types:
             continue
-        meter.left -= 3000 + size
+        meter.left -= 7000 + size
         if found := _stream_end(kind, buf, at, end, size):
             yield found
 

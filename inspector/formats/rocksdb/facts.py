@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter, deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -70,6 +70,8 @@ class LogFacts(Struct):
     records_before_bad: int = 0
     operations_before_bad: int = 0
     why: dict[int, str] = field(default_factory=dict)  # offset -> what is wrong inside a sound record
+    order: Any = None  # of `order`, made when numbers go back
+    exchanged: Any = None  # of `exchanged`: pieces that put back blocks that changed places
 
 
 class BlobFacts(Struct):
@@ -77,6 +79,7 @@ class BlobFacts(Struct):
 
     records: int = 0
     bad: int = 0
+    gaps: int = 0
     header_why: str = ""
     footer_why: str = ""
     footer_count: int | None = None

@@ -28,8 +28,10 @@ class Facts(Struct):
     format_versions: set[int] = field(default_factory=set)
     current_bad: str = ""
     manifest_bad: bool = False
+    manifest_refused: str = ""  # an edit of an earlier place or time that cannot be carried out
     manifest_torn: bool = False
     manifest_none: bool = False
+    manifest_blank: bool = False  # it is there
     missing: str = ""
     wrong_size: str = ""
     unopenable: str = ""  # table whose footer, metaindex, properties or index is damaged
@@ -67,10 +69,14 @@ def _open(f: Facts) -> tuple[str, str]:
         if "missing" in f.current_bad:
             return EMPTY, "Invalid argument: ... does not exist (create_if_missing is false)"
         return REFUSES, "Corruption: CURRENT file corrupted"
+    if f.manifest_blank:
+        return REFUSES, "Corruption: no log_file_number, next_file_number, last_sequence entry in MANIFEST"
     if f.manifest_none:
         return REFUSES, "IO error: No such file or directory: MANIFEST"
     if f.manifest_bad:
         return REFUSES, "Corruption: checksum mismatch"
+    if f.manifest_refused:
+        return REFUSES, f"an edit of {f.manifest_refused}"
     if f.missing:
         return REFUSES, f"IO error: No such file or directory: {f.missing}"
     if f.wrong_size:

@@ -4,7 +4,7 @@ Source: db/log_format.h, db/log_reader.cc, db/log_writer.cc. The engine's reader
 after one bad checksum; this one gives up only the bytes between two records that verify.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -22,6 +22,8 @@ RECYCLABLE_HEADER: Final = 11  # and the low half of the log's number
 ZERO, FULL, FIRST, MIDDLE, LAST = range(5)
 SET_COMPRESSION: Final = 9
 _RECYCLABLE: Final = frozenset({5, 6, 7, 8, 11, 131})
+_PLAIN: Final = frozenset({FULL, 2, 3, 4})
+_MASK: Final = 0xA282EAD8
 _TYPES: Final = frozenset({*range(1, 12), 130, 131})
 # fragments of logical records: recyclable 5..8 mean the same as 1..4
 FRAGMENT: Final = {1: FULL, 2: FIRST, 3: MIDDLE, 4: LAST, 5: FULL, 6: FIRST, 7: MIDDLE, 8: LAST}
@@ -39,6 +41,9 @@ STATES: Final = (
     "of an earlier log",
     "torn",
 )
+
+
+_JOINED: Final = frozenset({UNREAD, EMPTY, STALE})
 
 
 class Piece(Struct, frozen=True):
@@ -103,6 +108,29 @@ def _anchor(block: bytes, at: int) -> int:
     return log_anchor(block, at + 1)
 
 
+class Sound(list[Piece]):
+    """Records that verify and are whole, one behind the other."""
+
+
+def _sound(block: bytes, base: int) -> tuple[list[Piece], int]:
+    """The records of no recycled log that verify from a block's beginning on, and where the next thing begins."""
+    found: list[Piece] = []
+    at, whole, view = 0, True, memoryview(block)
+    while at <= BLOCK - RECYCLABLE_HEADER:
+        end = at + HEADER + (block[at + 4] | block[at + 5] << 8)
+        kind = block[at + 6]
+        if kind not in _PLAIN or end > BLOCK:
+            break
+        crc = crc32c(view[at + 6 : end])
+        computed = ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF  # `mask`, for each record of a log
+        if computed != block[at] | block[at + 1] << 8 | block[at + 2] << 16 | block[at + 3] << 24:
+            break
+        whole = whole and kind == FULL
+        found.append(Piece(base + at, base + end, GOOD, kind, block[at + HEADER : end], computed, computed))
+        at = end
+    return (Sound(found) if whole else found), at
+
+
 class LogReader:
     """Walks one log from `begin`. `number` is the log's own, to tell its records from those of the file it recycled."""
 
@@ -114,23 +142,32 @@ class LogReader:
 
     def pieces(self) -> Iterator[Piece]:
         """Every byte of the log once, in order; adjacent unread bytes are one piece."""
+        for batch in self.batches():
+            yield from batch
+
+    def batches(self) -> Iterator[Sequence[Piece]]:
+        """The same, many at a time where a whole stretch verifies: a `Sound` one holds nothing but whole records."""
         pending: Piece | None = None
-        for piece in self._raw():
-            if pending and piece.state == pending.state and piece.state in (UNREAD, EMPTY, STALE):
-                pending = Piece(pending.start, piece.end, piece.state)
+        for batch in self._raw():
+            if not pending and isinstance(batch, list):
+                yield batch
                 continue
-            if pending and piece.state == STALE and self._is_remainder(pending):
-                pending = Piece(pending.start, piece.end, STALE)
-                continue
-            if pending:
-                yield pending
-            pending = None
-            if piece.state in (UNREAD, EMPTY, STALE):
-                pending = piece
-            else:
-                yield piece
+            for piece in batch:
+                if pending and piece.state == pending.state and piece.state in _JOINED:
+                    pending = Piece(pending.start, piece.end, pending.state)
+                    continue
+                if pending and piece.state == STALE and self._is_remainder(pending):
+                    pending = Piece(pending.start, piece.end, STALE)
+                    continue
+                if pending:
+                    yield (pending,)
+                pending = None
+                if piece.state in _JOINED:
+                    pending = piece
+                else:
+                    yield (piece,)
         if pending:
-            yield Piece(pending.start, pending.end, STALE) if self._is_remainder(pending) else pending
+            yield (Piece(pending.start, pending.end, STALE) if self._is_remainder(pending) else pending,)
 
     def _is_remainder(self, piece: Piece) -> bool:
         """Whether unread bytes after the last record are what an older, longer log left of a record of its own.
@@ -148,17 +185,22 @@ class LogReader:
         zeroed = sector < RECYCLABLE_HEADER and not any(head[sector:])
         return ((own ^ found).bit_count() > 2 or not any(head)) and not zeroed
 
-    def _raw(self) -> Iterator[Piece]:
+    def _raw(self) -> Iterator[Sequence[Piece]]:
+        """Pieces as they lie in their blocks; a list is of records that verify."""
         for base in range(self._begin - self._begin % BLOCK, self.size, MAX_REACH):
             window = self._read(base, min(MAX_REACH, self.size - base))
             for start in range(0, len(window), BLOCK):
-                block = window[start : start + BLOCK]
-                for piece in self._block(block, base + start, max(0, self._begin - base - start)):
+                block, at = window[start : start + BLOCK], max(0, self._begin - base - start)
+                if len(block) == BLOCK and not at:
+                    sound, at = _sound(block, base + start)  # of most blocks all
+                    if sound:
+                        yield sound
+                for piece in self._block(block, base + start, at):
                     if piece.state == STALE:
                         # older records of a recycled file go on to its end
-                        yield Piece(piece.start, self.size, STALE)
+                        yield (Piece(piece.start, self.size, STALE),)
                         return
-                    yield piece
+                    yield (piece,)
 
     def _block(self, block: bytes, base: int, at: int = 0) -> Iterator[Piece]:
         size = len(block)

@@ -68,23 +68,39 @@ class Assembler(Struct):
     def __post_init__(self) -> None:
         self.room = self.room or self.max_record // 2
 
+    @property
+    def idle(self) -> bool:
+        """Whether a whole piece is a record as it is."""
+        return not self._spans and not self.compressed
+
     def records(self, pieces: Iterable[Piece]) -> Iterator[Record]:
         """Logical records in file order; an interrupted one comes out when what interrupted it is seen."""
+        yield from self.feed(pieces)
+        yield from self.end()
+
+    def end(self) -> Iterator[Record]:
+        """What is left of a record when no piece follows."""
+        yield from self._give_up(CUT)
+
+    def feed(self, pieces: Iterable[Piece]) -> Iterator[Record]:
+        """As `records`, while more pieces may follow."""
         for piece in pieces:
+            if piece.type == FULL and piece.state == GOOD and self.idle and len(piece.payload) <= self.max_record:
+                yield Record(WHOLE, piece.payload, ((piece.start, piece.end),))  # nearly every record of a log
+                continue
             if piece.state in (PAD, EMPTY, STALE):
                 continue
             if piece.state not in (GOOD, RELENGTH):
                 yield from self._give_up(CUT if piece.state == TORN else BROKEN)
                 continue
             step = FRAGMENT.get(piece.type)
-            if step == FULL and not self._spans and not self.compressed and len(piece.payload) <= self.max_record:
-                yield Record(WHOLE, piece.payload, ((piece.start, piece.end),))  # nearly every record of a log
-                continue
             if step is None:
                 self._note(piece)
                 continue
             if step in (FULL, FIRST):
-                yield from self._give_up(BROKEN)
+                if self._spans:
+                    yield Record(BROKEN, b"", tuple(self._spans))
+                    self._parts, self._spans, self._length = [], [], 0
             elif not self._spans:  # the record's start was lost
                 yield Record(BROKEN, b"", ((piece.start, piece.end),))
                 continue
@@ -96,7 +112,6 @@ class Assembler(Struct):
                 self._parts.clear()
             if step in (FULL, LAST):
                 yield self._finish()
-        yield from self._give_up(CUT)
 
     def _note(self, piece: Piece) -> None:
         if piece.type == SET_COMPRESSION:

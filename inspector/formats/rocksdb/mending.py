@@ -14,18 +14,17 @@ from msgspec import Struct, field
 from inspector.correct import NONE, Correction, Word, apply, correct_crc32c, difference, flips, noticed_by, told
 from inspector.finding import Cause
 from inspector.format import Proof, Wishes
-from inspector.formats.rocksdb import blob, checksums, codecs, footer, judges, keys, kinds, log
+from inspector.formats.rocksdb import blob, checksums, codecs, exchanged, footer, judges, keys, kinds, log
 from inspector.formats.rocksdb.checksums import unmask
 from inspector.formats.rocksdb.coding import MalformedError, u64
 from inspector.formats.rocksdb.correction import PAIRS, correct_block
-from inspector.formats.rocksdb.database import Database, open_database
-from inspector.formats.rocksdb.facts import MAX_DAMAGE, LogFacts, Mark, TableFacts, lost_range, marks_of
+from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.facts import MAX_DAMAGE, LogFacts, Mark, TableFacts, lost_range
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.opening import proves
 from inspector.formats.rocksdb.runs import order_for
+from inspector.formats.rocksdb.seen import seen_through
 from inspector.formats.rocksdb.table import Table
-from inspector.formats.rocksdb.walk import walk_members
-from inspector.formats.rocksdb.whole import bad_sums
 from inspector.overlay import Overlay, Piece
 from inspector.span import Span
 from inspector.syndromes import LONGEST
@@ -313,10 +312,12 @@ class Mended(Struct):
 def mend(db: Database, wishes: Wishes) -> Mended:
     """Corrections of every damaged tile that these wishes allow to be written."""
     mended = Mended(db, beyond=max(0, db.damage_count - len(db.damage)))
-    if wishes.no_correct or not db.damage:
+    if wishes.no_correct:
         return mended
-    marks, seen, held = list(db.damage), set[Span](), 0
-    below, undo = db.source, corrector(db)
+    marks, seen, held = _put_back(mended), set[Span](), 0
+    if not marks:
+        return mended
+    below, undo, moved = mended.db.source, corrector(mended.db), mended.pieces
     undo.work = max(undo.work, REPAIR_WORK)
     for _ in range(ROUNDS):
         fresh: list[Piece] = []
@@ -336,25 +337,24 @@ def mend(db: Database, wishes: Wishes) -> Mended:
         mended.skipped += undo.skipped
         if not fresh:
             break
-        mended.pieces += fresh
-        mended.db, marks = _seen_through(mended.db, Overlay(below, mended.pieces), {piece.member for piece in fresh})
+        mended.pieces = [*mended.pieces, *fresh]
+        over = Overlay(below, mended.pieces[len(moved) :])
+        mended.db, marks = seen_through(mended.db, over, {piece.member for piece in fresh})
         undo = Corrector(mended.db, undo.work)
     return mended
+
+
+def _put_back(mended: Mended) -> list[Mark]:
+    """Lay blocks of WALs that changed places over the damaged ones; the damage that is left then."""
+    marks = list(mended.db.damage)
+    for member in mended.db.wals.values():
+        if pieces := exchanged.found(mended.db, member):
+            mended.db, left = seen_through(mended.db, Overlay(mended.db.source, pieces), {member})
+            mended.pieces = [*mended.pieces, *pieces]
+            marks = [mark for mark in marks if mark.span.member != member] + left
+    return marks
 
 
 def _piece(fix: Fix) -> Piece:
     proof: Proof = "sealed" if fix.found.verdict == "sealed" else "none"
     return Piece(fix.span.start, fix.found.unit, proof, why(fix.found, fix.unit, fix.span.start), 1, fix.span.member)
-
-
-def _seen_through(db: Database, over: Overlay, touched: set[str]) -> tuple[Database, list[Mark]]:
-    """The database with corrections laid over it, walked again where they lie, and the damage that is left there."""
-    made = open_database(over, db.max_unit)
-    made.wishes, made.wal_ends = db.wishes, db.wal_ends
-    made.facts = dict(db.facts)
-    made.bad_tails = dict(db.bad_tails)
-    made.bad_sums = (db.bad_sums - touched) | bad_sums(made, db.bad_sums & touched)
-    marks: list[Mark] = []
-    for stretch in walk_members(made, sorted(touched)):
-        marks += marks_of(stretch)
-    return made, marks

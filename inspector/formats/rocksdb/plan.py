@@ -46,8 +46,10 @@ def plan(db: Database, wishes: Wishes) -> Plan:
     """The plan for a folder, or for one file of it, with every correction that these wishes allow."""
     mended = mend(db, wishes)
     made = _plan(mended.db)
-    if isinstance(mended.db.source, Overlay):
-        made.edits = corrected_edits(made.edits, mended.db.source)
+    over = mended.db.source
+    while over is not db.source and isinstance(over, Overlay):
+        made.edits = corrected_edits(made.edits, over)
+        over = over.below
     made.notes += mended.notes()
     return made
 
@@ -277,7 +279,10 @@ class Planner(Struct):
                 yield Edit("kept", Span(0, db.size(name), name), out=name, why="healthy member")
             return
         for name in sorted(sources):
-            yield Edit("dropped", Span(0, db.size(name), name), why="made anew", out=name)
+            if name in db.unread_manifests and db.size(name):
+                yield Edit("lost", Span(0, db.size(name), name), why="no edit in it can be read", units=-1, out=name)
+            else:
+                yield Edit("dropped", Span(0, db.size(name), name), why="made anew", out=name)
         numbers = [what.number for what in db.files.values()]
         number = max([version.next_file, *(n + 1 for n in numbers)])
         version = replace(version, next_file=number + 1, last_sequence=max(version.last_sequence, self._newest))
@@ -306,6 +311,9 @@ class Planner(Struct):
         db = self.db
         if self.changed and db.version is not None and not db.trusted and db.unlisted():
             self.notes.append("tables that no edit listed were taken in; what a lost edit had deleted may appear again")
+        if self._mender is not None and self._mender.moved:
+            refer = counted(self._mender.moved, "entry refers", "entries refer")
+            self.notes.append(f"{refer} to values that moved within their blob file: lost, and deletes now")
         for family in self.families.values():
             if keys.order_of(family.comparator) is None:
                 what = f"column family {family.name}: only its program knows its comparator {family.comparator}"

@@ -99,7 +99,7 @@ def _manifest(db: Database, size: int) -> Plan:
     if not version.damaged and not has_wrong_length(db, ""):
         return _whole(size)
     notes = [
-        f"edits that are lost: {version.fault_count}; tables that they added are not listed in the new MANIFEST",
+        f"edits lost or out of place: {version.fault_count}; tables that lost ones added are not in the new MANIFEST",
         "repair the folder instead where it is at hand: there every table on disk is looked at",
         "a database that is opened with it deletes the tables that it does not list: copy the folder first",
     ]
@@ -116,6 +116,9 @@ def _snapshot(db: Database, version: Version, size: int) -> Iterator[Edit]:
             done = end
     if done < size:
         yield Edit("dropped", Span(done, size), why="its edits are in the snapshot")
+    if version.stale:
+        why = "what stood here before records of another place were written over it, if anything did"
+        yield Edit("lost", Span(size, size), why=why, units=-1)
     body = snapshot((version.families[i] for i in sorted(version.families)), version)
     yield Edit("added", None, body, "derived", "a snapshot of the edits that verify")
 

@@ -8,6 +8,8 @@ number, because an older value of the key must not reappear.
 from __future__ import annotations
 
 import struct
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from msgspec import Struct, field
@@ -27,7 +29,9 @@ class BlobMender(Struct):
 
     db: Database
     _lost: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # blob file -> spans of lost records
+    _values: dict[int, tuple[array[int], array[int]]] = field(default_factory=dict)  # of damaged blob files
     _known: bool = False
+    moved: int = 0  # entries whose values are no longer where they point, as far as tables were looked at
 
     def is_damaged(self, member: str) -> bool:
         facts = self.db.facts.get(member)
@@ -89,7 +93,26 @@ class BlobMender(Struct):
         member = self.db.blobs.get(where.file)
         if member is None or where.offset + where.size > self.db.size(member):
             return True
-        return any(start <= where.offset < end for start, end in self._spans(member))
+        if not self._spans(member):
+            return False
+        # in a damaged file records may have moved: a reference holds where a sound value begins and ends as it says
+        ends, starts = self._sound_values(member)
+        at = bisect_left(ends, where.offset + where.size)
+        wrong = at == len(ends) or (starts[at], ends[at]) != (where.offset, where.offset + where.size)
+        self.moved += wrong and not any(start <= where.offset < end for start, end in self._spans(member))
+        return wrong
+
+    def _sound_values(self, member: str) -> tuple[array[int], array[int]]:
+        """Where the values of a file's sound records end and begin, in order."""
+        number = self.db.files[member].number
+        if number not in self._values:
+            ends, starts = array("Q"), array("Q")
+            for record in blob.records(Windowed(self.db.reader(member)), blob.HEADER, self._end(member)):
+                if record.state == blob.GOOD:
+                    ends.append(record.end)
+                    starts.append(record.end - record.value_size)
+            self._values[number] = ends, starts
+        return self._values[number]
 
     def edits(self, member: str) -> Iterator[Edit]:
         """The blob file with filler where values are lost; header and footer as they must be."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from inspector.counted import counted
 from inspector.format import Edit
@@ -11,7 +11,7 @@ from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import LogFacts
 from inspector.formats.rocksdb.log_writer import frame
-from inspector.formats.rocksdb.order import strays
+from inspector.formats.rocksdb.order import END, Fate, order_of
 from inspector.formats.rocksdb.wals import predecessor
 from inspector.span import Span
 
@@ -72,28 +72,22 @@ def _sound(record: logical.Record) -> bool:
 class _Numbers:
     """The sequence numbers met so far, and which records stand out of their order."""
 
-    def __init__(self, strays: frozenset[int]) -> None:
-        self.strays = strays
+    def __init__(self, fates: Mapping[int, Fate]) -> None:
+        self.fates = fates
         self.due = 0
-        self.behind = False  # the last record was out of order
+        self.last: Fate | None = None  # what became of the last record, if it was out of order
 
-    def astray(self, record: logical.Record) -> bool:
-        """Whether a sound record is out of order; one without operations never is."""
-        self.behind = record.start in self.strays
-        return self.behind
+    def fate(self, record: logical.Record) -> Fate | None:
+        """What becomes of a sound record that is out of order; one without operations never is."""
+        self.last = self.fates.get(record.start)
+        return self.last
 
-    def missing(self, record: logical.Record, behind: bool) -> int:
+    def missing(self, record: logical.Record, before: Fate | None) -> int:
         """Operations that stood where records of another place stood until this sound one."""
         first, count = batch.header(record.data)
-        gone = first - self.due if behind and count else 0
+        gone = first - self.due if before not in (None, "moved") and count else 0
         self.due = max(self.due, first + count)
         return max(0, gone)
-
-
-def _strays(db: Database, member: str) -> frozenset[int]:
-    facts = db.facts.get(member)
-    back = isinstance(facts, LogFacts) and any(found < due for _, due, found in facts.jumps)
-    return strays(db, member) if back else frozenset()
 
 
 def rewrite_wal(db: Database, member: str, out: str, belied: bool = False) -> Iterator[Edit]:
@@ -118,16 +112,30 @@ def rewrite_wal(db: Database, member: str, out: str, belied: bool = False) -> It
                 special.append(piece)
             yield piece
 
-    at, verbatim, done, numbers = 0, not belied, 0, _Numbers(_strays(db, member))
+    order = order_of(db, member)
+    at, verbatim, done, numbers = 0, not belied, 0, _Numbers(order.astray)
+
+    def returned(starts: tuple[int, ...], at: int) -> Iterator[Edit]:
+        """Records that changed places, where their numbers are due."""
+        for start in starts:
+            record = _record_at(db, member, start, assembler.compressed)
+            data = frame(record.data, at, number if recyclable else None)
+            why = "put back where its sequence numbers are missing"
+            yield Edit("corrected", Span(record.start, record.end, member), data, "derived", why, 1, out, at)
+            at += len(data)
+
     for record in assembler.records(seen()):
         good = _sound(record)
-        behind = numbers.behind
-        twice = good and numbers.astray(record)
-        if good and not twice and (gone := numbers.missing(record, behind)):
+        before = numbers.last
+        fate = numbers.fate(record) if good else None
+        if good and not fate and (gone := numbers.missing(record, before)):
             why = f"{counted(gone, 'operation', 'operations')} over which records of another place were written"
             yield Edit("lost", Span(done, done, member), why=why, out=out, units=-1)
+        for edit in returned(order.before.get(record.start, ()), at):
+            at, verbatim = at + len(edit.data or b""), False
+            yield edit
         clean = all(p.state in (log.GOOD, log.PAD) for p in waiting if p.start < record.end)
-        verbatim = verbatim and good and clean and not twice and not assembler.compressed
+        verbatim = verbatim and good and clean and not fate and not assembler.compressed
         if verbatim:
             yield Edit("kept", Span(done, record.end, member), units=1, out=out)
             at = done = record.end
@@ -136,28 +144,38 @@ def rewrite_wal(db: Database, member: str, out: str, belied: bool = False) -> It
             continue
         yield from _before(waiting, done, record, member, out)
         waiting = [p for p in waiting if p.start >= record.end]
-        header = b""
-        for piece in special:
-            header += frame(piece.payload, at + len(header), number if recyclable else None, piece.type)
-        special.clear()
         span = Span(record.start, record.end, member)
+        done = record.end
         if not good:
             yield Edit("lost", span, why=logical.FATES[record.fate], out=out, units=1)
-        elif twice:
-            # a copy of bytes of another place: replay stops at a key that it has got with the same number
-            yield Edit("dropped", span, why="its sequence numbers are out of order", out=out, units=1)
-        else:
-            data = header + frame(record.data, at + len(header), number if recyclable else None)
+        elif fate == "copy":
+            # bytes of another place: replay stops at a key that it has got with the same number
+            yield Edit("dropped", span, why="its sequence numbers stand in their order as well", out=out, units=1)
+        elif fate == "lost":
+            yield Edit("lost", span, why="out of order, and nothing tells where it belongs", out=out, units=1)
+        elif fate is None:
+            data = b""
+            for piece in special:
+                data += frame(piece.payload, at + len(data), number if recyclable else None, piece.type)
+            special.clear()
+            data += frame(record.data, at + len(data), number if recyclable else None)
             at += len(data)
-            why = "framed anew at its new offset"
-            yield Edit("corrected", span, data, "derived", why, 1, out)
-        done = record.end
-    if numbers.behind:
+            yield Edit("corrected", span, data, "derived", "framed anew at its new offset", 1, out)
+    for edit in returned(order.before.get(END, ()), at):
+        at += len(edit.data or b"")
+        yield edit
+    if numbers.last not in (None, "moved"):
         why = "what stood here before records of another place were written over it, if anything did"
         yield Edit("lost", Span(done, done, member), why=why, out=out, units=-1)
     size = db.size(member)
     if done < size:
         yield from _rest(waiting, done, size, member, out)
+
+
+def _record_at(db: Database, member: str, start: int, compressed: bool) -> logical.Record:
+    reader = log.LogReader(db.reader(member), db.size(member), db.files[member].number or None, start)
+    assembler = logical.Assembler(compressed=compressed, max_record=db.max_unit)
+    return next(iter(assembler.records(reader.pieces())))
 
 
 def _before(waiting: list[log.Piece], done: int, record: logical.Record, member: str, out: str) -> Iterator[Edit]:

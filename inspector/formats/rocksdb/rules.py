@@ -238,17 +238,26 @@ RULES: tuple[Rule, ...] = (
         "Reading those keys fails.", _REPAIR, "db/blob/blob_log_format.h",
     ),
     Rule(
-        "RDB039", "manifest-missing", E, "no MANIFEST can be read",
+        "RDB039", "manifest-missing", E, "the MANIFEST in use cannot be read",
         "Column families, levels and the set of live tables are taken from the tables' own properties.",
         "Open fails.", _COPY + _REPAIR, "db/version_set.cc",
     ),
     Rule(
         "RDB040", "wal-sequence-back", E, "WAL records verify and have sequence numbers that were given before",
         "Numbers only rise along a WAL. Sound records of an earlier place, or of an earlier time, stand here: a stale "
-        "or misdirected block that ends where records end.",
+        "or misdirected block that ends where records end. Or blocks changed places: then a repair puts them back.",
         "Opens WITHOUT A WORD as the database was before the number that came back: it drops all that follows, and "
-        "does not show what came before with a higher number.",
+        "does not show what came before with a higher number. Records that changed places it takes where they stand; "
+        "if the last one is not the newest, what it writes next gets numbers that are taken.",
         _COPY + _REPAIR, "db/db_impl/db_impl_open.cc, db/memtable.cc MemTable::Add",
+    ),
+    Rule(
+        "RDB041", "manifest-edit-back", E, "an edit of the MANIFEST verifies and does not fit those before it",
+        "Its numbers go back, or it adds or deletes what an edit before it did: sound records of an earlier place, or "
+        "of an earlier time, stand here.",
+        "Open fails where it adds a table that is there or deletes one that is not (`Corruption: VersionBuilder`); "
+        "else it takes the numbers as they stand, and gives file and sequence numbers a second time.",
+        _COPY + _REPAIR, "db/version_builder.cc, db/version_edit_handler.cc",
     ),
 )  # fmt: skip
 BY_CODE = {rule.code: rule for rule in RULES}

@@ -23,15 +23,16 @@ else:
 MAX_TOLD: Final = 1000  # runs, and gaps, of one WAL
 _STALE: Final = Cause("stale-page", "likely", "sound records of an earlier place, or of an earlier time, stand here")
 _TWICE: Final = Cause("shifted", "likely", "behind them the log goes on with the number that was due: they were put in")
+_MOVED: Final = Cause("swapped", "certain", "their numbers are missing elsewhere in the log, and stand nowhere else")
 
 
 def along(db: Database, member: str, facts: LogFacts, severity: Severity | None, tally: Tally) -> None:
     """Jumps of one WAL; `severity` is given where the database does not need this file."""
     gaps = facts.jumps
     if any(found < due for _, due, found in facts.jumps):
-        out, gaps = order.runs(db, member)
-        for run in out[:MAX_TOLD]:
+        for run in order.runs(db, member)[:MAX_TOLD]:
             tally.put(_out_of_order(member, run, severity))
+        gaps = list(order.order_of(db, member).gaps)
     for at, due, found in gaps[:MAX_TOLD]:
         gone = counted(found - due, "operation is", "operations are")
         message = f"sequence numbers go from {due} to {found}: {gone} not here"
@@ -44,7 +45,12 @@ def _out_of_order(member: str, run: Run, severity: Severity | None) -> Finding:
     message = f"{begin} {again}at sequence number {run.first}, {run.due} was due"
     evidence: Evidence = {"expected": run.due, "found": run.first, "records": run.records, "resumed": run.resumed}
     why, salvage = _STALE, "lost"
-    if run.resumed == run.due:
+    if run.fate == "moved":
+        what = counted(run.records, "record", "records")
+        message = f"{what} from number {run.first} on, not where these numbers are missing: a repair puts them back"
+        why, salvage = _MOVED, "corrected"
+        severity = severity or Severity.WARNING
+    elif run.resumed == run.due:
         message += "; none is missing behind them"
         why, salvage = _TWICE, "kept"
         severity = severity or Severity.WARNING

@@ -33,6 +33,9 @@ _META_ROLES: Final[tuple[tuple[bytes, Role], ...]] = (
 )
 
 
+SMALL: Final = 1 << 16  # bytes of a block that is kept
+
+
 class Loaded(Struct, frozen=True):
     """A block that was read: its state, and its content where the state is OK."""
 
@@ -81,13 +84,19 @@ class Table(Struct):
     whole_index: bool = False
     room: codecs.Room = field(default_factory=codecs.Room)  # of the whole database
     member: str = ""
+    _last: tuple[Handle, bool, Context, Loaded] | None = None  # the block that was read last, if it is small
     forced: int | None = None  # an ingested table's sequence number, which its entries with 0 have
 
     def load(self, handle: Handle, compressed: bool = True) -> Loaded:
         """Read, verify and decompress one block."""
         if handle.end > self.size or handle.size > codecs.MAX_BLOCK:
             return Loaded(handle, BEYOND, why=f"[{handle.offset}, {handle.end}) of {self.size} bytes")
-        return self.judge(handle, self.read(handle.offset, handle.size + TRAILER), compressed)
+        if self._last and self._last[0] == handle and self._last[1:3] == (compressed, self.context):
+            return self._last[3]  # an index may name one block thousands of times
+        found = self.judge(handle, self.read(handle.offset, handle.size + TRAILER), compressed)
+        keep = found.state != FOLDED and handle.size <= SMALL
+        self._last = (handle, compressed, self.context, found) if keep else None
+        return found
 
     def judge(self, handle: Handle, raw: bytes, compressed: bool = True) -> Loaded:
         """Verify and decompress a block whose bytes with their trailer are `raw`."""

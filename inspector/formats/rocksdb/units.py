@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from inspector.correct import SILENT, Correction, Testimony, Word, correct_crc32c, flips, told
+from inspector.counted import counted
 from inspector.crc32c import crc32c
 from inspector.finding import CauseName
 from inspector.format import Reading, Traits, Unit
-from inspector.formats.rocksdb import checksums, footer, log
+from inspector.formats.rocksdb import blob, checksums, footer, log
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.correction import correct_block
 from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.facts import BlobFacts
 from inspector.span import Span
 
 LONGEST = 1 << 16  # bytes of a unit in which flipped bits are looked for
@@ -78,8 +80,10 @@ def _by_footer(db: Database, member: str, size: int) -> int | None:
 
 
 def endless(db: Database, member: str) -> str | None:
-    """A table whose last bytes are no footer was cut, or never finished."""
+    """A table or blob file whose last bytes are no footer was cut, or never finished."""
     what = db.files.get(member)
+    if what is not None and what.kind == "blob":
+        return _endless_blobs(db, member, what.number)
     if what is None or what.kind != "table":
         return None
     size = db.size(member)
@@ -87,6 +91,16 @@ def endless(db: Database, member: str) -> str | None:
     marks = (footer.MAGIC.to_bytes(8, "little"), footer.LEGACY_MAGIC.to_bytes(8, "little"))
     whole = tail[-8:] in marks or tail[:41].endswith(bytes(16)) or db.table(member).footer is not None
     return None if whole else "the file ends without a table's footer"
+
+
+def _endless_blobs(db: Database, member: str, number: int) -> str | None:
+    """A blob file without a footer that is shorter than the values that the MANIFEST counts in it."""
+    facts, families = db.facts.get(member), db.version.families.values() if db.version else ()
+    listed = next((family.blobs[number] for family in families if number in family.blobs), None)
+    if listed is None or not isinstance(facts, BlobFacts) or facts.footer_count is not None:
+        return None
+    short = blob.HEADER + listed.size + blob.FOOTER - db.size(member)
+    return f"the file has {counted(short, 'byte')} fewer than the MANIFEST counts in it" if short > 0 else None
 
 
 def misplaced(db: Database, member: str, at: int, read: Reading) -> tuple[CauseName, str] | None:

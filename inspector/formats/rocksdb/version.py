@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct, field
 
 from inspector.formats.rocksdb.coding import MalformedError
-from inspector.formats.rocksdb.edit import BlobFile, Edit, NewFile, decode
+from inspector.formats.rocksdb.edit import WAL_DELETE, BlobFile, Edit, NewFile, decode
 from inspector.formats.rocksdb.keys import BYTEWISE
-from inspector.formats.rocksdb.log import BAD, STATES, TORN, UNREAD, LogReader, Piece, Read
+from inspector.formats.rocksdb.log import BAD, STATES, TORN, UNREAD, LogReader, Piece, Read, Sound
 from inspector.formats.rocksdb.logical import FATES, WHOLE, Assembler
 
 MAX_EDITS_KEPT: Final = 100
+_RISING: Final = ("next_file", "last_sequence")  # numbers that no edit of one MANIFEST takes back
 
 
 class Family(Struct):
@@ -42,6 +43,15 @@ class Family(Struct):
         return dict(sorted(found.items()))
 
 
+class Stale(Struct, frozen=True):
+    """An edit at [start, end) that verifies and does not fit those before it; `refused` where the engine refuses it."""
+
+    start: int
+    end: int
+    why: str
+    refused: bool
+
+
 class Version(Struct):
     """The state after all edits that could be read; `faults` are MANIFEST bytes and what is wrong with them."""
 
@@ -60,6 +70,10 @@ class Version(Struct):
     removed: set[int] = field(default_factory=set)  # file numbers that an edit deleted and none added again
     faults: list[tuple[int, int, str]] = field(default_factory=list)
     fault_count: int = 0
+    stale: list[Stale] = field(default_factory=list)  # of the faults those that verify
+    stale_count: int = 0
+    _left_out: list[Edit] = field(default_factory=list)
+    replayed: int = 0  # bytes of the MANIFEST
 
     def family(self, number: int) -> Family:
         if number not in self.families:
@@ -76,6 +90,10 @@ class Version(Struct):
         for family in self.families.values():
             for file in family.files.values():
                 yield family, file
+
+    def faults_by_start(self) -> dict[int, str] | None:
+        """Every fault by the offset of its bytes; None where not all were kept."""
+        return {start: why for start, _, why in self.faults} if self.fault_count == len(self.faults) else None
 
     @property
     def damaged(self) -> bool:
@@ -110,6 +128,49 @@ class Version(Struct):
             self.removed.discard(new.number)
         self._blobs(family, edit)
 
+    def take(self, edit: Edit, start: int, end: int) -> None:
+        """Apply an edit; one whose numbers go back is told, and left out where what it does was done before."""
+        back = next((name for name in _RISING if (getattr(edit, name) or self._due(name)) < self._due(name)), "")
+        done, refused = self._done(edit)
+        if not back and (not done or self.fault_count > self.stale_count):  # what misfits may hang on a lost edit
+            self.apply(edit)
+            return
+        if not done:
+            done = f"{back.replace('_', ' ')} goes back from {self._due(back)} to {getattr(edit, back)}"
+            self.apply(edit)
+        elif len(self._left_out) < MAX_EDITS_KEPT:
+            self._left_out.append(edit)
+        self.fault(start, end, done)
+        self.stale_count += 1
+        if len(self.stale) < MAX_EDITS_KEPT:
+            self.stale.append(Stale(start, end, done, refused))
+
+    def again(self) -> None:
+        """Apply what was left out and fits behind later edits: those changed places."""
+        for edit in self._left_out:
+            if not self._done(edit)[0]:
+                self.apply(edit)
+        self._left_out.clear()
+
+    def _due(self, name: str) -> int:
+        found: int = getattr(self, name)
+        return found
+
+    def _done(self, edit: Edit) -> tuple[str, bool]:
+        """Why what an edit does cannot be done here, and whether the engine says so (db/version_builder.cc)."""
+        family = self.families.get(edit.family)
+        files = family.files if family else {}
+        gone = next((at for at in edit.deleted if at[1] not in files or files[at[1]].level != at[0]), None)
+        if gone is not None:
+            return f"it deletes table {gone[1]:06d} from level {gone[0]}, where none is", not self.leveldb
+        deleted = {number for _, number in edit.deleted}
+        for new in edit.added:
+            if new.number in files and new.number not in deleted:
+                return f"it adds table {new.number:06d}, which is there", not self.leveldb
+            if new.number in self.removed and new.number not in deleted:
+                return f"it adds table {new.number:06d}, which an edit before deleted", True
+        return "", False
+
     def _blobs(self, family: Family, edit: Edit) -> None:
         for blob in edit.blobs:
             family.blobs[blob.number] = blob
@@ -120,26 +181,33 @@ class Version(Struct):
             if known and known.count <= count + waste.count:  # all garbage: the file is obsolete
                 del family.blobs[waste.number]
                 self.removed.add(waste.number)
-        family.others.extend(edit.others[: 64 - len(family.others)])
+        # with a deletion of WALs in it the engine passes over all else that an edit says; it is of no use in a snapshot
+        kept = [one for one in edit.others if one[0] != WAL_DELETE]
+        family.others.extend(kept[: 64 - len(family.others)])
 
 
 def replay(read: Read, size: int, version: Version | None = None) -> Version:
     """The version that a MANIFEST of `size` bytes gives; every fault is kept with its bytes."""
     version = version or Version()
-    group: list[Edit] = []
+    group: list[tuple[Edit, int, int]] = []
 
-    def noted(pieces: Iterable[Piece]) -> Iterator[Piece]:
-        for piece in pieces:
-            if piece.state in (BAD, UNREAD, TORN):
-                version.fault(piece.start, piece.end, STATES[piece.state])
-            yield piece
+    def noted(batches: Iterable[Sequence[Piece]]) -> Iterator[Piece]:
+        for batch in batches:
+            if isinstance(batch, Sound) and assembler.idle and not group and not any(p.payload for p in batch):
+                version.edits += len(batch)  # they say nothing; there may be a hundred thousand of them
+                continue
+            for piece in batch:
+                if piece.state in (BAD, UNREAD, TORN):
+                    version.fault(piece.start, piece.end, STATES[piece.state])
+                yield piece
 
-    for record in Assembler().records(noted(LogReader(read, size).pieces())):
+    assembler = Assembler()
+    for record in assembler.records(noted(LogReader(read, size).batches())):
         if record.fate != WHOLE:
             version.fault(record.start, record.end, FATES[record.fate])
             group.clear()
             continue
-        if not record.data and not group:  # says nothing; there may be a hundred thousand of them
+        if not record.data and not group:
             version.edits += 1
             continue
         try:
@@ -153,15 +221,17 @@ def replay(read: Read, size: int, version: Version | None = None) -> Version:
             version.leveldb = False
         if edit.remaining is None:
             for waiting in group:  # the rest of its group was lost; what is here did happen
-                version.apply(waiting)
+                version.take(*waiting)
             group.clear()
-            version.apply(edit)
+            version.take(edit, record.start, record.end)
             continue
-        group.append(edit)
+        group.append((edit, record.start, record.end))
         if edit.remaining == 0:
             for waiting in group:
-                version.apply(waiting)
+                version.take(*waiting)
             group.clear()
+    version.again()
+    version.replayed = size
     if group:
         version.fault(size, size, f"an atomic group of edits is not complete: {len(group)} are here")
     return version

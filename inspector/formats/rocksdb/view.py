@@ -38,6 +38,7 @@ class Doubts(Struct):
     """What the live view had to leave out or guess; `said` are plain sentences, each once."""
 
     said: dict[str, int] = field(default_factory=dict)
+    prepared: bool = False  # a WAL holds transactions of two phases
 
     def say(self, what: str) -> None:
         self.said[what] = self.said.get(what, 0) + 1
@@ -172,7 +173,7 @@ def wal_operations(db: Database, doubts: Doubts) -> Iterator[tuple[int, WalOp]]:
                             section.append(step)
                             held += 1
                     elif step.tag in batch.BEGIN_PREPARE:
-                        section = []
+                        section, doubts.prepared = [], True
                     elif step.tag == batch.END_PREPARE:
                         prepared[step.id], section = section or [], None
                     elif step.tag == batch.ROLLBACK:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
@@ -74,25 +74,77 @@ def walk_log(db: Database, member: str, manifest: bool) -> Iterator[Stretch]:
     begin = 0
     if not manifest:
         begin = yield from _runs(db, member, number, facts, tiles)
-    waiting: dict[int, tuple[log.Piece, int]] = {}  # fragments whose logical record is not known yet
-
-    def seen() -> Iterator[log.Piece]:
-        for piece in log.LogReader(db.reader(member), db.size(member), number, begin).pieces():
-            waiting[piece.start] = (piece, _MARKS.get(piece.state, 0))
-            yield piece
-
-    assembler = logical.Assembler(max_record=db.max_unit)
-    for record in assembler.records(seen()):
-        mark = _judge(record, facts, manifest)
-        for start, _ in record.spans:
-            piece, own = waiting[start]
-            waiting[start] = (piece, own or mark)
-        waiting = _flush(waiting, tiles, facts, manifest, record.end)
+    records = _Records(db, member, facts, tiles, manifest)
+    for pieces in log.LogReader(db.reader(member), db.size(member), number, begin).batches():
+        records.take(pieces)
         if tiles.full:
             yield tiles.take()
-    _flush(waiting, tiles, facts, manifest, db.size(member))
+    records.end()
     if tiles.starts:
         yield tiles.take()
+
+
+class _Records:
+    """Pieces of a log on their way to tiles: a fragment waits until its logical record is known."""
+
+    def __init__(self, db: Database, member: str, facts: LogFacts, tiles: Tiles, manifest: bool) -> None:
+        self._assembler = logical.Assembler(max_record=db.max_unit)
+        self._facts, self._tiles, self._manifest, self._size = facts, tiles, manifest, db.size(member)
+        self._waiting: dict[int, tuple[log.Piece, int]] = {}
+        replayed = db.version if manifest and member == db.manifest else None
+        doubted = replayed.faults_by_start() if replayed else None
+        # bytes whose edits were read before, and where what was wrong with them begins
+        self._read = replayed.replayed if replayed and doubted is not None else 0
+        self._doubted = doubted or {}
+
+    def take(self, batch: Sequence[log.Piece]) -> None:
+        if isinstance(batch, log.Sound) and self._known(batch):
+            return
+        if len(batch) == 1:
+            self._first_bad(batch[0])
+        self._waiting.update((piece.start, (piece, _MARKS.get(piece.state, 0))) for piece in batch)
+        self._judge(self._assembler.feed(batch))
+
+    def end(self) -> None:
+        self._judge(self._assembler.end())
+        self._flush(self._size)
+
+    def _known(self, batch: log.Sound) -> bool:
+        """Tile whole records that were read before, all at once; False where they must be looked at."""
+        starts = array("Q", [piece.start for piece in batch])
+        if batch[-1].end > self._read or not self._assembler.idle or not self._doubted.keys().isdisjoint(starts):
+            return False
+        self._flush(batch[0].start)  # what lies between records
+        stored = array("I", [piece.stored for piece in batch])
+        self._tiles.extend(starts, batch[-1].end, UNIT, kinds.MANIFEST_RECORD, stored, stored)
+        self._facts.records += len(batch)
+        return True
+
+    def _judge(self, records: Iterable[logical.Record]) -> None:
+        waiting, end = self._waiting, 0
+        for record in records:
+            mark, end = _judge(record, self._facts, self._manifest), record.end
+            for start, _ in record.spans:
+                piece, own = waiting[start]
+                waiting[start] = (piece, own or mark)
+        self._flush(end)
+
+    def _flush(self, end: int) -> None:
+        """Tile the pieces before `end`; those after it wait for their record."""
+        left: dict[int, tuple[log.Piece, int]] = {}
+        for start, (piece, mark) in self._waiting.items():
+            if start < end:
+                _tile(piece, mark, self._tiles, self._manifest)
+            else:
+                left[start] = (piece, mark)
+        self._waiting = left
+
+    def _first_bad(self, piece: log.Piece) -> None:
+        """What was read before the first record that does not verify."""
+        facts = self._facts
+        if piece.state in (log.UNREAD, log.BAD, log.TORN) and facts.bad_start is None:
+            facts.bad_start = piece.start
+            facts.records_before_bad, facts.operations_before_bad = facts.records, facts.operations
 
 
 def _runs(
@@ -140,23 +192,7 @@ def _sum(facts: LogFacts, run: LogRun | holding.LogSums) -> None:
         facts.highest = run.highest
 
 
-def _flush(
-    waiting: dict[int, tuple[log.Piece, int]], tiles: Tiles, facts: LogFacts, manifest: bool, end: int
-) -> dict[int, tuple[log.Piece, int]]:
-    """Tile the pieces before `end`; those after it wait for their record."""
-    left: dict[int, tuple[log.Piece, int]] = {}
-    for start, (piece, mark) in waiting.items():
-        if start >= end:
-            left[start] = (piece, mark)
-            continue
-        _tile(piece, mark, tiles, facts, manifest)
-    return left
-
-
-def _tile(piece: log.Piece, mark: int, tiles: Tiles, facts: LogFacts, manifest: bool) -> None:
-    if piece.state in (log.UNREAD, log.BAD, log.TORN) and facts.bad_start is None:
-        facts.bad_start = piece.start
-        facts.records_before_bad, facts.operations_before_bad = facts.records, facts.operations
+def _tile(piece: log.Piece, mark: int, tiles: Tiles, manifest: bool) -> None:
     if piece.state == log.PAD:
         tiles.add(piece.end, FRAME, kinds.TRAILER)
     elif piece.state == log.EMPTY:
@@ -265,6 +301,7 @@ def _blobs(db: Database, member: str, start: int, end: int, facts: BlobFacts, ti
         sound, sums = array("Q"), array("I")
         for record in blob.records(read, at, stop):
             if record.state == blob.UNREAD:
+                facts.gaps += 1
                 tiles.add(record.end, GAP, kinds.LOST, kinds.GONE)
             elif record.state == blob.PADDING:
                 tiles.add(record.end, FREE, kinds.PADDING)

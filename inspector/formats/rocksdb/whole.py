@@ -80,7 +80,14 @@ def _wrong_sum(db: Database, file: NewFile, member: str) -> tuple[int, int] | No
 
 
 def _current(db: Database, tally: Tally) -> None:
-    if (db.version is None or not db.version.edits) and (db.tables or db.manifests):
+    unread = max(db.unread_manifests, default=None)
+    if unread is not None:
+        known = db.version is not None and db.version.edits
+        older = f"{db.manifest} tells what an earlier start knew" if known else "nothing tells which files are live"
+        span = Span(0, db.size(unread), unread)
+        evidence: Evidence = {"manifest_used": db.manifest} if known else {}
+        _say(tally, "RDB039", span, f"no edit in {unread} can be read; {older}", evidence, salvage="lost")
+    elif (db.version is None or not db.version.edits) and db.tables:
         _say(tally, "RDB039", Span(0, 0), "no MANIFEST can be read", has_bytes=False)
     if db.current is None or db.current not in db.files:
         there = "CURRENT" in db.files
@@ -184,6 +191,8 @@ def _references(db: Database, tally: Tally) -> None:
 
 def _unlisted(db: Database, tally: Tally) -> None:
     assert db.version
+    if not db.version.edits:
+        return  # it lists nothing, which is told already
     for number, name in sorted(db.unlisted().items()):
         severity = Severity.NOTE if db.trusted else None
         if number in db.version.removed and not db.version.damaged:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from inspector.formats.rocksdb import keys, view
 from inspector.formats.rocksdb.database import Database, open_database
 from inspector.formats.rocksdb.names import classify
-from inspector.output import take_away
+from inspector.output import take_away, witness_of
 from inspector.source import open_source
 
 TIMEOUT: Final = 3600.0
@@ -67,12 +67,13 @@ def witness(folder: str) -> Mapping[str, Any]:
         for family in view.families(db):
             doubts = view.Doubts()
             mine[family.name] = list(digest_of(view.plain_pairs(db, family, doubts)))
+            if doubts.prepared:  # "WAL contains prepared transactions. Open with TransactionDB::Open()"
+                return {"ran": False, "why": "its WALs hold prepared transactions, which only a TransactionDB opens"}
             if doubts.said:
                 return {"ran": False, "why": "; ".join(doubts.said)}
-    # a name that tells a later run what it is, should this one be killed
-    copy = Path(folder).with_name(f"{Path(folder).name}-witness")
+    copy = witness_of(Path(folder))
     if copy.exists():
-        shutil.rmtree(copy)
+        take_away(copy, strict=True)
     try:
         copy.mkdir(mode=0o700)
         _copy(Path(folder), copy)
@@ -109,6 +110,26 @@ def _copy(folder: Path, to: Path) -> None:
 
 
 _STOPPED = (-signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP)
+# how Python, Rust, C++ and the loader say that memory, or threads, are short
+_SHORT = ("MemoryError", "memory allocation of", "std::bad_alloc", "annot allocate memory", "failed to map segment")
+_EMPTY: Final = "import sys; from rocksdict import Rdict; Rdict(sys.argv[1]).close()"
+
+
+def _not_for_the_store(run: subprocess.CompletedProcess[str]) -> bool:
+    """Whether the engine died instead of refusing: of its own exceptions it tells in words."""
+    return run.returncode < 0 or any(words in run.stderr for words in _SHORT)
+
+
+def _runs_here(beside: Path) -> bool:
+    """Whether the engine can make an empty database in a process like that: else its death says nothing of a store."""
+    empty = beside / "empty"
+    command = [sys.executable, "-I", "-c", _EMPTY, str(empty)]
+    try:
+        return subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    finally:
+        take_away(empty)
 
 
 def _compare(mine: dict[str, list[Any]], copy: str) -> Mapping[str, Any]:
@@ -122,6 +143,8 @@ def _compare(mine: dict[str, list[Any]], copy: str) -> Mapping[str, Any]:
         raise KeyboardInterrupt
     if run.returncode == -signal.SIGKILL:  # by who is short of memory: it says nothing about the store
         return {"ran": False, "why": "the engine's process was killed"}
+    if run.returncode and _not_for_the_store(run) and not _runs_here(Path(copy)):
+        return {"ran": False, "why": "the engine cannot run here: too little memory, or too few processes allowed"}
     if run.returncode:
         lines = run.stderr.strip().splitlines()
         return {"ran": True, "ok": False, "why": lines[-1] if lines else f"exit {run.returncode}"}

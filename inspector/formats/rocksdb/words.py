@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from inspector.counted import counted
 from inspector.finding import Tally
@@ -11,6 +11,13 @@ from inspector.format import Answer
 from inspector.formats.rocksdb import keys, loader
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import LogFacts, TableFacts
+
+if TYPE_CHECKING:
+    from inspector.formats.rocksdb import order
+else:  # a log in its order needs none
+    from inspector.postponed import Postponed
+
+    order = Postponed("inspector.formats.rocksdb.order")
 
 _LOSS: Final = ("RDB001", "RDB002", "RDB009", "RDB010", "RDB011", "RDB020", "RDB021", "RDB023", "RDB030", "RDB038")
 _OPENING: Final = frozenset({"RDB003", "RDB004", "RDB005", "RDB009"})
@@ -40,7 +47,7 @@ def answer(db: Database, tally: Tally) -> Answer:
     codes = {code for code, _ in tally.counts}
     words = list(_words(db, tally, codes, summary))
     following = []
-    if codes & {"RDB012", "RDB020", "RDB021", "RDB026", "RDB027", "RDB029", "RDB039"}:
+    if codes & {"RDB012", "RDB020", "RDB021", "RDB026", "RDB027", "RDB029", "RDB039", "RDB040", "RDB041"}:
         following.append(
             "cp -a {path} {path}.copy   # before any program opens it: a read-write open may delete tables"
         )
@@ -155,34 +162,41 @@ def gather(db: Database, tally: Tally) -> loader.Facts:
                 facts.entries_in_damaged += found.entries
     facts.current_bad = next((f.message for f in tally.findings() if f.rule.code == "RDB029"), "")
     facts.manifest_none = "RDB039" in codes
+    facts.manifest_blank = facts.manifest_none and bool(db.unread_manifests) and not (codes & {"RDB026", "RDB028"})
     facts.manifest_bad = bool(codes & {"RDB026", "RDB028"})
+    stale = db.version.stale if db.version else []
+    facts.manifest_refused = next((f"{db.manifest}@{s.start}: {s.why}" for s in stale if s.refused), "")
     facts.manifest_torn = "RDB027" in codes or (db.version is not None and db.version.damaged)
     facts.missing = _first(tally, "RDB011").partition("@")[0]
     facts.wrong_size = _first(tally, "RDB010", "RDB013").partition("@")[0]
     facts.unopenable = _first(tally, *_OPENING).partition("@")[0]
     facts.overlap = "RDB017" in codes
     facts.bad_data = _first(tally, "RDB001", "RDB002")
-    facts.wal_bad = _first(tally, "RDB020", "RDB021", "RDB023", "RDB040")
-    logs = (f for _, name in db.live_wals() if isinstance(f := db.facts.get(name), LogFacts))
-    facts.wal_dropped = _dropped(list(logs))
+    facts.wal_bad = _first(tally, "RDB020", "RDB021", "RDB023")
+    facts.wal_dropped, back = _dropped(db)
+    facts.wal_bad = facts.wal_bad or back
     if not db.trusted:
         facts.unlisted = tuple(sorted(db.unlisted().values())) if db.version else ()
     return facts
 
 
-def _dropped(logs: list[LogFacts]) -> int:
-    """Operations that can be read but stand behind the first bad record."""
-    dropped, bad = 0, False
-    for log in logs:
+def _dropped(db: Database) -> tuple[int, str]:
+    """Operations that can be read and that a replay does not show; where numbers are given again, if that is why."""
+    dropped, bad, where = 0, False, ""
+    for _, name in db.live_wals():
+        log = db.facts.get(name)
+        if not isinstance(log, LogFacts):
+            continue
+        back = None if bad or not log.jumps else order.again(db, name)
         if bad:
             dropped += log.operations
-        elif log.bad_start is not None:
+        elif log.bad_start is not None and (back is None or log.bad_start < back.at):
             bad = True
             dropped += log.operations - log.operations_before_bad
-        elif (back := next((found for _, due, found in log.jumps if found < due), None)) is not None:
-            bad = True  # the engine goes back to that number: what came before with a higher one is not shown
-            dropped += log.operations - max(0, back - (log.first_sequence or 0))
-    return dropped
+        elif back is not None:  # the engine goes back to that number: what came before with a higher one is not shown
+            bad, where = True, f"{name}@{back.at}"
+            dropped += log.operations - max(0, back.number - (log.first_sequence or 0))
+    return dropped, where
 
 
 def summarise(db: Database, facts: loader.Facts) -> dict[str, Any]:

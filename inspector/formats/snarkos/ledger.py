@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 
 from inspector.format import Claim, State, Wishes
-from inspector.formats.rocksdb import keys, log, view
+from inspector.formats.rocksdb import keys, log, order, view
 from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
 from inspector.formats.rocksdb.facts import TableFacts, lost_range
 from inspector.formats.rocksdb.logical import TOO_LARGE, WHOLE, Assembler
@@ -40,6 +40,7 @@ class Cut(Struct, frozen=True):
     end: int  # where the next record begins that can be read, or the WAL ends: the damage, however much is appended
     behind: int  # records behind it that can be read, in this WAL and in later ones
     torn: bool  # nothing can be read behind it: the end of a log that power loss cut
+    number: int | None = None  # that is given again behind it: the log verifies, and the engine shows no later one
 
 
 class Ledger(Struct):
@@ -108,12 +109,13 @@ def walked(ledger: Ledger) -> None:
 
 
 def find_cut(db: Database) -> Cut | None:
-    """The first record of the live WALs that does not verify; it counts from its first fragment on."""
+    """The first record of the live WALs that the engine does not show; it counts from its first fragment on."""
     found: tuple[str, int] | None = None
-    behind, resumed = 0, -1
-    for number, name in db.live_wals():
+    behind, resumed, number = 0, -1, None
+    for own, name in db.live_wals():
         bad: int | None = None
         end = 0  # of the last record that is whole
+        back = order.again(db, name) if found is None else None
 
         def seen(pieces: Iterable[log.Piece]) -> Iterator[log.Piece]:
             nonlocal bad
@@ -122,11 +124,14 @@ def find_cut(db: Database) -> Cut | None:
                     bad = piece.start
                 yield piece
 
-        reader = log.LogReader(db.reader(name), db.size(name), number or None)
+        reader = log.LogReader(db.reader(name), db.size(name), own or None)
         for record in Assembler(max_record=db.max_unit).records(seen(reader.pieces())):
             whole = record.fate in (WHOLE, TOO_LARGE)
             if found is None and (not whole or (bad is not None and bad < record.end)):
                 found = name, min(record.start, record.start if bad is None else max(bad, end))
+            elif found is None and back is not None and record.start >= back.at:
+                found, number = (name, back.since), back.number
+                break
             if found is not None and whole and (name != found[0] or record.start > found[1]):
                 behind += 1
                 resumed = record.start if resumed < 0 and name == found[0] else resumed
@@ -136,7 +141,20 @@ def find_cut(db: Database) -> Cut | None:
             found = name, max(bad, end)
     if found is None:
         return None
-    return Cut(*found, resumed if resumed >= 0 else db.size(found[0]), behind, behind == 0)
+    if number is not None:
+        behind = _behind(db, *found)
+    return Cut(*found, resumed if resumed >= 0 else db.size(found[0]), behind, behind == 0, number)
+
+
+def _behind(db: Database, member: str, start: int) -> int:
+    """Records of the live WALs that can be read from a place on."""
+    count, passed = 0, False
+    for number, name in db.live_wals():
+        passed = passed or name == member
+        begin = start if name == member else 0
+        reader = log.LogReader(db.reader(name), db.size(name) if passed else 0, number or None, begin)
+        count += sum(r.fate in (WHOLE, TOO_LARGE) for r in Assembler(max_record=db.max_unit).records(reader.pieces()))
+    return count
 
 
 def default_family(db: Database) -> Family | None:

@@ -256,6 +256,10 @@ def _say_cut(ledger: Ledger, judge: Judge) -> None:
     span = Span(cut.start, cut.end, cut.member)
     tip = judge.network.block_tip
     where = f"the WAL is damaged at byte {cut.start}"
+    if cut.number is not None:
+        where = (
+            f"the WAL gives sequence number {cut.number} twice, and the engine shows nothing from byte {cut.start} on"
+        )
     if cut.torn:
         message = f"{where} and nothing follows: the ledger ends with block {tip}"
         judge.say(rules.TORN, span, message, {"offset": cut.start, "block_tip": tip}, _TORN, "kept")

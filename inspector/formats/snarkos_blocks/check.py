@@ -11,7 +11,7 @@ from inspector.format import Answer, Outcome, Stretch
 from inspector.formats.snarkos.names import block_name, network_name
 from inspector.formats.snarkos_blocks import rules
 from inspector.formats.snarkos_blocks.layout import BLOCK, GONE, MALFORMED, SOUND, TRUNCATED, Head
-from inspector.formats.snarkos_blocks.walk import Blocks
+from inspector.formats.snarkos_blocks.walk import Blocks, why_malformed
 from inspector.span import Span
 
 _CUT: Final = Cause("truncated", "likely", "the download ended here")
@@ -55,8 +55,10 @@ def check(blocks: Blocks, stretches: Iterable[Stretch], tally: Tally) -> None:
                 continue
             found += 1
             head = heads[i]
-            _mark(tally, span, mark, head)
-            if head is not None and mark != TRUNCATED:
+            _mark(blocks, tally, span, mark, head)
+            if head is None:
+                gone = True
+            elif mark != TRUNCATED:
                 _order(tally, span, before, head, gone)
                 before, gone = head, False
     if blocks.latest:
@@ -83,18 +85,20 @@ def _put(
     tally.add(rule, lambda: Finding(rule, span, message, evidence, cause, salvage))
 
 
-def _mark(tally: Tally, span: Span, mark: int, head: Head | None) -> None:
+def _mark(blocks: Blocks, tally: Tally, span: Span, mark: int, head: Head | None) -> None:
     height = head.height if head else None
     if mark == TRUNCATED:
         message = f"block {height} ends after {span.length} bytes"
         _put(tally, rules.TRUNCATED, span, message, {"height": height, "left": span.length}, "lost", _CUT)
     elif mark == MALFORMED:
-        message = f"block {height} of {span.length} bytes cannot be taken apart"
-        _put(tally, rules.MALFORMED, span, message, {"height": height, "length": span.length}, "lost")
+        why = why_malformed(blocks, span.start, span.end, head) or "nothing confirms where it ends"
+        name = "a block" if height is None else f"block {height}"
+        message = f"{name} of {span.length} bytes cannot be taken apart: {why}"
+        _put(tally, rules.MALFORMED, span, message, {"height": height, "length": span.length, "why": why}, "lost")
 
 
 def _order(tally: Tally, span: Span, before: Head | None, head: Head, gone: bool) -> None:
-    """`gone`: bytes that hold no block lie between the two, so that the missing ones may have been there."""
+    """`gone`: what lies between the two holds no block that can be read, and may have been the missing ones."""
     if before is None:
         return
     if head.height != before.height + 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -21,7 +22,10 @@ from inspector.source import Source
 
 WINDOW: Final = 1 << 20
 TILES: Final = 1024
+PADDING: Final = 64  # zeroes that no block ends with
 MAX_LATEST: Final = 1 << 16
+VOTES: Final = 33  # blocks that say which network this is
+VOTED: Final = 1 << 24  # bytes in which the next of them is searched
 NAME: Final = re.compile(r"(\d{1,10})\.(\d{1,10})\.blocks")
 
 
@@ -37,7 +41,8 @@ class Blocks(Struct):
     ends: array[int] = field(default_factory=lambda: array("Q"))
     heights: array[int] = field(default_factory=lambda: array("I"))
     marks: array[int] = field(default_factory=lambda: array("B"))
-    network: int | None = None
+    network: int | None = None  # what most of the first blocks say; None before the walk, or where none is found
+    height: int | None = None  # the median of their heights
     latest_text: dict[str, object] | None = None
     latest_why: str = ""
     anchor: tuple[int, int | None] = (-1, -1)  # where the last search began, and what it found
@@ -146,6 +151,7 @@ def _walk_blocks(blocks: Blocks) -> Iterator[Stretch]:
     here = min(at.COUNT_SIZE, size)
     if size >= at.COUNT_SIZE:
         blocks.claimed = int.from_bytes(source.read(0, at.COUNT_SIZE), "little")
+    _vote(blocks, size)
     tiles = _Tiles(0)
     tiles.add(0, FRAME if size >= at.COUNT_SIZE else GAP, at.COUNT, at.SOUND if size >= at.COUNT_SIZE else at.GONE)
     while here < size:
@@ -162,13 +168,31 @@ def _walk_blocks(blocks: Blocks) -> Iterator[Stretch]:
     yield tiles.take(size)
 
 
+def _vote(blocks: Blocks, size: int) -> None:
+    """Take the network and about the height from several blocks: one flipped bit must not hide all blocks."""
+    heads: list[Head] = []
+    here = at.COUNT_SIZE
+    while here < size and len(heads) < VOTES:
+        head = head_at(blocks.source, here)
+        end = here + at.LENGTH_SIZE + int.from_bytes(blocks.source.read(here, at.LENGTH_SIZE), "little")
+        if head is not None:
+            heads.append(head)
+        if head is None or end > size or (end < size and head_at(blocks.source, end) is None):
+            found = _search(blocks, here + 1, min(size, VOTED))
+            if found is None:
+                break
+            end = found
+        here = end
+    if heads:
+        blocks.network = Counter(head.network for head in heads).most_common(1)[0][0]
+        blocks.height = sorted(head.height for head in heads)[len(heads) // 2]
+
+
 def _note(blocks: Blocks, start: int, end: int, mark: int, head: Head | None) -> None:
     blocks.starts.append(start)
     blocks.ends.append(end)
     blocks.marks.append(mark)
     blocks.heights.append(head.height if head else 0xFFFFFFFF)
-    if head and blocks.network is None:
-        blocks.network = head.network
 
 
 def _judge(blocks: Blocks, start: int, size: int) -> tuple[int, int, Head | None]:
@@ -180,7 +204,7 @@ def _judge(blocks: Blocks, start: int, size: int) -> tuple[int, int, Head | None
     end = start + at.LENGTH_SIZE + length
     fits = len(data) >= at.LENGTH_SIZE and length > at.HEAD_SIZE and end <= size
     if fits and _confirmed(blocks, head, end, size):
-        why = _content(blocks, start, end, head)
+        why = why_malformed(blocks, start, end, head)
         return end, at.MALFORMED if why else at.SOUND, head
     anchor = _anchor(blocks, start + 1, size)
     if anchor is None and head is not None and end > size:
@@ -198,16 +222,29 @@ def _confirmed(blocks: Blocks, head: Head | None, end: int, size: int) -> bool:
     """
     if end == size or head_at(blocks.source, end, blocks.network) is not None:
         return True
+    if len(blocks.starts) + 1 == blocks.claimed and _appended(blocks, end, size):
+        return True
     follows = blocks.source.read(end, at.LENGTH_SIZE + 65)
     if len(follows) < at.LENGTH_SIZE + 65:
         return head is not None and not any(follows[5:8]) and follows[8:9] in (b"", b"\1")
     return head is not None and follows[at.LENGTH_SIZE + 33 :] == head.hash
 
 
-def _content(blocks: Blocks, start: int, end: int, head: Head | None) -> str:
+def _appended(blocks: Blocks, end: int, size: int) -> bool:
+    """Whether what follows the last block that the file counts is nothing, or another such file.
+
+    Were bytes put into that block, its own end would stand there: a few counts and ids, and never so many zeroes.
+    """
+    if head_at(blocks.source, end + at.COUNT_SIZE, blocks.network) is not None:
+        return True
+    rest = blocks.source.read(end, min(size - end, WINDOW))
+    return len(rest) >= PADDING and not rest.strip(b"\0")
+
+
+def why_malformed(blocks: Blocks, start: int, end: int, head: Head | None) -> str:
     """Why the part of a block that can be taken apart here is malformed, or nothing."""
     if head is None:
-        return "no block header stands behind the length"
+        return _misfit(blocks.source.read(start + at.LENGTH_SIZE, at.HEAD_SIZE), blocks.network)
     if end - start > blocks.wishes.max_unit:
         return ""
     cursor = Cursor(blocks.source.read(start + at.LENGTH_SIZE + at.HEAD_SIZE, end - start - 8 - at.HEAD_SIZE))
@@ -217,6 +254,17 @@ def _content(blocks: Blocks, start: int, end: int, head: Head | None) -> str:
     except MalformedError as error:
         return error.why
     return ""
+
+
+def _misfit(data: bytes, network: int | None) -> str:
+    """What is wrong with the fixed fields that `parse_head` refuses."""
+    for offset, what in ((0, "block"), (at.HEADER_AT, "header"), (at.METADATA_AT, "metadata")):
+        if data[offset : offset + 1] not in (b"", b"\1"):
+            return f"{what} version {data[offset]}, not 1"
+    if len(data) < at.HEAD_SIZE:
+        return "it ends inside its header"
+    found = int.from_bytes(data[at.METADATA_AT + 1 : at.METADATA_AT + 3], "little")
+    return f"network {found}, most blocks say {network}" if found in NETWORKS else f"network {found} does not exist"
 
 
 def _anchor(blocks: Blocks, start: int, size: int) -> int | None:
@@ -259,5 +307,4 @@ def _near(blocks: Blocks, head: Head) -> bool:
     """Whether a height can belong to this file: a cheap test against bytes that only look like a header."""
     if blocks.named is not None:
         return blocks.named[0] <= head.height < blocks.named[1]
-    known = [h for h in blocks.heights[:1] if h != 0xFFFFFFFF]
-    return not known or known[0] <= head.height < known[0] + (1 << 20)
+    return blocks.height is None or abs(head.height - blocks.height) < 1 << 20

@@ -15,6 +15,7 @@ from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
 
 MAX_EXACT = 200  # volumes whose unknown bytes are counted exactly
+MAX_LAYERS = 30_000  # of all of them, with their parents: each chain is read through
 
 
 def answer(state: State, tally: Tally) -> Answer:
@@ -47,7 +48,7 @@ def answer(state: State, tally: Tally) -> Answer:
 
 
 def incomplete(state: State, store: Store) -> dict[int, int]:
-    """Unknown bytes of each volume that has any; the first MAX_EXACT suspects are counted, the rest given as -1."""
+    """Unknown bytes of each volume that has any; the first suspects are counted (MAX_EXACT), the rest given as -1."""
     suspects = {fault.blob for fault in store.extent_faults} | {blob for blob, _, _ in store.out_of_range}
     suspects |= set(store.overclaimed) | store.circles()
     for blob in store.blobs.values():
@@ -63,9 +64,11 @@ def incomplete(state: State, store: Store) -> dict[int, int]:
     # of an image that is cut short any volume may have lost something
     asked = set(store.blobs) if state.disk.size < store.geometry.size else suspects
     found = {}
+    layers = MAX_LAYERS
     for number, blob_id in enumerate(sorted(asked)):
         blob = store.blobs[blob_id]
-        lost = _unknown(state, store, blob) if number < MAX_EXACT else -1
+        layers -= store.lineage(blob)[0] + 1
+        lost = _unknown(state, store, blob) if number < MAX_EXACT and layers >= 0 else -1
         if lost > 0 or (blob_id in suspects and (lost or blob.clusters is None)):
             found[blob_id] = lost
     return found

@@ -156,7 +156,8 @@ def _read(disk: Disk, geometry: Geometry, blob: Blob, pages: list[int]) -> None:
             blob.internal.setdefault(name, value)
         blob.checksums += body.checksums
         blob.unknown += body.unknown
-        blob.problems += [f"page {number}: {problem}" for problem in body.problems]
+        room = max(0, pg.MOST_PROBLEMS - len(blob.problems))
+        blob.problems += [f"page {number}: {problem}" for problem in body.problems[:room]]
         _read_map(blob, body, number)
     if blob.mapping == "rle":
         blob.clusters = sum(blob.runs[1::2])

@@ -240,7 +240,7 @@ def _write(place: Place, area: Area, store: StoreAt | None, haul: Haul) -> dict[
         haul.damaged = True
     haul.sums.proof.update({"sealed": lay.PAGE, "placed": size - lay.PAGE})
     with opened(place) as written:
-        again = inspect(written, all_formats(), Wishes(), "spdk-blobstore", causes=False)
+        again = inspect(written, all_formats(), Wishes(), "spdk-blobstore", causes=False).whole()
     if again.damaged:
         haul.damaged = True
         place.notes.append("the store in the image is damaged: inspector scan says how")

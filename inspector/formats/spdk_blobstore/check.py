@@ -194,6 +194,16 @@ def _check_roots(
     return set(gone)
 
 
+def erased_roots(state: State, store: Store) -> list[int]:
+    """Zero pages that the masks of a store that was unloaded name as the roots of volumes."""
+    if store.geometry.clean != 1:
+        return []
+    found = {d.kind: d for d in mk.compare(store) if d.header_ok}
+    named, pages = found.get(mk.BLOBS), found.get(mk.PAGES)
+    zero = [bit for bit in (named.extra if named else ()) if state.region.state_of(bit) == pg.ZERO]
+    return [bit for bit in zero if not (pages and _unborn(state, store, bit, pages))]
+
+
 def _unborn(state: State, store: Store, page: int, pages: mk.Difference) -> bool:
     """Whether a page marked as a volume's root never was one: another volume has it, or it is unused by every word."""
     if state.region.state_of(page) == pg.ZERO:

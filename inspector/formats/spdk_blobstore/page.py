@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from array import array
+from functools import lru_cache
+from typing import Final
 
 from msgspec import Struct, field
 
@@ -20,6 +22,9 @@ _XATTR = lay.XATTR_HEAD.fast()
 _TABLE = lay.TABLE_HEAD.fast()
 
 
+MOST_PROBLEMS: Final = 8  # that are told of a page, and of a blob
+
+
 class Body(Struct):
     """What the descriptors of one page say, in file order."""
 
@@ -35,6 +40,10 @@ class Body(Struct):
     unknown: list[int] = field(default_factory=list)  # types that no known release writes
     problems: list[str] = field(default_factory=list)
     end: int = lay.DESCRIPTORS_AT  # first byte after the last descriptor
+
+    def say(self, problem: str) -> None:
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(problem)
 
 
 class Page(Struct, frozen=True):
@@ -92,8 +101,9 @@ def root_id(index: int) -> int:
     return 1 << 32 | index
 
 
+@lru_cache(maxsize=1024)
 def read_body(data: bytes) -> Body:
-    """All descriptors of a page; stops where one does not fit, and says so."""
+    """All descriptors of a page; stops where one does not fit, and says so. Nobody changes what comes out."""
     body = Body()
     at = lay.DESCRIPTORS_AT
     while at + _HEAD.size <= lay.DESCRIPTORS_END:
@@ -101,7 +111,7 @@ def read_body(data: bytes) -> Body:
         if kind == lay.PADDING and length == 0:
             break
         if at + _HEAD.size + length > lay.DESCRIPTORS_END:
-            body.problems.append(f"descriptor of type {kind} at {at} claims {length} bytes, past the page's end")
+            body.say(f"descriptor of type {kind} at {at} claims {length} bytes, past the page's end")
             break
         _take(body, kind, data[at + _HEAD.size : at + _HEAD.size + length], at)
         at += _HEAD.size + length
@@ -116,18 +126,18 @@ def _take(body: Body, kind: int, data: bytes, at: int) -> None:
         if len(data) == _FLAGS.size:
             body.flags = _FLAGS.unpack(data)
         else:
-            body.problems.append(f"flags at {at} are {len(data)} bytes long, not {_FLAGS.size}")
+            body.say(f"flags at {at} are {len(data)} bytes long, not {_FLAGS.size}")
     elif kind == lay.RLE:
         body.rle = _extend(body.rle, data, 8, body, at)
     elif kind == lay.EXTENT_TABLE:
         if len(data) < _TABLE.size:
-            body.problems.append(f"extent table at {at} has no room for its size")
+            body.say(f"extent table at {at} has no room for its size")
             return
         body.table_clusters = _TABLE.unpack_from(data)[0]
         body.table = _extend(body.table, data[_TABLE.size :], 8, body, at)
     elif kind == lay.EXTENT_PAGE:
         if len(data) < 4 or body.extent_start is not None:
-            body.problems.append(f"extent page descriptor at {at} is short or a second one")
+            body.say(f"extent page descriptor at {at} is short or a second one")
             return
         body.extent_start = int.from_bytes(data[:4], "little")
         body.extent = _extend(None, data[4:], 4, body, at)
@@ -135,7 +145,7 @@ def _take(body: Body, kind: int, data: bytes, at: int) -> None:
         whole = len(data) // 12
         body.checksums += list(lay.CHECKSUM_ENTRY.fast().iter_unpack(data[: 12 * whole]))
         if len(data) % 12:
-            body.problems.append(f"checksums at {at} end inside an entry")
+            body.say(f"checksums at {at} end inside an entry")
     elif kind != lay.PADDING:
         body.unknown.append(kind)
 
@@ -143,7 +153,8 @@ def _take(body: Body, kind: int, data: bytes, at: int) -> None:
 def _take_xattr(body: Body, kind: int, data: bytes, at: int) -> None:
     names, values = _XATTR.unpack_from(data) if len(data) >= _XATTR.size else (0, 0)
     if len(data) < _XATTR.size or names == 0 or _XATTR.size + names + values > len(data):
-        body.problems.append(f"xattr at {at}: name of {names} and value of {values} bytes in {len(data)} bytes")
+        if len(body.problems) < MOST_PROBLEMS:  # a page may hold hundreds
+            body.say(f"xattr at {at}: name of {names} and value of {values} bytes in {len(data)} bytes")
         return
     name = data[_XATTR.size : _XATTR.size + names]
     value = data[_XATTR.size + names : _XATTR.size + names + values]
@@ -153,7 +164,7 @@ def _take_xattr(body: Body, kind: int, data: bytes, at: int) -> None:
 def _extend(known: array[int] | None, data: bytes, unit: int, body: Body, at: int) -> array[int]:
     known = array("I") if known is None else known
     if len(data) % unit:
-        body.problems.append(f"map at {at} ends inside an entry")
+        body.say(f"map at {at} ends inside an entry")
     words = array("I", data[: len(data) - len(data) % unit])
     if _BIG_ENDIAN:
         words.byteswap()

@@ -17,7 +17,7 @@ from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.blobs import SNAP, SNAPRM, SNAPTMP, Blob
-from inspector.formats.spdk_blobstore.check import check
+from inspector.formats.spdk_blobstore.check import check, erased_roots
 from inspector.formats.spdk_blobstore.crash import HalfDone, half_done
 from inspector.formats.spdk_blobstore.image import edits, untouched
 from inspector.formats.spdk_blobstore.recover import IO_UNIT
@@ -51,6 +51,10 @@ def plan(state: State, wishes: Wishes) -> Plan:
     if state.how in ("recovered", "given"):
         shop.notes.append(f"the size of the smallest request is on no other page: {IO_UNIT} bytes are taken for it")
     _corrected(state, shop)
+    for page in erased_roots(state, store):
+        left = "extract --lost of the original gives what is left of it, and the output has its clusters free"
+        shop.notes.append(f"the volume of metadata page {page} is lost: {left}")
+        shop.clear(page, "lost", f"metadata page {page}: the root of a volume lay here, and the page is zero")
     _accepted(shop)
     for half in half_done(shop.store):
         _finish(shop, half)

@@ -47,6 +47,7 @@ class State(Struct):
     corrections: dict[int, Correction] = field(default_factory=dict)  # page -> what undoes it, taken or not
     half: list[HalfDone] = field(default_factory=list)
     store: Store | None = None
+    strays: list[tuple[int, int | None]] | None = None  # of `units`: sealed pages elsewhere, once one was looked for
 
     def scan(self) -> Iterator[tuple[int, int]]:
         """Read the metadata region once; yields page ranges as they are done. The store is there afterwards."""

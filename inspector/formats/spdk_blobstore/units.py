@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 from inspector.crc32c import crc32c
 from inspector.finding import CauseName
 from inspector.format import Reading, Traits, Unit
@@ -11,6 +14,8 @@ from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.state import State
 
 _HEAD = lay.MD_PAGE.fast()
+_ID_TOP: Final = (1).to_bytes(4, "little")  # of a blob's id, above the page of its root
+SEARCHED: Final = 64 << 20  # bytes in which pages are looked for that changed places
 
 
 def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
@@ -36,7 +41,7 @@ def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
 
 
 def misplaced(state: State, member: str, at: int, read: Reading) -> tuple[CauseName, str] | None:
-    """A sealed root page in the place of another page."""
+    """A sealed root page in the place of another page; or other bytes where a page is due that stands elsewhere."""
     geometry = state.geometry
     if geometry is None or at == state.disk.base or unit(state, member, at, read) is None:
         return None
@@ -45,18 +50,65 @@ def misplaced(state: State, member: str, at: int, read: Reading) -> tuple[CauseN
         return None
     blob, sequence, _, _, _, stored = _HEAD.unpack(data)
     page, home = (at - state.disk.base - geometry.md_at(0)) // geometry.page_size, blob & 0xFFFFFFFF
+    if crc32c(data[: lay.BODY]) != stored:
+        return _elsewhere(state, page, data)
     strayed = sequence == 0 and data[lay.DESCRIPTORS_AT] != lay.EXTENT_PAGE and blob == pg.root_id(home)
-    if not strayed or home == page or home >= geometry.md_len or crc32c(data[: lay.BODY]) != stored:
+    if not strayed or home == page or home >= geometry.md_len:
         return None
     there = read(state.disk.base + geometry.md_at(home), lay.PAGE)
     if there == data:
         return "stale-page", f"the sealed page {home} stands here as well: it was written, or kept, in two places"
     if there[:8] == pg.root_id(page).to_bytes(8, "little"):
         return "swapped", f"the sealed page {home} stands here, and page {page} in its place"
+    if there[:8] != data[:8] and pg.checksum(there) != int.from_bytes(there[lay.BODY :], "little"):
+        return "swapped", f"the sealed page {home} stands here, and {_what(there)} in its place"
     return (
         "stale-page",
         f"a sealed page that belongs to place {home} stands here: an older one, or one that went astray",
     )
+
+
+def _what(data: bytes) -> str:
+    return "what is no page of metadata" if any(data) else "zeroes"
+
+
+def _elsewhere(state: State, page: int, data: bytes) -> tuple[CauseName, str] | None:
+    """The sealed page that is due here and stands in one other place: the two changed places."""
+    if data[:8] == pg.root_id(page).to_bytes(8, "little"):
+        return None  # it is here, and damaged
+    strays = _strays(state)
+    found = [place for place, own in strays if own == page] or [place for place, own in strays if own is None]
+    if len(found) != 1:
+        return None
+    where = state.disk.base + found[0]
+    return "swapped", f"{_what(data)} stands here, and a sealed page of metadata at {where}, where none belongs"
+
+
+def _strays(state: State) -> list[tuple[int, int | None]]:
+    """Places of sealed pages that do not belong there, with the page that they name; None where they name none."""
+    if state.strays is None:
+        state.strays = list(_searched(state))
+    return state.strays
+
+
+def _searched(state: State) -> Iterator[tuple[int, int | None]]:
+    geometry, disk = state.geometry, state.disk
+    assert geometry is not None
+    first, last = geometry.md_at(0), geometry.md_at(geometry.md_len)
+    for low, high, data in disk.windows(0, min(SEARCHED, disk.size), lay.PAGE):
+        if data is None or data.count(0) == len(data):
+            continue
+        for at in range(0, high - low - lay.PAGE + 1, lay.PAGE):
+            place, inside = low + at, first <= low + at < last
+            if data[at + 4 : at + 8] != _ID_TOP:
+                continue
+            piece = data[at : at + lay.PAGE]
+            blob, sequence, _, _, _, stored = _HEAD.unpack(piece)
+            root = sequence == 0 and piece[lay.DESCRIPTORS_AT] != lay.EXTENT_PAGE
+            home = int(blob) & 0xFFFFFFFF
+            belongs = inside and (not root or geometry.md_at(home) == place)
+            if not belongs and home < geometry.md_len and crc32c(piece[: lay.BODY]) == stored:
+                yield place, home if root else None
 
 
 def surplus(state: State, member: str) -> int | None:

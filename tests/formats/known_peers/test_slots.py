@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import lzma
 import random
 from pathlib import Path
@@ -11,16 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.__main__ import main
 from inspector.errors import Exit, RefusedError
 from inspector.format import Wishes
 from inspector.formats.known_peers import FORMAT
 from inspector.formats.known_peers.flip import one_flip
 from inspector.formats.known_peers.payload import Address, Generation, Peer, parse_payload
+from inspector.formats.known_peers.slots import slot_length
 from inspector.inspect import Report, inspect
 from inspector.repair import Result, repair
 from inspector.source import MemorySource, open_source
 from tests.builders import known_peers as build
 from tests.builders.known_peers import WROTE, S
+from tests.contract.corpus import SAMPLES
 
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data" / "kademlia"
 FORMATS = (FORMAT,)
@@ -326,8 +330,6 @@ def test_old_peers_come_back_from_the_slack() -> None:
 
 
 def test_a_cache_of_ten_thousand_is_read() -> None:
-    from inspector.formats.known_peers.slots import slot_length
-
     room = slot_length(10_000)
     body = build.seal(build.payload(build.peers(300), WROTE, 3, 10_000))
     report = scan(build.slot(body, b"", room) + bytes(room))
@@ -365,8 +367,6 @@ def test_every_truncation_around_a_boundary_is_accounted_for() -> None:
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared data is not here")
 @pytest.mark.parametrize("name", ["good_v3.bin.xz", "torn_a.bin.xz"])
 def test_files_with_known_contents_read_as_their_manifest_says(name: str) -> None:
-    import json
-
     told = json.loads((DATA / "manifest.json").read_text())[name]
     report = scan(lzma.decompress((DATA / name).read_bytes()))
     summary, official = report.answer.summary, told["official"]
@@ -392,3 +392,9 @@ def test_a_flipped_bit_in_any_length_of_a_list_is_found_by_trial() -> None:
             found = one_flip(bad, 3)
             assert found is not None, (at, bit)
             assert (found.at, found.bit, found.data) == (at, bit, unit)
+
+
+def test_the_list_of_an_erased_slot_is_not_called_kept(tmp_path: Path) -> None:
+    sample = SAMPLES / "known_peers" / "known_addresses-erased.bin"
+    assert main(["repair", str(sample), "-o", str(tmp_path / "out")]) == 4
+    assert main(["scan", "-q", str(tmp_path / "out")]) == 0

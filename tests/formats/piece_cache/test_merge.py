@@ -46,3 +46,21 @@ def test_a_piece_that_is_good_nowhere_is_lost(tmp_path: Path) -> None:
     bad = broken(element(5))
     done = merged(tmp_path, bad + element(1), bad + element(1))
     assert (done.code, pieces(tmp_path)) == (Exit.LOST, [None, 1])
+
+
+def test_pieces_without_a_place_are_counted_once_each_and_first_come_is_first_placed(tmp_path: Path) -> None:
+    full = element(1) + bytes(ELEMENT)
+    done = merged(tmp_path, full, element(3) + bytes(ELEMENT), element(4) + bytes(ELEMENT), element(3) + bytes(ELEMENT))
+    assert pieces(tmp_path) == [1, 3]  # 3 is in two copies and takes one place
+    assert done.plan.counts == {"pieces": 2, "pieces_without_a_place": 1}
+    assert "1 pieces have no place in a cache of 2; the farmer fetches what it misses" in done.notes
+
+
+def test_a_bad_piece_that_another_copy_has_elsewhere_is_no_loss(tmp_path: Path) -> None:
+    done = merged(tmp_path, broken(element(5)) + element(1), element(1) + element(5))
+    assert (done.code, sorted(p or 0 for p in pieces(tmp_path))) == (Exit.CLEAN, [1, 5])
+
+
+def test_the_first_place_is_a_place_too(tmp_path: Path) -> None:
+    done = merged(tmp_path, bytes(ELEMENT) + element(1), bytes(ELEMENT) + element(3))
+    assert (done.code, pieces(tmp_path)) == (Exit.CLEAN, [3, 1])

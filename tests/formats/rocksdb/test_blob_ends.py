@@ -11,8 +11,10 @@ import pytest
 from inspector.__main__ import main
 from inspector.format import GAP
 from inspector.formats import all_formats
+from inspector.formats.rocksdb.database import open_database
+from inspector.formats.rocksdb.view import Doubts, families, plain_pairs
 from inspector.inspect import inspect
-from inspector.source import MemorySource
+from inspector.source import MemorySource, open_source
 from tests.contract.corpus import SAMPLES
 
 BLOB = "000008.blob"
@@ -82,3 +84,36 @@ def test_a_blob_file_alone_is_known_by_its_records_where_its_magic_and_name_are_
     report = inspect(MemorySource(bytes(data), "x"), all_formats())
     assert report.account.roles[GAP] == 0
     assert {code for code, _ in report.tally.counts} == {"RDB030", "RDB032"}
+
+
+def test_a_footer_that_counts_what_a_gap_took_blames_nobody(database: Path) -> None:
+    blob = database / BLOB
+    data = bytearray(blob.read_bytes())
+    data[40:300] = b"\xff" * 260
+    blob.write_bytes(data)
+    with open_source(str(database)) as source:
+        found = [f for f in inspect(source, all_formats()).tally.findings() if f.span.member == BLOB]
+    assert "RDB038" in {f.rule.code for f in found}
+    assert not any(f.cause.name == "software-rule-violation" for f in found)
+
+
+def test_a_blob_file_that_was_cut_is_called_cut(database: Path) -> None:
+    blob = database / BLOB
+    blob.write_bytes(blob.read_bytes()[:-50])
+    with open_source(str(database)) as source:
+        found = [f for f in inspect(source, all_formats()).tally.findings() if f.span.member == BLOB]
+    assert {f.cause.name for f in found if f.span.end > 2200} == {"truncated"}
+
+
+def test_references_to_records_that_moved_are_not_called_whole(database: Path) -> None:
+    """Sixteen bytes lost between two records: those behind are sound, and stand where no table looks for them."""
+    blob = database / BLOB
+    data = blob.read_bytes()
+    blob.write_bytes(data[:1100] + data[1116:])
+    assert repaired(database) == 4
+    with open_source(str(database.with_name("out"))) as source:
+        db = open_database(source)
+        doubts = Doubts()
+        live = sum(1 for family in families(db) for _ in plain_pairs(db, family, doubts))
+    assert not doubts.said
+    assert live

@@ -15,6 +15,7 @@ from inspector.finding import Severity
 from inspector.format import Query, Wishes
 from inspector.formats.rocksdb import FORMAT, batch, block, log, logical
 from inspector.formats.rocksdb.database import open_database
+from inspector.formats.rocksdb.edit import WAL_DELETE, decode
 from inspector.formats.rocksdb.names import classify
 from inspector.formats.rocksdb.opening import open_table
 from inspector.formats.rocksdb.table import Table
@@ -222,6 +223,34 @@ def test_a_repaired_table_keeps_healthy_members_as_links_to_the_source(tmp_path:
         assert linked == (path.suffix == ".sst" and path.name != healthy.sst), path.name
 
 
+def test_a_database_that_was_opened_twice_loses_only_the_table_that_is_gone(tmp_path: Path) -> None:
+    """At a second start the engine notes in the MANIFEST which WALs it deleted; such an edit holds nothing else."""
+    rocksdict = pytest.importorskip("rocksdict")
+    folder = make(tmp_path / "db", Recipe())
+    db = rocksdict.Rdict(str(folder), rocksdict.Options(raw_mode=True))
+    db[b"later"] = b"written after the second start"
+    db.close()
+    assert WAL_DELETE in _ignorable(folder)  # what this test is about
+    gone = sorted(folder.glob("*.sst"))[1]
+    entries = sum(n for *_, n in _blocks(gone)[1])
+    with open_source(str(folder)) as source:
+        opened = open_database(source)
+        total = sum(1 for family in families(opened) for _ in live_view(opened, family, Doubts()))
+    gone.unlink()
+    done = _repaired(folder, tmp_path / "new")
+    assert done.verified["engine"]["ok"], done.verified
+    assert done.verified["engine"]["families"] == {"default": total - entries}
+    assert WAL_DELETE not in _ignorable(tmp_path / "new")
+
+
+def _ignorable(folder: Path) -> set[int]:
+    """The tags of the MANIFEST in use that a reader may pass over."""
+    name = (folder / "CURRENT").read_text().strip()
+    data = (folder / name).read_bytes()
+    records = logical.Assembler().records(log.LogReader(lambda at, n: data[at : at + n], len(data)).pieces())
+    return {tag for record in records for tag, _ in decode(record.data).others}
+
+
 def test_sst_dump_counts_the_entries_that_we_read(tmp_path: Path) -> None:
     folder = make(tmp_path / "db", Recipe(codec="snappy", version=5, checksum="crc32c"))
     table = sorted(folder.glob("*.sst"))[0]
@@ -251,3 +280,25 @@ def test_bytes_put_into_a_block_are_damage_of_that_block_whatever_its_codec(code
         report = inspect(source, FORMATS)
     found = [f.span for f in report.tally.findings()]
     assert [(span.start, span.end) for span in found if span.start <= put < span.end] == [(low, high + 1024)]
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_an_engine_that_dies_says_nothing_of_a_store_where_it_can_open_none(
+    able: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of memory it aborts on any store; that it opens an empty one shows that it was this store."""
+    from inspector.formats.rocksdb import witness as module
+
+    make(tmp_path / "db", Recipe())
+    real = subprocess.run
+
+    def run(command: list[str], **words: object) -> subprocess.CompletedProcess[str]:
+        if command[3] == module._SCRIPT or not able:
+            return subprocess.CompletedProcess(command, -6, "", "fatal runtime error: aborting")
+        return real(command, **words)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr("inspector.formats.rocksdb.witness.subprocess.run", run)
+    told = witness(str(tmp_path / "db"))
+    assert told["ran"] is able
+    assert "aborting" in told["why"] if able else "cannot run here" in told["why"]
+    assert [p.name for p in tmp_path.iterdir()] == ["db"]

@@ -202,7 +202,7 @@ def test_a_manifest_alone_becomes_a_snapshot_and_the_lost_edit_is_told(tmp_path:
     done = mended(sample, tmp_path / "new")
     assert done.code is Exit.LOST
     assert done.records["lost"] == 1
-    assert any("not listed" in note for note in done.notes)
+    assert any("not in the new MANIFEST" in note for note in done.notes)
 
 
 def test_a_blob_file_alone_keeps_every_offset_and_loses_one_value(tmp_path: Path) -> None:

@@ -120,9 +120,11 @@ def test_transactions_that_are_prepared_take_no_numbers(tmp_path: Path) -> None:
     out[len(out) // 2] ^= 1
     path = folder(tmp_path / "hurt", {4: bytes(out)})
     assert "RDB040" not in {f.rule.code for f in scan(path).tally.findings()}
-    with open_source(str(path / "000004.log")) as source:  # a plain open of the folder refuses what is only prepared
-        done = repair(source, all_formats(), str(tmp_path / "new.log"), Wishes(no_correct=True))
-    assert done.records["dropped"] == 0
+    for what, new in ((path / "000004.log", tmp_path / "new.log"), (path, tmp_path / "new")):
+        with open_source(str(what)) as source:
+            done = repair(source, all_formats(), str(new), Wishes(no_correct=True))
+        assert (done.code, done.records["dropped"], done.records["lost"]) == (Exit.LOST, 0, 1)
+    assert "TransactionDB" in done.verified["engine"]["why"]  # the plain engine refuses what is only prepared
 
 
 def test_a_wal_of_another_time_between_two_others_is_told(tmp_path: Path) -> None:

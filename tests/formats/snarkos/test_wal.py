@@ -9,6 +9,7 @@ import pytest
 from inspector.errors import Exit
 from inspector.fingerprint import fingerprint
 from inspector.formats.rocksdb.log import LogReader
+from inspector.formats.rocksdb.log_writer import frame
 from inspector.formats.rocksdb.logical import Assembler
 from inspector.source import MemorySource
 from tests import damage
@@ -93,3 +94,40 @@ def test_a_rollback_leaves_the_block_tree_out_because_it_counts_the_block(tmp_pa
     write_folder(tmp_path / "ledger", {**members, "block_tree": BLOCKS[-1].root})
     mend(tmp_path / "ledger", tmp_path / "new")
     assert not (tmp_path / "new" / "block_tree").exists()
+
+
+def framed(records: list[bytes]) -> bytes:
+    out = bytearray()
+    for data in records:
+        out += frame(data, len(out))
+    return bytes(out)
+
+
+def wal_records() -> list[bytes]:
+    data = MEMBERS[WAL]
+    reader = LogReader(lambda at, n: data[at : at + n], len(data))
+    return [record.data for record in Assembler().records(reader.pieces())]
+
+
+def test_a_ledger_ends_where_the_numbers_of_its_wal_are_given_again(tmp_path: Path) -> None:
+    """Block 6 lies under a copy of block 3: the engine goes back to block 2 without a word."""
+    records = wal_records()
+    folder = write_folder(tmp_path / "ledger", {**MEMBERS, WAL: framed([*records[:6], records[3], *records[7:]])})
+    report = scan(folder)
+    summary = report.answer.summary
+    assert (summary["classes"], summary["consistent_prefix"], summary["block_tip"]) == (["E"], 3, 2)
+    assert "twice" in next(f.message for f in report.tally.findings() if f.rule.code == "SNK018")
+    assert mend(folder, tmp_path / "new").code is Exit.LOST
+    assert engine_rows(tmp_path / "new") == state(BLOCKS[:3])
+    assert engine_rows(folder) == state(BLOCKS[:3])
+
+
+def test_blocks_that_changed_places_in_a_wal_cost_nothing(tmp_path: Path) -> None:
+    records = wal_records()
+    records[2], records[6] = records[6], records[2]
+    folder = write_folder(tmp_path / "ledger", {**MEMBERS, WAL: framed(records)})
+    summary = scan(folder).answer.summary
+    assert (summary["classes"], summary["consistent_prefix"]) == ([], 9)
+    assert mend(folder, tmp_path / "new").code is Exit.CLEAN
+    assert (tmp_path / "new" / WAL).read_bytes() == MEMBERS[WAL]
+    assert engine_rows(folder) == engine_rows(tmp_path / "new") == state(BLOCKS)

@@ -11,6 +11,7 @@ import pytest
 from inspector import formats
 from inspector.errors import Exit, RefusedError
 from inspector.format import FRAME, GAP, Query, Stretch, Wishes
+from inspector.formats.snarkos_blocks.layout import METADATA_AT
 from inspector.formats.snarkos_blocks.records import records, show
 from inspector.formats.snarkos_blocks.units import follower, unit
 from inspector.formats.snarkos_blocks.walk import WINDOW, claim
@@ -214,6 +215,29 @@ def test_damage_of_the_first_header_costs_the_first_block_only() -> None:
     assert (account.units, account.damaged) == (10, 1)
 
 
+@pytest.mark.parametrize("height", [0, 1, 5, 9])
+def test_a_block_of_another_network_costs_no_other_block(height: int, tmp_path: Path) -> None:
+    broken = bytearray(DATA)
+    broken[STARTS[height] + 8 + METADATA_AT + 1] ^= 1
+    report = scan(bytes(broken))
+    found, *follows = report.tally.findings()
+    assert (found.rule.code, found.span.start, found.span.end) == ("SNB003", STARTS[height], STARTS[height + 1])
+    assert [f.rule.code for f in follows] == (["SNB005"] if 0 < height < 9 else [])
+    assert all(f.cause.name != "swapped" for f in follows)  # the next block stands where it belongs
+    assert found.message.endswith("cannot be taken apart: network 1, most blocks say 0")
+    assert report.answer.summary["network"] == "mainnet"
+    if height in (0, 9):  # a node reads on from any height, and cannot read past a hole
+        assert mend(bytes(broken), tmp_path)[1][8:] == b"".join(b for h, b in enumerate(BODIES) if h != height)
+
+
+def test_the_height_of_the_first_block_alone_does_not_say_where_others_may_be() -> None:
+    broken = bytearray(DATA)
+    broken[STARTS[0] + 8 + METADATA_AT + 14] ^= 0x80  # the top of its height
+    broken[STARTS[3]] ^= 0xFF  # a length: the next block is searched
+    account = scan(bytes(broken)).account
+    assert (account.units - account.damaged, account.roles[GAP]) == (9, len(BODIES[3]))
+
+
 @pytest.mark.parametrize(
     ("start", "end", "whole"),
     [
@@ -250,3 +274,18 @@ def test_a_repair_is_named_where_there_is_something_to_repair() -> None:
     assert scan(DATA).answer.next == ()
     assert scan(file_of(1, 2)[:-1]).answer.next != ()
     assert scan(u(1, 8) + bytes(200)).answer.next == ()
+
+
+@pytest.mark.parametrize("behind", [bytes(64), bytes(4096), cdn_file(BLOCKS, 0, 3)], ids=["64", "page", "file"])
+def test_what_is_appended_costs_no_block(behind: bytes, tmp_path: Path) -> None:
+    data = file_of(0, 1, 2)
+    assert "SNB003" not in codes(data + behind)
+    result, out = mend(data + behind, tmp_path)
+    assert out == data
+    assert result.records["lost"] == 0
+
+
+def test_few_zeroes_behind_the_last_block_may_be_its_own() -> None:
+    """Bytes that were put into a block push its own end, a few zero counts, out behind where it claims to end."""
+    data = file_of(0, 1, 2)
+    assert "SNB003" in codes(data[:-900] + b"\x17" * 8 + data[-900:])

@@ -1,0 +1,81 @@
+"""Addresses as bytes and as text: each protocol of the multicodec table by its code, and the borders of each form."""
+
+from __future__ import annotations
+
+import pytest
+
+from inspector.formats.known_peers.multiaddr import (
+    PROTOCOLS,
+    Refused,
+    address_text,
+    components,
+    parse_address,
+    uvarint,
+    write_uvarint,
+)
+
+# code of each protocol in hexadecimal, as https://github.com/multiformats/multicodec/blob/master/table.csv has it
+CODES = {
+    "ip4": "4", "tcp": "6", "dccp": "21", "ip6": "29", "ip6zone": "2a", "ipcidr": "2b", "dns": "35", "dns4": "36",
+    "dns6": "37", "dnsaddr": "38", "sctp": "84", "udp": "111", "p2p-webrtc-star": "113", "p2p-webrtc-direct": "114",
+    "p2p-stardust": "115", "webrtc-direct": "118", "webrtc": "119", "p2p-circuit": "122", "udt": "12d", "utp": "12e",
+    "unix": "190", "p2p": "1a5", "https": "1bb", "onion": "1bc", "onion3": "1bd", "garlic64": "1be",
+    "garlic32": "1bf", "tls": "1c0", "sni": "1c1", "noise": "1c6", "quic": "1cc", "quic-v1": "1cd",
+    "webtransport": "1d1", "certhash": "1d2", "ws": "1dd", "wss": "1de", "p2p-websocket-star": "1df", "http": "1e0",
+    "http-path": "1e1", "memory": "309", "x-parity-ws": "12a2", "x-parity-wss": "12ac",
+}  # fmt: skip
+# bytes behind the code, and the text
+VALUES = [
+    ("ip4", "7f000001", "/ip4/127.0.0.1"), ("ip4", "ffffffff", "/ip4/255.255.255.255"),
+    ("ip6", "00" * 15 + "01", "/ip6/::1"), ("tcp", "0000", "/tcp/0"), ("tcp", "ffff", "/tcp/65535"),
+    ("udp", "0102", "/udp/258"), ("sctp", "7745", "/sctp/30533"), ("dccp", "0001", "/dccp/1"),
+    ("ipcidr", "18", "/ipcidr/24"), ("memory", "00" * 7 + "05", "/memory/5"),
+    ("dns4", "03" + b"a.b".hex(), "/dns4/a.b"), ("dnsaddr", "00", "/dnsaddr/"),
+    ("ip6zone", "03" + b"eth".hex(), "/ip6zone/eth"),
+    ("unix", "03" + b"a/b".hex(), "/unix/a%2Fb"), ("sni", "01" + b"%".hex(), "/sni/%25"),
+    ("onion", "00" * 10 + "0050", "/onion/aaaaaaaaaaaaaaaa:80"),
+    ("onion3", "00" * 35 + "0050", "/onion3/" + "a" * 56 + ":80"),
+    ("certhash", "02fbff", "/certhash/u-_8"), ("garlic64", "02fbff", "/garlic64/-~8="),
+    ("quic-v1", "", "/quic-v1"), ("ws", "", "/ws"), ("p2p-circuit", "", "/p2p-circuit"),
+]  # fmt: skip
+
+
+def test_the_codes_are_those_of_the_table() -> None:
+    assert {name: f"{code:x}" for code, (name, _) in PROTOCOLS.items()} == CODES
+
+
+@pytest.mark.parametrize(("name", "value", "text"), VALUES)
+def test_bytes_and_text_are_each_other_s(name: str, value: str, text: str) -> None:
+    raw = write_uvarint(int(CODES[name], 16)) + bytes.fromhex(value)
+    assert address_text(raw) == text
+    assert parse_address(text) == raw
+    for cut in range(1, len(raw)):
+        assert isinstance(components(raw[:cut]), Refused)
+
+
+def test_a_refusal_names_the_byte() -> None:
+    tcp = b"\6\0\1"
+    told = [components(tcp + bad) for bad in (b"\7", b"\x80", b"\6\0", b"\x36\x80", b"\x36\2a", b"\x36\1\xff")]
+    assert [(one.at, one.why) for one in told if isinstance(one, Refused)] == [
+        (3, "no protocol has code 7"), (3, "a protocol code that does not end"), (3, "/tcp needs 2 bytes, 1 are left"),
+        (4, "the length of /dns4 does not end"), (3, "/dns4 needs 2 bytes, 1 are left"),
+        (3, "/dns4 is not UTF-8 at its byte 0"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["ip4/1.2.3.4", "/ip4/1.2.3", "/tcp/65536", "/ipcidr/256", "/nothing/1", "/ip4", "/tcp/-1"]
+)
+def test_text_that_is_no_address_is_none(text: str) -> None:
+    assert parse_address(text) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [("00", (0, 1)), ("7f", (127, 1)), ("8001", (128, 2)), ("ffff7f", (0x1FFFFF, 3)), ("ffffffff0f", (0xFFFFFFFF, 5)),
+     ("8000", None), ("80", None), ("", None), ("ffffffffff01", None)],
+)  # fmt: skip
+def test_numbers_are_minimal_and_of_five_bytes_at_most(raw: str, read: tuple[int, int] | None) -> None:
+    assert uvarint(bytes.fromhex(raw), 0) == read
+    if read:
+        assert write_uvarint(read[0]).hex() == raw

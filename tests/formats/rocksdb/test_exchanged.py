@@ -1,0 +1,109 @@
+"""Records and blocks of a WAL that changed places: they are put back where their sequence numbers are missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from inspector.errors import Exit
+from inspector.format import Wishes
+from inspector.formats import all_formats
+from inspector.formats.rocksdb import batch, keys
+from inspector.formats.rocksdb.log_writer import frame
+from inspector.inspect import inspect
+from inspector.repair import Result, repair
+from inspector.source import open_source
+from tests.formats.rocksdb.test_sequences import RECORDS, Order, folder, rows, scan, wal
+
+BLOCK = 32768
+
+
+def mend(path: Path, new: Path) -> Result:
+    with open_source(str(path)) as source:
+        return repair(source, all_formats(), str(new), Wishes())
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        lambda all_: all_[:10] + all_[20:25] + all_[15:20] + all_[10:15] + all_[25:],
+        lambda all_: all_[:10] + all_[11:12] + all_[10:11] + all_[12:],
+        lambda all_: all_[:35] + all_[39:] + all_[36:39] + all_[35:36],
+        lambda all_: all_[20:25] + all_[5:20] + all_[:5] + all_[25:],
+        lambda all_: all_[1:2] + all_[:1] + all_[2:],
+        lambda all_: all_[::-1],
+    ],
+    ids=["two runs", "neighbours", "to the end", "from the start", "the first", "backwards"],
+)
+def test_records_that_changed_places_cost_nothing(order: Order, tmp_path: Path) -> None:
+    path = folder(tmp_path / "db", {4: wal(order(list(range(RECORDS))))})
+    found = scan(path).tally.findings()
+    assert {(f.rule.code, f.level.value, f.cause.name, f.salvage) for f in found} == {
+        ("RDB040", "warning", "swapped", "corrected")
+    }
+    done = mend(path, tmp_path / "new")
+    assert (done.code, done.records["lost"], done.records["dropped"]) == (Exit.CLEAN, 0, 0)
+    assert (tmp_path / "new" / "000004.log").read_bytes() == wal(list(range(RECORDS)))
+    assert rows(tmp_path / "new") == RECORDS
+    with open_source(str(path / "000004.log")) as source:
+        assert inspect(source, all_formats()).exit_code() is Exit.DAMAGED
+        done = repair(source, all_formats(), str(tmp_path / "alone.log"), Wishes())
+    assert (tmp_path / "alone.log").read_bytes() == wal(list(range(RECORDS)))
+
+
+def test_the_first_and_the_last_record_of_a_log_alone_changed_places(tmp_path: Path) -> None:
+    order = [RECORDS - 1, *range(1, RECORDS - 1), 0]
+    (tmp_path / "000004.log").write_bytes(wal(order, first=5000))
+    done = mend(tmp_path / "000004.log", tmp_path / "new.log")
+    assert (done.code, (tmp_path / "new.log").read_bytes()) == (Exit.CLEAN, wal(list(range(RECORDS)), first=5000))
+
+
+def test_a_record_of_another_history_is_lost_and_said_to_be(tmp_path: Path) -> None:
+    """Its numbers lie before the log's first, and nothing tells whether they were this log's."""
+    data = wal(list(range(20, 40)), first=11)
+    stray = frame(batch.encode(5, [(0, keys.PUT, b"stray", b"v")]), len(data))
+    path = folder(tmp_path / "db", {4: data + stray})
+    assert [f.salvage for f in scan(path).tally.findings()] == ["lost"]
+    assert mend(path, tmp_path / "new").code is Exit.LOST
+    assert rows(tmp_path / "new") == 20
+
+
+def test_records_with_lost_ones_between_are_put_back_without_them(tmp_path: Path) -> None:
+    whole = list(range(RECORDS))
+    data = wal(whole[:10] + whole[20:25] + whole[15:20] + whole[10:15] + whole[25:])
+    size = len(wal([0]))
+    data = data[: 12 * size + 40] + bytes([data[12 * size + 40] ^ 0x11]) + data[12 * size + 41 :]
+    path = folder(tmp_path / "db", {4: data})
+    with open_source(str(path)) as source:
+        done = repair(source, all_formats(), str(tmp_path / "new"), Wishes(no_correct=True))
+    assert (done.code, done.records["lost"]) == (Exit.LOST, 1)
+    assert rows(tmp_path / "new") == RECORDS - 1
+
+
+def uneven(count: int, seed: int) -> bytes:
+    rng, out = Random(seed), bytearray()
+    for i in range(count):
+        value = rng.randbytes(rng.randrange(10, 300))
+        out += frame(batch.encode(1 + i, [(0, keys.PUT, b"k%05d" % i, value)]), len(out))
+    return bytes(out)
+
+
+@pytest.mark.parametrize(
+    ("size", "one", "two"),
+    [(BLOCK, 0, 2), (BLOCK, 0, 1), (BLOCK, 1, 2), (4096, 3, 20), (4096, 9, 10), (8192, 5, 7), (512, 40, 141)],
+)
+def test_blocks_that_changed_places_cost_not_even_the_records_over_their_ends(
+    size: int, one: int, two: int, tmp_path: Path
+) -> None:
+    whole = uneven(800, size + one)
+    assert len(whole) > 3 * BLOCK
+    here, there = (whole[at * size : (at + 1) * size] for at in (one, two))
+    data = whole[: one * size] + there + whole[(one + 1) * size : two * size] + here + whole[(two + 1) * size :]
+    path = folder(tmp_path / "db", {4: data})
+    found = scan(path).tally.findings()
+    told = {(f.cause.name, f.salvage) for f in found if f.rule.code != "RDB025"}
+    assert told == {("swapped", "corrected")}
+    assert mend(path, tmp_path / "new").code is Exit.CLEAN
+    assert (tmp_path / "new" / "000004.log").read_bytes() == whole
