@@ -111,7 +111,8 @@ class Account(Struct):
         self.units += units
         if units == count:
             self.roles[UNIT] += stretch.end - stretch.start
-            self.kinds.update(stretch.kinds if stretch.counts is None else stretch.counts)
+            counts = stretch.counts
+            self.kinds.update(stretch.kinds if counts is None else {kind: n for kind, n in counts.items() if n})
         else:
             ends = [*stretch.starts[1:], stretch.end]
             for start, end, role, kind in zip(stretch.starts, ends, roles, stretch.kinds, strict=True):

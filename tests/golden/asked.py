@@ -150,9 +150,6 @@ def _queries(form: Format, state: State) -> Iterator[tuple[str, Query]]:
 
 def _records(form: Format, state: State, query: Query) -> Iterator[str]:
     assert form.records is not None
-    lines = form.lines(state, query, lambda value: encode(value, pretty=False)) if form.lines is not None else None
-    for block in lines or ():
-        yield block.decode() if isinstance(block, bytes) else plain(documents.entry(block))
     for number, entry in enumerate(islice(form.records(state, query), LISTED if query == Query() else FILTERED)):
         yield plain(documents.entry(entry)) + (as_csv(entry) if number < FILTERED else "")
 
@@ -239,7 +236,7 @@ def wishes_for(form: Format, plainly: Wishes) -> Iterator[tuple[str, Wishes]]:
     known: dict[str, list[Any]] = {
         "compact": [True], "touch": [True], "lost": [True], "archive": [True], "no_correct": [True],
         "verify_signatures": [True], "to_version": [9, 14, 16], "at": [AT],
-        "release": ["v23.05", "v26.04", "spdk"], "max_unit": [64], "cluster_size": [4096],
+        "release": ["v23.05", "v26.04", "spdk"], "max_unit": [1 << 15], "cluster_size": [4096],
         "accept": [frozenset({word}) for word in ("unique", "anchored", "unsealed", "name")],
         "thresholds": [{"stall": 1.0}],
     }  # fmt: skip

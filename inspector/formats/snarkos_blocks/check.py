@@ -10,8 +10,8 @@ from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Rule, Sal
 from inspector.format import Answer, Outcome, Stretch
 from inspector.formats.snarkos.names import block_name, network_name
 from inspector.formats.snarkos_blocks import rules
-from inspector.formats.snarkos_blocks.layout import BLOCK, GONE, MALFORMED, SOUND, TRUNCATED, Head
-from inspector.formats.snarkos_blocks.walk import Blocks, why_malformed
+from inspector.formats.snarkos_blocks.layout import BLOCK, GONE, HEAD_SIZE, MALFORMED, SOUND, TRUNCATED, Head
+from inspector.formats.snarkos_blocks.walk import Blocks, flipped, why_malformed
 from inspector.span import Span
 
 _CUT: Final = Cause("truncated", "likely", "the download ended here")
@@ -94,7 +94,19 @@ def _mark(blocks: Blocks, tally: Tally, span: Span, mark: int, head: Head | None
         why = why_malformed(blocks, span.start, span.end, head) or "nothing confirms where it ends"
         name = "a block" if height is None else f"block {height}"
         message = f"{name} of {span.length} bytes cannot be taken apart: {why}"
-        _put(tally, rules.MALFORMED, span, message, {"height": height, "length": span.length, "why": why}, "lost")
+        evidence: Evidence = {"height": height, "length": span.length, "why": why}
+        cause, more = _flip(blocks, span) if head is None else (UNKNOWN_CAUSE, {})
+        _put(tally, rules.MALFORMED, span, message, {**evidence, **more}, "lost", cause)
+
+
+def _flip(blocks: Blocks, span: Span) -> tuple[Cause, Evidence]:
+    """One flipped bit in a field whose value is known, where that is all that is wrong."""
+    found = flipped(blocks.source.read(span.start + 8, HEAD_SIZE), blocks.network)
+    if found is None:
+        return UNKNOWN_CAUSE, {}
+    place, bit = span.start + 8 + found[0], found[1]
+    cause = Cause("bit-flip", "possible", f"bit {bit} of byte {place} is all that is wrong with its fixed fields")
+    return cause, {"flip_at": place, "flip_bit": bit}
 
 
 def _order(tally: Tally, span: Span, before: Head | None, head: Head, gone: bool) -> None:

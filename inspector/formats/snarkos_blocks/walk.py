@@ -267,6 +267,23 @@ def _misfit(data: bytes, network: int | None) -> str:
     return f"network {found}, most blocks say {network}" if found in NETWORKS else f"network {found} does not exist"
 
 
+def flipped(data: bytes, network: int | None) -> tuple[int, int] | None:
+    """Offset and bit of the one flip that makes the fixed fields fit, or None where no single one does."""
+    if network is None or len(data) < at.HEAD_SIZE:
+        return None
+    due = {
+        0: 1,
+        at.HEADER_AT: 1,
+        at.METADATA_AT: 1,
+        at.METADATA_AT + 1: network & 0xFF,
+        at.METADATA_AT + 2: network >> 8,
+    }
+    wrong = {place: data[place] ^ byte for place, byte in due.items() if data[place] != byte}
+    if len(wrong) != 1 or (diff := next(iter(wrong.values()))).bit_count() != 1:
+        return None
+    return next(iter(wrong)), diff.bit_length() - 1
+
+
 def _anchor(blocks: Blocks, start: int, size: int) -> int | None:
     """The next offset at which a block begins whose length leads to the end or to another block.
 

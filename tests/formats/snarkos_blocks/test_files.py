@@ -225,6 +225,9 @@ def test_a_block_of_another_network_costs_no_other_block(height: int, tmp_path: 
     assert [f.rule.code for f in follows] == (["SNB005"] if 0 < height < 9 else [])
     assert all(f.cause.name != "swapped" for f in follows)  # the next block stands where it belongs
     assert found.message.endswith("cannot be taken apart: network 1, most blocks say 0")
+    place = STARTS[height] + 8 + METADATA_AT + 1
+    assert (found.cause.name, found.cause.confidence) == ("bit-flip", "possible")
+    assert (found.evidence["flip_at"], found.evidence["flip_bit"]) == (place, 0)
     assert report.answer.summary["network"] == "mainnet"
     if height in (0, 9):  # a node reads on from any height, and cannot read past a hole
         assert mend(bytes(broken), tmp_path)[1][8:] == b"".join(b for h, b in enumerate(BODIES) if h != height)
