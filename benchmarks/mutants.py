@@ -2,8 +2,9 @@
 
 A sample of the mutations of `inspector/formats` and `correct.py`, as many of each package. Each meets the tests that
 come by its place (known from one run with probes), the quickest first, in a fork of a process that has collected them.
-It is killed when a test fails that passes without it, or takes several times its processor seconds. What survives is
-told with its place: a mutant that changes nothing, or an assertion that is missing.
+It is killed when a test fails that passes without it, or takes several times its processor seconds. What survives the
+tests of the formats meets those of the rest of the suite in the same way; `--rounds 1` leaves them out. What survives
+both is told with its place: a mutant that changes nothing, or an assertion that is missing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -29,13 +31,18 @@ from benchmarks.mutations import Mutant, left_out, mutants
 from benchmarks.probing import Reached
 
 ROOT = Path(__file__).parents[1]
-TESTS = 60.0  # processor seconds of tests that one mutant meets: the quickest of those that come by it
-# the tests of the formats and of the promises that all of them keep; those of the command line start processes
+TESTS = 30.0  # processor seconds of tests that one mutant meets in a round: the quickest of those that come by it
+# the tests of the formats and of what is said of damage
 SUITE = ("tests/golden", "tests/formats", "tests/test_correct.py")
+# those that start processes, wait, or fail system calls (what a mutant does there is seen in another process), and the
+# two promises of all formats that take as long as all others together
+APART = frozenset({"test_inspection", "test_repair", "test_quality", "test_bench", "test_faults", "test_surroundings",
+                   "test_repair_faults", "test_startup", "test_process", "test_watch", "test_watch_others",
+                   "test_live"})  # fmt: skip
 
 
 class Judged(Struct, frozen=True):
-    """What became of a mutant: killed, timeout, survived, or unrun (no test comes by)."""
+    """What became of a mutant: killed, timeout, survived, or unrun (no test comes by in its own process)."""
 
     mutant: Mutant
     outcome: str
@@ -111,11 +118,11 @@ def reached(chosen: list[Mutant], tests: Sequence[str] = SUITE) -> Reached:
 def chosen_tests(number: int, mutant: Mutant, found: Reached) -> tuple[list[tuple[str, float]], int]:
     """The tests that come by it, the quickest first, with their seconds, and how many are left out.
 
-    Where none does, it may run while modules are loaded, or in another process: those of its format.
+    Where it runs while modules are loaded, or could not be given a probe: those of its format.
     """
     own = mutant.path.parent.name
     tests = found.tests.get(number, [])
-    if not tests:
+    if not tests and number not in found.probed:
         words = f"tests/formats/{own}/", f"[{own.replace('_', '-')}/", f"[{own}/", f"test_{mutant.path.stem}.py"
         tests = [test for test in found.seconds if any(word in test for word in words)]
     failed = set(found.failed)
@@ -167,6 +174,41 @@ def score(
     return Score(seed, [found[number] for number in range(len(chosen))])
 
 
+def others() -> list[str]:
+    """The files of tests that only survivors are asked of."""
+    first = [ROOT / name for name in SUITE]
+    found = [path for path in (ROOT / "tests").rglob("test_*.py") if not any(map(path.is_relative_to, first))]
+    return sorted(str(path.relative_to(ROOT)) for path in found if path.stem not in APART)
+
+
+def in_rounds(
+    chosen: list[Mutant], seed: int, jobs: int, rounds: Sequence[Sequence[str]], say: Callable[[str], None]
+) -> Score:
+    """Each judged by the tests of the first round, what survives by those of the next."""
+    done = Score(seed, [Judged(mutant, "unrun", "", 0) for mutant in chosen])
+    alive = list(range(len(chosen)))
+    for tests in rounds:
+        if not alive:
+            break
+        begun = time.monotonic()
+        asked = [chosen[number] for number in alive]
+        met = reached(asked, tests)
+        say(f"{len(asked)} mutants, {len(met.seconds)} tests of {sum(met.seconds.values()):.0f} processor seconds, "
+            f"run in {time.monotonic() - begun:.0f} s; failed: {met.failed}")  # fmt: skip
+        found = score(asked, seed, jobs, met, lambda one: say(_told(one)))
+        for number, one in zip(alive, found.judged, strict=True):
+            done.judged[number] = _more(done.judged[number], one)
+        alive = [number for number in alive if done.judged[number].outcome in ("survived", "unrun")]
+    return done
+
+
+def _more(before: Judged, now: Judged) -> Judged:
+    """What became of it in both rounds: what no test came by in the second may have survived the first."""
+    outcome = before.outcome if now.outcome == "unrun" else now.outcome
+    return Judged(now.mutant, outcome, now.by, before.tests + now.tests, before.left + now.left,
+                  before.seconds + now.seconds, before.unsound + now.unsound)  # fmt: skip
+
+
 def _judged(mutant: Mutant, met: Met, left: int, run: bool) -> Judged:
     """In words of the whole score: what no test came by, and none noticed either, is unrun."""
     outcome = "unrun" if met.outcome == "survived" and not run and not mutant.loading else met.outcome
@@ -198,11 +240,11 @@ def place(mutant: Mutant) -> str:
     return f"{mutant.path.relative_to(ROOT)}:{mutant.line}"
 
 
-def _say(one: Judged) -> None:
+def _told(one: Judged) -> str:
     less = f", {one.left} slow ones not" if one.left else ""
     words = f"{one.tests} tests{less}, {one.seconds:.1f} s {one.by}"
     words += "".join(f"; fails without it: {name}" for name in one.unsound)
-    print(f"{one.outcome:<9} {place(one.mutant)}: {one.mutant.what}; {words}", flush=True)
+    return f"{one.outcome:<9} {place(one.mutant)}: {one.mutant.what}; {words}"
 
 
 def main() -> int:
@@ -212,13 +254,11 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", action="append", choices=sorted(packages()), help="only this format")
     parser.add_argument("--tests", action="append", help="only these files of tests, in place of the usual ones")
+    parser.add_argument("--rounds", type=int, choices=(1, 2), default=2, help="1: without the rest of the suite")
     asked = parser.parse_args()
     chosen = sample(asked.count, asked.seed, asked.only)
-    begun = time.monotonic()
-    met = reached(chosen, asked.tests or SUITE)
-    print(f"{len(met.seconds)} tests of {sum(met.seconds.values()):.0f} processor seconds, run in "
-          f"{time.monotonic() - begun:.0f} s; failed: {met.failed}", flush=True)  # fmt: skip
-    found = score(chosen, asked.seed, asked.jobs, met, _say)
+    rounds = [asked.tests] if asked.tests else [SUITE, others()][: asked.rounds]
+    found = in_rounds(chosen, asked.seed, asked.jobs, rounds, partial(print, flush=True))
     for name, outcomes in by_package(found).items():
         print(f"{name:<16} {json.dumps(outcomes)}")
     low, high = found.interval()

@@ -12,6 +12,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,7 @@ class Reached(msgspec.Struct):
     tests: dict[int, list[str]]
     seconds: dict[str, float]
     failed: list[str]
+    probed: set[int] = set()  # places that have a probe: what no test comes by there, none runs in its own process
 
 
 def probed(text: bytes, places: list[tuple[int, Mutant]]) -> str:
@@ -37,9 +39,9 @@ def probed(text: bytes, places: list[tuple[int, Mutant]]) -> str:
     for number, mutant in places:
         start, end = mutant.span
         if mutant.statement:
-            put.append((start, True, start - end - 1, b"%s(%d); " % (PROBE.encode(), number)))
+            put.append((start, True, start - end - 1, b"%s(%r); " % (PROBE.encode(), _word(number))))
         else:  # a probe gives None
-            put.append((start, True, start - end, b"(%s(%d) or (" % (PROBE.encode(), number)))
+            put.append((start, True, start - end, b"(%s(%r) or (" % (PROBE.encode(), _word(number))))
             put.append((end, False, end - start, b"))"))
     made, last = [], 0
     for at, _, _, what in sorted(put):
@@ -48,14 +50,19 @@ def probed(text: bytes, places: list[tuple[int, Mutant]]) -> str:
     return b"".join([*made, text[last:]]).decode()
 
 
-def place_probes(places: list[tuple[int, Mutant]]) -> None:
-    """Give the functions of this process the probes."""
+def _word(number: int) -> str:
+    """What a probe says: no constant of the code itself."""
+    return f"place {number}"
+
+
+def place_probes(places: list[tuple[int, Mutant]]) -> set[int]:
+    """Give the functions of this process the probes; the numbers of those that found a function."""
     by_path: dict[Path, list[tuple[int, Mutant]]] = defaultdict(list)
     for number, mutant in places:
         by_path[mutant.path].append((number, mutant))
     for path in by_path:  # what is imported late has no functions yet
         importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
-    known = functions()
+    known, said = functions(), set[object]()
     for path, inside in by_path.items():
         text = path.read_bytes()
         able = [one for one in inside if not one[1].loading and _compiles(probed(text, [one]))]
@@ -64,6 +71,8 @@ def place_probes(places: list[tuple[int, Mutant]]) -> None:
             found = new.get((function.__code__.co_qualname, function.__code__.co_firstlineno), ())
             if len(found) == 1 and found[0].co_freevars == function.__code__.co_freevars:
                 function.__code__ = found[0]
+                said.update(const for code in chain(*codes(found[0]).values()) for const in code.co_consts)
+    return {number for number, _ in places if _word(number) in said}
 
 
 def _compiles(text: str) -> bool:
@@ -78,12 +87,12 @@ class Watch:
     """The plugin that places the probes once the tests are collected, and notes what each test comes by."""
 
     def __init__(self, places: list[tuple[int, Mutant]]) -> None:
-        self.places, self.hits = places, set[int]()
+        self.places, self.hits = places, set[str]()
         self.reached = Reached({}, {}, [])
 
     def pytest_collection_finish(self) -> None:
         setattr(builtins, PROBE, self.hits.add)
-        place_probes(self.places)
+        self.reached.probed = place_probes(self.places)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -94,8 +103,8 @@ class Watch:
         finally:
             after = os.times()
             self.reached.seconds[item.nodeid] = sum(after[:4]) - sum(before[:4])
-            for number in self.hits:
-                self.reached.tests.setdefault(number, []).append(item.nodeid)
+            for said in self.hits:
+                self.reached.tests.setdefault(int(said.removeprefix("place ")), []).append(item.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:

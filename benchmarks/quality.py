@@ -20,7 +20,7 @@ from msgspec import to_builtins
 
 from benchmarks import against, quality_table
 from benchmarks.covered import KEPT, Covered, measured
-from benchmarks.mutants import Score, reached, sample, score
+from benchmarks.mutants import SUITE, Score, in_rounds, others, sample
 from benchmarks.quality_parts import damaged, failed, fault_names, fuzzed, mutated, side_by_side
 from inspector.formats import all_formats
 
@@ -60,7 +60,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
             found[part] = measured(asked.coverage, asked.jobs, fresh=True)
         else:
             chosen = sample(asked.mutants, asked.seed)
-            found[part] = score(chosen, asked.seed, asked.jobs, reached(chosen))
+            found[part] = in_rounds(chosen, asked.seed, asked.jobs, [SUITE, others()], lambda _: None)
         print(f"{part}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     return found
 

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import PurePosixPath
 from typing import IO, Any, Final
 
@@ -193,30 +193,32 @@ def _all_of(source: Source, copy: Source) -> bool:
 
 
 def _neighbours(recorder: Recorder, _: State, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
-    """The same stretches; damaged tiles are noted, with those on both sides."""
+    """The same stretches; damaged tiles are noted, with those on both sides, but none that is too large."""
     last: deque[Span] = deque(maxlen=BESIDE)
     due = 0  # tiles that are still to be noted, behind a damaged one
     for stretch in stretches:
-        count = len(stretch)
-        if last and last[-1].member != stretch.member:
+        count, member = len(stretch), stretch.member
+        if last and last[-1].member != member:
             last.clear()
             due = 0
-        for i in range(min(due, count)):
-            _note(recorder, stretch.span(i))
-        due = max(0, due - count)
+        low, high, due = 0, min(due, count), max(0, due - count)  # [low, high): tiles in a row that are wanted
         for at in stretch.marked():
-            for span in last if at < BESIDE else ():
-                _note(recorder, span)
-            for i in range(max(0, at - BESIDE), min(count, at + BESIDE + 1)):
-                _note(recorder, stretch.span(i))
+            for span in (span for span in last if at < BESIDE and span.length <= SMALL):
+                recorder.note(member, span.start, span.end)
+            if at - BESIDE > high:
+                _note(recorder, stretch, low, high)
+                low = at - BESIDE
+            high = min(count, at + BESIDE + 1)
             due = max(0, at + BESIDE + 1 - count)
+        _note(recorder, stretch, low, high)
         last.extend(stretch.span(i) for i in range(max(0, count - BESIDE), count))
         yield stretch
 
 
-def _note(recorder: Recorder, span: Span) -> None:
-    if span.length <= SMALL:
-        recorder.note(span.member, span.start, span.end)
+def _note(recorder: Recorder, stretch: Stretch, low: int, high: int) -> None:
+    ends = [*stretch.starts[low : high + 1], stretch.end][: high - low + 1]
+    for start, end in merged((a, b) for a, b in pairwise(ends) if b - a <= SMALL):
+        recorder.note(stretch.member, start, end)
 
 
 def _as_it_was(source: Source) -> None:

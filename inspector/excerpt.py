@@ -16,7 +16,8 @@ from inspector.composed import Composed, Composition, chart, size_of
 from inspector.errors import RefusedError
 from inspector.format import State, Stretch, Wishes
 from inspector.inspect import Progress, Report, detect, inspect
-from inspector.reducing import KEEP, Search, Units, alike, shown_by, signature
+from inspector.reducing import Search, Units
+from inspector.shown import KEEP, alike, shown_by, signature
 from inspector.source import Source
 from inspector.span import Span
 from inspector.spliced import Holed, Run, Spliced
@@ -33,6 +34,7 @@ class Excerpt(Struct):
     whole: str = ""  # why nothing was left out
     sparse: int | None = None  # bytes of the file where the runs keep their places, with holes between them
     composition: Composition | None = None  # instead of runs: the parts of each file
+    shown: Report | None = None  # an inspection of it, where one was made
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -120,6 +122,8 @@ def _proposed(
         }
         found = Excerpt(report, [], report.account.units, 0, told, composition=whole)
         found.whole = "what it shows depends on its whole"
+        if list(whole) == [one.name for one in source.members]:
+            found.shown = report
     return found
 
 

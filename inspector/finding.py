@@ -164,6 +164,14 @@ class Tally:
             kept = self._made
         return list(kept) if self.view is None else [self.view(f) for f in kept]
 
+    def agree(self) -> None:
+        """Count no finding that is not kept though it would be: time may end while one is made."""
+        for key, count in self.counts.items():
+            kept = len(self._first.get(key, ())) + len(self._last.get(key, ()))
+            if kept < min(count, 2 * self._half):
+                self.counts[key] = kept
+        self.counts = {key: count for key, count in self.counts.items() if count}
+
     def settle(self, findings: list[Finding] | None) -> None:
         """Keep these in place of what `findings` gave: the same ones, with causes that are known better now.
 

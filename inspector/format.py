@@ -234,6 +234,14 @@ class Unit(Struct, frozen=True):
 Reading = Callable[[int, int], bytes]  # offset, count -> bytes of one member as they are, or as they may have been
 
 
+class Misplaced(Struct, frozen=True):
+    """Why a unit cannot stand where it does; of two that changed places, where the other one is."""
+
+    cause: CauseName
+    because: str
+    other: int | None = None
+
+
 class Traits(Struct, frozen=True, eq=False):
     """What the diagnosis asks a format about bytes; all but `unit` may be None.
 
@@ -241,7 +249,7 @@ class Traits(Struct, frozen=True, eq=False):
     `surplus`: bytes that a member has more than it or its store says; None where nothing says. With `tailed` it is
     only told where the member's own end is there, so that a shorter member was not just cut.
     `flipped`: the number of bits whose flip explains a damaged span, and how.
-    `misplaced`: why a unit that holds cannot stand at (member, offset): the cause's name and the evidence.
+    `misplaced`: why a unit that holds cannot stand at (member, offset).
     `endless`: why a member's end must be missing.
     `reach`: the bytes to look at for a damaged span, where the span ends at the first byte that is wrong.
     `follower`: where the unit behind the one at (member, offset) begins by its own words, looked for up to a limit.
@@ -255,7 +263,7 @@ class Traits(Struct, frozen=True, eq=False):
     surplus: Callable[[State, str], int | None] | None = None
     tailed: bool = False
     flipped: Callable[[State, Span], tuple[int, str] | None] | None = None
-    misplaced: Callable[[State, str, int, Reading], tuple[CauseName, str] | None] | None = None
+    misplaced: Callable[[State, str, int, Reading], Misplaced | None] | None = None
     endless: Callable[[State, str], str | None] | None = None
     reach: Callable[[State, Span], Span] | None = None
     follower: Callable[[State, str, int, Reading, int], int | None] | None = None

@@ -241,10 +241,12 @@ def inspect(
     tap: Callable[[State, Iterator[Stretch]], Iterator[Stretch]] | None = None,
     deadline: float | None = None,
     causes: bool = True,
+    answers: bool = True,
 ) -> Report:
     """Inspect a whole source. `tap` sees each stretch as it passes; bugs of ours end as finding INS001.
 
-    Without `causes` the findings are the same and `Report.diagnosis` stays None: for callers that show none.
+    Without `causes` the findings are the same and `Report.diagnosis` stays None, without `answers` the format's words
+    are left out: for callers that show none.
     """
     wishes = wishes or Wishes()
     chain, claim = detect(source, formats, forced)
@@ -266,16 +268,17 @@ def inspect(
         bottom.check(state, stretches, tally)
         for _ in stretches:  # a check may stop early; the account must not
             pass
-        answer = bottom.answer(state, tally)
+        answer = bottom.answer(state, tally) if answers else answer
         for upper in _uppers(source, formats, chain, state, forced is not None):
             state = upper.open(source, state, wishes)
             upper.check(state, (), tally)
-            answer = upper.answer(state, tally)
+            answer = upper.answer(state, tally) if answers else answer
             layers.insert(0, upper)
     except InspectorError:
         raise
     except (TimeoutError, OutOfTime):
         partial = LATE
+        tally.agree()
     except MemoryError:
         partial = NO_MEMORY
     except OSError as error:  # the source's own became findings: this is one of a temporary file
@@ -295,6 +298,7 @@ def inspect(
         _conclude(report, causes)
     except OutOfTime:  # it comes once: what was found stands, some of its causes do not
         report.partial = LATE
+        tally.agree()
     return _veiled(report)
 
 

@@ -13,7 +13,7 @@ from inspector.excerpt import Excerpt
 from inspector.format import GAP, Hide, Wishes
 from inspector.inspect import inspect
 from inspector.overlay import Overlay, Piece
-from inspector.reducing import KEEP, alike, signature
+from inspector.shown import KEEP, alike, signature
 from inspector.source import Source
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def masked(
     settled = None if forced else (bottom.name, claim.strength, claim.because)  # each try would ask every format again
     view.settled = view.settled or settled
     same = bool(found.whole) or found.runs == [(0, found.report.source.size)]  # nothing was left out
-    shown = found.report if same else inspect(view, formats, wishes, forced, KEEP)
+    shown = found.report if same else inspect(view, formats, wishes, forced, KEEP, answers=False)
     wanted = signature(found.report)
     proved = [f.span for f in shown.tally.findings() if f.salvage == "corrected"]
 
@@ -85,11 +85,11 @@ def _anew(
     found: Excerpt, view: Source, formats: Formats, wishes: Wishes, redactor: Redactor, forced: str | None
 ) -> Source:
     """A store that is written anew, because what stands for private bytes has other lengths."""
-    bottom, tried = found.report.bottom, inspect(view, formats, wishes, forced, KEEP)
+    bottom, tried = found.report.bottom, found.shown or inspect(view, formats, wishes, forced, KEEP, answers=False)
     assert bottom.disguised is not None
     parts = bottom.disguised(tried.state_of_bottom, redactor.name, lambda start, end: True)
     other = Composed(view, parts)
-    wanted, again = signature(found.report), signature(inspect(other, formats, wishes, forced, KEEP))
+    wanted, again = signature(found.report), signature(inspect(other, formats, wishes, forced, KEEP, answers=False))
     if again[:-1] != wanted[:-1]:
         raise RefusedError("with private things taken out it does not show the same", "--no-redact keeps its bytes")
     _search(other, redactor)

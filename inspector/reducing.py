@@ -14,15 +14,15 @@ from typing import Any, Final
 
 from inspector.catalogue import Formats
 from inspector.errors import InspectorError
-from inspector.finding import Finding, Severity
+from inspector.finding import Finding
 from inspector.format import UNIT, Stretch, Wishes
-from inspector.inspect import CHANGED, Report, inspect, name_causes
+from inspector.inspect import Report, inspect
 from inspector.numbers import Numbers
+from inspector.shown import KEEP, MANY, NOTE, apart, judged, signature
 from inspector.source import Source
 from inspector.spliced import Run, Spliced
 
 MOST_UNITS: Final = 1 << 20  # that may each be left out where nothing tells which are needed
-KEEP: Final = 200  # findings of a rule that are looked at; beyond it a rule need only be shown as often
 MOST_TRIES: Final = 4000  # inspections of candidates; the smallest so far is taken then
 # what they may cost together, in about a microsecond: counted and not measured, so that the result is the same
 ROOM: Final = 400_000
@@ -33,21 +33,17 @@ BYTES: Final = 40  # that cost 1
 FINDING: Final = 12  # costs of a unit that a finding is made of
 DAMAGE: Final = 400  # costs of a damage whose cause is looked for, of MOST_JUDGED
 MOST_JUDGED: Final = 200
-LOOKED: Final = 2  # costs of a step in which a cause is looked for
+LOOKED: Final = 4  # costs of a step in which a cause is looked for
 LOST: Final = 4  # damaged bytes that cost 1
 MOST_APART: Final = 512  # places of damage that are kept apart from each other
 MOST_IDS: Final = 32  # ids that are looked for in the whole source
 MOST_KIN: Final = 400  # units that carry the same id as damage does, the first and the last of them
 ENDS: Final = 1 << 16  # of a longer finding only the units at its two ends are needed
-NOTE: Final = Severity.NOTE
-MANY: Final = 16  # notes of one rule: more are only many
 MOST_HELPING: Final = 48  # units of the same ids that are tried one by one
 FEW: Final = 64  # units that more is looked for, and damages whose neighbours are each tried to be left out
 WIDER: Final = (0, 8, 128, 2048, 32_768)  # units on both sides of those whose findings come out different
 NEAR: Final = 24  # units on each side of damage among which healthy neighbours are looked for
 CHUNK: Final = 4 << 20
-
-Signature = tuple[Any, ...]
 
 
 class Units:
@@ -88,47 +84,9 @@ class Units:
         return found
 
 
-def shown_by(report: Report) -> dict[str, int]:
-    """Findings by rule; that a source changed is told of one reading, no bytes can show it."""
-    return {code: n for (code, _), n in sorted(report.tally.counts.items()) if code != CHANGED.code}
-
-
-def _numbers_of(report: Report) -> Signature:
-    tally = report.tally
-    counted = tuple(sorted((code, str(level), n) for (code, level), n in tally.counts.items() if level is not NOTE))
-    about = {code: n for (code, level), n in tally.counts.items() if level is NOTE and code != CHANGED.code}
-    return report.format.name, counted, tuple(sorted((code, min(n, MANY)) for code, n in about.items()))
-
-
-def signature(report: Report) -> Signature:
-    """What two inspections must have in common: findings counted (notes up to MANY), with causes and salvage."""
-    causes = tuple(
-        sorted((f.rule.code, f.cause.name, f.salvage or "") for f in report.tally.findings() if f.level is not NOTE)
-    )
-    return *_numbers_of(report), causes
-
-
-def alike(view: Source, layers: Formats, wishes: Wishes, forced: str | None, wanted: Signature) -> Report | None:
-    """An inspection of `view` if it gives this signature; why things are wrong is asked where all else is alike."""
-    try:
-        found = inspect(view, layers, wishes, forced, KEEP, causes=False)
-        if _numbers_of(found) != wanted[:-1]:
-            return None
-        name_causes(found)
-    except InspectorError:
-        return None  # not a store of this format any more
-    return found if signature(found) == wanted else None
-
-
-def _apart(one: Signature, two: Signature) -> int:
-    """How many entries of two parts of signatures differ; where they end with a number, it counts."""
-    first, second = (Counter[Any]() for _ in range(2))
-    for part, counter in ((one, first), (two, second)):
-        for entry in part:
-            counter[entry[:-1] if isinstance(entry[-1], int) else entry] += (
-                entry[-1] if isinstance(entry[-1], int) else 1
-            )
-    return ((first - second) + (second - first)).total()
+def _work(report: Report) -> int:
+    """What looking for this report's causes cost."""
+    return LOOKED * report.diagnosis.work if report.diagnosis else 0
 
 
 class Search:
@@ -144,8 +102,8 @@ class Search:
         self.left = ROOM + PER_BYTE * min(source.size, STEEP) + PER_BYTE * max(0, source.size - STEEP) // 10
         self._unit = FINDING * min(1.0, report.tally.total / max(1, len(units.starts)))
         lost = sum(end - start for start, end in map(units.span, units.fixed - {0}))
-        looked = LOOKED * report.diagnosis.work if report.diagnosis else 0
-        self._damage = TRY + DAMAGE * min(MOST_JUDGED, len(units.fixed)) + lost // LOST + looked
+        self._damage = TRY + DAMAGE * min(MOST_JUDGED, len(units.fixed)) + lost // LOST
+        self._looking = _work(report)  # what a candidate's causes will cost, as far as one can tell before
 
     def goes_on(self) -> bool:
         """Whether more may be tried; the smallest so far is taken then."""
@@ -154,16 +112,32 @@ class Search:
     def _view(self, chosen: Collection[int], damage: bool = True) -> Spliced | None:
         """A store of these units; None where an inspection of it costs more than is left."""
         view = Spliced(self.source, self.units.runs(chosen))
-        cost = (self._damage if damage else TRY) + view.size // BYTES + int(self._unit * len(chosen))
         self.tries += 1
-        self.left -= cost
-        return view if self.left > 0 and self.tries <= MOST_TRIES else None
+        self.left -= (self._damage if damage else TRY) + view.size // BYTES + int(self._unit * len(chosen))
+        more = self._looking if damage else 0
+        return view if self.left > more and self.tries <= MOST_TRIES else None
 
     def shows(self, chosen: Collection[int]) -> bool:
         if len(chosen) == len(self.units.starts):
             return True  # all of it
         view = self._view(chosen)
-        return view is not None and alike(view, self.layers, self.wishes, self.forced, self.wanted) is not None
+        found = judged(view, self.layers, self.wishes, self.forced, self.wanted) if view is not None else None
+        if found is None:
+            return False
+        self.left -= _work(found)
+        return signature(found) == self.wanted
+
+    def _inspected(self, chosen: set[int]) -> tuple[Spliced, Report] | None:
+        """A store of these units with its causes; None where it is none, or costs more than is left."""
+        view = self._view(chosen)
+        if view is None:
+            return None
+        try:
+            found = inspect(view, self.layers, self.wishes, self.forced, KEEP)
+        except InspectorError:
+            return None
+        self.left -= _work(found)
+        return view, found
 
     def smallest(self, kin: Callable[[bytes], Iterable[bytes]]) -> set[int] | None:
         """A small set of units that shows the same; None where not even all of them do."""
@@ -191,13 +165,10 @@ class Search:
 
     def _astray(self, chosen: set[int]) -> set[int]:
         """Units whose findings come out different in a store of these units."""
-        view = self._view(chosen)
-        if view is None:
+        if (inspected := self._inspected(chosen)) is None:
             return set()
-        try:
-            found = inspect(view, self.layers, self.wishes, self.forced, KEEP).tally.findings()
-        except InspectorError:
-            return set()
+        view, report = inspected
+        found = report.tally.findings()
         there = {(f.rule.code, f.cause.name, f.salvage, view.below_at(f.span.start)) for f in found if f.bytes_known}
         return {
             self.units.at(f.span.start)
@@ -234,14 +205,10 @@ class Search:
 
     def _distance(self, chosen: set[int]) -> int | None:
         """How many findings and causes too many or too few; None where it is no store."""
-        view = self._view(chosen)
-        if view is None:
+        if (inspected := self._inspected(chosen)) is None:
             return None
-        try:
-            found = signature(inspect(view, self.layers, self.wishes, self.forced, KEEP))
-        except InspectorError:
-            return None
-        return sum(_apart(one, two) for one, two in zip(self.wanted[1:], found[1:], strict=True))
+        found = signature(inspected[1])
+        return sum(apart(one, two) for one, two in zip(self.wanted[1:], found[1:], strict=True))
 
     def _pointing(self) -> Iterator[Finding]:
         """Every error and warning, and as many notes of each rule as count."""
@@ -297,7 +264,8 @@ class Search:
         if view is None:
             return None
         try:
-            return dict(inspect(view, self.layers, self.wishes, self.forced, KEEP, causes=False).tally.counts)
+            found = inspect(view, self.layers, self.wishes, self.forced, KEEP, causes=False, answers=False)
+            return dict(found.tally.counts)
         except InspectorError:
             return None
 

@@ -187,14 +187,14 @@ def _make_patch(
     changes = tuple(patches.changes_of(source, plan))
     ledger.close(source)
     made = patches.Patch(source.size, result.report.format.name, changes)
-    again = inspect(
-        patches.Patched(source, made), formats, Wishes(release=wishes.release), result.report.format.name, causes=False
-    )
+    mended, forced = patches.Patched(source, made), result.report.format.name
+    alike = Wishes(release=wishes.release, max_unit=wishes.max_unit)
+    again = inspect(mended, formats, alike, forced, causes=False, answers=False)
     with _medium_blamed(source):
-        must_be_clean(again, result)
+        left = must_be_clean(again)
     result.size = patches.write(output, source, made, force)
     result.after = patches.after(source.label, output)
-    result.verified = {"ok": True, "by": ["inspector"], "engine": no_engine(result)}
+    result.verified = {"ok": True, "by": ["inspector"], **left, "engine": no_engine(result)}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from inspector.composed import Composed, Composition, size_of
 from inspector.excerpt import Excerpt
 from inspector.format import State, Stretch, Wishes
 from inspector.inspect import Report
-from inspector.reducing import alike, signature
+from inspector.shown import alike, signature
 from inspector.source import Source
 from inspector.span import Span
 
@@ -43,9 +43,12 @@ def smaller(source: Source, report: Report, points: Sequence[Span], wishes: Wish
         if tries > MOST_TRIES:
             break
         view = Composed(source, candidate)
-        if _total(candidate) >= source.size or not alike(view, layers, wishes, report.format.name, wanted):
+        if _total(candidate) >= source.size:
             continue
-        done = Excerpt(report, [], report.account.units, tries, told, composition=candidate)
+        shown = alike(view, layers, wishes, report.format.name, wanted)
+        if shown is None:
+            continue
+        done = Excerpt(report, [], report.account.units, tries, told, composition=candidate, shown=shown)
         if any(isinstance(part, bytes) for parts in candidate.values() for part in parts):
             done.notes.append("what names blocks or files by their place is made anew; the map says which bytes are")
         return done

@@ -55,9 +55,9 @@ def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, 
         hashing = _Hashing(written)
         hashing.start()
         try:
-            again = inspect(
-                written, formats, Wishes(release=wishes.release), name or result.report.format.name, causes=False
-            )
+            forced = name or result.report.format.name
+            alike = Wishes(release=wishes.release, max_unit=wishes.max_unit)
+            again = inspect(written, formats, alike, forced, causes=False, answers=False)
             hashing.join()
         finally:
             hashing.wanted = False
@@ -65,19 +65,21 @@ def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, 
         result.sha256 = hashing.result()
         if written.unreadable:
             raise OutputError(f"{place.target}: what was written cannot be read back; nothing stays of it")
-        must_be_clean(again, result)
-    result.verified = {"ok": True, "by": ["inspector"], "engine": no_engine(result)}
+        left = must_be_clean(again)
+    result.verified = {"ok": True, "by": ["inspector"], **left, "engine": no_engine(result)}
 
 
 def verify_folder(folder: Path, result: Result, formats: Formats, wishes: Wishes) -> None:
     with open_source(str(folder)) as written:
-        again = inspect(written, formats, Wishes(release=wishes.release), result.report.format.name, causes=False)
+        forced = result.report.format.name
+        alike = Wishes(release=wishes.release, max_unit=wishes.max_unit)
+        again = inspect(written, formats, alike, forced, causes=False, answers=False)
         if written.unreadable or written.closed:
             raise OutputError(f"{folder.name}: what was written cannot be read back; nothing stays of it")
-        must_be_clean(again, result)
+        left = must_be_clean(again)
     engine = next((f.engine for f in result.report.layers if f.engine), None)
     told = dict(engine(str(folder))) if engine else no_engine(result)
-    result.verified = {"ok": True, "by": ["inspector"], "engine": told}
+    result.verified = {"ok": True, "by": ["inspector"], **left, "engine": told}
     if told.get("ran"):
         if not told.get("ok"):
             raise UnverifiedError(
@@ -90,9 +92,11 @@ def no_engine(result: Result) -> dict[str, Any]:
     return {"ran": False, "why": f"{result.report.format.name}: the original program is not a library"}
 
 
-def must_be_clean(again: Report, result: Result) -> None:
+def must_be_clean(again: Report) -> dict[str, list[str]]:
+    """What a repair may leave: under `standing` the rules of errors and warnings that none can take away."""
     standing = {code for form in again.layers for code in form.standing}
-    wrong = [f for f in again.tally.findings() if f.level is not Severity.NOTE and f.rule.code not in standing]
+    found = [f for f in again.tally.findings() if f.level is not Severity.NOTE]
+    wrong = [f for f in found if f.rule.code not in standing]
     if wrong:
         first = f"{wrong[0].rule.code} at {wrong[0].span.start}: {wrong[0].message}"
         raise UnverifiedError(
@@ -100,6 +104,7 @@ def must_be_clean(again: Report, result: Result) -> None:
         )
     if again.partial:
         raise OutputError(f"the repaired copy could not be inspected whole ({again.partial})", "nothing was written")
+    return {"standing": sorted({f.rule.code for f in found})} if found else {}
 
 
 def sha256_of(source: Source) -> str:

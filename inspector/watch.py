@@ -207,7 +207,7 @@ class Watch:
             self._tell("appended", f"{count} records verified", landed.start, landed.end, told)
 
     def _odd(self, landed: Landed) -> None:
-        if self._replaced() and "ended" in landed.text:  # written to the old file once the new one has its name
+        if "ended" in landed.text and self._replaced():  # written to the old file once the new one has its name
             return
         self._tell("odd", landed.text, landed.start, landed.end)
 

@@ -30,7 +30,7 @@ from tests.builders.spdk import PAGE, Image
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 AGAINST = "(against)"  # in place of a member's name: the document that a store is held against
-PIECES = ("elements", "layout", "merging", "units", "views")  # modules that know its size
+PIECES = ("hunting", "elements", "layout", "merging", "units", "views")  # modules that know its size
 ELEMENT = 8 + 16 + 48 + 48 + 32  # of a piece cache whose records have 16 bytes instead of 1 MiB
 
 # one small sound sample of each kind of store, and what only a damaged one holds

@@ -233,3 +233,35 @@ def test_pairs_under_a_hash_are_a_list() -> None:
     found = [c.patch for c in flipped_pairs(bad, lambda trial: xxh3(trial) == stored)]
     assert patch_of(5, 60) in found
     assert list(flipped_pairs(bad, lambda trial: xxh3(trial) == stored, most=3)) == []
+
+
+def test_of_many_candidates_the_first_sixteen_are_listed_and_all_are_counted() -> None:
+    for many, kept in ((16, 16), (17, 16)):
+        found = decide(bytes(32), [Candidate(((at, 1),), "one") for at in range(many)], lambda *_: SILENT, 2)
+        assert (found.verdict, found.count) == ("ambiguous", many)
+        assert found.listed == tuple(((at, 1),) for at in range(kept))
+
+
+@pytest.mark.parametrize(("bits", "tried"), [(32, 1), (64, 1), (65, 2), (96, 1 << 32)])
+def test_a_checksum_vouches_for_itself_while_64_of_its_bits_are_left_over(bits: int, tried: int) -> None:
+    one = [Candidate(((1, 1),), "one")]
+    assert decide(bytes(8), one, lambda *_: SILENT, tried, bits).verdict == "unique"
+    found = decide(bytes(8), one, lambda *_: SILENT, tried - 1, bits)
+    assert (found.verdict, found.count, found.witness) == ("sealed", 1, f"{bits} bits of the checksum match")
+
+
+def test_bursts_in_a_record_that_does_not_begin_with_what_is_covered_stay_where_they_were_asked_for() -> None:
+    word, good = Word(8, 40, 0, "big", seed=4), record(Random(5).randbytes(32))
+    bad = flip(good, 8 * 20, 8 * 20 + 9)
+    for within, there in (((20, 22), True), ((21, 40), False), ((8, 21), False), ((0, 64), True)):
+        found = [one.patch for one in correct.burst(word, bad, 16, within)]
+        assert (patch_of(8 * 20, 8 * 20 + 9) in found) is there, within
+        assert all(within[0] <= at < within[1] for patch in found for at, _ in patch)
+
+
+def test_the_longest_unit_is_corrected_and_one_byte_more_is_not() -> None:
+    for more, verdict in ((0, "unique"), (1, "none")):
+        body = bytes(syndromes.LONGEST + more)
+        good = bytes(8) + body + crc32c(body).to_bytes(4, "little")
+        word = Word(8, 8 + len(body), 8 + len(body))
+        assert correct_crc32c(flip(good, 8 * 100 + 3), word, lambda *_: SILENT, most=1).verdict == verdict

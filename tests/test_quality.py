@@ -88,6 +88,8 @@ def test_a_mutant_meets_the_tests_that_come_by_it_the_quickest_first() -> None:
     mutant = Mutant(ROOT / "inspector/formats/kad_trace/lines.py", 1, "", "")
     assert chosen_tests(1, mutant, found) == ([("t::quick", 10.0)], 1)  # both would take too long
     assert chosen_tests(2, mutant, found) == ([(format_test, 5.0)], 0)  # nothing came by: those of its format
+    found.probed.add(2)
+    assert chosen_tests(2, mutant, found) == ([], 0)  # it would have been met
 
 
 def test_probes_leave_a_text_as_it_is_but_for_saying_that_they_were_met(tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def test_probes_leave_a_text_as_it_is_but_for_saying_that_they_were_met(tmp_path
     made = ast.parse(probed(path.read_bytes(), places))
     met = [node.args[0] for node in ast.walk(made)
            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == PROBE]  # fmt: skip
-    assert sorted(ast.literal_eval(number) for number in met) == [number for number, _ in places]
+    assert sorted(ast.literal_eval(word) for word in met) == sorted(probing._word(number) for number, _ in places)
     assert ast.dump(_Without().visit(made)) == ast.dump(ast.parse(CODE))
 
 

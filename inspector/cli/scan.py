@@ -338,7 +338,8 @@ def _failed(job: Job, path: str, error: InspectorError) -> None:
     if job.style in ("json", "jsonl"):
         from inspector.render import documents
 
-        _document(job, fleets.extend(documents.failure(path, error), job.fleet, None))
+        told = (documents.unchecked if isinstance(error, TimedOutError) else documents.failure)(path, error)
+        _document(job, fleets.extend(told, job.fleet, None))
     job.fleet.note(path, None, error.code, 0.0)
     job.codes.append(error.code)
 

@@ -88,7 +88,10 @@ def _own(place: Place) -> Clue:
     """What the format itself says of a place."""
     cause = best_of(place) or UNKNOWN_CAUSE
     # of two stores one behind the other everything in the second one follows from that
-    return Clue(cause.name, cause.confidence, cause.because, place.span, whole=cause.name == "appended-store")
+    whole = cause.name == "appended-store"
+    named = (f.evidence.get("exchanged_with") for f in place.findings if f.cause == cause)
+    also = tuple(Span(at, at + 1, place.span.member) for at in named if isinstance(at, int))
+    return Clue(cause.name, cause.confidence, cause.because, place.span, also=also, whole=whole)
 
 
 def _joined(events: list[_Told]) -> list[_Told]:

@@ -32,6 +32,7 @@ PAGE = 4096
 USUAL = 2  # runs in sound bytes nearby that are as long as one in a damaged place
 NOISE = 0.97  # how well noise packs: where pages of the kind pack as badly it cannot be told from them
 TRANSLATED = 8192  # bytes in which a store has many newlines
+SPECKS = 16  # bytes that a few flipped bits reach
 SHORTEST = 32  # bytes of one value that no unit is
 TEXT = "text"  # among the marks of a format whose own bytes are text
 GZIP = b"\x1f\x8b\x08"
@@ -78,6 +79,28 @@ def run_clue(
             return clue, False
         spare = spare or replace(clue, confidence="possible")
     return spare, more
+
+
+def specks(read: BytesAt, unit: UnitAt, place: Place) -> Clue | None:
+    """A few bytes that are not zero in a unit that holds with zeroes alone: it was empty, and none were written."""
+    length = place.end - place.start
+    data = read(place.start, min(length, 2 * LOOK))
+    odd = len(data) - data.count(0)
+    if not 0 < odd <= SPECKS or len(data) < length or length < 8 * SHORTEST:
+        return None
+    found = unit(place.start, lambda at, n: bytes(n))
+    if found is None or not found.sound or found.end != place.end:
+        return None
+    low = len(data) - len(data.lstrip(b"\0"))
+    bits = int.from_bytes(data.strip(b"\0"), "little").bit_count()
+    where = (
+        f"{bits} bits from byte {place.start + low} on are" if bits > 1 else f"one bit of byte {place.start + low} is"
+    )
+    because = f"{where} all that is not zero, and all of it as zeroes holds"
+    first = read.span(place.start + low, place.start + len(data.rstrip(b"\0")))
+    if bits == 1:
+        return Clue("bit-flip", "certain", because, first)
+    return Clue("multi-bit", "likely", because, first)
 
 
 def emptied(read: BytesAt, place: Place) -> Clue | None:

@@ -54,6 +54,8 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
     exchanged = misplaced(scene, read, place)
     if exchanged and exchanged.name == "swapped":
         return exchanged
+    if spotted := contents.specks(read, unit, scene.reach(place)):
+        return spotted
     run, more = contents.run_clue(read, unit, whole, scene.marks, region.parts, scene.doubts, scene.mixed)
     if run and run.confidence != "certain" and _beside(scene, read, whole, run):
         run, more = None, True
@@ -278,7 +280,7 @@ def _rest(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, told: C
     if parts < MANY and _in_place(read, unit, place):
         if length > BITS or any(f.cause.name == "unknown" and f.cause != UNKNOWN_CAUSE for f in place.findings):
             return None  # too long to be tried, or the format knows why it cannot be told
-        because = "the unit stands in its place, nothing in it is of another kind, and no one bit explains its checksum"
+        because = "the unit stands in its place, nothing in it is of another kind, and no one flipped bit explains it"
         return Clue("multi-bit", "possible", because, place.span)
     if moves.between_sound(read, unit, place) and length < 512:
         known = moves.lengths_behind(read, unit, place.end)

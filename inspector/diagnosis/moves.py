@@ -255,7 +255,7 @@ def lost(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clue | No
     if at is not None:
         because = f"one byte was lost at {at}: with it the unit around it holds"
         return Clue("shifted", "certain", because, read.span(at, at), {"lost": 1, "at": at})
-    because = f"the next unit begins {count:,} bytes before this one should end: so many bytes are missing"
+    because = f"the next unit begins {plural(count, 'byte')} before this one should end: so much is missing"
     return Clue("shifted", "likely", because, place.span, {"lost": count})
 
 
@@ -263,13 +263,14 @@ def _lost_byte(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> int
     length = place.end - place.start
     if length > 600:
         return None
-    for at in range(place.start, place.end + 1):
+    around = read(place.start, length + BEHIND)
+    for here in range(length + 1):
         for value in range(256):
             if not budget.spend(1):
                 return None
-            again = unit(place.start, with_inserted(read, at, bytes([value])))
+            again = unit(place.start, held(read, around[:here] + bytes([value]) + around[here:], place.start))
             if again is not None and again.sound and again.end == place.end + 1:
-                return at
+                return place.start + here
     return None
 
 
@@ -283,7 +284,7 @@ def displaced(read: BytesAt, unit: UnitAt, place: Place, by: int, budget: Budget
             return None
         here = unit(at, read)
         if there.sound and not (here is not None and here.sound):
-            return _moved(read, place, by, f"units behind it hold {abs(by):,} bytes {_side(by)}")
+            return _moved(read, place, by, f"units behind it hold {plural(abs(by), 'byte')} {_side(by)}")
         at = there.end
     return None
 
@@ -291,12 +292,14 @@ def displaced(read: BytesAt, unit: UnitAt, place: Place, by: int, budget: Budget
 def of_length(read: BytesAt, place: Place, surplus: int) -> Clue:
     """The member has more or fewer bytes than it says of itself, and is damaged before its end."""
     how: Confidence = "certain" if surplus % UNITS[-1] else "likely"
-    return _moved(read, place, surplus, f"the file is {abs(surplus):,} bytes {_side(surplus, True)} than it says", how)
+    why = f"the file is {plural(abs(surplus), 'byte')} {_side(surplus, True)} than it says"
+    return _moved(read, place, surplus, why, how)
 
 
 def by_follower(read: BytesAt, place: Place, by: int) -> Clue:
     """The next unit names this one and stands in another place."""
-    clue = _moved(read, place, by, f"the unit that names this one begins {abs(by):,} bytes {_side(by)} than it must")
+    why = f"the unit that names this one begins {plural(abs(by), 'byte')} {_side(by)} than it must"
+    clue = _moved(read, place, by, why)
     return replace(clue, whole=False)
 
 
@@ -307,7 +310,8 @@ def _side(by: int, size: bool = False) -> str:
 
 
 def _moved(read: BytesAt, place: Place, by: int, why: str, how: Confidence = "certain") -> Clue:
-    what = "were put in" if by > 0 else "were lost"
+    how_many = plural(abs(by), "byte was", "bytes were")
+    what = f"{how_many} put in" if by > 0 else f"{how_many} lost"
     facts: dict[str, int | str | bool] = {"inserted" if by > 0 else "lost": abs(by)}
-    because = f"{abs(by):,} bytes {what}: {why}"
+    because = f"{what}: {why}"
     return Clue("shifted", how, because, place.span, facts, whole=True)

@@ -10,6 +10,7 @@ from inspector.diagnosis.model import Clue
 from inspector.diagnosis.places import Place
 from inspector.format import Format, State, Traits, Unit
 from inspector.source import Source
+from inspector.span import Span
 
 CLOSE = 4096  # bytes behind a place in which the other end of one block's damage may lie
 
@@ -93,4 +94,8 @@ def misplaced(scene: Scene, read: BytesAt, place: Place) -> Clue | None:
     """A unit that holds, in a place where it cannot have been written."""
     asked = scene.traits.misplaced if scene.traits else None
     found = asked(scene.state, place.span.member, place.start, read) if asked else None
-    return Clue(found[0], "certain", found[1], place.span, {"carried": True}) if found else None
+    if found is None:
+        return None
+    length, member = place.end - place.start, place.span.member
+    also = (Span(found.other, found.other + length, member),) if found.other is not None else ()
+    return Clue(found.cause, "certain", found.because, place.span, {"carried": True}, also)

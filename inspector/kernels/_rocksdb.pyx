@@ -4,8 +4,10 @@
 from array import array as _array
 
 from cpython cimport array
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 cdef extern from "crc32c.h" nogil:
     void crc_prepare(int allow_hardware)
@@ -54,6 +56,11 @@ cdef extern from "rocks_log.h" nogil:
         bytes_of record
     size_t log_run(log_state *log, const uint8_t *window, size_t room, uint64_t base, size_t at, uint64_t *starts,
                    uint32_t *stored, uint8_t *pads, size_t *tiles)
+    size_t log_records(const uint8_t *block, size_t room, uint64_t base, int64_t number, uint64_t *starts,
+                       uint8_t *kinds, uint32_t *stored, size_t *count)
+    size_t c_log_relength "log_relength"(const uint8_t *block, size_t room, size_t at, size_t head, size_t anchor)
+    int batch_read(const uint8_t *data, size_t length, uint64_t *families, uint32_t *found, int *prepared)
+    int read_varint(const uint8_t **at, const uint8_t *end, uint32_t *value)
 
 cdef extern from "rocks_trial.h" nogil:
     ctypedef struct trial_block:
@@ -202,6 +209,74 @@ cdef class LogRun:
         kept = min(self.log.jump_count, 100)
         found = [(self.log.jump_at[i], self.log.jump_due[i], self.log.jump_found[i]) for i in range(kept)]
         return self.log.jump_count, found
+
+
+def log_sound(bytes block, uint64_t base, number=None):
+    """(starts, types, checksums, where the next thing begins) of a log's records that verify from a block's start on."""
+    cdef const uint8_t *data = block
+    cdef size_t room = len(block), count = 0, stop
+    cdef array.array starts = array.clone(LONGS, room // 7 + 1, zero=False)
+    cdef array.array stored = array.clone(WORDS, room // 7 + 1, zero=False)
+    cdef bytearray kinds = bytearray(room // 7 + 1)
+    cdef uint8_t *types = kinds
+    cdef int64_t own = -1 if number is None else number & 0xFFFFFFFF
+    with nogil:
+        stop = log_records(data, room, base, own, <uint64_t *>starts.data.as_ulonglongs, types,
+                           <uint32_t *>stored.data.as_uints, &count)
+    return starts[:count], bytes(kinds[:count]), stored[:count], stop
+
+
+def log_relength(bytes block, size_t at, size_t head, size_t anchor):
+    """The least end at which a record verifies, at the anchor or with one bit of its length turned; 0 where none is."""
+    if at + head > <size_t>len(block) or head < 7:
+        return 0
+    return c_log_relength(block, len(block), at, head, anchor)
+
+
+def batch_count(bytes data):
+    """The operations of a write batch; -1 where it cannot be read to its end by this reader."""
+    cdef uint64_t families[256]
+    cdef uint32_t found = 0
+    cdef int prepared = 0
+    return found if batch_read(data, len(data), families, &found, &prepared) else -1
+
+
+def block_entries(bytes data, size_t end, uint64_t cost, uint64_t most, bint places):
+    """(entries, where it stopped, the last key, what they cost) of a block's entries before `end`: keys and values, or
+    with `places` keys and where entry, value and end lie. It stops before an entry that misfits or costs too much."""
+    cdef const uint8_t *start = data
+    cdef const uint8_t *at
+    cdef const uint8_t *stop
+    cdef uint32_t shared = 0, unshared = 0, length = 0
+    cdef uint64_t spent = 0
+    cdef size_t done = 0, middle, after
+    cdef bytes key = b"", new
+    cdef char *into
+    cdef list out = []
+    if end > <size_t>len(data):
+        raise IndexError("a block ends with its bytes")
+    stop = start + end
+    while done < end:
+        at = start + done
+        if not (read_varint(&at, stop, &shared) and read_varint(&at, stop, &unshared) and read_varint(&at, stop, &length)):
+            break
+        if <uint64_t>unshared + length > <uint64_t>(stop - at) or shared > <size_t>len(key):
+            break
+        if spent + shared + cost > most:
+            break
+        spent += shared + cost
+        new = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>shared + unshared)
+        into = <char *>new
+        memcpy(into, <const char *>key, shared)
+        memcpy(into + shared, at, unshared)
+        middle = (at - start) + unshared
+        after = middle + length
+        if places:
+            out.append((new, done, middle, after, after))
+        else:
+            out.append((new, PyBytes_FromStringAndSize(<const char *>start + middle, length)))
+        key, done = new, after
+    return out, done, key, spent
 
 
 def checksum_of(int kind, bytes body):

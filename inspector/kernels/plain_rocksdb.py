@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 import cramjam
 import lz4.block
@@ -22,6 +22,7 @@ _M32: Final = 0xFFFFFFFF
 _HASH_INDEX: Final = 1 << 31
 _CLOSER: Final = 5 << 28  # an unknown feature, or values kept apart from keys
 _PAIR, _MAX_SPENT = 112, 64 << 20  # as in formats/rocksdb/block.py: what the entries of a block may cost
+_PLAIN: Final = frozenset({1, 2, 3, 4, 9, 10, 130})  # records of a log whose header repeats no number
 _COUNT: Final = (1 << 28) - 1
 
 
@@ -206,6 +207,52 @@ class LogRun:
     def take(self, window: bytes, base: int, at: int) -> tuple[int, array[int], array[int], bytes]:
         """(where it stopped in the window, starts of tiles, their checksums, 1 for each that is a block's trailer)"""
         return at, array("Q"), array("I"), b""
+
+
+def log_sound(block: bytes, base: int, number: int | None = None) -> tuple[array[int], bytes, array[int], int]:
+    """(starts, types, checksums, where the next thing begins) of a log's records that verify from a block's start on.
+
+    Plainly, the first one that repeats the log's number ends it.
+    """
+    starts, kinds, stored = array("Q"), bytearray(), array("I")
+    at, view, room = 0, memoryview(block), len(block)
+    while at + 11 <= room:
+        end, kind = at + 7 + (block[at + 4] | block[at + 5] << 8), block[at + 6]
+        if kind not in _PLAIN or end > room:
+            break
+        crc = crc32c(view[at + 6 : end])
+        found = ((crc >> 15 | crc << 17) + 0xA282EAD8) & _M32
+        if found != block[at] | block[at + 1] << 8 | block[at + 2] << 16 | block[at + 3] << 24:
+            break
+        starts.append(base + at)
+        kinds.append(kind)
+        stored.append(found)
+        at = end
+    return starts, bytes(kinds), stored, at
+
+
+def log_relength(block: bytes, at: int, head: int, anchor: int) -> int:
+    """The least end at which a record verifies, at the anchor or with one bit of its length turned; 0 where none is."""
+    if at + head > len(block):
+        return 0
+    stored = int.from_bytes(block[at : at + 4], "little")
+    claimed = block[at + 4] | block[at + 5] << 8
+    ends = {at + head + (claimed ^ 1 << bit) for bit in range(16)} | {anchor}
+    view = memoryview(block)
+    for end in sorted(ends):
+        if at + head <= end <= len(block) and checksum_of(CRC32C, bytes(view[at + 6 : end])) == stored:
+            return end
+    return 0
+
+
+def batch_count(data: bytes) -> int:
+    """The operations of a write batch: plainly -1, and the reader of batches counts them."""
+    return -1
+
+
+def block_entries(data: bytes, end: int, cost: int, most: int, places: bool) -> tuple[list[Any], int, bytes, int]:
+    """(entries, where it stopped, the last key, what they cost): plainly none, and each entry is read alone."""
+    return [], 0, b"", 0
 
 
 def chain(

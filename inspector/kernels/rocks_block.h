@@ -243,6 +243,8 @@ static const uint8_t *content_of(block_run *run, const uint8_t *at, size_t size,
         return NULL;
     if (!read_varint(&p, size > 5 ? at + 5 : end, &claimed) || claimed < 8 || claimed > MAX_CONTENT)
         return NULL;
+    if (kind != 1 && claimed > 100 * size) /* how many such there may be is counted in the order of the walk */
+        return NULL;
     if (!make_room(&run->content, (size_t)claimed + SLACK))
         return NULL;
     if (kind == 1 ? !snappy_decode(p, end, run->content.data, claimed) : !lz4_decode(p, end, run->content.data, claimed))

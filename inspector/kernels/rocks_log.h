@@ -28,8 +28,8 @@ static inline int log_prefixed(const uint8_t **at, const uint8_t *end)
     return 1;
 }
 
-/* operations of a write batch by family; 0 where it makes no sense or is unusual (db/write_batch.cc) */
-static int batch_operations(const uint8_t *data, size_t length, uint64_t *families, uint32_t *found, int *prepared)
+/* operations of a write batch by family; 0 where it cannot be read to its end or is unusual (db/write_batch.cc) */
+static int batch_read(const uint8_t *data, size_t length, uint64_t *families, uint32_t *found, int *prepared)
 {
     const uint8_t *at = data + 12, *end = data + length;
     *found = 0;
@@ -60,7 +60,7 @@ static int batch_operations(const uint8_t *data, size_t length, uint64_t *famili
             ++*found;
         }
     }
-    return *found == le32(data + 8);
+    return 1;
 }
 
 static int log_batch(log_state *log, const uint8_t *data, size_t length, uint64_t start)
@@ -68,7 +68,7 @@ static int log_batch(log_state *log, const uint8_t *data, size_t length, uint64_
     uint64_t families[LOG_FAMILIES] = {0};
     uint32_t count;
     int prepared = 0;
-    if (!batch_operations(data, length, families, &count, &prepared))
+    if (!batch_read(data, length, families, &count, &prepared) || count != le32(data + 8))
         return 0;
     uint64_t sequence = le64(data);
     if (sequence >> 62)
@@ -169,6 +169,67 @@ static size_t log_run(log_state *log, const uint8_t *window, size_t room, uint64
         }
     }
     return done;
+}
+
+/* whether a type has the short header: all that repeat no log number */
+static inline int log_plain(unsigned kind)
+{
+    return (kind >= 1 && kind <= 4) || kind == 9 || kind == 10 || kind == 130;
+}
+
+static inline int log_recyclable(unsigned kind)
+{
+    return (kind >= 5 && kind <= 8) || kind == 11 || kind == 131;
+}
+
+/* Records that verify from a block's beginning on, whatever they hold, of this log (`number` below 0: it is not known);
+ * returns where the next thing begins. There is room for one for each 7 bytes. */
+static size_t log_records(const uint8_t *block, size_t room, uint64_t base, int64_t number, uint64_t *starts,
+                          uint8_t *kinds, uint32_t *stored, size_t *count)
+{
+    size_t at = 0, found = 0;
+    while (at + 11 <= room) {
+        const uint8_t *record = block + at;
+        int recycled = log_recyclable(record[6]);
+        size_t size = (recycled ? 11 : 7) + (record[4] | (size_t)record[5] << 8);
+        if (!(recycled ? number >= 0 && le32(record + 7) == (uint32_t)number : log_plain(record[6])) || size > room - at)
+            break;
+        uint32_t sum = crc_whole(record + 6, size - 6);
+        sum = ((sum >> 15) | (sum << 17)) + 0xA282EAD8u;
+        if (sum != le32(record))
+            break;
+        starts[found] = base + at;
+        kinds[found] = record[6];
+        stored[found++] = sum;
+        at += size;
+    }
+    *count = found;
+    return at;
+}
+
+/* The least end at which the record at `at` verifies, with any one bit of its length turned or at the anchor; 0 where
+ * none is. Its type is known, its header is there; the bytes are read once whatever the number of ends. */
+static size_t log_relength(const uint8_t *block, size_t room, size_t at, size_t head, size_t anchor)
+{
+    size_t ends[17], claimed = block[at + 4] | (size_t)block[at + 5] << 8, from = at + 6;
+    uint32_t reg = 0xFFFFFFFFu, wanted = le32(block + at);
+    for (int bit = 0; bit < 17; bit++) {
+        size_t end = bit < 16 ? at + head + (claimed ^ (size_t)1 << bit) : anchor;
+        int place = bit;
+        for (; place > 0 && ends[place - 1] > end; place--)
+            ends[place] = ends[place - 1];
+        ends[place] = end;
+    }
+    for (int i = 0; i < 17 && ends[i] <= room; i++) {
+        if (ends[i] < at + head)
+            continue;
+        reg = crc_update(block + from, ends[i] - from, reg);
+        from = ends[i];
+        uint32_t sum = ~reg;
+        if (((sum >> 15) | (sum << 17)) + 0xA282EAD8u == wanted)
+            return from;
+    }
+    return 0;
 }
 
 #endif

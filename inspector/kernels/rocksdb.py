@@ -5,27 +5,48 @@ from typing import TYPE_CHECKING
 
 from inspector.kernels import WHICH
 
-__all__ = ["FOUND_TYPES", "BlockRun", "LogRun", "chain", "checksum_of", "find_block", "flips", "index_handles"]
+__all__ = [
+    "FOUND_TYPES",
+    "BlockRun",
+    "LogRun",
+    "batch_count",
+    "block_entries",
+    "chain",
+    "checksum_of",
+    "find_block",
+    "flips",
+    "index_handles",
+    "log_relength",
+    "log_sound",
+]
 
 if TYPE_CHECKING or WHICH == "plain" or find_spec("inspector.kernels._rocksdb") is None:
     from inspector.kernels.plain_rocksdb import (
         FOUND_TYPES,
         BlockRun,
         LogRun,
+        batch_count,
+        block_entries,
         chain,
         checksum_of,
         find_block,
         flips,
         index_handles,
+        log_relength,
+        log_sound,
     )
 else:
     from inspector.kernels._rocksdb import (
         FOUND_TYPES,
         BlockRun,
         LogRun,
+        batch_count,
+        block_entries,
         chain,
         checksum_of,
         find_block,
         flips,
         index_handles,
+        log_relength,
+        log_sound,
     )

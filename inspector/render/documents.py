@@ -5,11 +5,13 @@ Values are exact. Characters that are not safe to show are written as \\uXXXX, w
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inspector import __version__
-from inspector.errors import InspectorError, UnknownFormatError
+from inspector.errors import Exit, InspectorError, UnknownFormatError
 from inspector.finding import Finding, Severity
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Entry, Exhibit, Item, Outcome
 from inspector.inspect import Report
@@ -77,6 +79,38 @@ def failure(path: str, error: InspectorError, schema: str = "inspector/scan/1") 
             "tried": [{"format": name, "because": why} for name, why in tried],
         },
         "exit_code": int(error.code),
+    }
+
+
+def unchecked(path: str, error: InspectorError) -> Document:
+    """An input of which nothing was checked: a scan's document with nothing in it but why."""
+    why = error.message
+    try:
+        there = Path(path).stat()
+    except OSError:
+        there = None
+    kind = "stdin" if path == "-" else "folder" if there is not None and stat.S_ISDIR(there.st_mode) else "file"
+    size = there.st_size if there is not None and stat.S_ISREG(there.st_mode) else 0
+    unseen = dict.fromkeys(("frame", "records", "opaque", "free", "gaps"), 0)
+    return {
+        "schema": "inspector/scan/1",
+        "tool": TOOL,
+        "source": {"path": path, "kind": kind, "size": size},
+        "format": {"name": "unknown", "layers": [], "version": "", "because": why},
+        "verdict": "partial",
+        "diagnosis": None,
+        "bytes": {"total": size, **unseen},
+        "records": {"total": 0, "damaged": 0, "by_kind": {}},
+        "findings": [],
+        "findings_total": 0,
+        "counts": {},
+        "words": [why],
+        "loaders": [],
+        "next": [],
+        "next_why": [],
+        "summary": {},
+        "partial": why,
+        "exit_code": int(Exit.PARTIAL),
     }
 
 

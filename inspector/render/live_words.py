@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from math import modf
 from typing import TYPE_CHECKING, Any
 
 from inspector.counted import plural
@@ -76,6 +78,15 @@ def event_line(event: Event) -> str:
 
 def moment(seconds: float) -> str:
     """UTC with milliseconds."""
+    part, whole = modf(seconds)
+    micros = round(part * 1_000_000)  # as datetime does
+    if micros < 0 or micros > 999_999:
+        whole, micros = whole + micros // 1_000_000, micros % 1_000_000
+    return f"{_second(int(whole))}.{micros // 1000:03d}Z"
+
+
+@lru_cache(8)  # of thousands of events most fall into the same second
+def _second(seconds: int) -> str:
     from datetime import UTC, datetime
 
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")

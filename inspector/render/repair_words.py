@@ -126,8 +126,10 @@ def _verified(result: Result) -> Iterator[Block]:
         return
     told = result.verified
     yield Heading("Verified")
+    standing = told.get("standing", ())
+    left = f" but for {', '.join(standing)}, which no repair takes away (inspector explain)" if standing else ""
     for by in told.get("by", []):
-        words = "read again and inspected whole: clean" if by == "inspector" else "opened a copy: fine"
+        words = f"read again and inspected whole: clean{left}" if by == "inspector" else "opened a copy: fine"
         yield para((clean(str(by)), "good"), f": {words}", indent=2)
     engine = told.get("engine", {})
     if not engine.get("ran"):
@@ -173,7 +175,9 @@ def _extracted(result: Extraction) -> Iterator[Block]:
     for note in result.notes:
         yield para(note, indent=2)
     if result.code is not Exit.LOST:
-        yield para(("complete", "good"), ": every byte has a proof", indent=2)
+        yield para(("complete", "good"), ": no byte of it is unknown", indent=2)
+        if result.proof.get("placed"):
+            yield para("placed: it stands where the map of the volume says; no checksum covers it", indent=2, hang=2)
         return
     lost = plural(result.proof["none"], "byte")
     yield para(

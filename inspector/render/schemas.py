@@ -152,7 +152,9 @@ def _repair(_: Formats) -> Schema:
             "proof": ledger("sealed", "derived", "placed", "none"),
             "changes": listed(record(change)),
             "changes_total": COUNT,
-            "verified": record({"ok": {"type": "boolean"}, "by": TEXTS, "engine": engine}),
+            "verified": record(
+                {"ok": {"type": "boolean"}, "by": TEXTS, "standing": TEXTS, "engine": engine}, ["standing"]
+            ),
             "notes": TEXTS,
             "after": TEXTS,
             "exit_code": CODE,

@@ -110,49 +110,55 @@ def _rules(report: Report, shown: Iterable[Finding]) -> Iterator[Document]:
 def _exhibits(report: Report, shown: list[Finding], hide: Hide) -> list[Document]:
     """The bytes of the first findings with their fields and neighbours, each place once."""
     limit = MAX_EXHIBITS if report.source.size <= FAR else FEW_EXHIBITS
-    found: list[Document] = []
-    places: dict[tuple[str, int], Document] = {}
-    room = min(MAX_LISTED, FEW_LISTED + report.source.size // PER_LISTED)
+    places: dict[tuple[str, int], tuple[Exhibit, list[str]]] = {}
     for number, finding in enumerate(shown, 1):
-        if not finding.bytes_known or (finding.level is Severity.NOTE and found):
+        if not finding.bytes_known or (finding.level is Severity.NOTE and places):
             continue
         exhibit = exhibit_at(report, hide.resolve(finding.span.member), finding.span.start)
         if exhibit is None:
             continue
         place = (exhibit.span.member, exhibit.span.start)
-        if place not in places:  # before its neighbours are looked for: a listing is read for them
-            if len(found) == limit:
-                break
-            if not exhibit.neighbours and len(found) < WITH_BESIDE and room > 0:
-                neighbours, listed = _beside(report, exhibit, hide, room)
-                exhibit, room = replace(exhibit, neighbours=neighbours), room - listed
-            places[place] = _exhibit_part(report, exhibit)
-            found.append(places[place])
-        places[place]["of"].append(f"f{number}")
+        if place not in places and len(places) == limit:
+            break
+        places.setdefault(place, (exhibit, []))[1].append(f"f{number}")
+    beside = _beside(report, [one for one, _ in list(places.values())[:WITH_BESIDE] if not one.neighbours], hide)
+    found: list[Document] = []
+    for place, (exhibit, numbers) in places.items():
+        exhibit = replace(exhibit, neighbours=beside[place]) if place in beside else exhibit
+        found.append(_exhibit_part(report, exhibit) | {"of": numbers})
     return found
 
 
-def _beside(report: Report, exhibit: Exhibit, hide: Hide, room: int) -> tuple[tuple[Entry, ...], int]:
-    """The records before and after it, out of the listing of a format that shows a place without them, and how many
-    of that had to be read; none where it is longer than `room` before the place comes."""
-    member = exhibit.span.member
-    for layer, state in zip(report.layers, report.states, strict=False):
-        if layer.records is None:
-            continue
+def _beside(report: Report, exhibits: list[Exhibit], hide: Hide) -> dict[tuple[str, int], tuple[Entry, ...]]:
+    """The records before and after places that a format shows without them, by their listing, which is read once.
+
+    None where it is longer than there is room for before the place comes.
+    """
+    room = min(MAX_LISTED, FEW_LISTED + report.source.size // PER_LISTED)
+    listing = ((form, state) for form, state in zip(report.layers, report.states, strict=False) if form.records)
+    layer, state = next(listing, (report.format, None))
+    found: dict[tuple[str, int], tuple[Entry, ...]] = {}
+    for member in dict.fromkeys(one.span.member for one in exhibits) if layer.records else ():
+        due = [one.span for one in exhibits if one.span.member == member]
+        before: dict[int, tuple[Entry, ...]] = {}
         query = Query(member=hide.resolve(member)) if "member" in layer.filters and member else Query()
-        before: Entry | None = None
-        listed = 0
+        assert layer.records is not None
         for entry in islice(layer.records(state, query), room):
-            listed += 1
+            room -= 1
             span = entry.span
             if span.member != member:
                 continue
-            if span.end <= exhibit.span.start:
-                before = entry
-            elif span.start >= exhibit.span.end:
-                return ((before, entry) if before else (entry,)), listed
-        return ((before,) if before and listed < room else ()), listed
-    return (), 0
+            for one in due[:]:
+                if span.end <= one.start:
+                    before[one.start] = (entry,)
+                elif span.start >= one.end:
+                    found[member, one.start] = (*before.get(one.start, ()), entry)
+                    due.remove(one)
+            if not due:
+                break
+        if room > 0:
+            found.update(((member, one.start), before.get(one.start, ())) for one in due)
+    return found
 
 
 def _exhibit_part(report: Report, exhibit: Exhibit) -> Document:

@@ -338,6 +338,7 @@ def files() -> dict[str, Callable[[], bytes]]:
         "empty-000007.log": lambda: pieces(1, b"", MIB),
         "first-000008.log": lambda: pieces(2, b"", MIB),
         "last-000010.log": lambda: pieces(4, b"", MIB),
+        "numberless-000016.log": lambda: pieces(5, (1).to_bytes(4, "little"), MIB),
         "fake-000011.log": lambda: b"\1\2\3\4\xff\xff\1" * (MIB // 7),
         "fake-000015.log": lambda: b"\1\2\3\4\0\0\1" * (MIB // 7),
         "zstd-000012.log": lambda: packed_log(batch(1, put_prefixed(bytes(60 << 20))), 20),

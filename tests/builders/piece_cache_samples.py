@@ -29,4 +29,11 @@ SAMPLES = (
         ("PCH002",),
         lambda: (build.element(7) + build.element(8))[: ELEMENT + 10_000],
     ),
+    Sample(
+        "piece_cache",
+        "piece_cache-moved.bin",
+        "512 bytes were put in before the first element",
+        ("PCH001", "PCH004"),
+        lambda: b"\x5a" * 512 + build.element(7),
+    ),
 )

@@ -64,8 +64,9 @@ def compress(codec: int, data: bytes, version: int, dictionary: bytes = b"") -> 
         return bytes(cramjam.snappy.compress_raw(data))
     if version < 0:
         return zstandard.ZstdCompressor().compress(data)
-    prefix = put_varint(len(data))
+    prefix = put_varint(len(data)) if version >= 2 else b""
     if codec in (codecs.LZ4, codecs.LZ4HC):
+        prefix = prefix or len(data).to_bytes(8, "little")
         return prefix + bytes(lz4.block.compress(data, store_size=False, dict=dictionary))
     if codec == codecs.ZSTD:
         trained = zstandard.ZstdCompressionDict(dictionary) if dictionary else None

@@ -63,6 +63,12 @@ def cut_short() -> bytes:
     return bytes(image.build()[: (image.total - 3) * PAGE])
 
 
+def put_in() -> bytes:
+    data = volumes()[0].build()
+    data[-PAGE:-PAGE] = b"\x5a"
+    return bytes(data)
+
+
 def ambiguous() -> bytes:
     image = Image(clusters=16)
     image.lvol("vol-a", 4, [0, 2])
@@ -255,6 +261,8 @@ SAMPLES: tuple[Sample, ...] = (
     _sample("super-bit", "one bit flipped in the super block", super_bit, "SPB002"),
     _sample("super-impossible", "a sealed super block of a version that does not exist", super_impossible, "SPB003"),
     _sample("cut-short", "the last 12 KiB of the image were not copied", cut_short, "SPB004"),
+    _sample("put-in", "a byte was put in before the last cluster, behind all metadata", put_in, "SPB009",
+            repairs=False),
     _sample("geometry-ambiguous", "the super block of a store that was never shut down is all zero, and "
             "several cluster sizes fit", ambiguous, "SPB001", "SPB005", repairs=False),
     _sample("other-user", "a blobstore of something else than logical volumes", other_user, "SPB007"),

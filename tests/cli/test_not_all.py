@@ -12,14 +12,16 @@ from typing import Any
 import jsonschema
 import pytest
 
-from inspector import diagnosis, formats, pace
+from inspector import diagnosis, finding, formats, pace
 from inspector import inspect as inspection
+from inspector import repair as repairing
 from inspector.__main__ import main
 from inspector.errors import Exit, OutOfTime
 from inspector.inspect import Account, Report
 from inspector.render.schemas import schema
 from inspector.reporting import logs
 from inspector.source import open_source
+from inspector.span import Span
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 HEALTHY = SAMPLES / "gossip_store" / "clean-v16.gossip_store"
@@ -122,6 +124,80 @@ def test_causes_are_named_within_the_time_limit(
     told = json.loads(capfd.readouterr().out)
     assert (told["verdict"], told["diagnosis"], told["partial"]) == ("damaged", None, inspection.LATE)
     assert told["findings_total"] == 3
+
+
+def test_a_finding_that_is_being_made_when_time_ends_is_counted_nowhere(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made: list[int] = []
+    add = finding.Tally.add
+
+    def late(self: finding.Tally, rule: finding.Rule, make: Any, severity: Any = None) -> None:
+        def slow() -> finding.Finding:
+            made.append(1)
+            if len(made) == 2:
+                raise OutOfTime
+            return make()  # type: ignore[no-any-return]
+
+        add(self, rule, slow, severity)
+
+    monkeypatch.setattr(finding.Tally, "add", late)
+    assert main(["scan", str(DAMAGED), "--json"]) == 3
+    told = json.loads(capfd.readouterr().out)
+    assert told["partial"] == inspection.LATE
+    assert told["findings_total"] == len(told["findings"]) == sum(told["counts"].values()) == 1
+
+
+@pytest.fixture
+def _over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is over before anything is looked at."""
+
+    def guarded(self: pace.TimeLimit) -> None:
+        raise OutOfTime
+
+    monkeypatch.setattr(pace.TimeLimit, "guarded", guarded)
+
+
+@pytest.mark.usefixtures("_over")
+@pytest.mark.parametrize("style", ["--json", "--jsonl"])
+@pytest.mark.parametrize("store", [HEALTHY, SAMPLES / "rocksdb" / "clean-db"])
+def test_time_that_ends_before_a_store_is_looked_at_leaves_an_empty_document(
+    store: Path, style: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["scan", str(store), "--timeout", "1", style]) == 9
+    out, err = capfd.readouterr()
+    told = json.loads(out)
+    jsonschema.Draft202012Validator(schema("scan", formats.all_formats())).validate(told)
+    assert (told["verdict"], told["findings"], told["exit_code"]) == ("partial", [], 9)
+    assert told["partial"]
+    assert "time limit" in err
+
+
+@pytest.mark.usefixtures("_over")
+def test_time_that_ends_before_each_of_several_inputs(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", str(HEALTHY), str(DAMAGED), "--timeout", "1", "--json"]) == 9
+    told = json.loads(capfd.readouterr().out)
+    jsonschema.Draft202012Validator(schema("scans", formats.all_formats())).validate(told)
+    assert [(one["verdict"], one["exit_code"]) for one in told["results"]] == [("partial", 9)] * 2
+
+
+def test_a_repair_after_a_bug_of_ours_ends_with_1_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    real = inspection.inspect
+
+    def failing(*args: Any, **kw: Any) -> Report:
+        report = real(*args, **kw)
+        report.tally.put(finding.Finding(inspection.OUR_BUG, Span(0, 0), "KeyError: 1", bytes_known=False))
+        return report
+
+    monkeypatch.setattr(repairing, "inspect", failing)
+    out = tmp_path / "out"
+    assert main(["repair", str(DAMAGED), "-o", str(out), "--json"]) == 1
+    told = json.loads(capfd.readouterr().out)
+    assert "do not rely on this output" in " ".join(told["notes"])
+    assert out.exists()
+    assert told["verified"]["ok"]
 
 
 def test_start_up_is_a_part_of_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:

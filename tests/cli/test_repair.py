@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import jsonschema
+import pytest
+
+from inspector.__main__ import main
 from tests.cli.conftest import GOOD, HELLO, Run
+
+SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 def test_what_can_be_proved_is_written_and_the_loss_is_said(run: Run, bad: str, tmp_path: Path) -> None:
@@ -68,3 +75,15 @@ def test_the_input_and_existing_files_are_safe(run: Run, bad: str, tmp_path: Pat
     assert run("repair", bad, "-o", bad, "--force").code == 7
     assert (tmp_path / bad).read_bytes() == before
     assert (tmp_path / "other").read_text() == "mine"
+
+
+def test_what_no_repair_takes_away_is_not_called_clean(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    log, out = str(SAMPLES / "kad_trace" / "stalled.log"), str(tmp_path / "out.log")
+    main(["repair", log, "-o", out])
+    told = " ".join(capfd.readouterr().out.split())
+    assert "inspected whole: clean but for KDT001, which no repair takes away" in told
+    main(["repair", log, "-o", out, "--force", "--json"])
+    document = json.loads(capfd.readouterr().out)
+    assert document["verified"]["standing"] == ["KDT001"]
+    main(["schema", "repair"])
+    jsonschema.validate(document, json.loads(capfd.readouterr().out))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -17,15 +17,18 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One sample on disk: a file, or a folder that is one store."""
+    """One sample on disk: a file, or a folder that is one store; or one that was made, and has no file."""
 
     format: Format
     path: Path
+    made: Mapping[str, bytes] | None = None
 
     def open(self) -> Source:
         return open_source(str(self.path))
 
     def members(self) -> dict[str, bytes]:
+        if self.made is not None:
+            return dict(self.made)
         if self.path.is_file():
             return {"": self.path.read_bytes()}
         files = sorted(p for p in self.path.rglob("*") if p.is_file())

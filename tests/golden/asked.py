@@ -33,6 +33,8 @@ from inspector.source import MemorySource, Source
 from inspector.span import Span
 from tests.contract.corpus import Case, bottom_of, cases, damaged_again, memory, wishes_of
 from tests.golden.digests import digest, plain, step
+from tests.golden.stores import small_stores
+from tests.proof_stores import AGAINST, Store
 
 HERE = Path(__file__).parent
 FORMATS = formats.all_formats()
@@ -43,6 +45,7 @@ P = ParamSpec("P")
 AT = 1_700_000_000  # what stands for now
 STEPS = 5  # in which a growing file is followed
 KEEP = 500
+COPIES = 3  # damaged ones of each store that is made
 
 
 def path_of(form: Format) -> Path:
@@ -110,7 +113,7 @@ def _asked(form: Format, state: State, source: Source, places: list[Span]) -> It
     if form.private.originals is not None:
         originals = form.private.originals
         yield "originals", lambda: (f"{noun} {text}" for noun, text in islice(originals(state), LISTED))
-    if form.follow is not None and source.kind == "file":
+    if form.follow is not None and source.member("") is not None:
         yield "followed", lambda: followed(form, source)
     if form.compare is not None:
         order = form.compare
@@ -261,7 +264,7 @@ def _with_others(case: Case, source: Source) -> Iterator[str]:
     if case.format.merge is not None and copies:
         yield f"  merge {answer(merged, case.format, [source, *copies])}"
         yield f"  merge of the copies {answer(merged, case.format, copies)}"
-    if source.kind == "file":
+    if source.member("") is not None:
         for name in MODULES:
             if name.startswith(case.format.name.split("-")[0]):
                 for one in (source, *copies):
@@ -297,9 +300,20 @@ def carved(name: str, source: Source) -> Iterator[str]:
 
 
 def cases_of(form: Format) -> list[Case]:
-    """Its samples; of those that are dear and alike some."""
+    """Its samples, of those that are dear and alike some, and the stores that are made for these tables."""
     found = [case for case in cases() if case.format.name == form.name]
-    return found[:: _EACH.get(form.name, 1)]
+    return [
+        *found[:: _EACH.get(form.name, 1)],
+        *(case for store in small_stores() if store.form is form for case in _made(store)),
+    ]
+
+
+def _made(store: Store) -> Iterator[Case]:
+    """A store, and damaged copies of it."""
+    one = Case(store.form, Path(store.name), {name: data for name, data in store.members().items() if name != AGAINST})
+    yield one
+    for words, members in damaged_again(one, COPIES, 5):
+        yield Case(store.form, Path(f"{store.name}, {words.removeprefix(f'{one.path.name}: ')}"), members)
 
 
 _EACH = {"snarkos": 4, "gossip-store": 2, "spdk-blobstore": 2}

@@ -2,7 +2,8 @@
 
 Families: the vocabulary of damage anywhere; cuts at, before and behind the end of each unit; units left out, put in
 again and exchanged; fields set to their least, greatest and next values, and bytes anywhere in units, with the
-checksums made right after; numbers and words of text; and what a document says that the store is held against.
+checksums made right after; numbers and words of text; rows of a ledger; and what a document says that the store is
+held against.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ from inspector.inject import harm
 from inspector.inspect import inspect
 from inspector.layout import Field
 from inspector.span import Span
+from tests.builders.snarkos import Rows, ledger
+from tests.builders.snarkos_wal import write_wal
 from tests.contract.corpus import memory
 from tests.fuzz.seals import sealed
+from tests.golden.stores import MADE
 from tests.proof_stores import AGAINST, Store, wishes
 
 Members = dict[str, bytes]
-SEEDS = 2  # of each kind of damage
-ENDS, UNITS, VALUES, INSIDE, NUMBERS, SAID = 10, 12, 30, 18, 24, 60  # of each store, at most
+SEEDS = 2  # of each kind of damage; one of a store that is only made for these tables
+ENDS, UNITS, VALUES, INSIDE, NUMBERS, SAID = 10, 12, 36, 18, 24, 60  # of each store, at most
 OF_A_KIND = 2  # units of one kind whose fields are changed
 
 
@@ -76,7 +80,7 @@ def seen(store: Store) -> Seen:
 
 def vocabulary(store: Store, one: Seen) -> Iterator[Change]:
     source = memory(one.members)
-    for seed in range(SEEDS):
+    for seed in range(1 if store.name in MADE else SEEDS):
         for number, kind in enumerate(damage.KINDS):
             able = [name for name, data in one.members.items() if len(data) > 1]
             name = Random(f"{store.name}/{kind}/{seed}").choice(able)
@@ -194,6 +198,43 @@ def numbers(store: Store, one: Seen) -> Iterator[Change]:
 _WORDS = {b"true": b"false", b"false": b"true", b"None": b"Some(0)", b"Some": b"None"}
 
 
+def rows(store: Store, one: Seen) -> Iterator[Change]:
+    """A ledger of three blocks in which one row of each map is gone or another one, or a stranger is among them."""
+    if store.form.name != "snarkos":
+        return
+    blocks = [block.rows() for block in ledger(3)]
+    strange = ledger(3, seed=99)[2].rows()
+    by_map: dict[int, list[tuple[int, bytes]]] = {}
+    for height, plain in enumerate(blocks):
+        for key in plain:
+            by_map.setdefault(key[2], []).append((height, key))
+    for number, able in sorted(by_map.items()):
+        rng = Random(f"rows/{number}")
+        for words in ("gone", ("another value", "a shorter value", "another key", "another's value")[number % 4]):
+            height, key = rng.choice(able)
+            changed = _changed(rng, blocks[height], key, words, [blocks[h][k] for h, k in able])
+            if changed != blocks[height]:
+                made = write_wal([*blocks[:height], changed, *blocks[height + 1 :]])
+                yield Change(f"map {number} of block {height}: {words}", made)
+        found = {key: value for key, value in strange.items() if key[2] == number}
+        if found:
+            yield Change(f"map {number}: a stranger", write_wal([*blocks, dict([rng.choice(sorted(found.items()))])]))
+
+
+def _changed(rng: Random, plain: Rows, key: bytes, words: str, values: list[bytes]) -> Rows:
+    value, changed = plain[key], {k: v for k, v in plain.items() if k != key}
+    at = rng.randrange(max(1, len(value)))
+    if words == "another value":
+        changed[key] = value[:at] + bytes(b ^ 1 << rng.randrange(8) for b in value[at : at + 1]) + value[at + 1 :]
+    elif words == "a shorter value":
+        changed[key] = value[:-1]
+    elif words == "another's value":
+        changed[key] = rng.choice(values)
+    elif words == "another key":
+        changed[key[:-1] + bytes([key[-1] ^ 1])] = value
+    return changed
+
+
 def said(store: Store, one: Seen) -> Iterator[Change]:
     """The document that the store is held against, without each of its parts, and with each of its values another."""
     document = store.members().get(AGAINST)
@@ -246,5 +287,5 @@ def _place(span: Span) -> str:
 
 FAMILIES: dict[str, Callable[[Store, Seen], Iterator[Change]]] = {
     "vocabulary": vocabulary, "ends": ends, "units": units, "values": values, "inside": inside, "numbers": numbers,
-    "said": said,
+    "rows": rows, "said": said,
 }  # fmt: skip

@@ -24,6 +24,7 @@ from tests.contract.corpus import SAMPLES, memory
 from tests.golden.asked import answer, carved, differs, followed, merged, wishes_for
 from tests.golden.changes import FAMILIES, Change, seen
 from tests.golden.digests import digest, place, plain, step
+from tests.golden.stores import stores as more_stores
 from tests.proof_stores import AGAINST, Store, sample, stores, wishes
 
 HERE = Path(__file__).parent
@@ -41,6 +42,7 @@ STORES = [
         replace(sample(f"longhorn/{name}.img"), against=(SAMPLES / f"longhorn/{name}.against").read_bytes)
         for name in HELD
     ),
+    *more_stores(),
 ]
 
 
@@ -134,9 +136,9 @@ def _beside(form: Format, sound: Source, change: Change, wanted: Wishes) -> str:
             told += f"; merge {answer(merged, form, [sound, other])} {answer(merged, form, [other, sound])}"
         if form.identities is not None:
             told += f"; differs {answer(differs, form, sound, other)}"
-        if form.follow is not None and sound.kind == "file":
+        if form.follow is not None and sound.member("") is not None:
             told += f"; followed {answer(followed, form, other)}"
-        for name in MODULES if sound.kind == "file" else ():
+        for name in MODULES if sound.member("") is not None else ():
             if name.startswith(form.name.split("-")[0]):
                 with MemorySource(AROUND + change.members[""] + AROUND, "device") as device:
                     told += f"; carve {answer(carved, name, device)}"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from inspector.format import Format
 from tests.contract.corpus import Case, case_id, cases
-from tests.golden import asked, damages, told
+from tests.golden import asked, damages, declared, told
 from tests.proof_stores import Store
 
 
@@ -44,3 +45,8 @@ def test_what_becomes_of_a_changed_store_is_what_became_of_it(store: Store, fami
         assert line in kept[:1]
         del kept[0]
     assert not kept
+
+
+@pytest.mark.parametrize("form", declared.FORMATS, ids=lambda form: f"{form.name}/declared")
+def test_what_a_format_declares_is_what_it_declared(form: Format) -> None:
+    assert list(declared.lines_of(form)) == declared.path_of(form).read_text(encoding="utf-8").splitlines()

@@ -18,7 +18,7 @@ from inspector.render import documents
 from inspector.repair import repair
 from inspector.source import MemorySource, Source
 from tests.contract.corpus import Case, cases, wishes_of
-from tests.golden import asked, damages
+from tests.golden import asked, damages, declared
 from tests.golden.digests import digest, place, plain, step
 
 HERE = Path(__file__).parent
@@ -92,6 +92,7 @@ def main() -> int:
         _write(path_of(form), lines)
         _write(damages.path_of(form), damages.lines_of(form))
         _write(asked.path_of(form), asked.lines_of(form))
+        _write(declared.path_of(form), declared.lines_of(form))
     return 0
 
 

@@ -44,6 +44,8 @@ from inspector.formats.gossip_store.words import LEAVE_ALONE, NO_FUNDS
 from inspector.overlay import Overlay, corrected_edits
 from inspector.span import Span
 
+BARE = 100_000  # announcements without an amount that are remembered
+
 
 class Verdict(Struct):
     """What becomes of one tile that is not simply kept."""
@@ -64,6 +66,7 @@ class Planner(Struct):
     pending: tuple[int, int, int] | None = None
     notes: list[str] = field(default_factory=list)
     ended: bool = False
+    bare: set[int] = field(default_factory=set)  # announcements without their amount, while no second one stands in
 
     @property
     def converts(self) -> bool:
@@ -240,16 +243,24 @@ class Planner(Struct):
             self.pending = None
             at, code, other = event
             i = _index(stretch, at)
-            if code == DUPLICATE_ANNOUNCEMENT:
+            if code == DUPLICATE_ANNOUNCEMENT and other in self.bare and not self._lacks_amount(at):
+                self.bare.discard(other)  # that one is deleted, and this one is whole
+            elif code == DUPLICATE_ANNOUNCEMENT:
                 self._delete(stretch, verdicts, i, f"announced already at {other}: DELETED set")
                 if self._is_amount(stretch, i + 1):
                     self._delete(stretch, verdicts, i + 1, "amount of a second announcement: DELETED set")
             elif code == ANNOUNCEMENT_WITHOUT_AMOUNT:
+                if len(self.bare) < BARE:
+                    self.bare.add(at)
                 self._delete(stretch, verdicts, i, "its channel_amount is missing: DELETED set")
             elif code == PAIR_FLAG_MISMATCH:
                 self._pair(stretch, verdicts, i)
             else:
                 self._delete(stretch, verdicts, i, "its channel_announcement is missing: DELETED set")
+
+    def _lacks_amount(self, at: int) -> bool:
+        self.pending = next(self.events, None)
+        return self.pending is not None and self.pending[:2] == (at, ANNOUNCEMENT_WITHOUT_AMOUNT)
 
     def _pair(self, stretch: Stretch, verdicts: dict[int, Verdict], i: int) -> None:
         """DELETED on one of an announcement and its amount: the channel's updates say on which it is wrong."""

@@ -41,6 +41,7 @@ _PHRASES: tuple[tuple[str, Kind], ...] = (
     ("socket error", "io-error"),
     ("i/o error", "io-error"),
 )
+PHRASES = tuple(phrase.encode() for phrase, _ in _PHRASES)
 _AFTER = ("Connection closed", "socket error", "i/o error")  # phrases that count only where no other is
 _BROKEN = ("IO(", "Io(", "with error")  # after "Connection closed"
 LINES = LineWords(

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from inspector.format import GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.kad_trace.bootstrap import Thresholds, thresholds
 from inspector.formats.kad_trace.clock import HEAD, line_time
-from inspector.formats.kad_trace.events import LINES, NEEDLES, Event, Kind, recognise
+from inspector.formats.kad_trace.events import LINES, NEEDLES, PHRASES, Event, Kind, recognise
 from inspector.formats.kad_trace.lines import Block, Words, surveyed, surveyed_text
 from inspector.formats.kad_trace.packed import MAGIC, Member, Unpacked, until_damage
 from inspector.formats.kad_trace.tracker import MAX_IO, Tracker
@@ -193,7 +193,8 @@ def _time(block: Block, index: int) -> int | None:
 def event_at(block: Block, index: int) -> Event | None:
     """The event of a line; zeroes before it, as a power cut leaves them, are no part of it."""
     raw = block.line(index)
-    if not any(needle in raw for needle in NEEDLES):
+    # what is escaped in no way holds a phrase as it is, or none
+    if not any(word in raw for word in (NEEDLES if b"\\" in raw or b"\x1b" in raw else PHRASES)):
         return None
     start, end = block.bounds(index)
     text = raw.lstrip(b"\0")

@@ -76,9 +76,15 @@ def _rest(state: State, start: int, end: int, name: Name, hide: Hide) -> Iterato
 def _with_others(raw: bytes, base: int, peers: Sequence[Peer], name: Name) -> bytes:
     """The bytes from `base` on with other peers of the same lengths."""
     out = bytearray(raw)
+    known: dict[bytes, bytes] = {}
     for peer in peers:
         at, end = peer.start - base, peer.end - base
-        for old, new in ((peer.raw, _peer(peer.raw, name)), *((a.raw, _address(a.raw, name)) for a in peer.addresses)):
+        pairs = [(peer.raw, _peer(peer.raw, name))]
+        for address in peer.addresses:
+            if address.raw not in known:
+                known[address.raw] = _address(address.raw, name)
+            pairs.append((address.raw, known[address.raw]))
+        for old, new in pairs:
             found = raw.find(old, at, end) if old else -1
             if found >= 0:
                 out[found : found + len(old)] = new

@@ -186,6 +186,11 @@ def entries_end(buf: bytes, at: int, count: int) -> tuple[int, bool]:
         if kept > MAX_KEPT_ADDRESSES:
             return at, False
         for _ in range(more):
+            if at < end and not (head := buf[at]) & 3:  # nearly always; there may be hundreds of thousands of them
+                behind = at + 1 + (head >> 2)
+                if behind < end and not buf[behind]:
+                    at = behind + 1
+                    continue
             address = _count(buf, at, end)
             behind = end if address is None else address[0] + address[1]
             if behind >= end or buf[behind] > 1 or (buf[behind] and end - behind < 9):
@@ -231,6 +236,12 @@ def read_peer(buf: bytes, start: int, end: int) -> Peer | Malformed:
     at = count[1]
     addresses: list[Address] = []
     for _ in range(count[0]):
+        if at < end and not (head := buf[at]) & 3:
+            behind = at + 1 + (head >> 2)
+            if behind < end and not buf[behind]:
+                addresses.append(Address(buf[at + 1 : behind], None))
+                at = behind + 1
+                continue
         body = sized(buf, at, end)
         if isinstance(body, Malformed):
             return body

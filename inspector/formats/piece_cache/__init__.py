@@ -1,7 +1,8 @@
 """`piece_cache.bin` of a Subspace farmer: elements of 1,048,712 bytes, each a piece and its BLAKE3 digest.
 
 Element i lies at i * 1,048,712; all zero is empty. The commitments inside a piece are not verified: that needs the
-trusted setup of the chain. Reading order: layout, elements, views (with rules), merging.
+trusted setup of the chain. Reading order: layout, hunting, elements, views (with
+rules), merging.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ SCHEMA = {
         "bad": _COUNT,
         "cut_bytes": _COUNT,
         "bad_elements": {"type": "array", "items": _COUNT},
+        "moved": _COUNT,
     },
 }
 

@@ -10,16 +10,26 @@ from msgspec import Struct, field
 
 from inspector.finding import UNKNOWN_CAUSE, Cause
 from inspector.format import FREE, GAP, UNIT, Claim, Stretch, Wishes
+from inspector.formats.piece_cache.hunting import Hunt, judge
 from inspector.formats.piece_cache.layout import ELEMENT
 from inspector.source import Source
 
 KIND_PIECE, KIND_EMPTY, KIND_CUT = 1, 2, 3
 KINDS = {KIND_PIECE: "piece", KIND_EMPTY: "empty", KIND_CUT: "cut element"}
 BAD = 1
-EMPTY = bytes(ELEMENT)
 PAGE = 4096
 MAX_INDEXES = 2_000_000  # piece indexes remembered to find one that is there twice; 2 TiB of cache
 MAX_BAD = 100_000
+MAX_MOVED = 1000
+
+
+class Moved(Struct):
+    """Good elements with none but empty ones between them, all `by` bytes behind multiples of their length."""
+
+    start: int
+    end: int
+    by: int
+    count: int = 1
 
 
 class State(Struct):
@@ -28,10 +38,13 @@ class State(Struct):
     empty: int = 0
     bad: int = 0
     bad_at: array[int] = field(default_factory=lambda: array("Q"))  # numbers of bad elements
-    seen: dict[int, int] = field(default_factory=dict)  # piece index -> number of its element
+    seen: dict[int, int] = field(default_factory=dict)  # piece index -> where it lies
     twice: int = 0
-    twice_first: tuple[int, int, int] | None = None  # piece index, first and second element
+    twice_first: tuple[int, int, int] | None = None  # piece index, first and second offset
     cut: int = 0  # bytes of the last element, if it is not whole
+    moved: list[Moved] = field(default_factory=list)  # the first of them
+    moved_pieces: int = 0
+    broken: bool = False  # a bad element stands behind the last that moved
 
 
 def claim(source: Source, _: object) -> Claim:
@@ -54,52 +67,85 @@ def open_cache(source: Source, _: object, __: Wishes) -> State:
     return State(source)
 
 
-def judge(element: bytes) -> str:
-    """empty, good or bad; a shorter one is bad."""
-    if element == EMPTY:
-        return "empty"
-    view = memoryview(element)
-    return "good" if len(element) == ELEMENT and blake3(view[:-32]).digest() == element[-32:] else "bad"
+def number(at: int) -> int:
+    """Which element lies there; of one that moved, the nearest."""
+    return (at + ELEMENT // 2) // ELEMENT
 
 
 def elements(source: Source) -> Iterator[tuple[int, bytes, str]]:
-    """Offset, bytes and verdict of each whole element."""
-    for at in range(0, source.length() - ELEMENT + 1, ELEMENT):
+    """Offset, bytes and verdict of each element; a bad one is as long as what lies before the next good one."""
+    hunt: Hunt | None = None
+    empty = b""  # the element before, held back: its last zeroes may be the first of a piece's index
+    at, size = 0, source.length()
+    while at < size:
         element = source.read(at, ELEMENT)
-        yield at, element, judge(element)
+        verdict = judge(element)
+        if verdict == "bad":
+            hunt = hunt or Hunt(source)
+            if empty and (back := hunt.back(at)):
+                empty, at, verdict = empty[:-back], at - back, "good"
+                element = source.read(at, ELEMENT)
+            elif len(element) < ELEMENT:
+                break
+            elif (following := hunt.next(at) or at + ELEMENT) != at + ELEMENT:
+                element = source.read(at, following - at)
+        if empty:
+            yield at - len(empty), empty, "empty"
+        empty = element if verdict == "empty" else b""
+        if not empty:
+            yield at, element, verdict
+        at += len(element)
+    if empty:
+        yield at - len(empty), empty, "empty"
 
 
 def walk(state: State) -> Iterator[Stretch]:
+    end = 0
     for at, element, verdict in elements(state.source):
-        number = at // ELEMENT
+        end = at + len(element)
         if verdict == "empty":
             state.empty += 1
-            yield _tile(at, at + ELEMENT, FREE, KIND_EMPTY, 0)
+            yield _tile(at, end, FREE, KIND_EMPTY, 0)
             continue
         if verdict == "good":
             state.good += 1
-            _remember(state, int.from_bytes(element[:8], "little"), number)
+            _remember(state, int.from_bytes(element[:8], "little"), at)
+            if at % ELEMENT:
+                _move(state, at)
         else:
             state.bad += 1
+            state.broken = True
             if len(state.bad_at) < MAX_BAD:
-                state.bad_at.append(number)
-        yield _tile(at, at + ELEMENT, UNIT, KIND_PIECE, BAD if verdict == "bad" else 0)
+                state.bad_at.append(number(at))
+        yield _tile(at, end, UNIT, KIND_PIECE, BAD if verdict == "bad" else 0)
     size = state.source.length()
-    state.cut = size % ELEMENT
+    state.cut = size - end
     if state.cut:
-        yield _tile(size - state.cut, size, GAP, KIND_CUT, BAD)
+        yield _tile(end, size, GAP, KIND_CUT, BAD)
+
+
+def _move(state: State, at: int) -> None:
+    state.moved_pieces += 1
+    by = at - number(at) * ELEMENT
+    last = state.moved[-1] if state.moved else None
+    if last and last.by == by and not state.broken:
+        last.end = at + ELEMENT
+        last.count += 1
+    elif len(state.moved) < MAX_MOVED:
+        state.moved.append(Moved(at, at + ELEMENT, by))
+    state.broken = False
 
 
 def _tile(start: int, end: int, role: int, kind: int, mark: int) -> Stretch:
     return Stretch(start, end, array("Q", [start]), array("B", [role]), array("H", [kind]), array("B", [mark]))
 
 
-def _remember(state: State, index: int, number: int) -> None:
+def _remember(state: State, index: int, at: int) -> None:
     if index in state.seen:
         state.twice += 1
-        state.twice_first = state.twice_first or (index, state.seen[index], number)
+        state.twice_first = state.twice_first or (index, state.seen[index], at)
     elif len(state.seen) < MAX_INDEXES:
-        state.seen[index] = number
+        state.seen[index] = at
 
 
 def cause_of(element: bytes, at: int) -> tuple[Cause, dict[str, int | str]]:

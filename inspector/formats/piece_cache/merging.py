@@ -8,7 +8,7 @@ from inspector.comparing import Described, Identities, Row, key_of, pack
 from inspector.copies import Loss, Merge, Take
 from inspector.errors import UsageError
 from inspector.format import Wishes
-from inspector.formats.piece_cache.elements import MAX_INDEXES, State, elements
+from inspector.formats.piece_cache.elements import MAX_INDEXES, State, elements, number
 from inspector.formats.piece_cache.layout import ELEMENT
 from inspector.formats.piece_cache.views import after
 from inspector.span import Span
@@ -33,34 +33,34 @@ def _takes(plan: Merge, states: Sequence[State], order: list[int], count: int) -
     seen: set[int] = set()
     taken = bytearray(count)
     moved: list[tuple[int, int, int]] = []  # piece, copy, offset
-    bad: list[tuple[int, int, int]] = []
-    for number in order:
-        for at, element, verdict in elements(states[number].source):
-            index, place = int.from_bytes(element[:8], "little"), at // ELEMENT
+    bad: list[tuple[int, int, int, int]] = []  # and its length
+    for copy in order:
+        for at, element, verdict in elements(states[copy].source):
+            index, place = int.from_bytes(element[:8], "little"), number(at)
             if verdict == "bad" and len(bad) < LACKING:
-                bad.append((index, number, at))
+                bad.append((index, copy, at, len(element)))
             elif verdict == "good" and index not in seen:
-                if taken[place]:
-                    moved.append((index, number, at))
+                if place >= count or taken[place]:
+                    moved.append((index, copy, at))
                     continue
                 taken[place] = 1
                 if len(seen) < MAX_INDEXES:
                     seen.add(index)
-                yield Take(number, Span(at, at + ELEMENT), at=at)
+                yield Take(copy, Span(at, at + ELEMENT), at=place * ELEMENT)
     free = iter([place for place in range(count) if not taken[place]])
     left = 0
-    for index, number, at in moved:
+    for index, copy, at in moved:
         place = next(free, -1) if index not in seen else -1
         left += index not in seen and place < 0
         if place >= 0:
             seen.add(index)
-            yield Take(number, Span(at, at + ELEMENT), at=place * ELEMENT, why="its own place was taken")
+            yield Take(copy, Span(at, at + ELEMENT), at=place * ELEMENT, why="its own place was taken")
     plan.counts = {"pieces": len(seen), "pieces_without_a_place": left}
     if left:
         plan.notes.append(f"{left} pieces have no place in a cache of {count}; the farmer fetches what it misses")
-    for index, number, at in bad:
+    for index, copy, at, length in bad:
         if index not in seen:
-            plan.lose(Loss(number, Span(at, at + ELEMENT), f"piece {index} by its own word is good in no copy"))
+            plan.lose(Loss(copy, Span(at, at + length), f"piece {index} by its own word is good in no copy"))
 
 
 def identities(state: State) -> Identities:
@@ -76,7 +76,7 @@ def identities(state: State) -> Identities:
 
     def describe(row: Row) -> Described:
         digest = state.source.read(row.end - 32, 32).hex()
-        told = {"element": row.start // ELEMENT, "digest": digest}
+        told = {"element": number(row.start), "digest": digest}
         return Described(str(int.from_bytes(row.name[:8], "little")), Span(row.start, row.end), told)
 
     return Identities({PIECE: "piece"}, rows(), describe, counts)

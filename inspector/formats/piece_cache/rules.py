@@ -22,7 +22,7 @@ CUT = Rule(
     "the file ends inside an element",
     "A piece cache is a whole number of elements of 1,048,712 bytes.",
     "It computes the number of elements from its settings and cannot read the last one.",
-    "inspector repair completes it with zeroes, which is an empty element.",
+    "inspector repair completes it with zeroes, which is an empty element. Where only zeroes are left nothing is lost.",
     _SOURCE,
 )
 TWICE = Rule(
@@ -35,4 +35,14 @@ TWICE = Rule(
     "Nothing needs to be done.",
     "subspace-farmer/src/disk_piece_cache.rs, contents",
 )
-RULES = (CHECKSUM, CUT, TWICE)
+MOVED = Rule(
+    "PCH004",
+    "pieces-moved",
+    Severity.WARNING,
+    "good pieces do not lie where the farmer looks",
+    "Element i must lie at i * 1,048,712; bytes were put into the file or taken out of it before these.",
+    'It logs "Hash doesn\'t match, corrupted piece in cache" for each and uses none of them.',
+    "inspector repair puts them back at multiples of 1,048,712 bytes.",
+    _SOURCE,
+)
+RULES = (CHECKSUM, CUT, TWICE, MOVED)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.crc32c import crc32c
 from inspector.formats.rocksdb import codecs
@@ -106,7 +107,7 @@ def plain(value: bytes, compression: int, limit: int) -> bytes:
 
 
 def record_at(read: Read, at: int, end: int, chunk: int = 1 << 20) -> BlobRecord | None:
-    """The record whose header verifies at `at`, its body checked in pieces; None where no header does."""
+    """The record whose header verifies at `at`, its body checked in pieces (or not); None where no header does."""
     head = read(at, RECORD_HEADER)
     if len(head) < RECORD_HEADER or u32(head, 24) != masked_crc(head[:24]) or not any(head):
         return None
@@ -114,6 +115,8 @@ def record_at(read: Read, at: int, end: int, chunk: int = 1 << 20) -> BlobRecord
     stop = at + RECORD_HEADER + key_size + value_size
     if stop > end:
         return BlobRecord(at, end, TORN, key_size, value_size)
+    if not chunk:
+        return BlobRecord(at, stop, UNREAD, key_size, value_size)
     crc, pos = 0, at + RECORD_HEADER
     while pos < stop:
         data = read(pos, min(chunk, stop - pos))
@@ -126,10 +129,18 @@ def record_at(read: Read, at: int, end: int, chunk: int = 1 << 20) -> BlobRecord
 
 
 def records(read: Read, start: int, end: int) -> Iterator[BlobRecord]:
-    """Records and the gaps between them, tiling [start, end); after a bad header the next that verifies is sought."""
-    at = start
+    """Records and the gaps between them, tiling [start, end); after a bad header the next that verifies is sought.
+
+    So it is inside a damaged record whose end is no border: bytes were lost from it.
+    """
+    at, left = start, 4 * (end - start) + (1 << 20)  # bytes that may be looked at again: records may lie in records
     while at < end:
         if found := record_at(read, at, end):
+            if found.state != GOOD and left > 0 and not _is_border(read, found, end):
+                after = _next(read, at + 1, end)
+                left -= max(after, found.end) - at
+                if after < found.end:
+                    found = replace(found, end=after, state=BAD_BODY)
             yield found
             at = found.end
             continue
@@ -138,6 +149,12 @@ def records(read: Read, start: int, end: int) -> Iterator[BlobRecord]:
         padding = after - at < RECORD_HEADER and not any(read(at, after - at))
         yield BlobRecord(at, after, PADDING if padding else UNREAD)
         at = after
+
+
+def _is_border(read: Read, found: BlobRecord, end: int) -> bool:
+    if found.end == end:
+        return found.state != TORN
+    return record_at(read, found.end, end, 0) is not None
 
 
 def _next(read: Read, at: int, end: int, window: int = 1 << 20) -> int:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_varint, u16, u32, varint, zigzag
 from inspector.formats.rocksdb.footer import TRAILER, Handle, read_handle
+from inspector.kernels.rocksdb import block_entries
 
 _HASH_INDEX, _EXTENDED, _UNIFORM, _SEPARATED = 1 << 31, 1 << 30, 1 << 29, 1 << 28
 _RESTARTS: Final = _SEPARATED - 1
@@ -73,9 +74,9 @@ def entries(data: bytes) -> list[Pair]:
     if parts.values is not None:
         return [(key, value) for key, value, *_ in separated(data, parts)]
     end = parts.end
-    out: list[Pair] = []
+    large = end > _PLAIN
+    out, at, key, spent = block_entries(data, end, _PAIR, MAX_SPENT if large else MAX_COPIED, False)
     append = out.append
-    key, at, spent, large = b"", 0, 0, end > _PLAIN
     while at + 3 <= end:
         shared, unshared, length = data[at], data[at + 1], data[at + 2]
         if (shared | unshared | length) < 0x80:
@@ -103,16 +104,20 @@ Place = tuple[bytes, int, int, int, int]
 
 def places(data: bytes) -> list[Place]:
     """Each entry's key, its start, where its value begins and ends, and its own end; for exact spans."""
-    return list(_each_place(data, _PLACE, MAX_SPENT))
-
-
-def _each_place(data: bytes, cost: int, most: int) -> Iterator[Place]:
     parts = frame(data)
+    begun = block_entries(data, parts.end if parts.values is None else 0, _PLACE, MAX_SPENT, True)
+    return [*begun[0], *_each_place(data, _PLACE, MAX_SPENT, parts, *begun[1:])]
+
+
+def _each_place(
+    data: bytes, cost: int, most: int, parts: Frame | None = None, at: int = 0, key: bytes = b"", spent: int = 0
+) -> Iterator[Place]:
+    parts = parts or frame(data)
     if parts.values is not None:
         for key, value, start, end, at in separated(data, parts):
             yield key, start, at, at + len(value), end
         return
-    key, at, end, spent = b"", 0, parts.end, 0
+    end = parts.end
     while at < end:
         start = at
         shared, at = varint(data, at, end, 32)

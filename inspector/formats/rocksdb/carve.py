@@ -30,16 +30,18 @@ else:
 Read = Callable[[int, int], bytes]
 ALL_TYPES: Final = frozenset({0, 1, 2, 3, 4, 5, 7})
 WINDOW: Final = 4 << 20
-_REACH: Final = 64 << 10
+REACH: Final = 64 << 10
 _COST_PER_BYTE: Final = 500  # nanoseconds that the search may take for each byte of a region, and a base
 _COST_BASE: Final = 200_000_000
 _TRY: Final = 4_000  # for each place at which a block may begin
-_GUESS: Final = 10_000_000  # for each guess at the checksum type of a table without a footer
-_GUESS_AT: Final = (0, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 28)
+FARTHEST: Final = 1 << 20  # bytes by which a block may stand behind or before the place that it was written for
 _STEP: Final = 256 << 10  # bytes in which each codec is looked for, before the next are
 # compression types that look alike, those whose beginnings are surest first
 _GROUPS: Final = tuple(map(frozenset, ({7}, {3}, {0}, {4, 5}, {1}, {2})))
 _ENOUGH: Final = 4  # blocks after which the types seen so far are tried first
+
+
+Moves = tuple[tuple[int, int], ...]  # offset, and by how much all behind it stands behind its place; by offset
 
 
 class Context(Struct, frozen=True):
@@ -50,10 +52,30 @@ class Context(Struct, frozen=True):
     version: int = 5
     types: frozenset[int] = ALL_TYPES
     dictionary: bytes = b""
+    moves: Moves = ()
 
     @property
     def sized(self) -> bool:
         return self.version >= 2
+
+    @property
+    def placed(self) -> bool:
+        """Whether a block's checksum knows where it was written."""
+        return bool(self.base) and self.checksum != checksums.NONE
+
+    def shift(self, offset: int) -> int:
+        """By how much what begins at this offset stands behind the place where it was written."""
+        return next((by for start, by in reversed(self.moves) if start <= offset), 0)
+
+    def modifier(self, offset: int) -> int:
+        """What the place of a block that begins at this offset adds to its checksum."""
+        return checksums.modifier(self.base or 0, offset - self.shift(offset))
+
+    def moved(self, offset: int, by: int) -> Context:
+        """The same where all from this offset on stands `by` bytes behind its place, up to the next move."""
+        if by == self.shift(offset):
+            return self
+        return replace(self, moves=tuple(sorted({**dict(self.moves), offset: by}.items())))
 
 
 class Found(Struct, frozen=True):
@@ -69,7 +91,7 @@ class Found(Struct, frozen=True):
 def expected(context: Context, body: bytes | memoryview, offset: int) -> int:
     """The checksum that must be stored after a block's payload and type byte at this offset."""
     computed = checksums.block_checksum(context.checksum, body)
-    return (computed + checksums.modifier(context.base or 0, offset)) & 0xFFFFFFFF
+    return (computed + context.modifier(offset)) & 0xFFFFFFFF
 
 
 class Carver:
@@ -83,6 +105,8 @@ class Carver:
         self.meter = ends.Meter(_COST_BASE + _COST_PER_BYTE * (end - start))
         self._largest = 4096
         self._seen: dict[int, int] = {}
+        self._loose = False  # also blocks that were written for another place are taken
+        self._near = {by for _, by in context.moves} | {0}
 
     def blocks(self) -> Iterator[Found]:
         """Blocks and the gaps between them, tiling the region."""
@@ -99,7 +123,7 @@ class Carver:
                 yield found
                 at = found.end
                 continue
-            after = self._next(at, usual)
+            after = self._astray(at, usual) or self._next(at, usual)
             gap_end = after.offset if after else self.end
             yield from self._raw(at, gap_end)
             at = gap_end
@@ -113,17 +137,23 @@ class Carver:
         while at < self.end:
             self._fill(at)
             self.meter.call()
+            data, base, by = self._written(at)
             offsets, sizes, kinds, stop = chain(
-                self._buf, self._base, at - self._base, context.checksum, context.base, types, context.sized
+                data, base, at - by - base, context.checksum, context.base, types, context.sized
             )
             for offset, size, kind in zip(offsets, sizes, kinds, strict=True):
-                yield Found(offset, offset + size + TRAILER, size, kind)
+                yield Found(offset + by, offset + by + size + TRAILER, size, kind)
             if not sizes:
                 return
             for kind, count in Counter(kinds).items():
                 self._seen[kind] = self._seen.get(kind, 0) + count
             self._largest = max(self._largest, *sizes)
-            at = self._base + stop
+            at = base + by + stop
+
+    def _written(self, at: int) -> tuple[bytes, int, int]:
+        """The buffer, the place for which its first byte was written, and how far that is from where it stands."""
+        by = self.context.shift(at)
+        return (self._buf[at - self._base :], at - by, by) if by else (self._buf, self._base, 0)
 
     def _usual(self) -> frozenset[int]:
         """The types worth a try first: a table names one codec, and stores plainly what does not shrink."""
@@ -183,14 +213,34 @@ class Carver:
                 if not self._learn(view, begin, stop, stored):
                     continue
                 context = self.context
-            elif stored != expected(context, view[begin : stop + 1], at):
+            elif stored != expected(context, view[begin : stop + 1], at) and not self._moved(view, begin, stop, stored):
                 continue
-            if context.checksum == checksums.NONE and not _sound(context, buf[begin:stop], buf[stop]):
+            if context.checksum == checksums.NONE and not sound(context, buf[begin:stop], buf[stop]):
                 continue
             self._largest = max(self._largest, stop - begin)
             self._seen[buf[stop]] = self._seen.get(buf[stop], 0) + 1
             return Found(at, self._base + stop + TRAILER, stop - begin, buf[stop])
         return None
+
+    def _moved(self, view: memoryview, begin: int, stop: int, stored: int) -> bool:
+        """Take in that a block was written for another place, if the one that follows it was moved as far."""
+        if not self._loose:
+            return False
+        context, offset = self.context, self._base + begin
+        computed = checksums.block_checksum(context.checksum, view[begin : stop + 1])
+        by = offset - ((stored - computed) & 0xFFFFFFFF ^ (context.base or 0))  # of a file below 4 GiB
+        if not -offset <= -by <= FARTHEST or by < -FARTHEST:
+            return False
+        self.meter.left -= 20_000
+        moved = context.moved(offset, by)
+        if by not in self._near:
+            after = Carver(self._read, self._base + stop + TRAILER, self.end, moved)
+            after.meter = self.meter
+            if not sound(context, bytes(view[begin:stop]), view[stop]) or not after.first():
+                return False
+            self._near.add(by)
+        self.context = moved
+        return True
 
     def _learn(self, view: memoryview, begin: int, stop: int, stored: int) -> bool:
         """Take the base that this end would mean, if the block that follows verifies with it."""
@@ -201,7 +251,7 @@ class Carver:
             return False
         self.meter.left -= 20_000  # decoding, and a look at the next block
         # where no block is known to begin, content that decodes is the cheaper witness and comes first
-        if offset != self.start and not _sound(self.context, bytes(view[begin:stop]), view[stop]):
+        if offset != self.start and not sound(self.context, bytes(view[begin:stop]), view[stop]):
             return False
         trial = Carver(self._read, self._base + stop + TRAILER, self.end, replace(self.context, base=base))
         trial.meter = self.meter
@@ -210,6 +260,20 @@ class Carver:
         self.context = trial.context
         return True
 
+    def _astray(self, at: int, types: frozenset[int]) -> Found | None:
+        """A block close behind `at` where checksums know their places, also one that was written for another place."""
+        if not self.context.placed:
+            return None
+        end = self.end
+        self.end = min(end, at + _STEP)
+        try:
+            if found := self._next(at, types):
+                return found
+            self._loose = True
+            return self._next(at - 1, self.context.types)
+        finally:
+            self._loose, self.end = False, end
+
     def _next(self, at: int, types: frozenset[int]) -> Found | None:
         """The nearest block that begins after `at`; a beginning is tried only as the codec it looks like."""
         sized = self.context.sized
@@ -217,7 +281,7 @@ class Carver:
         kinds = {2: codecs.ZSTD} if leveldb else {}
         quick = self._quick(types)
         tries = [(ends.starts(kinds.get(min(g), min(g)), sized), g & types) for g in _GROUPS if g & types - quick]
-        largest = max(_REACH, 4 * self._largest)
+        largest = max(REACH, 4 * self._largest)
         pos = at + 1
         while pos < self.end and self.meter.left > 0:
             self._fill(pos, _STEP + WINDOW // 2)
@@ -239,18 +303,20 @@ class Carver:
     def _quick(self, types: frozenset[int]) -> frozenset[int]:
         """Compression types that the compiled search finds in this table."""
         context = self.context
-        if context.base is None or context.checksum == checksums.NONE:
+        if context.base is None or context.checksum == checksums.NONE or self._loose:
             return frozenset()
         return frozenset(kind for kind in types if FOUND_TYPES >> kind & 1 and (context.sized or kind < codecs.ZLIB))
 
     def _find(self, at: int, until: int, types: Set[int], largest: int) -> Found | None:
         """The nearest block that begins in this part of the buffer, for the types that the compiled search knows."""
         context, mask = self.context, sum(1 << kind for kind in types)
+        data, base, by = self._written(self._base + at)
+        skipped = base + by - self._base
         found, self.meter.left = find_block(
-            self._buf,
-            self._base,
-            at,
-            max(at, min(until, len(self._buf))),
+            data,
+            base,
+            at - skipped,
+            max(at, min(until, len(self._buf))) - skipped,
             context.checksum,
             context.base or 0,
             mask,
@@ -261,16 +327,15 @@ class Carver:
         if found is None:
             return None
         offset, size, kind = found
-        self._largest = max(self._largest, size)
-        self._seen[kind] = self._seen.get(kind, 0) + 1
-        return Found(offset, offset + size + TRAILER, size, kind)
+        self._largest, self._seen[kind] = max(self._largest, size), self._seen.get(kind, 0) + 1
+        return Found(offset + by, offset + by + size + TRAILER, size, kind)
 
     def _raw(self, start: int, end: int) -> Iterator[Found]:
         """The bytes before the next block: one raw block, a gap and then one, or a gap."""
         if found := self._one_raw(start, end):
             yield found
             return
-        if end - start <= _REACH and self.context.base is not None:
+        if end - start <= REACH and self.context.base is not None:
             data = memoryview(self._read(start, end - start))
             stop = len(data) - TRAILER
             for at in range(1, stop - 8) if stop > 0 and data[stop] == 0 else ():
@@ -297,40 +362,9 @@ class Carver:
         return Found(start, end, size, data[size]) if right else None
 
 
-def _sound(context: Context, payload: bytes, kind: int) -> bool:
+def sound(context: Context, payload: bytes, kind: int) -> bool:
     try:
         entries(codecs.decompress(kind, payload, context.version, context.dictionary))
     except MalformedError:
         return False
     return True
-
-
-def guess_context(read: Read, size: int, leveldb: bool) -> Context | None:
-    """Checksum type, framing and base of a table whose footer is lost, from its first blocks that verify.
-
-    The first block usually decides; where it is damaged, windows further on are tried.
-    """
-    if leveldb:
-        return Context(checksums.CRC32C, 0, -1, frozenset({0, 1, 2}))
-    kinds = (checksums.XXH3, checksums.CRC32C, checksums.XXHASH64, checksums.XXHASH)
-    for start in (-1, *(at for at in _GUESS_AT if at < max(size, 1))):
-        # a base must be learnt from two blocks at each beginning that is tried: only a few windows are worth that
-        for base in (0, None) if start <= _GUESS_AT[1] else (0,):
-            for kind in kinds:
-                context = Context(kind, base, 5 if base == 0 else 6)
-                trial = Carver(read, max(start, 0), min(size, max(start, 0) + 4 * _REACH), context)
-                trial.meter.left = _GUESS if base == 0 else 10 * _GUESS
-                found = trial.first() if start < 0 else trial.following(start)
-                if found and (base is None or _confirmed(read, size, found, trial.context)):
-                    return trial.context
-    return None
-
-
-def _confirmed(read: Read, size: int, found: Found, context: Context) -> bool:
-    """A second witness for the first block: it decodes, or, where that needs a dictionary, its successor verifies."""
-    assert found.size is not None
-    if _sound(context, read(found.offset, found.size), found.type):
-        return True
-    follower = Carver(read, found.end, min(size, found.end + 4 * _REACH), context)
-    follower.meter.left = _GUESS
-    return follower.first() is not None

@@ -19,9 +19,26 @@ BACK: Final = Cause("stale-page", "likely", "sound records of an earlier place, 
 REST: Final = Cause("unknown", "possible", "its own bytes hold: what it goes on with is not there")
 CUT: Final = Cause("truncated", "certain", "the file ends inside it")
 ENDLESS: Final = Cause("truncated", "likely", "every table ends with a footer: it was cut, or never finished")
+TAKEN_OUT: Final = Cause("shifted", "likely", "whole ones are missing and all others hold: bytes were taken out")
 TORN: Final = Cause("torn-write", "likely", "an append that did not finish: a killed process or a power cut")
 MISSING: Final = Cause("unknown", "certain", "the file is not there")
 LENGTH_FLIP: Final = Cause("bit-flip", "likely", "one length makes the checksum hold")
+
+
+def put_in(count: int, at: int) -> Cause:
+    """Blocks from `at` on stand as many bytes behind their places, or before them."""
+    what = f"{count:,} bytes were put in" if count > 0 else f"{-count:,} bytes are missing"
+    return Cause("shifted", "certain", f"{what}: the blocks from {at} on hold, as far from where they were written")
+
+
+def missing(count: int) -> Cause:
+    """A file that is too short and has its end."""
+    return Cause("shifted", "likely", f"{count:,} bytes are missing, and the file ends with a footer: not at its end")
+
+
+def appended(count: int) -> Cause:
+    """Nothing but zeroes behind the end."""
+    return Cause("zeroed-range", "certain", f"{count:,} bytes behind the footer are all 00: room that was made there")
 
 
 def of_bytes(read: Read, start: int, end: int) -> Cause:

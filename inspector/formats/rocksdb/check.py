@@ -7,7 +7,8 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.finding import Cause, Evidence, Finding, Later, Salvage, Severity, Tally
+from inspector.counted import counted
+from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Later, Salvage, Severity, Tally
 from inspector.format import Stretch
 from inspector.formats.rocksdb import checksums, kinds, log, sequences
 from inspector.formats.rocksdb.codecs import FOLDED_WHY
@@ -106,9 +107,9 @@ def severity_of(db: Database, code: str, member: str) -> Severity | None:
     if db.single or not db.trusted or db.version is None:
         return None
     what = db.files[member]
-    if what.kind == "table" and what.number in db.unlisted():
+    if what.kind == "table" and db.is_unlisted(what.number):
         return Severity.NOTE
-    if what.kind == "wal" and member not in {name for _, name in db.live_wals()}:
+    if what.kind == "wal" and not db.is_live(member):
         return Severity.NOTE
     if what.kind == "manifest" and member != db.manifest:
         return Severity.NOTE
@@ -211,6 +212,8 @@ def _cause(db: Database, mark: Mark) -> Cause:
         kind = db.reader(mark.span.member)(mark.span.start + 6, 1)
         if kind and log.FRAGMENT.get(kind[0], log.FULL) != log.FULL:
             return cause.MIXED
+    if mark.mark == kinds.ORDER and db.table(mark.span.member).by:
+        return UNKNOWN_CAUSE  # bytes were put into this table: a block of it, as it seems
     if mark.mark in (kinds.CONTENT, kinds.ORDER, kinds.STREAM):
         return cause.WRITTEN
     if mark.mark == kinds.UNCHECKED:
@@ -221,7 +224,18 @@ def _cause(db: Database, mark: Mark) -> Cause:
         return cause.TORN
     if mark.mark == kinds.RELENGTH:
         return cause.LENGTH_FLIP
+    if mark.mark in (kinds.GONE, kinds.CHECKSUM) and (moved := _moved(db, mark)):
+        return moved
     return cause.of_bytes(db.reader(mark.span.member), mark.span.start, mark.span.end)
+
+
+def _moved(db: Database, mark: Mark) -> Cause | None:
+    """Why a part of a table cannot be read behind which all stands elsewhere than before it."""
+    if db.files[mark.span.member].kind != "table":
+        return None
+    context, span = db.table(mark.span.member).context, mark.span
+    by = context.shift(span.end) - context.shift(max(0, span.start - 1))
+    return cause.put_in(by, span.end) if by else None
 
 
 def _put(db: Database, tally: Tally, code: str, member: str, at: int, message: str, evidence: Evidence) -> None:
@@ -240,9 +254,20 @@ def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
         _endless(db, member, message, tally)
     if table.footer and table.context.checksum == checksums.NONE:
         _put(db, tally, "RDB037", member, table.footer.start, "checksum type none", {})
+    if table.spare and (db.version is None or db.is_unlisted(db.files[member].number)):
+        end, level = table.size, severity_of(db, "RDB013", member)
+        message, facts_of = f"{counted(table.spare, 'zero', 'zeroes')} behind the footer", {"footer_end": end}
+        span, why = Span(end, end + table.spare, member), cause.appended(table.spare)
+        tally.put(Finding(BY_CODE["RDB013"], span, message, facts_of, why, "kept", level))
     stated = table.properties.number("num.entries") if table.properties else None
     ranges = table.properties.number("num.range-deletions") if table.properties else None
+    if table.vanished:
+        at, gone = table.edge + table.by, counted(table.vanished, "block is", "blocks are")
+        message = f"{gone} not here that the index names before the one at {at}"
+        tally.put(Finding(BY_CODE["RDB009"], Span(at, at, member), message, {"blocks": table.vanished}, cause.TAKEN_OUT,
+                          "lost", severity_of(db, "RDB009", member)))  # fmt: skip
     whole = not facts.bad_blocks and not facts.folded and not table.gaps
+    whole = whole and not table.vanished and not (table.by and facts.order_faults)
     if stated is not None and whole and stated - (ranges or 0) != facts.entries and stated != facts.entries:
         message = f"the properties count {stated} entries, the blocks hold {facts.entries}"
         _put(db, tally, "RDB019", member, 0, message, {"stated": stated, "found": facts.entries})
@@ -257,7 +282,9 @@ def _endless(db: Database, member: str, message: str, tally: Tally) -> None:
 def _blob(db: Database, member: str, facts: BlobFacts, tally: Tally) -> None:
     found = facts.records
     whole = not (facts.bad or facts.gaps or facts.footer_why)
-    if facts.footer_count is not None and whole and found < facts.footer_count:
+    if facts.footer_count is not None and whole and found != facts.footer_count:
         at = db.size(member)
         message = f"the footer counts {facts.footer_count} records, {found} are here"
-        _put(db, tally, "RDB038", member, at, message, {"stated": facts.footer_count, "found": found})
+        evidence: Evidence = {"stated": facts.footer_count, "found": found}
+        level = severity_of(db, "RDB038", member)
+        tally.put(Finding(BY_CODE["RDB038"], Span(at, at, member), message, evidence, cause.TAKEN_OUT, "lost", level))

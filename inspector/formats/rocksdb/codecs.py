@@ -130,10 +130,10 @@ def _sized(kind: int, data: bytes, version: int, limit: int) -> tuple[int | None
 def beyond(kind: int, data: bytes, version: int) -> int:
     """By how many bytes a block says that it unpacks to more than `RATIO` times its size; 0 where it does not.
 
-    What a format without sizes unpacks to is taken for what its codec can do at most.
+    A block of a format without sizes is unpacked up to there; what goes on is taken for what its codec can do at most.
     """
-    if kind in (NO_COMPRESSION, SNAPPY, LZ4, LZ4HC):
-        return 0  # they cannot do much more
+    if kind in (NO_COMPRESSION, SNAPPY):
+        return 0  # they cannot do so much
     if version < 0:
         claimed = zstandard.frame_content_size(data) if data[:4] == b"\x28\xb5\x2f\xfd" else 0
         claimed = MAX_BLOCK if claimed < 0 else claimed
@@ -142,9 +142,22 @@ def beyond(kind: int, data: bytes, version: int) -> int:
             claimed, _ = varint(data, 0, min(len(data), 5), 32)
         except MalformedError:
             return 0
+    elif kind in (LZ4, LZ4HC):
+        claimed = u64(data, 0) if len(data) >= 8 else 0
+    elif _ends(kind, data, RATIO * len(data)):
+        return 0
     else:
         claimed = 1032 * len(data) if kind == ZLIB else MAX_BLOCK
     return max(0, min(claimed, MAX_BLOCK) - RATIO * len(data))
+
+
+def _ends(kind: int, data: bytes, room: int) -> bool:
+    """Whether a stream without a size unpacks to so many bytes at most; one that does not decode may do anything."""
+    read = {ZLIB: lambda: _zlib(data, room, b""), BZIP2: lambda: _bzip2(data, room)}
+    try:
+        return len(read.get(kind, lambda: _zstd_open(data, room))()) <= room
+    except MalformedError:
+        return False
 
 
 def decompress(kind: int, data: bytes, version: int, dictionary: bytes = b"", limit: int = MAX_BLOCK) -> bytes:

@@ -10,6 +10,8 @@ def varint(data: bytes, at: int, end: int, bits: int = 64) -> tuple[int, int]:
 
     Raises MalformedError where it runs past `end`, never ends, or needs more than `bits` bits.
     """
+    if at < end and data[at] < 0x80:
+        return data[at], at + 1
     value = shift = 0
     while at < end and shift < bits:
         byte = data[at]

@@ -20,6 +20,7 @@ from inspector.formats.rocksdb.names import FileName
 from inspector.formats.rocksdb.opening import open_table
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Version, replay
+from inspector.kernels.rocksdb import batch_count
 from inspector.source import Source
 
 OPEN_TABLES: Final = 64
@@ -126,6 +127,16 @@ class Database(Struct):
             return dict(self.tables)
         listed = {file.number for _, file in self.version.live_tables()}
         return {number: name for number, name in self.tables.items() if number not in listed}
+
+    def is_unlisted(self, number: int) -> bool:
+        """Whether this is one of them, for whoever asks of each of thousands."""
+        families = self.version.families.values() if self.version else ()
+        return number in self.tables and not any(number in family.files for family in families)
+
+    def is_live(self, member: str) -> bool:
+        """Whether this is one of `live_wals`."""
+        number = self.files[member].number
+        return self.wals.get(number) == member and number >= self.oldest_wal() and not member.startswith("archive/")
 
     def live_wals(self) -> list[tuple[int, str]]:
         """WALs that the engine replays on open, oldest first."""
@@ -263,6 +274,8 @@ def _first_verifies(read: Read, size: int) -> bool:
 
 
 def _is_batch(data: bytes) -> bool:
+    if (count := batch_count(data)) >= 0:
+        return count == batch.header(data)[1]
     try:
         for _ in batch.operations(data):
             pass

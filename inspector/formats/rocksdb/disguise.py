@@ -52,8 +52,10 @@ class _Disguise:
     def __init__(self, db: Database, name: Name) -> None:
         self.db, self.name = db, name
         self.left = max(UNPACKED, 4 * db.source.size)
-        self.right = dict(self._right())
         most = MOST_ENTRIES + db.source.size // PER_ENTRY
+        if sum(facts.entries for facts in db.facts.values() if isinstance(facts, TableFacts)) > most:
+            raise RefusedError(*_TOO_LARGE)  # each has a key: found out before they are read
+        self.right = dict(self._right())
         found: list[bytes] = []
         for number, key in enumerate(self._all_keys()):
             if number >= most:
@@ -194,7 +196,7 @@ class _Disguise:
         else:
             body, kind = block.build([(self._key(key), self._value(key, value)) for key, value in pairs]), b"\0"
         word = checksums.block_checksum(table.context.checksum, body + kind)
-        word = (word + checksums.modifier(table.context.base or 0, at) + wrong) & _M32 if table.context.checksum else 0
+        word = (word + table.context.modifier(at) + wrong) & _M32 if table.context.checksum else 0
         if pairs is not None and not loaded.ok:
             body = _turned(body, self.right[Span(handle.offset, handle.end, member)][1])
         return body + kind + word.to_bytes(4, "little")

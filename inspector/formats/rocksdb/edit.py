@@ -157,7 +157,8 @@ def decode(data: bytes) -> Edit:
     """The edit that a MANIFEST record spells; MalformedError names what does not fit."""
     edit, at, end = Edit(), 0, len(data)
     while at < end:
-        tag, at = varint(data, at, end, 32)
+        tag = data[at]
+        tag, at = (tag, at + 1) if tag < 0x80 else varint(data, at, end, 32)
         if tag in _NUMBERS:
             value, at = varint(data, at, end)
             setattr(edit, _NUMBERS[tag], value)
@@ -167,7 +168,8 @@ def decode(data: bytes) -> Edit:
             if (kept := new.field(CUSTOM_MIN_LOG)) and len(kept) == 8:
                 edit.min_log_to_keep = u64(kept, 0)
         elif tag == DELETED_FILE:
-            (level, number), at = _numbers(data, at, end, 2)
+            level, at = varint(data, at, end)
+            number, at = varint(data, at, end)
             edit.deleted.append((level, number))
         elif tag == COMPACT_CURSOR:
             _, at = varint(data, at, end, 32)
@@ -201,7 +203,10 @@ def _rare(edit: Edit, tag: int, data: bytes, at: int, end: int) -> int:
         return at
     if not tag & IGNORABLE:
         raise MalformedError(f"version edit tag {tag} is unknown and must be understood")
-    body, at = prefixed(data, at, end)
+    if at < end and data[at] == 0:  # there may be a hundred thousand of them
+        body, at = b"", at + 1
+    else:
+        body, at = prefixed(data, at, end)
     if tag == DB_ID:
         edit.db_id = body.decode("utf-8", "backslashreplace")
     elif tag == WAL_ADD:

@@ -18,6 +18,8 @@ from inspector.overlay import Overlay, Piece
 from inspector.source import Source
 
 _LOOKED: Final = 8  # blocks that are looked at before the whole log is
+# at an end of the log records over the pages' borders are missing between the others: their numbers alone place none
+_AWAY: Final = frozenset({"moved", "lost"})
 _RUNS: Final = 4  # that two pages leave out of order
 MOST: Final = 512  # blocks that are put back in one log
 PAGES: Final = (4096, 512, 1024, 2048, 8192, 16384, log.BLOCK)
@@ -27,7 +29,7 @@ _WHY: Final = "put back where the numbers of its records are missing: blocks of 
 def found(db: Database, member: str) -> list[Piece]:
     """What must stand where in a walked WAL so that all its numbers rise and no more of it is damaged; else nothing."""
     facts = db.facts.get(member)
-    if not isinstance(facts, LogFacts) or "moved" not in order_of(db, member).astray.values():
+    if not isinstance(facts, LogFacts) or not _AWAY & set(order_of(db, member).astray.values()):
         return []
     if facts.exchanged is None:
         right = (pieces for pieces in _candidates(db, member) if _holds(db, member, pieces))
@@ -56,7 +58,8 @@ def _holds(db: Database, member: str, pieces: list[Piece]) -> bool:
         return False
     before = sum(mark.span.member == member for mark in db.damage)
     made, left = seen_through(db, over, {member})
-    return len(left) <= before and not order_of(made, member).astray
+    sure = "moved" in order_of(db, member).astray.values()  # else only records that are whole again can tell
+    return len(left) < before + sure and not order_of(made, member).astray
 
 
 def _bad(source: Source, db: Database, member: str, blocks: list[int]) -> int:
@@ -75,9 +78,9 @@ def _bad(source: Source, db: Database, member: str, blocks: list[int]) -> int:
 
 def _candidates(db: Database, member: str) -> Iterator[list[Piece]]:
     """What could stand where, the likeliest first."""
-    if places := _by_number(db, member):
+    if "moved" in order_of(db, member).astray.values() and (places := _by_number(db, member)):
         yield _pieces(db, member, places, log.BLOCK)
-    moved = [run for run in runs(db, member) if run.fate == "moved"]
+    moved = [run for run in runs(db, member) if run.fate in _AWAY]
     for size in PAGES:
         yield from _pages(db, member, moved, size)
 

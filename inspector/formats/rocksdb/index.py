@@ -5,13 +5,20 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from inspector.formats.rocksdb import block, properties
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.table import STATES, Role, Table, Trouble
 from inspector.kernels.rocksdb import index_handles
+
+if TYPE_CHECKING:
+    from inspector.formats.rocksdb import displaced
+else:
+    from inspector.postponed import Postponed
+
+    displaced = Postponed("inspector.formats.rocksdb.displaced")
 
 MAX_TAIL_BLOCKS: Final = 1 << 20
 
@@ -22,7 +29,7 @@ MAX_MISPLACED: Final = 1000  # handles of one index that are told one by one
 def read_index(table: Table) -> None:
     """Take in the index, if it can be read: data blocks, the index's own parts and those of a filter."""
     assert table.footer
-    handle = table.footer.index or table.meta.get(b"rocksdb.index")
+    handle = table.footer.index or table.meta.get(b"rocksdb.index")  # where it is now
     if handle is None:
         return
     two_level = table.properties is not None and table.properties.index_type == properties.TWO_LEVEL
@@ -31,18 +38,23 @@ def read_index(table: Table) -> None:
         two_level = True
     if top is None and handle is table.footer.index and not _abuts(table, handle):
         return  # an unprotected handle that leads nowhere: the index is looked for like any lost block
+    if table.by and handle.end > table.size:
+        return
     table.tail.append(("top-index" if two_level else "index", handle))
     if top is None:
         return
     whole = True
     if two_level:
         for _, partition in islice(block.index_entries(top, table.shape), MAX_TAIL_BLOCKS):
+            partition = displaced.placed(table, partition) if table.by else partition
             table.tail.append(("index", partition))
             part = read_index_block(table, partition, "index")
             whole = whole and part is not None and _add_data(table, part)
     else:
         whole = _add_data(table, top)
     table.whole_index = whole and not any(t.role == "metaindex" for t in table.troubles)
+    if table.by:
+        displaced.settle(table)
     _read_filter_partitions(table)
 
 
@@ -56,7 +68,7 @@ def _read_filter_partitions(table: Table) -> None:
         table.whole_index = False  # the parts have no name now: they are told from data by carving
         return
     for _, part in islice(block.index_entries(top, table.shape), MAX_TAIL_BLOCKS):
-        table.tail.append(("filter", part))
+        table.tail.append(("filter", displaced.placed(table, part) if table.by else part))
 
 
 def _abuts(table: Table, handle: Handle) -> bool:
@@ -88,8 +100,9 @@ def read_index_block(table: Table, handle: Handle, role: Role) -> bytes | None:
             shapes = [block.IndexShape(delta, user, first) for delta in flags for user in flags for first in flags]
         for shape in shapes:
             try:
-                fits = handles(loaded.content, shape, table.size) is not None
-                if fits or all(h.end <= table.size for _, h in block.index_entries(loaded.content, shape)):
+                limit = table.written
+                fits = handles(loaded.content, shape, limit) is not None
+                if fits or all(h.end <= limit for _, h in block.index_entries(loaded.content, shape)):
                     table.shape = shape
                     return loaded.content
                 why = "a handle leads beyond the file"
@@ -113,7 +126,7 @@ def handles(content: bytes, shape: block.IndexShape, limit: int) -> tuple[array[
 def _add_data(table: Table, content: bytes) -> bool:
     """Take in the data blocks of one index block; False where a handle is out of place, which carving then settles."""
     at = table.offsets[-1] + table.sizes[-1] + TRAILER if table.offsets else 0
-    found = handles(content, table.shape, table.size)
+    found = handles(content, table.shape, table.written)
     if found:
         offsets, sizes, ordered = found
         if ordered and offsets and offsets[0] >= at:
@@ -143,6 +156,8 @@ def separators(table: Table) -> Iterator[tuple[bytes, Handle]]:
     for role, handle in table.tail:
         if role == "index" and (loaded := table.load(handle)).ok:
             try:
-                yield from block.index_entries(loaded.content, table.shape)
+                for key, named in block.index_entries(loaded.content, table.shape):
+                    moved = table.by if named.offset >= table.edge else 0
+                    yield key, Handle(named.offset + moved, named.size) if moved else named
             except MalformedError:
                 continue  # said as a trouble when the table was opened

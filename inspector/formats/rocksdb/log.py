@@ -4,13 +4,14 @@ Source: db/log_format.h, db/log_reader.cc, db/log_writer.cc. The engine's reader
 after one bad checksum; this one gives up only the bytes between two records that verify.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from msgspec import Struct
 
 from inspector.crc32c import crc32c
 from inspector.formats.rocksdb.checksums import mask
+from inspector.kernels.rocksdb import log_relength, log_sound
 
 Read = Callable[[int, int], bytes]  # offset, count -> bytes; shorter only at the end
 
@@ -22,8 +23,6 @@ RECYCLABLE_HEADER: Final = 11  # and the low half of the log's number
 ZERO, FULL, FIRST, MIDDLE, LAST = range(5)
 SET_COMPRESSION: Final = 9
 _RECYCLABLE: Final = frozenset({5, 6, 7, 8, 11, 131})
-_PLAIN: Final = frozenset({FULL, 2, 3, 4})
-_MASK: Final = 0xA282EAD8
 _TYPES: Final = frozenset({*range(1, 12), 130, 131})
 # fragments of logical records: recyclable 5..8 mean the same as 1..4
 FRAGMENT: Final = {1: FULL, 2: FIRST, 3: MIDDLE, 4: LAST, 5: FULL, 6: FIRST, 7: MIDDLE, 8: LAST}
@@ -58,9 +57,12 @@ class Piece(Struct, frozen=True):
     computed: int = 0
 
 
+_HEADERS: Final = bytes(RECYCLABLE_HEADER if kind in _RECYCLABLE else HEADER for kind in range(256))
+
+
 def header_size(kind: int) -> int:
     """7, or 11 for the types that repeat the log's number."""
-    return RECYCLABLE_HEADER if kind in _RECYCLABLE else HEADER
+    return _HEADERS[kind]
 
 
 def _verifies(block: bytes, at: int) -> int:
@@ -88,47 +90,36 @@ def _relength(block: bytes, at: int, anchor: int) -> int:
     Tried: the end at the next anchor, and every length one flipped bit away.
     """
     kind = block[at + 6]
-    if kind not in _TYPES:
-        return 0
-    stored = int.from_bytes(block[at : at + 4], "little")
-    claimed = block[at + 4] | block[at + 5] << 8
-    begin = at + header_size(kind)
-    ends = {begin + (claimed ^ 1 << bit) for bit in range(16)} | {anchor}
-    view = memoryview(block)
-    for end in sorted(ends):
-        if begin <= end <= len(block) and mask(crc32c(view[at + 6 : end])) == stored:
-            return end
-    return 0
+    return log_relength(block, at, header_size(kind), anchor) if kind in _TYPES else 0
 
 
-def _anchor(block: bytes, at: int) -> int:
-    """The next offset after `at` at which a record verifies, or the block's end."""
-    from inspector.kernels.carving import log_anchor  # a sound log never asks
+class Sound:
+    """Records of a block that verify, one behind the other; made when they are asked for."""
 
-    return log_anchor(block, at + 1)
+    def __init__(self, block: bytes, base: int, number: int | None) -> None:
+        self._block, self._base = block, base
+        self.starts, self._types, self.stored, self.stop = log_sound(block, base, number)
+        self.whole = self._types.count(FULL) == len(self._types)
 
+    def __len__(self) -> int:
+        return len(self.starts)
 
-class Sound(list[Piece]):
-    """Records that verify and are whole, one behind the other."""
+    def __iter__(self) -> Iterator[Piece]:
+        block, base = self._block, self._base
+        ends = [*self.starts[1:], self.end]
+        return (
+            Piece(start, end, GOOD, kind, block[start - base + _HEADERS[kind] : end - base], crc, crc)
+            for start, end, kind, crc in zip(self.starts, ends, self._types, self.stored, strict=False)
+        )
 
+    @property
+    def end(self) -> int:
+        return self._base + self.stop
 
-def _sound(block: bytes, base: int) -> tuple[list[Piece], int]:
-    """The records of no recycled log that verify from a block's beginning on, and where the next thing begins."""
-    found: list[Piece] = []
-    at, whole, view = 0, True, memoryview(block)
-    while at <= BLOCK - RECYCLABLE_HEADER:
-        end = at + HEADER + (block[at + 4] | block[at + 5] << 8)
-        kind = block[at + 6]
-        if kind not in _PLAIN or end > BLOCK:
-            break
-        crc = crc32c(view[at + 6 : end])
-        computed = ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF  # `mask`, for each record of a log
-        if computed != block[at] | block[at + 1] << 8 | block[at + 2] << 16 | block[at + 3] << 24:
-            break
-        whole = whole and kind == FULL
-        found.append(Piece(base + at, base + end, GOOD, kind, block[at + HEADER : end], computed, computed))
-        at = end
-    return (Sound(found) if whole else found), at
+    @property
+    def empty(self) -> bool:
+        """Whether they are whole and hold nothing."""
+        return self.whole and self.stop == HEADER * len(self.starts)
 
 
 class LogReader:
@@ -139,17 +130,18 @@ class LogReader:
         self._read = read
         self.size = size
         self.number = number
+        self._anchored = (0, 0)  # between these offsets of the log no record begins that verifies
 
     def pieces(self) -> Iterator[Piece]:
         """Every byte of the log once, in order; adjacent unread bytes are one piece."""
         for batch in self.batches():
             yield from batch
 
-    def batches(self) -> Iterator[Sequence[Piece]]:
-        """The same, many at a time where a whole stretch verifies: a `Sound` one holds nothing but whole records."""
+    def batches(self) -> Iterator[Sound | tuple[Piece]]:
+        """The same, many at a time where a whole stretch verifies."""
         pending: Piece | None = None
         for batch in self._raw():
-            if not pending and isinstance(batch, list):
+            if not pending and isinstance(batch, Sound):
                 yield batch
                 continue
             for piece in batch:
@@ -185,15 +177,16 @@ class LogReader:
         zeroed = sector < RECYCLABLE_HEADER and not any(head[sector:])
         return ((own ^ found).bit_count() > 2 or not any(head)) and not zeroed
 
-    def _raw(self) -> Iterator[Sequence[Piece]]:
-        """Pieces as they lie in their blocks; a list is of records that verify."""
+    def _raw(self) -> Iterator[Sound | tuple[Piece]]:
+        """Pieces as they lie in their blocks."""
         for base in range(self._begin - self._begin % BLOCK, self.size, MAX_REACH):
             window = self._read(base, min(MAX_REACH, self.size - base))
             for start in range(0, len(window), BLOCK):
                 block, at = window[start : start + BLOCK], max(0, self._begin - base - start)
                 if len(block) == BLOCK and not at:
-                    sound, at = _sound(block, base + start)  # of most blocks all
-                    if sound:
+                    sound = Sound(block, base + start, self.number)  # of most blocks all
+                    at = sound.stop
+                    if at:
                         yield sound
                 for piece in self._block(block, base + start, at):
                     if piece.state == STALE:
@@ -240,13 +233,23 @@ class LogReader:
                 if not (right := _relength(block, at, end)):
                     return Piece(base + at, base + end, BAD, kind, b"", stored, computed)
                 return self._relengthed(block, base, at, right)
-            anchor = _anchor(block, at)
+            anchor = self._anchor(block, base, at)
             if right := _relength(block, at, anchor):
                 return self._relengthed(block, base, at, right)
             if anchor == size and last and end > size and size < BLOCK and base + end <= _block_end(base):
                 return Piece(base + at, base + size, TORN, kind, b"", stored)
             return Piece(base + at, base + anchor, UNREAD)
-        return Piece(base + at, base + _anchor(block, at), UNREAD)
+        return Piece(base + at, base + self._anchor(block, base, at), UNREAD)
+
+    def _anchor(self, block: bytes, base: int, at: int) -> int:
+        """The next offset after `at` at which a record verifies, or the block's end."""
+        from inspector.kernels.carving import log_anchor  # a sound log never asks
+
+        searched, anchor = self._anchored
+        if not searched <= base + at < anchor <= base + len(block):  # else each byte would be looked at ever again
+            anchor = base + log_anchor(block, at + 1)
+            self._anchored = base + at, anchor
+        return anchor - base
 
     def _relengthed(self, block: bytes, base: int, at: int, end: int) -> Piece:
         kind = block[at + 6]

@@ -31,7 +31,13 @@ else:
     zstandard = Postponed("zstandard")
 
 MAX_RECORD: Final = 64 << 20  # a longer logical record is verified piece by piece, not decoded
+LARGEST: Final = (1 << 16) - 1  # bytes of one piece: a record of one is read whole, by whoever reads it
 ZSTD: Final = 7
+
+_NOTHING: Final = frozenset({PAD, EMPTY, STALE})
+_HELD: Final = frozenset({GOOD, RELENGTH})
+_BEGIN: Final = frozenset({FULL, FIRST})
+_END: Final = frozenset({FULL, LAST})
 
 # what became of a logical record
 WHOLE, BROKEN, CUT, TOO_LARGE, UNPACKED_BADLY = range(5)
@@ -66,6 +72,7 @@ class Assembler(Struct):
     _length: int = 0
 
     def __post_init__(self) -> None:
+        self.max_record = max(self.max_record, LARGEST)
         self.room = self.room or self.max_record // 2
 
     @property
@@ -85,32 +92,34 @@ class Assembler(Struct):
     def feed(self, pieces: Iterable[Piece]) -> Iterator[Record]:
         """As `records`, while more pieces may follow."""
         for piece in pieces:
-            if piece.type == FULL and piece.state == GOOD and self.idle and len(piece.payload) <= self.max_record:
-                yield Record(WHOLE, piece.payload, ((piece.start, piece.end),))  # nearly every record of a log
+            state, kind, payload = piece.state, piece.type, piece.payload
+            alone = kind == FULL and state == GOOD and not self._spans and not self.compressed
+            if alone and len(payload) <= self.max_record:
+                yield Record(WHOLE, payload, ((piece.start, piece.end),))  # nearly every record of a log
                 continue
-            if piece.state in (PAD, EMPTY, STALE):
+            if state in _NOTHING:
                 continue
-            if piece.state not in (GOOD, RELENGTH):
-                yield from self._give_up(CUT if piece.state == TORN else BROKEN)
+            if state not in _HELD:
+                yield from self._give_up(CUT if state == TORN else BROKEN)
                 continue
-            step = FRAGMENT.get(piece.type)
+            step = FRAGMENT.get(kind)
             if step is None:
                 self._note(piece)
                 continue
-            if step in (FULL, FIRST):
+            if step in _BEGIN:
                 if self._spans:
                     yield Record(BROKEN, b"", tuple(self._spans))
-                    self._parts, self._spans, self._length = [], [], 0
+                    self._reset()
             elif not self._spans:  # the record's start was lost
                 yield Record(BROKEN, b"", ((piece.start, piece.end),))
                 continue
             self._spans.append((piece.start, piece.end))
-            self._length += len(piece.payload)
+            self._length += len(payload)
             if self._length <= self.max_record:
-                self._parts.append(piece.payload)
+                self._parts.append(payload)
             else:
                 self._parts.clear()
-            if step in (FULL, LAST):
+            if step in _END:
                 yield self._finish()
 
     def _note(self, piece: Piece) -> None:

@@ -105,7 +105,7 @@ class Corrector(Struct):
             return
         if not self._affords(span.length, context.checksum):
             return
-        unit, modifier = self._bytes(span), checksums.modifier(context.base, span.start)
+        unit, modifier = self._bytes(span), context.modifier(span.start)
         judge = self._judge(table, mark)
         dictionary = context.dictionary if mark.kind in (kinds.DATA, kinds.LOST) else b""
         yield Fix(span, unit, correct_block(unit, context.checksum, context.version, modifier, dictionary, judge))

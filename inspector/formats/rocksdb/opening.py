@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -14,6 +15,15 @@ from inspector.formats.rocksdb.footer import TRAILER, Footer, Handle
 from inspector.formats.rocksdb.index import read_index
 from inspector.formats.rocksdb.table import BAD_CHECKSUM, OK, STATES, Loaded, Table, Trouble, role_of
 
+if TYPE_CHECKING:
+    from inspector.formats.rocksdb import displaced, guess
+else:  # of damaged tables only
+    from inspector.postponed import Postponed
+
+    displaced = Postponed("inspector.formats.rocksdb.displaced")
+    guess = Postponed("inspector.formats.rocksdb.guess")
+
+_PAGE = 1 << 16  # bytes that are read at once of zeroes behind a table
 _SMALLEST = 8 + TRAILER  # a block without entries: one restart, and how many there are
 
 
@@ -24,14 +34,20 @@ def open_table(read: Read, size: int, leveldb: bool = False, search: bool = True
     if table.declined:
         return table
     if table.footer:
-        table.context = Context(table.footer.checksum, table.footer.base, _framing(table), types=table.context.types)
+        old = table.context
+        table.context = Context(
+            table.footer.checksum, table.footer.base, _framing(table), types=old.types, moves=old.moves
+        )
         metaindex = table.load(table.footer.metaindex)
         if metaindex.ok or _placed(table.footer):
             table.tail.append(("metaindex", table.footer.metaindex))
             _read_meta(table, metaindex)
             read_index(table)
-        elif not table.troubles:
-            table.troubles.append(Trouble("footer", table.footer.start, size, "its handles lead to no metaindex"))
+        else:
+            if not table.troubles:
+                table.troubles.append(Trouble("footer", table.footer.start, size, "its handles lead to no metaindex"))
+            # nothing of it is proved: other bytes may lie before its magic, and the checksum type is one of them
+            table.context = guess.guess_context(read, table.footer.start, leveldb) or table.context
     if search and not table.whole_index and size >= _SMALLEST:
         from inspector.formats.rocksdb.patch import complete  # a table that needs no patching never loads it
 
@@ -73,6 +89,8 @@ def _framing(table: Table) -> int:
 
 
 def _read_footer(table: Table) -> None:
+    if _padded(table):
+        return
     start = max(0, table.size - footers.SIZE)
     tail = table.read(start, footers.SIZE)
     try:
@@ -86,13 +104,42 @@ def _read_footer(table: Table) -> None:
         return
     for problem in table.footer.problems:
         table.troubles.append(Trouble("footer", table.footer.start, table.size, problem))
-    if table.footer.problems and not proves(table, table.footer):
-        table.footer = _guess_footer(table, tail)
+    if (table.footer.problems or _apart(table.footer)) and not proves(table, table.footer):
+        if found := displaced.moved_footer(table, tail):
+            # a checksum over its own offset does not hold elsewhere, and handles lead beyond: nothing else is wrong
+            table.footer, table.troubles = found, table.troubles[-1:]
+        elif table.footer.problems:
+            table.footer = _guess_footer(table, tail)
     elif table.footer.checksum == checksums.NONE and (sealed := _sealed(table, table.footer)):
         table.troubles.append(
             Trouble("footer", table.footer.start, table.size, "no checksum type, and blocks have one")
         )
         table.footer = sealed
+
+
+def _padded(table: Table) -> bool:
+    """Take in a footer with nothing but zeroes behind it, if it leads to the metaindex: no magic ends with a zero."""
+    end = table.size
+    if any(table.read(max(0, end - 1), 1)):
+        return False
+    while end and not (content := table.read(max(0, end - _PAGE), min(_PAGE, end)).rstrip(b"\0")):
+        end = max(0, end - _PAGE)
+    end = max(0, end - _PAGE) + len(content) if end else 0
+    if end == table.size or not end:
+        return False
+    try:
+        found = footers.decode(table.read(max(0, end - footers.SIZE), footers.SIZE), end)
+    except MalformedError:
+        return False
+    if found.problems or not proves(table, found):
+        return False
+    table.footer, table.size, table.spare = found, end, table.size - end
+    return True
+
+
+def _apart(footer: Footer) -> bool:
+    """Whether a footer stands elsewhere than behind the blocks that it names."""
+    return footer.index is not None and footer.start != max(footer.metaindex.end, footer.index.end)
 
 
 def _sealed(table: Table, footer: Footer) -> Footer | None:
@@ -157,6 +204,8 @@ def _read_meta(table: Table, loaded: Loaded) -> None:
     except MalformedError as error:
         table.troubles.append(Trouble("metaindex", handle.offset, min(handle.end, table.size), str(error), loaded))
         return
+    if table.by:
+        table.meta = {name: displaced.placed(table, place) for name, place in table.meta.items()}
     for name, place in table.meta.items():
         role = role_of(name)
         if place.end > table.size:
@@ -198,7 +247,7 @@ def read_dictionary(table: Table, handle: Handle) -> None:
     loaded = table.load(handle)
     if loaded.ok:
         old = table.context
-        table.context = Context(old.checksum, old.base, old.version, old.types, loaded.content)
+        table.context = replace(old, dictionary=loaded.content)
     else:
         table.troubles.append(
             Trouble("dictionary", handle.offset, handle.end, loaded.why or STATES[loaded.state], loaded)

@@ -127,11 +127,17 @@ def _arranged(db: Database, member: str) -> Order:
     own = [i for i, kept in enumerate(read.kept) if kept]
     if any(read.firsts[b] < read.end(a) for a, b in pairwise(own)):  # one number for a batch (WritePrepared)
         read.counts = array("Q", bytes(b"\x01" + bytes(7)) * len(read.counts))
-    return _places(read, own, _due_before(db, member), _found_behind(db, member))
+    due = _due_before(db, member)
+    # a log is begun when the one before it goes into tables: then its first number is the next one of the MANIFEST
+    next_one = db.version.last_sequence + 1 if db.version is not None and db.version.last_sequence else 1
+    return _places(read, own, due, frozenset({1, due or 1, next_one}), _found_behind(db, member))
 
 
-def _places(read: _Log, own: list[int], due: int | None, behind: int | None) -> Order:
-    """Where each record belongs; `due` is the log's first number and `behind` the next log's, where they are known."""
+def _places(read: _Log, own: list[int], due: int | None, begun: frozenset[int], behind: int | None) -> Order:
+    """Where each record belongs; `due` is the log's first number and `behind` the next log's, where they are known.
+
+    `begun` are numbers that the first record of a log may have.
+    """
     astray: dict[int, Fate] = {}
     ranked = [read.firsts[i] for i in own]
     slots: dict[int, list[int]] = {}
@@ -156,9 +162,7 @@ def _places(read: _Log, own: list[int], due: int | None, behind: int | None) -> 
     ):
         _unplace(read, slots.pop(len(own)), astray)
     placed.update(slots.get(len(own), ()))
-    if (low := slots.get(0)) and not (
-        0 in placed or (_chained(read, [*low, own[0]]) and read.firsts[low[0]] in (1, due))
-    ):
+    if (low := slots.get(0)) and not (0 in placed or (_chained(read, [*low, own[0]]) and read.firsts[low[0]] in begun)):
         _unplace(read, slots.pop(0), astray)
     before = {read.starts[own[at]] if at < len(own) else END: tuple(read.starts[i] for i in found)
               for at, found in slots.items()}  # fmt: skip

@@ -8,9 +8,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from inspector.formats.rocksdb import block, properties
-from inspector.formats.rocksdb.carve import Carver, Found, guess_context
+from inspector.formats.rocksdb.carve import Carver, Found
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.footer import Handle, read_handle
+from inspector.formats.rocksdb.guess import guess_context
 from inspector.formats.rocksdb.keys import RANGE_DELETE, TYPE_NAMES
 from inspector.formats.rocksdb.opening import read_dictionary, read_properties
 from inspector.formats.rocksdb.table import Role, Table, Trouble, role_of
@@ -46,7 +47,7 @@ def _carve(table: Table, start: int, end: int) -> list[Found]:
         return [Found(start, end, None)]
     carver = Carver(table.read, start, end, table.context)
     found = list(carver.blocks())
-    table.context = replace(table.context, base=carver.context.base)
+    table.context = replace(table.context, base=carver.context.base, moves=carver.context.moves)
     return found
 
 

@@ -24,7 +24,7 @@ from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
 from inspector.formats.rocksdb.levels import settle
 from inspector.formats.rocksdb.manifest_writer import snapshot
 from inspector.formats.rocksdb.mending import mend
-from inspector.formats.rocksdb.plan_file import plan_file, table_needs_work
+from inspector.formats.rocksdb.plan_file import cut, plan_file, table_needs_work
 from inspector.formats.rocksdb.plan_file import refusal as refusal_of_file
 from inspector.formats.rocksdb.reblob import BlobMender
 from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, written_anew
@@ -121,7 +121,7 @@ class Planner(Struct):
 
     def _member(self, name: str, size: int, kind: names.Kind) -> Iterator[Edit]:
         whole = Span(0, size, name)
-        if kind == "blob":
+        if kind == "blob" and not (self._mender and self._mender.is_damaged(name) and self._mender.runs(name)):
             yield from self._blobs_gone(name, size)
         if kind == "table":
             yield from self._table(name, size)
@@ -161,13 +161,17 @@ class Planner(Struct):
         family = self._family_of.get(number)
         listed = family.files[number] if family else None
         drops = self._mender.lost_in(name) if self._mender else frozenset()
-        sized = listed is None or listed.size == size
+        sized = listed is None or listed.size == table.size
         if _unread(table):
             self.notes.append(f"{name} is {table.declined}: it is carried over as it is")
             yield Edit("kept", Span(0, size, name), out=name, whole=True, proof="placed", why="not read, carried over")
             return
         if not table_needs_work(db, name, table) and not drops and sized:
-            yield Edit("kept", Span(0, size, name), out=name, whole=True, units=self._units(name), why="healthy member")
+            if table.spare:
+                yield from cut(table, name, name)
+            else:
+                why = "healthy member"
+                yield Edit("kept", Span(0, size, name), out=name, whole=True, units=self._units(name), why=why)
             if family or not db.trusted:
                 self._newest = max(self._newest, self._top(name))
             if family and listed and (mended := self._mended_listing(name, family, listed)):

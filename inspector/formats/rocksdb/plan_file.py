@@ -14,7 +14,7 @@ from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
 from inspector.formats.rocksdb.manifest_writer import snapshot
 from inspector.formats.rocksdb.reblob import BlobMender
 from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, wal_is_damaged
-from inspector.formats.rocksdb.rewrite import Rewriter, joined
+from inspector.formats.rocksdb.rewrite import ZEROES, Rewriter, joined
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Version
 from inspector.formats.rocksdb.whole import NO_END, end_is_missing
@@ -63,7 +63,7 @@ def _whole(size: int, units: int = 0) -> Plan:
 def _table(db: Database, size: int) -> Plan:
     table = db.table("")
     if not table_needs_work(db, "", table):
-        return _whole(size, table.data_blocks)
+        return _whole(size, table.data_blocks) if not table.spare else Plan(cut(table, "", ""), table.size)
     writer, notes = Rewriter(table, "", ""), list[str]()
 
     def made() -> Iterator[Edit]:
@@ -74,6 +74,13 @@ def _table(db: Database, size: int) -> Plan:
             notes.append(f"{lost} range deletes are lost; what they had deleted may appear again")
 
     return Plan(made(), size + _MORE, notes=notes)
+
+
+def cut(table: Table, member: str, out: str) -> Iterator[Edit]:
+    """A table without the zeroes behind its footer."""
+    end = table.size
+    yield Edit("kept", Span(0, end, member), units=table.data_blocks, why="all of the table", out=out)
+    yield Edit("dropped", Span(end, end + table.spare, member), why=ZEROES, out=out)
 
 
 def table_needs_work(db: Database, member: str, table: Table) -> bool:

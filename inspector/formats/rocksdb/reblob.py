@@ -11,17 +11,23 @@ import struct
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import Struct, field
 
+from inspector.crc32c import crc32c
 from inspector.format import Edit
-from inspector.formats.rocksdb import blob, keys
+from inspector.formats.rocksdb import blob, keys, reattach
 from inspector.formats.rocksdb.checksums import masked_crc
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, Windowed, good_blocks, pairs_of
 from inspector.formats.rocksdb.edit import BlobFile
 from inspector.formats.rocksdb.facts import BlobFacts
+from inspector.formats.rocksdb.reattach import LONGEST, Run
 from inspector.span import Span
+
+_PIECE: Final = 8 << 20  # bytes of one filler
+_NOT_HERE: Final = "values that were here are not in the file"
 
 
 class BlobMender(Struct):
@@ -29,7 +35,8 @@ class BlobMender(Struct):
 
     db: Database
     _lost: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # blob file -> spans of lost records
-    _values: dict[int, tuple[array[int], array[int]]] = field(default_factory=dict)  # of damaged blob files
+    _values: dict[int, tuple[array[int], array[int], array[int]]] = field(default_factory=dict)  # of damaged blob files
+    _runs: dict[str, list[Run]] = field(default_factory=dict)  # of files whose values are not at their places
     _known: bool = False
     moved: int = 0  # entries whose values are no longer where they point, as far as tables were looked at
 
@@ -38,7 +45,20 @@ class BlobMender(Struct):
         if not isinstance(facts, BlobFacts):
             return False
         frame = facts.header_why or (facts.footer_why and not self._open(member))
-        return bool(facts.bad or frame or self._spans(member))
+        return bool(facts.bad or frame or self._spans(member) or self._missing(member))
+
+    def _missing(self, member: str) -> int:
+        """Records that the footer counts and of which no byte is in the file; only where all others are sound."""
+        facts = self.db.facts.get(member)
+        if not isinstance(facts, BlobFacts) or facts.bad or facts.gaps or facts.footer_why:
+            return 0
+        return max(0, (facts.footer_count or 0) - facts.records)
+
+    def runs(self, member: str) -> list[Run]:
+        """Sound records and how far they stand behind their places; none where all of them are there."""
+        if member not in self._runs:
+            self._runs[member] = reattach.runs(self.db, member, self._end(member))
+        return self._runs[member]
 
     def _open(self, member: str) -> bool:
         """A file alone without a footer: it may still be written; a MANIFEST lists only finished ones."""
@@ -46,7 +66,7 @@ class BlobMender(Struct):
 
     def has_lost(self, member: str) -> bool:
         """Whether a value of this blob file is lost."""
-        return bool(self._spans(member))
+        return bool(self._spans(member) or self._missing(member))
 
     def _spans(self, member: str) -> list[tuple[int, int]]:
         number = self.db.files[member].number
@@ -61,7 +81,9 @@ class BlobMender(Struct):
     def _end(self, member: str) -> int:
         """Where the records end: before a footer, whole or damaged, else at the end of the file."""
         size = self.db.size(member)
-        tail = self.db.source.read(max(0, size - blob.FOOTER), blob.FOOTER, member)
+        if size < blob.HEADER + blob.FOOTER:
+            return size  # what would be read as a footer begins in the header
+        tail = self.db.source.read(size - blob.FOOTER, blob.FOOTER, member)
         try:
             blob.footer(tail)
             return size - blob.FOOTER
@@ -72,7 +94,7 @@ class BlobMender(Struct):
 
     def lost_in(self, table: str) -> frozenset[bytes]:
         """Internal keys of a table's entries whose values are lost."""
-        facts_bad = {n for n, m in self.db.blobs.items() if self.is_damaged(m) and self._spans(m)}
+        facts_bad = {n for n, m in self.db.blobs.items() if self.is_damaged(m) and self.has_lost(m)}
         missing = self.db.facts.get(table)
         gone = set(getattr(missing, "missing_blobs", {}))
         if not facts_bad and not gone:
@@ -80,38 +102,48 @@ class BlobMender(Struct):
         found: set[bytes] = set()
         for _, _, content in good_blocks(self.db.table(table)):
             for key, value in pairs_of(content):
-                if key[-8] == keys.BLOB_INDEX and self._is_lost(value):
+                if key[-8] == keys.BLOB_INDEX and self._is_lost(key[:-8], value):
                     found.add(key)
         return frozenset(found)
 
-    def _is_lost(self, value: bytes) -> bool:
+    def _is_lost(self, key: bytes, value: bytes) -> bool:
         where = _entry(value)
         if where is None:
             return True
         if where.type == blob.INLINED_TTL:
             return False
         member = self.db.blobs.get(where.file)
-        if member is None or where.offset + where.size > self.db.size(member):
+        if member is None:
             return True
-        if not self._spans(member):
-            return False
+        if not self.has_lost(member):
+            return where.offset + where.size > self.db.size(member)
         # in a damaged file records may have moved: a reference holds where a sound value begins and ends as it says
-        ends, starts = self._sound_values(member)
+        ends, starts, sums = self._sound_values(member)
         at = bisect_left(ends, where.offset + where.size)
-        wrong = at == len(ends) or (starts[at], ends[at]) != (where.offset, where.offset + where.size)
-        self.moved += wrong and not any(start <= where.offset < end for start, end in self._spans(member))
+        told = (where.offset, where.offset + where.size, crc32c(key[:LONGEST]))
+        wrong = at == len(ends) or (starts[at], ends[at], sums[at]) != told
+        self.moved += (
+            wrong
+            and not self._missing(member)
+            and not self.runs(member)
+            and not any(start <= where.offset < end for start, end in self._spans(member))
+        )
         return wrong
 
-    def _sound_values(self, member: str) -> tuple[array[int], array[int]]:
-        """Where the values of a file's sound records end and begin, in order."""
+    def _sound_values(self, member: str) -> tuple[array[int], array[int], array[int]]:
+        """Where the values of a file's sound records end and begin, in order, and sums of their keys."""
         number = self.db.files[member].number
         if number not in self._values:
-            ends, starts = array("Q"), array("Q")
-            for record in blob.records(Windowed(self.db.reader(member)), blob.HEADER, self._end(member)):
-                if record.state == blob.GOOD:
-                    ends.append(record.end)
-                    starts.append(record.end - record.value_size)
-            self._values[number] = ends, starts
+            ends, starts, sums = array("Q"), array("Q"), array("I")
+            read, runs = Windowed(self.db.reader(member)), self.runs(member)
+            whole = (Run(blob.HEADER, self._end(member), 0),)
+            for run in runs or whole:
+                for record in blob.records(read, run.start, run.end):
+                    if record.state == blob.GOOD:
+                        ends.append(record.end - run.by)
+                        starts.append(record.end - record.value_size - run.by)
+                        sums.append(crc32c(read(record.start + blob.RECORD_HEADER, min(record.key_size, LONGEST))))
+            self._values[number] = ends, starts, sums
         return self._values[number]
 
     def edits(self, member: str) -> Iterator[Edit]:
@@ -119,6 +151,9 @@ class BlobMender(Struct):
         size = self.db.size(member)
         start, end = min(blob.HEADER, size), self._end(member)
         yield from self._header(member, start)
+        if runs := self.runs(member):
+            yield from self._laid_back(member, runs, end)
+            return
         at = start
         for low, high in self._spans(member):
             if at < low:
@@ -128,7 +163,39 @@ class BlobMender(Struct):
             at = high
         if at < end:
             yield Edit("kept", Span(at, end, member), out=member, units=1)
-        yield from self._footer(member, end, size)
+        if missing := self._missing(member):
+            yield Edit("lost", Span(end, end, member), why=_NOT_HERE, out=member, units=missing)
+        yield from self._footer(member, end, size, self._count(member, end))
+
+    def _laid_back(self, member: str, runs: list[Run], end: int) -> Iterator[Edit]:
+        """Records at the places that the tables name, and filler where they have room for others."""
+        at = out = blob.HEADER
+        count = 0
+        for run in runs:
+            place = run.start - run.by
+            if at < run.start:
+                yield Edit("lost", Span(at, run.start, member), why="blob record does not verify", out=member, units=1)
+            elif out < place:
+                yield Edit("lost", Span(at, at, member), why=_NOT_HERE, out=member, units=1)
+            yield from _filled(place - out, member)
+            count += run.count + (place - out >= blob.RECORD_HEADER)
+            yield Edit("kept", Span(run.start, run.end, member), out=member, units=run.count)
+            at, out = run.end, run.end - run.by
+        if at < end:
+            yield Edit("lost", Span(at, end, member), why="blob record does not verify", out=member, units=1)
+        listed = self._listed(member)
+        rest = blob.HEADER + listed.size - out if listed else 0
+        if rest > 0 and at == end:
+            yield Edit("lost", Span(at, at, member), why=_NOT_HERE, out=member, units=1)
+        yield from _filled(rest, member)
+        count += rest >= blob.RECORD_HEADER
+        yield from self._footer(member, end, self.db.size(member), count)
+
+    def _listed(self, member: str) -> BlobFile | None:
+        """What the MANIFEST says of a blob file."""
+        version, number = self.db.version, self.db.files[member].number
+        lists = version.families.values() if version is not None else ()
+        return next((family.blobs[number] for family in lists if number in family.blobs), None)
 
     def _header(self, member: str, start: int) -> Iterator[Edit]:
         facts = self.db.facts[member]
@@ -152,10 +219,12 @@ class BlobMender(Struct):
                         return family, 0, found.compression
         return family, 0, 0
 
-    def _footer(self, member: str, at: int, size: int) -> Iterator[Edit]:
-        """The footer that counts the records; without one the engine does not open the file."""
+    def _count(self, member: str, end: int) -> int:
         read = Windowed(self.db.reader(member))
-        count = sum(_stays(r) for r in blob.records(read, min(blob.HEADER, self.db.size(member)), at))
+        return sum(_stays(r) for r in blob.records(read, min(blob.HEADER, self.db.size(member)), end))
+
+    def _footer(self, member: str, at: int, size: int, count: int) -> Iterator[Edit]:
+        """The footer that counts the records; without one the engine does not open the file."""
         data = self.db.source.read(at, size - at, member)
         body = blob.MAGIC_BYTES + count.to_bytes(8, "little") + data[12:28].ljust(16, b"\0")
         made = body + masked_crc(body).to_bytes(4, "little")
@@ -183,6 +252,14 @@ class BlobMender(Struct):
         for record in blob.records(read, blob.HEADER, end):
             count, total = count + _stays(record), total + record.end - record.start
         return family, BlobFile(number, count, total)
+
+
+def _filled(length: int, member: str) -> Iterator[Edit]:
+    """A filler of this length, in pieces that are small enough to be held."""
+    while length > 0:
+        piece = length if length < 2 * _PIECE else _PIECE
+        yield Edit("added", None, filler(piece), "derived", "filler of the same length", out=member)
+        length -= piece
 
 
 def _entry(value: bytes) -> blob.BlobIndex | None:

@@ -175,6 +175,9 @@ def _manifest(db: Database, member: str) -> Iterator[Entry]:
             yield Entry(span, "manifest_record", "content malformed", {"why": str(error)})
 
 
+MOST_TOLD = 1000  # tables or blob files of one edit that are listed; the rest is counted
+
+
 def _edit_fields(edit: edits.Edit) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in ("comparator", "log_number", "next_file", "last_sequence", "prev_log", "min_log_to_keep", "db_id"):
@@ -186,7 +189,7 @@ def _edit_fields(edit: edits.Edit) -> dict[str, Any]:
     if edit.drop_family:
         found["drop_family"] = True
     if edit.deleted:
-        found["deleted"] = [{"level": level, "number": number} for level, number in edit.deleted]
+        found["deleted"] = [{"level": level, "number": number} for level, number in edit.deleted[:MOST_TOLD]]
     if edit.added:
         found["added"] = [
             {
@@ -197,10 +200,13 @@ def _edit_fields(edit: edits.Edit) -> dict[str, Any]:
                 "largest": show_key(new.largest[:-8]),
                 "sequences": [new.smallest_sequence, new.largest_sequence],
             }
-            for new in edit.added[:1000]
+            for new in edit.added[:MOST_TOLD]
         ]
     if edit.blobs:
-        found["blobs"] = [{"number": b.number, "count": b.count, "size": b.size} for b in edit.blobs[:1000]]
+        found["blobs"] = [{"number": b.number, "count": b.count, "size": b.size} for b in edit.blobs[:MOST_TOLD]]
+    for name, all_of_it in (("deleted", edit.deleted), ("added", edit.added), ("blobs", edit.blobs)):
+        if len(all_of_it) > MOST_TOLD:
+            found[f"{name}_total"] = len(all_of_it)
     return found
 
 

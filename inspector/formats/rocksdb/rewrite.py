@@ -22,6 +22,7 @@ from inspector.formats.rocksdb.table import Role, Table
 from inspector.formats.rocksdb.walk_table import in_order
 from inspector.span import Span
 
+ZEROES: Final = "zeroes behind the footer"
 _M32: Final = 0xFFFFFFFF
 _COPIED: Final[tuple[Role, ...]] = ("dictionary", "range-deletes")
 # properties of the file as a whole that are not true any more, or name blocks that are not written again
@@ -58,6 +59,8 @@ class Rewriter(Struct):
     _places: bytearray = field(default_factory=bytearray)
     _meta: dict[bytes, Handle] = field(default_factory=dict)
     _ranges_left: bool = False  # a block of range deletes did not verify
+    _again: bool = False  # the last block that was looked at is a copy of the one before it
+    _held: list[block.Pair] | None = None  # entries of the data block that was placed last
     _done: int = 0  # source bytes told about so far
 
     def edits(self) -> Iterator[Edit]:
@@ -80,6 +83,7 @@ class Rewriter(Struct):
             yield from self._skip(self.table.footer.start, "lost", "no block verifies here")
             yield from self._skip(self.table.size, "dropped", "the footer is made anew")
         yield from self._skip(self.table.size, "lost", "no block verifies here")
+        yield from self._skip(self.table.size + self.table.spare, "dropped", ZEROES)
         if self.blocks or self.ranges:
             yield from self._new_tail()
 
@@ -94,13 +98,16 @@ class Rewriter(Struct):
         span = Span(handle.offset, handle.end, self.member)
         self._done = handle.end
         self._ranges_left = self._ranges_left or role == "range-deletes"
-        if role in ("data", *_COPIED):
+        if self._again:
+            yield Edit("dropped", span, why="the block before it once more", out=self.out, units=1)
+        elif role in ("data", *_COPIED):
             yield Edit("lost", span, why=f"{role} block does not verify, or is not unpacked", out=self.out, units=1)
         else:
             yield Edit("dropped", span, why=f"{role} block is made anew", out=self.out, units=1)
 
     def _good(self, role: Role, handle: Handle, read: Windowed, order: keys.Order | None) -> list[block.Pair] | None:
         """The entries of a block that goes in; an empty list for a dictionary."""
+        self._again = False
         if role not in ("data", *_COPIED) or handle.size > codecs.MAX_BLOCK:
             return None
         loaded = self.table.judge(handle, read(handle.offset, handle.end - handle.offset))
@@ -116,7 +123,9 @@ class Rewriter(Struct):
             return None
         if role == "data":
             if not in_order([key for key, _ in pairs], self.last, order):
+                self._again = pairs == self._held
                 return None
+            self._held = pairs
             self.codec = self.codec or loaded.type
         return pairs
 
@@ -137,7 +146,7 @@ class Rewriter(Struct):
             self.ranges += len(pairs)
         self.at = placed.end
         base = self.table.context.base or 0
-        old, new = checksums.modifier(base, start), checksums.modifier(base, placed.offset)
+        old, new = self.table.context.modifier(start), checksums.modifier(base, placed.offset)
         if old == new:
             yield Edit("kept", Span(start, handle.end, self.member), units=1, out=self.out)
             return

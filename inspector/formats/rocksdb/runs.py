@@ -21,7 +21,7 @@ from inspector.formats.rocksdb.coding import MalformedError, u32
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.keys import Order
-from inspector.formats.rocksdb.table import Role, Table
+from inspector.formats.rocksdb.table import OK, Loaded, Role, Table
 from inspector.kernels.rocksdb import BlockRun
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Manner(Struct, frozen=True):
         return self.order is None or self.order is _BYTEWISE
 
 
-class Taken(Struct, frozen=True):
+class Taken(Struct):
     """Blocks [first, done) of a window, sound but for those that `wrong` notes.
 
     The window's bytes stay for those that are looked at alone.
@@ -64,6 +64,7 @@ class Taken(Struct, frozen=True):
     data: bytes | memoryview
     start: int
     wrong: bytes = b""  # 1 for each block whose checksum fails, where such were passed over
+    unpacked: Loaded | None = None  # block `done`, if it was unpacked and its entries were refused
 
 
 Step = tuple[int, int, tuple[Role, Handle] | None]
@@ -101,6 +102,25 @@ def window_of(
     return db.source.glance(start, end - start, member)
 
 
+class _Blocks(Struct, frozen=True):
+    """Bytes and the blocks in them, from number `first` on, by the places that their checksums know."""
+
+    data: bytes | memoryview
+    start: int
+    offsets: array[int]
+    sizes: array[int]
+    first: int = 0
+
+
+def _as_written(table: Table, data: bytes | memoryview, start: int, first: int, last: int) -> tuple[_Blocks, int]:
+    """Blocks that stand beside their places, as if they were there; up to the first that stands otherwise."""
+    context, here = table.context, table.offsets[first]
+    by = context.shift(here)
+    last = next((i for i in range(first, last) if context.shift(table.offsets[i]) != by), last)
+    offsets = array("Q", [at - by for at in table.offsets[first:last]])
+    return _Blocks(data[here - start :], here - by, offsets, table.sizes[first:last], first), last
+
+
 def take(
     table: Table, manner: Manner, data: bytes | memoryview, start: int, first: int, last: int, through: bool = False
 ) -> Taken:
@@ -112,8 +132,16 @@ def take(
     base = context.base or 0
     run = BlockRun(context.checksum, base, context.sized, manner.order is not None, manner.stop_type)
     stored, computed, wrong, at = array("I"), array("I"), b"", first
+    unpacked: Loaded | None = None
+    seen = _Blocks(data, start, table.offsets, table.sizes)
+    if context.moves and context.placed:
+        seen, last = _as_written(table, data, start, first, last)
+    low = seen.first
     while at < last:
-        at, found, right = run.blocks(data, start, table.offsets, table.sizes, at, last, True, through)
+        done, found, right = run.blocks(
+            seen.data, seen.start, seen.offsets, seen.sizes, at - low, last - low, True, through
+        )
+        at = low + done
         stored += found
         computed += right
         wrong += run.wrong
@@ -127,16 +155,18 @@ def take(
             content = codecs.decompress(data[place + size], payload, context.version, context.dictionary)
         except MalformedError:
             break
-        if not run.content(content):
-            break
         word = u32(bytes(data[place + size + 1 : place + size + TRAILER]), 0)
+        due = checksums.modifier(base, table.offsets[at]) if context.checksum == checksums.NONE else word
+        if not run.content(content):
+            unpacked = Loaded(table.data_handle(at), OK, content, data[place + size], word, due)
+            break
         stored.append(word)
-        computed.append(checksums.modifier(base, table.offsets[at]) if context.checksum == checksums.NONE else word)
+        computed.append(due)
         wrong += b"\0" if through else b""
         at += 1
         if at < last and table.offsets[at] != place + start + size + TRAILER:
             break  # a run has no gap: what lies in it would pass for the end of a sound block
-    return Taken(first, at, run, stored, computed, data, start, wrong)
+    return Taken(first, at, run, stored, computed, data, start, wrong, unpacked)
 
 
 def vouch(db: Database, member: str, table: Table, taken: Taken) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from inspector.counted import counted
 from inspector.finding import Cause, Evidence, Finding, Severity, Tally
 from inspector.formats.rocksdb.database import Database
@@ -13,11 +15,12 @@ from inspector.formats.rocksdb.rules import BY_CODE
 from inspector.span import Span
 
 if TYPE_CHECKING:
-    from inspector.formats.rocksdb import order
+    from inspector.formats.rocksdb import exchanged, order
     from inspector.formats.rocksdb.order import Run
 else:
     from inspector.postponed import Postponed
 
+    exchanged = Postponed("inspector.formats.rocksdb.exchanged")
     order = Postponed("inspector.formats.rocksdb.order")
 
 MAX_TOLD: Final = 1000  # runs, and gaps, of one WAL
@@ -31,6 +34,8 @@ def along(db: Database, member: str, facts: LogFacts, severity: Severity | None,
     gaps = facts.jumps
     if any(found < due for _, due, found in facts.jumps):
         for run in order.runs(db, member)[:MAX_TOLD]:
+            if run.fate == "lost" and exchanged.found(db, member):
+                run = replace(run, fate="moved")
             tally.put(_out_of_order(member, run, severity))
         gaps = list(order.order_of(db, member).gaps)
     for at, due, found in gaps[:MAX_TOLD]:

@@ -112,7 +112,7 @@ class Shrinker(Struct):
     def _moved(self, handle: Handle) -> Iterator[Part]:
         """A block at its new place."""
         base = self.table.context.base or 0
-        old, new = checksums.modifier(base, handle.offset), checksums.modifier(base, self.at)
+        old, new = self.table.context.modifier(handle.offset), checksums.modifier(base, self.at)
         self.at += handle.size + TRAILER
         if old == new:
             yield Span(handle.offset, handle.end, self.member)

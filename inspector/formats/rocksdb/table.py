@@ -85,6 +85,10 @@ class Table(Struct):
     room: codecs.Room = field(default_factory=codecs.Room)  # of the whole database
     member: str = ""
     _last: tuple[Handle, bool, Context, Loaded] | None = None  # the block that was read last, if it is small
+    by: int = 0  # bytes by which its end stands behind the place that it was written for
+    edge: int = 0  # with `by`: the place for which the first data block was written that stands beside it
+    vanished: int = 0  # data blocks that the index names and of which no byte is left
+    spare: int = 0  # zeroes behind the footer: they are no part of `size`
     forced: int | None = None  # an ingested table's sequence number, which its entries with 0 have
 
     def load(self, handle: Handle, compressed: bool = True) -> Loaded:
@@ -123,6 +127,11 @@ class Table(Struct):
 
     def data_handle(self, i: int) -> Handle:
         return Handle(self.offsets[i], self.sizes[i])
+
+    @property
+    def written(self) -> int:
+        """Bytes that it had when handles were written into it."""
+        return self.size - self.by
 
     def blocks(self) -> Iterator[tuple[Role, Handle]]:
         """Every known block in file order."""

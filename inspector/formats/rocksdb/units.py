@@ -5,8 +5,7 @@ from __future__ import annotations
 from inspector.correct import SILENT, Correction, Testimony, Word, correct_crc32c, flips, told
 from inspector.counted import counted
 from inspector.crc32c import crc32c
-from inspector.finding import CauseName
-from inspector.format import Reading, Traits, Unit
+from inspector.format import Misplaced, Reading, Traits, Unit
 from inspector.formats.rocksdb import blob, checksums, footer, log
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.correction import correct_block
@@ -103,7 +102,7 @@ def _endless_blobs(db: Database, member: str, number: int) -> str | None:
     return f"the file has {counted(short, 'byte')} fewer than the MANIFEST counts in it" if short > 0 else None
 
 
-def misplaced(db: Database, member: str, at: int, read: Reading) -> tuple[CauseName, str] | None:
+def misplaced(db: Database, member: str, at: int, read: Reading) -> Misplaced | None:
     """A log record that holds and passes the end of a 32 KiB block was not written where it stands."""
     what = db.files.get(member)
     if what is None or what.kind not in ("wal", "manifest"):
@@ -111,7 +110,8 @@ def misplaced(db: Database, member: str, at: int, read: Reading) -> tuple[CauseN
     found = _record(at, read)
     if found is None or not found.sound or at // log.BLOCK == (found.end - 1) // log.BLOCK:
         return None
-    return "shifted", "a record holds across the end of a 32 KiB block: everything here stands in another place"
+    because = "a record holds across the end of a 32 KiB block: everything here stands in another place"
+    return Misplaced("shifted", because)
 
 
 def flipped(db: Database, span: Span) -> tuple[int, str] | None:
@@ -131,7 +131,7 @@ def flipped(db: Database, span: Span) -> tuple[int, str] | None:
         pair = table.block_at(span.start)
         if pair is not None and pair[1].offset == span.start and pair[1].end == span.end:
             context = table.context
-            modifier = checksums.modifier(context.base or 0, span.start)
+            modifier = context.modifier(span.start)
             found = correct_block(data, context.checksum, context.version, modifier, context.dictionary, lambda _: True)
     if found is None or not found.patch:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from msgspec import Struct, field
@@ -126,11 +126,16 @@ class Version(Struct):
             family.files[new.number] = new
             self.flushed = max(self.flushed, new.largest_sequence)
             self.removed.discard(new.number)
-        self._blobs(family, edit)
+        if edit.blobs or edit.garbage or edit.others:
+            self._blobs(family, edit)
 
     def take(self, edit: Edit, start: int, end: int) -> None:
         """Apply an edit; one whose numbers go back is told, and left out where what it does was done before."""
-        back = next((name for name in _RISING if (getattr(edit, name) or self._due(name)) < self._due(name)), "")
+        back = ""
+        for name in _RISING:
+            if (value := getattr(edit, name)) and value < getattr(self, name):
+                back = name
+                break
         done, refused = self._done(edit)
         if not back and (not done or self.fault_count > self.stale_count):  # what misfits may hang on a lost edit
             self.apply(edit)
@@ -158,6 +163,8 @@ class Version(Struct):
 
     def _done(self, edit: Edit) -> tuple[str, bool]:
         """Why what an edit does cannot be done here, and whether the engine says so (db/version_builder.cc)."""
+        if not edit.deleted and not edit.added:
+            return "", False
         family = self.families.get(edit.family)
         files = family.files if family else {}
         gone = next((at for at in edit.deleted if at[1] not in files or files[at[1]].level != at[0]), None)
@@ -186,15 +193,25 @@ class Version(Struct):
         family.others.extend(kept[: 64 - len(family.others)])
 
 
+def _newer(edit: Edit) -> bool:
+    """Whether an edit has a tag that only RocksDB writes."""
+    if edit.db_id or edit.remaining is not None or edit.family or edit.max_family or edit.others:
+        return True
+    return any(new.custom for new in edit.added)
+
+
 def replay(read: Read, size: int, version: Version | None = None) -> Version:
     """The version that a MANIFEST of `size` bytes gives; every fault is kept with its bytes."""
     version = version or Version()
     group: list[tuple[Edit, int, int]] = []
 
-    def noted(batches: Iterable[Sequence[Piece]]) -> Iterator[Piece]:
+    def noted(batches: Iterable[Sound | tuple[Piece]]) -> Iterator[Piece]:
         for batch in batches:
-            if isinstance(batch, Sound) and assembler.idle and not group and not any(p.payload for p in batch):
-                version.edits += len(batch)  # they say nothing; there may be a hundred thousand of them
+            if isinstance(batch, Sound):
+                if batch.empty and assembler.idle and not group:
+                    version.edits += len(batch)  # they say nothing; there may be a hundred thousand of them
+                else:
+                    yield from batch
                 continue
             for piece in batch:
                 if piece.state in (BAD, UNREAD, TORN):
@@ -215,9 +232,7 @@ def replay(read: Read, size: int, version: Version | None = None) -> Version:
         except MalformedError as error:
             version.fault(record.start, record.end, str(error))
             continue
-        if edit.db_id or edit.remaining is not None or edit.family or edit.max_family or edit.others:
-            version.leveldb = False
-        if any(new.custom for new in edit.added):
+        if version.leveldb and _newer(edit):
             version.leveldb = False
         if edit.remaining is None:
             for waiting in group:  # the rest of its group was lost; what is here did happen

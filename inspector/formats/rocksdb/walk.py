@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Generator, Iterable, Iterator
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
@@ -62,6 +64,14 @@ def _member(db: Database, name: str, ahead: Ahead) -> Iterator[Stretch]:
         yield tile(0, size, OPAQUE, kinds.FOREIGN, member=name)
 
 
+_START = attrgetter("start")
+_UNITS = frozenset({log.GOOD, log.BAD, log.RELENGTH, log.TORN})
+_OTHERS = {
+    log.PAD: (FRAME, kinds.TRAILER),
+    log.EMPTY: (FREE, kinds.PREALLOCATED),
+    log.STALE: (FREE, kinds.STALE),
+    log.UNREAD: (GAP, kinds.LOST, kinds.GONE),
+}
 _MARKS = {log.BAD: kinds.CHECKSUM, log.RELENGTH: kinds.RELENGTH, log.TORN: kinds.TORN}
 
 
@@ -90,20 +100,22 @@ class _Records:
     def __init__(self, db: Database, member: str, facts: LogFacts, tiles: Tiles, manifest: bool) -> None:
         self._assembler = logical.Assembler(max_record=db.max_unit)
         self._facts, self._tiles, self._manifest, self._size = facts, tiles, manifest, db.size(member)
-        self._waiting: dict[int, tuple[log.Piece, int]] = {}
+        self._waiting: list[log.Piece] = []
+        self._marks: dict[int, int] = {}  # of those, by where they begin, what is wrong with their records
         replayed = db.version if manifest and member == db.manifest else None
         doubted = replayed.faults_by_start() if replayed else None
         # bytes whose edits were read before, and where what was wrong with them begins
         self._read = replayed.replayed if replayed and doubted is not None else 0
         self._doubted = doubted or {}
 
-    def take(self, batch: Sequence[log.Piece]) -> None:
-        if isinstance(batch, log.Sound) and self._known(batch):
-            return
-        if len(batch) == 1:
+    def take(self, batch: log.Sound | tuple[log.Piece]) -> None:
+        if not isinstance(batch, log.Sound):
             self._first_bad(batch[0])
-        self._waiting.update((piece.start, (piece, _MARKS.get(piece.state, 0))) for piece in batch)
-        self._judge(self._assembler.feed(batch))
+        elif self._known(batch):
+            return
+        pieces = [*batch]
+        self._waiting += pieces
+        self._judge(self._assembler.feed(pieces))
 
     def end(self) -> None:
         self._judge(self._assembler.end())
@@ -111,33 +123,39 @@ class _Records:
 
     def _known(self, batch: log.Sound) -> bool:
         """Tile whole records that were read before, all at once; False where they must be looked at."""
-        starts = array("Q", [piece.start for piece in batch])
-        if batch[-1].end > self._read or not self._assembler.idle or not self._doubted.keys().isdisjoint(starts):
+        starts = batch.starts
+        known = batch.whole and batch.end <= self._read and self._assembler.idle
+        if not known or not self._doubted.keys().isdisjoint(starts):
             return False
-        self._flush(batch[0].start)  # what lies between records
-        stored = array("I", [piece.stored for piece in batch])
-        self._tiles.extend(starts, batch[-1].end, UNIT, kinds.MANIFEST_RECORD, stored, stored)
+        self._flush(starts[0])  # what lies between records
+        self._tiles.extend(starts, batch.end, UNIT, kinds.MANIFEST_RECORD, batch.stored, batch.stored)
         self._facts.records += len(batch)
         return True
 
     def _judge(self, records: Iterable[logical.Record]) -> None:
-        waiting, end = self._waiting, 0
+        marks, end = self._marks, 0
         for record in records:
-            mark, end = _judge(record, self._facts, self._manifest), record.end
-            for start, _ in record.spans:
-                piece, own = waiting[start]
-                waiting[start] = (piece, own or mark)
+            end = record.spans[-1][1]
+            if end <= self._read and record.fate == logical.WHOLE and record.start not in self._doubted:
+                self._facts.records += 1
+            elif mark := _judge(record, self._facts, self._manifest):
+                for start, _ in record.spans:
+                    marks[start] = mark
         self._flush(end)
 
     def _flush(self, end: int) -> None:
         """Tile the pieces before `end`; those after it wait for their record."""
-        left: dict[int, tuple[log.Piece, int]] = {}
-        for start, (piece, mark) in self._waiting.items():
-            if start < end:
-                _tile(piece, mark, self._tiles, self._manifest)
+        waiting, marks, tiles = self._waiting, self._marks, self._tiles
+        kind = kinds.MANIFEST_RECORD if self._manifest else kinds.WAL_RECORD
+        count = bisect_left(waiting, end, key=_START)
+        for piece in waiting[:count]:
+            state = piece.state
+            if state in _UNITS:
+                mark = _MARKS.get(state, 0) or marks.pop(piece.start, 0)
+                tiles.add(piece.end, UNIT, kind, mark, piece.stored, piece.computed)
             else:
-                left[start] = (piece, mark)
-        self._waiting = left
+                tiles.add(piece.end, *_OTHERS[state])
+        del waiting[:count]
 
     def _first_bad(self, piece: log.Piece) -> None:
         """What was read before the first record that does not verify."""
@@ -190,20 +208,6 @@ def _sum(facts: LogFacts, run: LogRun | holding.LogSums) -> None:
     if run.sequences:
         facts.first_sequence, facts.next_sequence = run.sequences
         facts.highest = run.highest
-
-
-def _tile(piece: log.Piece, mark: int, tiles: Tiles, manifest: bool) -> None:
-    if piece.state == log.PAD:
-        tiles.add(piece.end, FRAME, kinds.TRAILER)
-    elif piece.state == log.EMPTY:
-        tiles.add(piece.end, FREE, kinds.PREALLOCATED)
-    elif piece.state == log.STALE:
-        tiles.add(piece.end, FREE, kinds.STALE)
-    elif piece.state == log.UNREAD:
-        tiles.add(piece.end, GAP, kinds.LOST, kinds.GONE)
-    else:
-        kind = kinds.MANIFEST_RECORD if manifest else kinds.WAL_RECORD
-        tiles.add(piece.end, UNIT, kind, mark, piece.stored, piece.computed)
 
 
 def _judge(record: logical.Record, facts: LogFacts, manifest: bool) -> int:

@@ -46,7 +46,9 @@ def walk_table(db: Database, member: str, ahead: Ahead) -> Iterator[Stretch]:
     if table.footer and tiles.at <= table.footer.start:
         walk.between(table.footer.start)
         wrong = any(t.role == "footer" for t in table.troubles)
-        tiles.add(size, FRAME, kinds.FOOTER, kinds.SHAPE if wrong else 0)
+        tiles.add(table.size, FRAME, kinds.FOOTER, kinds.SHAPE if wrong else 0)
+    if table.spare:
+        tiles.add(size, FREE, kinds.PADDING)
     walk.between(size)
     facts.endless = table.footer is None and not (tiles.marks and tiles.marks[-1])
     if tiles.starts:
@@ -71,13 +73,15 @@ class TableWalk:
     def window(self, ahead: Ahead, first: int, last: int) -> None:
         """Data blocks [first, last): those that were taken in at once, and the others one by one."""
         taken = ahead.window(self.member, self.table, self.manner, first, last, self._through)
-        at = self._absorb(taken)
+        at, part = self._absorb(taken), taken
         while at < last and not self.over:
-            self.one("data", self.table.data_handle(at))
+            known, part.unpacked = part.unpacked, None
+            self.one("data", self.table.data_handle(at), known)
+            del known
             at += 1
             if at < last and not self.over:
-                more = ahead.more(self.member, self.table, self.manner, taken, at, last, self._through)
-                at = self._absorb(more)
+                part = ahead.more(self.member, self.table, self.manner, taken, at, last, self._through)
+                at = self._absorb(part)
 
     @property
     def _through(self) -> bool:
@@ -107,8 +111,8 @@ class TableWalk:
         facts.last_key = run.last_key if sound else facts.last_key
         return done
 
-    def one(self, role: Role, handle: Handle) -> None:
-        """One block, looked at closely."""
+    def one(self, role: Role, handle: Handle, known: Loaded | None = None) -> None:
+        """One block, looked at closely; `known` may be it, unpacked already."""
         tiles, table = self.tiles, self.table
         if handle.offset < tiles.at:
             return  # an overlapping handle: said as a trouble of the index
@@ -116,7 +120,7 @@ class TableWalk:
         if handle.end > table.size:
             self.over = True
             return
-        loaded = _judge(table, handle, self._read, role)
+        loaded = known if known and known.handle == handle else _judge(table, handle, self._read, role)
         mark = kinds.STATE_MARKS[loaded.state]
         if role == "data":
             if mark == kinds.SOUND:
@@ -137,7 +141,7 @@ def _between(tiles: Tiles, table: Table, end: int, gaps: list[tuple[int, int]]) 
     if end <= tiles.at:
         return
     length = end - tiles.at
-    padding = not gaps and length < 1 << 16 and not any(table.read(tiles.at, length))
+    padding = not gaps and not table.by and length < 1 << 16 and not any(table.read(tiles.at, length))
     if padding:
         tiles.add(end, FREE, kinds.PADDING)
     else:

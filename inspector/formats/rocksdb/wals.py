@@ -1,7 +1,8 @@
 """WALs that must be here: those that the MANIFEST lists as synced, the one it keeps from, and what WALs say of others.
 
-The engine opens without a missing WAL and says nothing, unless it was told to track them. A checkpoint or backup has no
-WAL that was empty, so only a folder that the engine itself wrote in (its LOCK is there) can miss one.
+The engine opens without a missing WAL and says nothing, unless it was told to track them. A checkpoint or backup of
+RocksDB has no WAL that was empty, so only a folder that the engine itself wrote in (its LOCK is there) can miss one.
+LevelDB makes neither: it never deletes the log that its MANIFEST names, and each open begins one (DBImpl::Recover).
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def first_missing(db: Database) -> int | None:
     only the last one that recovery read, plus one.
     """
     version = db.version
-    if db.single or version is None or not db.trusted or "LOCK" not in db.files or _elsewhere(db):
+    own = db.leveldb or "LOCK" in db.files
+    if db.single or version is None or not db.trusted or not own or _elsewhere(db):
         return None
     number = db.oldest_wal()
     begun = number > db.files[db.manifest or ""].number

@@ -26,7 +26,7 @@ else:
 
 # the only whole-file checksum that RocksDB itself brings; four bytes, big-endian (util/file_checksum_helper.h)
 _FILE_CRC: Final = b"FileChecksumCrc32c"
-NO_END: Final = "the table ends before its blocks do: how much was behind the last one is not known"
+NO_END: Final = "blocks of the table are not in the file: how much was in them is not known"
 
 
 def _say(
@@ -75,6 +75,8 @@ def _wrong_sum(db: Database, file: NewFile, member: str) -> tuple[int, int] | No
     """The whole-file checksum that is stored and the one that is computed, where they differ."""
     if file.field(edits.CUSTOM_CHECKSUM_NAME) != _FILE_CRC:
         return None
+    if db.size(member) > file.size and db.table(member).size == file.size:
+        return None  # what is behind its footer is told, and no part of it
     stored, computed = int.from_bytes(file.field(edits.CUSTOM_CHECKSUM) or b"", "big"), file_crc(db, member)
     return None if stored == computed else (stored, computed)
 
@@ -119,10 +121,14 @@ def _listed(db: Database, family: Family, file: NewFile, tally: Tally) -> None:
     size = db.size(member)
     if size < file.size:
         message = f"{size} of {file.size} bytes are here"
-        _say(tally, "RDB010", Span(size, size, member), message, {"size": size, "listed": file.size}, cause.CUT, "lost")
+        why = cause.CUT if db.table(member).footer is None else cause.missing(file.size - size)
+        _say(tally, "RDB010", Span(size, size, member), message, {"size": size, "listed": file.size}, why, "lost")
     elif size > file.size:
         message = f"{counted(size - file.size, 'byte')} more than the MANIFEST lists"
-        _say(tally, "RDB013", Span(file.size, size, member), message, {"size": size, "listed": file.size})
+        zeroes = size - file.size == (spare := db.table(member).spare)
+        why, saved = (cause.appended(spare), "kept") if zeroes else (UNKNOWN_CAUSE, None)
+        facts_of: Evidence = {"size": size, "listed": file.size}
+        _say(tally, "RDB013", Span(file.size, size, member), message, facts_of, why, saved)  # type: ignore[arg-type]
     wrong = _wrong_sum(db, file, member)
     if wrong is not None:
         db.bad_sums.add(member)
@@ -182,7 +188,7 @@ def _blob_files(db: Database, family: Family, tally: Tally) -> None:
 
 def _references(db: Database, tally: Tally) -> None:
     for member, facts in db.facts.items():
-        if isinstance(facts, TableFacts) and (db.version is None or db.files[member].number not in db.unlisted()):
+        if isinstance(facts, TableFacts) and (db.version is None or not db.is_unlisted(db.files[member].number)):
             for number, count in sorted(facts.missing_blobs.items()):
                 refer = counted(count, "entry refers", "entries refer")
                 message = f"{refer} to values that are not in {names.blob_name(number)}"
@@ -205,14 +211,16 @@ def _unlisted(db: Database, tally: Tally) -> None:
 
 
 def end_is_missing(db: Database, member: str, listed: int | None) -> bool:
-    """Whether a table ends before its blocks do: how much was behind its last one nobody knows then.
+    """Whether blocks of a table are not in the file: how much was in them nobody knows then.
 
     `listed` is its size in the MANIFEST. An index, or as many entries as the properties count, show that none is
     missing.
     """
     table, facts, size = db.table(member), db.facts.get(member), db.size(member)
     cut = size < listed if listed is not None else not size or (isinstance(facts, TableFacts) and facts.endless)
-    if not cut or table.whole_index:
+    if table.vanished:
+        return True
+    if not cut or table.whole_index or table.edge:
         return False
     stated = table.properties.number("num.entries") if table.properties else None
     if stated is None or not isinstance(facts, TableFacts):

@@ -70,16 +70,3 @@ def field_name(raw: bytes) -> str:
 
 def network_name(network: int) -> str:
     return NETWORKS.get(network, f"network {network}")
-
-
-def ranges(heights: list[int]) -> str:
-    """Sorted heights in few words: "3, 7-9"."""
-    parts: list[str] = []
-    i = 0
-    while i < len(heights):
-        j = i
-        while j + 1 < len(heights) and heights[j + 1] == heights[j] + 1:
-            j += 1
-        parts.append(str(heights[i]) if i == j else f"{heights[i]}-{heights[j]}")
-        i = j + 1
-    return ", ".join(parts)

@@ -184,16 +184,19 @@ def answer(blocks: Blocks, tally: Tally) -> Answer:
 
 
 def compare(found: list[tuple[str, int, int, Blocks]]) -> tuple[str, ...]:
-    """Whether several files follow each other without a gap."""
+    """Whether several files follow each other without a gap; each is held against the one that reaches furthest."""
     spans = []
     for label, _, _, blocks in found:
         good = [h for h, mark in zip(blocks.heights, blocks.marks, strict=True) if mark == SOUND]
         if good:
             spans.append((min(good), max(good), label))
-    lines = []
-    for (_, last, left), (first, _, right) in zip(sorted(spans), sorted(spans)[1:], strict=False):
-        if first > last + 1:
-            lines.append(f"blocks {last + 1} to {first - 1} are missing between {left} and {right}")
-        elif first <= last:
-            lines.append(f"{left} and {right} both hold blocks {first} to {last}")
+    lines: list[str] = []
+    reach, left = -1, ""
+    for first, last, right in sorted(spans):
+        if left and first > reach + 1:
+            lines.append(f"blocks {reach + 1} to {first - 1} are missing between {left} and {right}")
+        elif left and first <= reach:
+            lines.append(f"{left} and {right} both hold blocks {first} to {min(reach, last)}")
+        if last > reach:
+            reach, left = last, right
     return tuple(lines)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from inspector.correct import flips, told
-from inspector.counted import counted
+from inspector.counted import counted, plural
 from inspector.finding import Cause, Evidence, Finding, Rule, Salvage, Severity, Tally
 from inspector.format import Stretch
 from inspector.formats.spdk_blobstore import layout as lay
@@ -15,9 +16,18 @@ from inspector.formats.spdk_blobstore import rules as r
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.blob_check import check_blobs
 from inspector.formats.spdk_blobstore.causes import cause_of
+from inspector.formats.spdk_blobstore.crossed import Crossed
+from inspector.formats.spdk_blobstore.homes import Strayed
 from inspector.formats.spdk_blobstore.state import ZEROES, State
 from inspector.formats.spdk_blobstore.store import Store
 from inspector.span import Span
+
+if TYPE_CHECKING:
+    from inspector.formats.spdk_blobstore import mask_causes
+else:  # of damaged masks only
+    from inspector.postponed import Postponed
+
+    mask_causes = Postponed("inspector.formats.spdk_blobstore.mask_causes")
 
 
 def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
@@ -100,6 +110,13 @@ def _check_fields(state: State, g: sb.Geometry, tally: Tally) -> None:
         cause = Cause("truncated", "likely" if odd else "certain", why)
         evidence = {"needed": g.size, "left": state.disk.size}
         tally.put(Finding(r.CUT_SHORT, missing, message, evidence, cause, "lost"))
+    elif odd := state.odd_end:
+        behind = state.disk.size - g.size
+        message = f"{plural(behind, 'byte')} behind the store, {odd} of them in no whole sector"
+        cause = Cause("shifted", "possible", "no disk ends inside a sector: bytes were put in, or stand behind it")
+        tally.put(
+            Finding(r.ODD_END, state.disk.span(state.disk.size - odd, state.disk.size), message, {}, cause, "kept")
+        )
     if g.clean != 1:
         store = state.ready()
         unborn = store is not None and mk.never_written(store)
@@ -126,9 +143,10 @@ def _check_masks(state: State, store: Store, tally: Tally) -> None:
                 f"the {mk.NAMES[difference.kind]} mask starts with type {kind} and {length} bits, "
                 f"not {difference.due[0]} and {difference.due[1]}"
             )
-            zero = Cause("zeroed-range", "likely", "type and length are zero")
-            evidence = {"stored": list(difference.header), "computed": list(difference.due)}
-            cause = zero if difference.header == (0, 0) else Cause("overwritten")
+            cause, other = mask_causes.of_mask(store, difference, found)
+            evidence: Evidence = {"stored": list(difference.header), "computed": list(difference.due)}
+            if other is not None:
+                evidence = {**evidence, "exchanged_with": state.disk.base + other}
             tally.put(Finding(r.MASK_HEAD, span, message, evidence, cause, "corrected"))
     by_kind = {d.kind: d for d in found if d.header_ok}
     lost_roots = _check_roots(state, store, by_kind.get(mk.BLOBS), by_kind.get(mk.PAGES), tally)
@@ -215,6 +233,11 @@ def _check_pages(state: State, store: Store, tally: Tally) -> None:
     for start, end, _ in state.region.runs(pg.BAD):
         tally.add_each(r.PAGE_CHECKSUM, range(start, end), lambda page: _bad_page(state, store, page))
     tally.add_each(r.PAGE_STRAY, [*state.region.rows(pg.STRAY)], lambda row: _stray(state, store, row))
+    for pair in state.crossed:
+        tally.put(_crossed(state, store, pair))
+    for one in state.homes.values():
+        for at in _misplaced(state, store, one):
+            tally.add(r.PAGE_STRAY, lambda one=one, at=at: _home(state, store, one, at))  # type: ignore[misc]
     for blob, pages in store.orphan_chains.items():
         tally.add_each(r.ORPHAN_CHAIN, pages, lambda page, blob=blob: _orphan_chain(state, store, page, blob))  # type: ignore[misc]
     tally.add_each(r.ORPHAN_EXTENT, store.orphan_extents, lambda page: _orphan(state, store, page))
@@ -228,7 +251,37 @@ def _check_pages(state: State, store: Store, tally: Tally) -> None:
 def _stray(state: State, store: Store, row: int) -> Finding:
     page, blob = state.region.index[row], state.region.id[row]
     span = state.disk.span(store.page_at(page), store.page_at(page) + lay.PAGE)
-    return Finding(r.PAGE_STRAY, span, f"page {page} holds the first page of blob 0x{blob:x}")
+    text = f"page {page} holds the first page of blob 0x{blob:x}"
+    if page in (one.page for one in state.homes.values()):
+        return Finding(r.PAGE_STRAY, span, f"{text}; a repair puts it back", salvage="corrected")
+    return Finding(r.PAGE_STRAY, span, text)
+
+
+def _misplaced(state: State, store: Store, one: Strayed) -> list[int]:
+    """Where what was put back lay, and what lay in its place, as far as nothing else tells of it."""
+    row = state.region.row(one.page) if one.page is not None else None
+    still = row is not None and state.region.kind[row] == pg.STRAY
+    # where a mask or the super block should be something tells of it already
+    return ([] if still or one.page is None else [one.at]) + ([store.page_at(one.home)] if one.sealed else [])
+
+
+def _home(state: State, store: Store, one: Strayed, at: int) -> Finding:
+    span = state.disk.span(at, at + lay.PAGE)
+    text = f"{one.what} lies here" if at == one.at else f"here belongs {one.what}"
+    return Finding(r.PAGE_STRAY, span, f"{text}; a repair puts it back", salvage="corrected")
+
+
+def _crossed(state: State, store: Store, pair: Crossed) -> Finding:
+    at = store.page_at(pair.page)
+    names = store.blobs[pair.blob].name, store.blobs[pair.holder].name
+    fixed = "; a repair puts them back" if not state.wishes.no_correct else ""
+    text = f"pages {pair.page} and {pair.other} map the same clusters of {names[0]} and {names[1]}, each with the id of"
+    evidence: Evidence = {"page": pair.page, "other": pair.other, "blobs": [pair.blob, pair.holder]}
+    because = "two extent pages carry each other's volume, and no operation leaves that"
+    why = Cause("swapped", "likely", because)
+    saved: Salvage = "lost" if state.wishes.no_correct else "corrected"
+    span = state.disk.span(at, at + lay.PAGE)
+    return Finding(r.PAGE_STRAY, span, f"{text} the other: they changed places{fixed}", evidence, why, saved)
 
 
 def _orphan_chain(state: State, store: Store, page: int, blob: int) -> Finding:
@@ -256,7 +309,9 @@ def _bad_page(state: State, store: Store, page: int) -> Finding:
         speaks = {"witness": found.witness} if found.witness else {"chance_of_error": found.chance}
         evidence = {**evidence, "correction": found.verdict, **speaks}
     message = f"metadata page {page} ({what}): the checksum does not hold{fixed}"
-    saved: Salvage = "lost" if bit is None else "corrected"
+    saved: Salvage = "lost" if bit is None and page not in state.homes else "corrected"
+    if page in state.homes:
+        fixed = f"; {state.homes[page].what} lies at {state.disk.base + state.homes[page].at}, a repair puts it back"
     cause = cause_of(data, bit)
     if found is not None and found.patch and bit is None:
         count = flips(found.patch)

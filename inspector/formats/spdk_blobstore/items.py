@@ -146,7 +146,12 @@ def after(state: State, item: Item, output: str) -> tuple[str, ...]:
             "read-only (ext4: ro,noload; a journal is replayed on a copy only): mount -o ro,norecovery /dev/loopN /mnt"
         )
     encrypted = ("the content is LUKS: its key is in the volume's secret in the cluster",) if luks else ()
+    moved = (
+        "compare it before you trust it: the image ends inside a sector, so bytes may have been put in before this "
+        "content (inspector explain SPB009)"
+    )
     return (
+        *((moved,) if state.odd_end else ()),
         f"losetup -r -f --show {output}",
         *encrypted,
         mount,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 
 from inspector.correct import told
-from inspector.counted import counted
+from inspector.counted import counted, plural
 from inspector.errors import RefusedError
 from inspector.finding import Severity, Tally
 from inspector.format import Plan, Wishes
@@ -51,10 +51,15 @@ def plan(state: State, wishes: Wishes) -> Plan:
     if state.how in ("recovered", "given"):
         shop.notes.append(f"the size of the smallest request is on no other page: {IO_UNIT} bytes are taken for it")
     _corrected(state, shop)
+    _put_back(state, shop)
     for page in erased_roots(state, store):
         left = "extract --lost of the original gives what is left of it, and the output has its clusters free"
         shop.notes.append(f"the volume of metadata page {page} is lost: {left}")
         shop.clear(page, "lost", f"metadata page {page}: the root of a volume lay here, and the page is zero")
+    for pair in () if state.wishes.no_correct else state.crossed:
+        for page, other in ((pair.page, pair.other), (pair.other, pair.page)):
+            why = f"extent pages {page} and {other} carry each other's volume: they changed places"
+            shop.put(page, state.disk.read(shop.geometry.md_at(page), lay.PAGE), "corrected", "derived", why)
     _accepted(shop)
     for half in half_done(shop.store):
         _finish(shop, half)
@@ -75,6 +80,12 @@ def damaged(state: State) -> bool:
 def _full_size(state: State, store: Store) -> int:
     """The size of the output; an image that is cut short is extended only where nothing lay."""
     g = store.geometry
+    if state.odd_end:
+        behind, whole = plural(state.disk.size - g.size, "byte"), state.disk.base + g.size
+        raise RefusedError(
+            f"the image ends inside a sector, {behind} behind its store: where they were put in, all behind them moved",
+            f"copy the disk again; where they only stand behind the store, head -c {whole} cuts them off",
+        )
     if g.size <= state.disk.size:
         return state.source.size
     if g.md_at(g.md_len) > state.disk.size:
@@ -103,9 +114,21 @@ def _corrected(state: State, shop: Workshop) -> None:
             shop.put(page, data, "corrected", "none", f"{bit}: the checksum holds, as accepted")
     for start, end, kind in state.region.runs(pg.BAD, pg.UNREADABLE):
         for page in range(start, end):
-            if page not in state.mended:
+            if page not in state.mended and page not in state.homes:
                 why = "its checksum does not hold" if kind == pg.BAD else "the medium does not deliver it"
                 shop.clear(page, "lost", f"metadata page {page}: {why}")
+
+
+def _put_back(state: State, shop: Workshop) -> None:
+    """Pages go where they belong; what lay there goes where they lay, if it belongs there."""
+    for one in state.homes.values():
+        shop.put(one.home, one.data, "corrected", "sealed", f"{one.what}, which lay at {one.at}")
+        if one.page is None or one.page in state.homes:
+            continue
+        if one.back is None:
+            shop.clear(one.page, "dropped", f"{one.what} lay here, and goes to metadata page {one.home}")
+        else:
+            shop.put(one.page, one.back, "corrected", "sealed", f"metadata page {one.page}, which lay in {one.home}")
 
 
 def _accepted(shop: Workshop) -> None:

@@ -67,6 +67,15 @@ BSTYPE = Rule(
     "Blobs are listed and can be extracted all the same.",
     "spdk lib/lvol/lvol.c lvs_load_cb",
 )  # fmt: skip
+ODD_END = Rule(
+    "SPB009", "image-ends-in-sector", WARNING,
+    "the image is longer than its store and ends inside a sector, as no disk does",
+    "Bytes stand behind the last sector, or were put in before it: then all content behind them has moved, and where "
+    "no checksum covers it nothing can tell.",
+    "Not known for such a file; a disk cannot have such a size.",
+    "Compare the size with the disk's and copy it again. A repair is refused: it would put moved content on a disk.",
+    "sizes of disks",
+)  # fmt: skip
 PARTITION = Rule(
     "SPB008", "store-in-partition", NOTE,
     "the store does not start at the first byte",
@@ -144,8 +153,10 @@ PAGE_CHECKSUM = Rule(
 PAGE_STRAY = Rule(
     "SPB021", "page-stray", WARNING,
     "a sealed metadata page lies where it does not belong",
-    "It is a first page by its sequence number, but of a blob whose root lies elsewhere: a misdirected write.",
-    "The load passes over it.",
+    "It is a first page by its sequence number, but of a blob whose root lies elsewhere: a misdirected write. Or two "
+    "extent pages for the same clusters of two volumes carry each other's id: they changed places.",
+    "The load passes over it. Of extent pages that changed places it notices nothing: each volume reads the other's "
+    "clusters.",
     "Compare it with the page at its right place.",
 )  # fmt: skip
 ROOT_LOST = Rule(
@@ -182,7 +193,8 @@ TOO_MANY = Rule(
 )  # fmt: skip
 
 STORE_RULES = (
-    SUPER_LOST, SUPER_CHECKSUM, SUPER_IMPOSSIBLE, CUT_SHORT, AMBIGUOUS, NOT_CLEAN, BSTYPE, PARTITION, MASK_HEAD,
+    SUPER_LOST, SUPER_CHECKSUM, SUPER_IMPOSSIBLE, CUT_SHORT, AMBIGUOUS, NOT_CLEAN, BSTYPE, PARTITION, ODD_END,
+    MASK_HEAD,
     CLUSTER_UNMARKED, CLUSTER_LEAKED, ROOT_UNMARKED, ROOT_MARKED, PAGE_UNMARKED, PAGE_LEAKED, PAGE_CHECKSUM, PAGE_STRAY,
     ROOT_LOST, ORPHAN_CHAIN, ORPHAN_EXTENT, TOO_MANY,
 )  # fmt: skip

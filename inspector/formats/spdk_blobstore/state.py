@@ -11,11 +11,14 @@ from msgspec import Struct, field
 from inspector.correct import Correction
 from inspector.errors import UsageError
 from inspector.format import Claim, Wishes
+from inspector.formats.spdk_blobstore import homes
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.assemble import build
 from inspector.formats.spdk_blobstore.crash import HalfDone, half_done
+from inspector.formats.spdk_blobstore.crossed import Crossed, crossed, put_back
 from inspector.formats.spdk_blobstore.disk import Disk
+from inspector.formats.spdk_blobstore.homes import Strayed
 from inspector.formats.spdk_blobstore.identify import identify, partitions
 from inspector.formats.spdk_blobstore.mend import bit_of, mend, mend_super, taken
 from inspector.formats.spdk_blobstore.recover import FIRST_LOOK, Candidate, candidates, find_roots, md_start
@@ -45,6 +48,8 @@ class State(Struct):
     region: Region = field(default_factory=Region)
     mended: dict[int, int] = field(default_factory=dict)  # corrected page -> the bit that was flipped
     corrections: dict[int, Correction] = field(default_factory=dict)  # page -> what undoes it, taken or not
+    crossed: list[Crossed] = field(default_factory=list)  # extent pages that changed places; put back where allowed
+    homes: dict[int, Strayed] = field(default_factory=dict)  # pages that lay elsewhere, by where they belong
     half: list[HalfDone] = field(default_factory=list)
     store: Store | None = None
     strays: list[tuple[int, int | None]] | None = None  # of `units`: sealed pages elsewhere, once one was looked for
@@ -58,8 +63,24 @@ class State(Struct):
         yield from scan(self.disk, self.geometry, self.region)
         self.corrections = dict(mend(self.disk, self.geometry, self.region, self.wishes))
         self.mended = {p: bit_of(one) for p, one in self.corrections.items() if taken(one, self.wishes)}
-        self.store = build(self.disk, self.geometry, self.region, self.wishes.accept)
+        self.store = self._built()
+        if not self.wishes.no_correct and self._of_one_size():
+            self.store, found = homes.put_back(self.store, self._built)
+            self.homes = {one.home: one for one in found}
+        self.crossed = list(crossed(self.store))
+        if self.crossed and not self.wishes.no_correct:
+            put_back(self.store, self.crossed)
+            self.store = self._built()
         self.half = half_done(self.store)
+
+    def _of_one_size(self) -> bool:
+        """Not so where bytes were put in or taken out: pages then moved with the clusters, which nothing puts back."""
+        assert self.geometry is not None
+        return not 0 < abs(self.disk.size - self.geometry.size) < MOVED
+
+    def _built(self) -> Store:
+        assert self.geometry is not None
+        return build(self.disk, self.geometry, self.region, self.wishes.accept)
 
     def ready(self) -> Store | None:
         """The store, scanned if it was not yet; None where no geometry is known."""
@@ -67,6 +88,11 @@ class State(Struct):
             for _ in self.scan():
                 pass
         return self.store
+
+    @property
+    def odd_end(self) -> int:
+        """Bytes of an image behind its last whole sector, where it is longer than its store."""
+        return self.disk.size % 512 if self.geometry is not None and self.disk.size > self.geometry.size else 0
 
     @property
     def trusted(self) -> bool:
@@ -80,6 +106,7 @@ def target(release: str) -> str | None:
     return name if name in TARGETS else None
 
 
+MOVED = 1 << 20  # bytes by which a disk that grew, or a copy that stopped, differs at least
 ZEROES = "a copy with zeroes in front"  # where it is in no partition
 MOST_BEFORE = 1 << 20  # bytes of such zeroes
 

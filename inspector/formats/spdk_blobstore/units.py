@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from inspector.crc32c import crc32c
-from inspector.finding import CauseName
-from inspector.format import Reading, Traits, Unit
+from inspector.format import Misplaced, Reading, Traits, Unit
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore import superblock as sb
@@ -40,7 +39,7 @@ def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
     return Unit(end, sound)
 
 
-def misplaced(state: State, member: str, at: int, read: Reading) -> tuple[CauseName, str] | None:
+def misplaced(state: State, member: str, at: int, read: Reading) -> Misplaced | None:
     """A sealed root page in the place of another page; or other bytes where a page is due that stands elsewhere."""
     geometry = state.geometry
     if geometry is None or at == state.disk.base or unit(state, member, at, read) is None:
@@ -55,24 +54,41 @@ def misplaced(state: State, member: str, at: int, read: Reading) -> tuple[CauseN
     strayed = sequence == 0 and data[lay.DESCRIPTORS_AT] != lay.EXTENT_PAGE and blob == pg.root_id(home)
     if not strayed or home == page or home >= geometry.md_len:
         return None
-    there = read(state.disk.base + geometry.md_at(home), lay.PAGE)
+    other = state.disk.base + geometry.md_at(home)
+    there = read(other, lay.PAGE)
     if there == data:
-        return "stale-page", f"the sealed page {home} stands here as well: it was written, or kept, in two places"
+        because = f"the sealed page {home} stands here as well: it was written, or kept, in two places"
+        return Misplaced("stale-page", because)
     if there[:8] == pg.root_id(page).to_bytes(8, "little"):
-        return "swapped", f"the sealed page {home} stands here, and page {page} in its place"
-    if there[:8] != data[:8] and pg.checksum(there) != int.from_bytes(there[lay.BODY :], "little"):
-        return "swapped", f"the sealed page {home} stands here, and {_what(there)} in its place"
-    return (
-        "stale-page",
-        f"a sealed page that belongs to place {home} stands here: an older one, or one that went astray",
-    )
+        return Misplaced("swapped", f"the sealed page {home} stands here, and page {page} in its place", other)
+    sealed = pg.checksum(there) == int.from_bytes(there[lay.BODY :], "little")
+    other_kind = sealed and pg.classify(pg.parse(there), home) in (pg.CONT, pg.EXTENT)
+    if other_kind and _due(state, page, data):
+        because = f"the sealed page {home} stands here, and one that is no first page of a volume in its place"
+        return Misplaced("swapped", because, other)
+    if there[:8] != data[:8] and not sealed:
+        return Misplaced("swapped", f"the sealed page {home} stands here, and {_what(there)} in its place", other)
+    because = f"a sealed page that belongs to place {home} stands here: an older one, or one that went astray"
+    return Misplaced("stale-page", because)
+
+
+def _due(state: State, page: int, root: bytes) -> bool:
+    """Whether a page other than a first one is due at `page`: a volume names it, or the root that is there."""
+    store = state.store
+    if any(one.page == page and one.back is not None for one in state.homes.values()):
+        return True
+    if store is not None and any(fault.page == page for fault in store.extent_faults):
+        return True
+    if store is not None and any(b.broken is not None and b.broken.page == page for b in store.blobs.values()):
+        return True
+    return pg.parse(root).next == page or page in pg.read_body(root).table[::2]
 
 
 def _what(data: bytes) -> str:
     return "what is no page of metadata" if any(data) else "zeroes"
 
 
-def _elsewhere(state: State, page: int, data: bytes) -> tuple[CauseName, str] | None:
+def _elsewhere(state: State, page: int, data: bytes) -> Misplaced | None:
     """The sealed page that is due here and stands in one other place: the two changed places."""
     if data[:8] == pg.root_id(page).to_bytes(8, "little"):
         return None  # it is here, and damaged
@@ -81,7 +97,8 @@ def _elsewhere(state: State, page: int, data: bytes) -> tuple[CauseName, str] | 
     if len(found) != 1:
         return None
     where = state.disk.base + found[0]
-    return "swapped", f"{_what(data)} stands here, and a sealed page of metadata at {where}, where none belongs"
+    because = f"{_what(data)} {'stands' if any(data) else 'stand'} here, and a sealed page of metadata at {where}"
+    return Misplaced("swapped", f"{because}, where none belongs", where)
 
 
 def _strays(state: State) -> list[tuple[int, int | None]]:

@@ -150,3 +150,20 @@ def test_any_single_bit_flip_costs_at_most_its_own_record() -> None:
             if f.rule.code in ("GSP003", "GSP004", "GSP005", "GSP006", "GSP012"):
                 assert (f.span.start, f.span.end) == (hit.at, hit.end), (at, bit, f)
         assert report.account.units == len(records), (at, bit)
+
+
+@pytest.mark.parametrize("bare", [1, 2])
+@pytest.mark.parametrize("whole", [1, 2])
+def test_an_announcement_written_twice_keeps_the_one_that_has_its_amount(bare: int, whole: int, tmp_path: Path) -> None:
+    net = grown(16, 20_000, seed=4)
+    data = net.store.bytes()
+    at = next(c.announcement for c in net.channels if c.dying is None)
+    announcement = record_at(data, at)
+    assert announcement is not None
+    pair = data[at : at + HEADER + len(announcement.body) + HEADER + 10]
+    alone = pair[: HEADER + len(announcement.body)]
+    result, fixed = mend(data[:at] + alone * bare + pair * (whole - 1) + data[at:], tmp_path)
+    live = [r for r in walk(fixed) if not r.flags & 0x8000]
+    assert [r.body for r in live] == [r.body for r in walk(data) if not r.flags & 0x8000]
+    assert result.code == 0
+    assert objection(fixed) == ""

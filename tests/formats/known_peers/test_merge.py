@@ -80,6 +80,16 @@ def test_nothing_is_written_where_nothing_is_proved(tmp_path: Path) -> None:
         merged(tmp_path, bytes(bad), bytes(bad))
 
 
+@pytest.mark.parametrize("says", [4, 100, 0])
+def test_a_merged_list_is_for_a_cache_of_the_size_of_its_file(says: int, tmp_path: Path) -> None:
+    one, two = (build.seal(build.payload(build.peers(3, first), WROTE - first, cache=says)) for first in (0, 20))
+    done = merged(tmp_path, build.small(one, b""), build.small(two, b""))
+    assert (tmp_path / "out.bin").stat().st_size == len(build.small(b"", b""))
+    assert done.code is Exit.CLEAN
+    state = open_state(MemorySource((tmp_path / "out.bin").read_bytes()), None, Wishes())
+    assert [slot.payload.cache_size for slot in state.slots] == [4, 4]
+
+
 def test_peers_beyond_what_the_program_keeps_are_counted(tmp_path: Path) -> None:
     many = build.store(listed(build.peers(90)), b"")
     done = merged(tmp_path, many, build.store(listed(build.peers(90, 500), WROTE - 9), b""))

@@ -118,6 +118,32 @@ def test_one_disagreement_with_a_replica_object_is_one_finding(changes: dict[str
     assert codes(against(made.healthy(), dump(replica(**changes)))) == ([code] if code else [])
 
 
+def test_volumes_of_another_disk_are_told_once_and_those_behind_them_are_held_against_this_one() -> None:
+    strange = [copy.deepcopy(made.bdevs()[0]) for _ in range(2)]
+    for number, one in enumerate(strange):
+        one["aliases"] = [f"disk-u/other-{number}"]
+        one["driver_specific"]["lvol"]["lvol_store_uuid"] = "00000000-0000-4000-8000-00000000ffff"
+    assert _told([*made.bdevs(), strange[0]]) == _told([*strange, *made.bdevs()]) == ["LHN018"]
+    head = {**made.bdevs()[2], "num_blocks": 7}
+    assert _told([strange[0], *made.bdevs()[:2], head]) == ["LHN015", "LHN018"]
+
+
+def _told(listed: list[dict[str, Any]]) -> list[str]:
+    return sorted(
+        f.rule.code for f in against(made.healthy(), dump(listed)).tally.findings() if f.rule.code != "SPB051"
+    )
+
+
+def test_of_many_children_a_hundred_are_shown() -> None:
+    many = [f"child-{number:03d}" for number in range(150)]
+    listed = changed(lambda e: e[0]["driver_specific"]["lvol"].update(clones=many))
+    objects = replica()
+    objects["snapshots"]["one"]["children"] = dict.fromkeys(many, True)
+    for document in (listed, dump(objects)):
+        found = {f.rule.code: f for f in against(made.healthy(), document).tally.findings()}["LHN014"]
+        assert found.evidence["memory"] == many[:100]
+
+
 def test_a_checksum_that_differs_between_disk_and_longhorn_is_an_error() -> None:
     other = replica()
     other["snapshots"]["one"]["snapshot_checksum"] = "43"

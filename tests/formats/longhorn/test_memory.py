@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from inspector.errors import UsageError
-from inspector.formats.longhorn.memory import Memory, read
+from inspector.formats.longhorn import memory
+from inspector.formats.longhorn.memory import Memory, number, read
 
 LVOL = {"name": "u1", "aliases": ["disk/vol-r-12345678"], "num_blocks": 64, "block_size": 512, "uuid": "u1",
         "driver_specific": {"lvol": {"lvol_store_uuid": "s1", "base_snapshot": "snap", "clone": True,
@@ -72,3 +73,78 @@ def test_a_bundle_is_its_documents() -> None:
         bundle.writestr("a/picture.png", json.dumps([STORE]))
     found = read((("bundle", packed.getvalue()),))
     assert (list(found.lvols), found.stores) == (["vol-r-12345678"], {})
+
+
+REPLICA = {"name": "vol-r-12345678", "spec_size": "64", "snapshots": {}, "lvs_uuid": "s1"}
+
+
+def test_each_thing_that_is_understood_counts_once() -> None:
+    assert seen([LVOL, LISTED, STORE, REPLICA]).understood == 4
+    assert seen(REPLICA).understood == seen({"a": REPLICA}).understood == 1
+    log = b"code: -17 b-r-12345678\nlvs_verify_lvol_name: lvol with name a-r-12345678 already exists\nother\n"
+    assert read((("log", log),)).understood == 2
+
+
+def test_an_envelope_says_its_version_and_has_a_result() -> None:
+    assert seen({"result": STORE}).stores == {"s1": STORE}  # an object by name, as any other
+    assert seen({"jsonrpc": "2.0", "answers": [STORE]}).stores == {"s1": STORE}
+    with pytest.raises(UsageError, match="not an RPC answer"):
+        seen({"jsonrpc": "2.0", "result": STORE})  # the calls that are read answer with lists
+
+
+@pytest.mark.parametrize("gone", ["alias", "lvs"])
+def test_an_entry_that_is_almost_a_volume_is_passed_over(gone: str) -> None:
+    almost = {key: value for key, value in LISTED.items() if key != gone}
+    assert seen([STORE, almost]).lvols == {}
+
+
+@pytest.mark.parametrize("gone", ["snapshots", "name", "spec_size"])
+def test_an_entry_that_is_almost_a_replica_is_passed_over(gone: str) -> None:
+    almost = {key: value for key, value in REPLICA.items() if key != gone}
+    assert seen([STORE, almost]).replicas == []
+    assert len(seen([STORE, REPLICA]).replicas) == 1
+
+
+def test_numbers_may_be_text_of_up_to_24_digits() -> None:
+    assert [number(value) for value in ("7", 7, "1" * 24)] == [7, 7, int("1" * 24)]
+    assert [number(value) for value in ("1" * 25, True, None, "7.0", "-7", "")] == [None] * 6
+
+
+def test_of_a_long_log_the_first_lines_of_each_kind_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MAX_LINES", 2)
+    names = [f"vol{n}-r-1234567{n}" for n in range(3)]
+    log = "".join(f"lvs_verify_lvol_name: lvol with name {name} already exists\ncode: -17 {name}\n" for name in names)
+    found = read((("log", log.encode()),))
+    assert list(found.exists) == names[:2]
+    # a third that exists is no longer kept as such, and says no code; each refusal names its own
+    assert [line.split()[-1] for line in found.refused] == names[:2]
+
+
+def test_a_bundle_is_read_up_to_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = io.BytesIO()
+    lists = [json.dumps([{**LVOL, "aliases": [f"disk/{name}"], "more": [[]] * 300}]) for name in "abc"]
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for number_of, text in enumerate(lists):
+            bundle.writestr(f"{number_of}.json", text)
+    data = packed.getvalue()
+    monkeypatch.setattr(memory, "MAX_BUNDLE", len(lists[0]) + len(lists[1]))
+    assert list(read((("bundle", data),)).lvols) == ["a", "b"]
+    monkeypatch.setattr(memory, "MAX_BUNDLE", len(lists[0]) + len(lists[1]) + 1)  # one byte of the third is no JSON
+    assert list(read((("bundle", data),)).lvols) == ["a", "b"]
+    brackets = sum(text.count("[") + text.count("{") for text in lists[:2])
+    monkeypatch.setattr(memory, "MAX_BUNDLE", len(lists[0]) + len(lists[1]))
+    monkeypatch.setattr(memory, "MAX_NESTED", brackets - len(data) // 4)
+    assert list(read((("bundle", data),)).lvols) == ["a", "b"]
+    monkeypatch.setattr(memory, "MAX_NESTED", brackets - len(data) // 4 - 1)
+    with pytest.raises(UsageError, match="unpacks to more than is taken for real"):
+        read((("bundle", data),))
+
+
+def test_a_volume_has_its_own_name_or_the_end_of_its_alias() -> None:
+    assert list(seen([{**LISTED, "name": "own", "alias": "disk/other"}]).lvols) == ["own"]
+    assert list(seen([{**LISTED, "name": "", "alias": "disk/other"}]).lvols) == ["other"]
+
+
+def test_a_head_that_says_nothing_is_none() -> None:
+    heads = [seen({**REPLICA, "head": head}).replicas[0].head for head in ({}, "x", None, {"name": "h"})]
+    assert heads == [None, None, None, {"name": "h"}]

@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 
 from inspector.errors import Exit, RefusedError
+from inspector.finding import UNKNOWN_CAUSE, Cause
 from inspector.format import Query, Wishes
 from inspector.formats.piece_cache import FORMAT
+from inspector.formats.piece_cache.elements import cause_of
+from inspector.formats.piece_cache.hunting import TRIES, Hunt
 from inspector.formats.piece_cache.layout import ELEMENT, PIECE
 from inspector.inspect import Report, inspect
 from inspector.repair import Result, repair
 from inspector.source import MemorySource, open_source
 from tests.builders.piece_cache import EMPTY, element
 
-FIRST, SECOND = element(3), element(1 << 40)
+FIRST, SECOND, THIRD = element(3), element(1 << 40), element(0x0102_0000)
 
 
 def scan(data: bytes, name: str = "piece_cache.bin") -> Report:
@@ -47,6 +50,7 @@ def test_good_and_empty_elements_are_clean() -> None:
     assert report.claim.strength == 98
     assert report.answer.summary == {
         "elements": 3, "good": 2, "empty": 1, "bad": 0, "cut_bytes": 0, "bad_elements": [],
+        "moved": 0,
     }  # fmt: skip
 
 
@@ -83,6 +87,59 @@ def test_a_cut_file_loses_its_last_element(tmp_path: Path) -> None:
     assert mend(data, tmp_path)[0] == FIRST + EMPTY
 
 
+@pytest.mark.parametrize("at", [0, 1, ELEMENT, ELEMENT + 777, 2 * ELEMENT - 1])
+@pytest.mark.parametrize("count", [1, 512, -1, -4096])
+def test_bytes_put_in_or_lost_cost_at_most_the_element_they_hit(at: int, count: int, tmp_path: Path) -> None:
+    data = FIRST + SECOND + EMPTY + THIRD
+    data = data[:at] + b"\x5a" * count + data[at:] if count > 0 else data[:at] + data[at - count :]
+    report = scan(data)
+    shown = {f.rule.code: f for f in report.tally.findings()}
+    assert shown.keys() == {"PCH001", "PCH004"}
+    assert {f.cause.name for f in shown.values()} == {"shifted"}
+    moved = shown["PCH004"]
+    assert (moved.evidence["by"], moved.span.end) == (count, len(data))
+    fixed, result = mend(data, tmp_path)
+    hit = at // ELEMENT if count < 0 or at % ELEMENT else None
+    kept = [piece for i, piece in enumerate((FIRST, SECOND, THIRD)) if i != hit]
+    assert all(fixed.index(piece) % ELEMENT == 0 for piece in kept)
+    assert len(fixed) == 4 * ELEMENT
+    assert result.records["kept"] == len(kept)
+    assert scan(fixed).exit_code() == Exit.CLEAN
+
+
+def test_two_bad_elements_side_by_side_have_not_moved() -> None:
+    findings = scan(flipped(FIRST, 70) + flipped(SECOND, 80) + THIRD).tally.findings()
+    assert [(f.rule.code, f.span.start, f.span.length) for f in findings] == [
+        ("PCH001", 0, ELEMENT), ("PCH001", ELEMENT, ELEMENT),
+    ]  # fmt: skip
+    assert all(f.cause.name != "shifted" for f in findings)
+
+
+def test_places_that_look_like_a_piece_index_are_tried_a_bounded_number_of_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[int] = []
+
+    def bad(_: Hunt, at: int) -> str:
+        tried.append(at)
+        return "bad"
+
+    monkeypatch.setattr(Hunt, "_judged", bad)
+    heads = b"\x01\0\0\0\0\0\0\0" * (ELEMENT // 4)
+    scan(b"\x02" + heads)
+    assert TRIES <= len(tried) < TRIES + 40
+
+
+def test_zeroes_behind_the_last_element_hold_nothing(tmp_path: Path) -> None:
+    data = FIRST + bytes(4096)
+    (finding,) = scan(data).tally.findings()
+    assert (finding.rule.code, finding.level.name, finding.salvage) == ("PCH002", "WARNING", "kept")
+    fixed, result = mend(data, tmp_path)
+    assert (fixed, result.code) == (FIRST + EMPTY, Exit.CLEAN)
+    # of an index that begins with zeroes so much may be left
+    assert mend(data[: ELEMENT + 3], tmp_path)[1].code == Exit.LOST
+
+
 def test_a_piece_in_two_elements_is_a_note() -> None:
     report = scan(FIRST + EMPTY + FIRST)
     (finding,) = report.tally.findings()
@@ -117,3 +174,26 @@ def test_files_that_hold_keys_are_refused_by_name_and_not_opened(name: str, tmp_
     place.chmod(0)
     with pytest.raises(RefusedError, match="never opened"):
         open_source(str(place))
+
+
+@pytest.mark.parametrize(
+    ("at", "start", "end", "where"),
+    [
+        (0, 8192, 8492, "on a boundary of 4096 bytes"),
+        (0, 9000, 9728, "on a boundary of 512 bytes"),
+        (0, 9216, 9600, "on a boundary of 512 bytes"),
+        (0, 0, 300, "on a boundary of 4096 bytes"),
+        (0, 9001, 9301, ""),
+        (3 * ELEMENT, 4096 - 408, 4300, "on a boundary of 4096 bytes"),  # boundaries of the file, not of the element
+    ],
+)
+def test_a_run_of_zeroes_is_as_sure_as_where_it_begins_or_ends(at: int, start: int, end: int, where: str) -> None:
+    cause, evidence = cause_of(bytes([7]) * start + bytes(end - start) + bytes([7]) * (ELEMENT - end), at)
+    assert (evidence["zeroes_start"], evidence["zeroes_end"]) == (at + start, at + end)
+    words = f"zero from {at + start} to {at + end}" + (f", {where}" if where else "")
+    assert cause == Cause("zeroed-range", "likely" if where else "possible", words)
+
+
+def test_a_run_of_255_zeroes_is_none() -> None:
+    cause, evidence = cause_of(bytes([7]) * 9001 + bytes(255) + bytes([7]) * (ELEMENT - 9256), 0)
+    assert (cause, set(evidence)) == (UNKNOWN_CAUSE, {"stored", "computed"})

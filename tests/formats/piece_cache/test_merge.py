@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from inspector import formats
 from inspector.errors import Exit
 from inspector.format import Wishes
+from inspector.formats.piece_cache import merging
 from inspector.formats.piece_cache.elements import elements
 from inspector.formats.piece_cache.layout import ELEMENT
 from inspector.merge import Merged, merge
@@ -64,3 +67,10 @@ def test_a_bad_piece_that_another_copy_has_elsewhere_is_no_loss(tmp_path: Path) 
 def test_the_first_place_is_a_place_too(tmp_path: Path) -> None:
     done = merged(tmp_path, bytes(ELEMENT) + element(1), bytes(ELEMENT) + element(3))
     assert (done.code, pieces(tmp_path)) == (Exit.CLEAN, [3, 1])
+    assert done.plan.counts == {"pieces": 2, "pieces_without_a_place": 0}
+
+
+def test_of_many_bad_pieces_the_first_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "LACKING", 2)
+    done = merged(tmp_path, *[b"".join(broken(element(n)) for n in (5, 6, 7)) + element(1)] * 2)
+    assert [loss.why for loss in done.plan.losses] == [f"piece {n} by its own word is good in no copy" for n in (5, 6)]

@@ -11,10 +11,12 @@ import pytest
 from inspector.__main__ import main
 from inspector.format import GAP
 from inspector.formats import all_formats
+from inspector.formats.rocksdb.blob import HEADER
 from inspector.formats.rocksdb.database import open_database
 from inspector.formats.rocksdb.view import Doubts, families, plain_pairs
 from inspector.inspect import inspect
 from inspector.source import MemorySource, open_source
+from tests.builders.rocksdb import blob_file
 from tests.contract.corpus import SAMPLES
 
 BLOB = "000008.blob"
@@ -117,3 +119,13 @@ def test_references_to_records_that_moved_are_not_called_whole(database: Path) -
         live = sum(1 for family in families(db) for _ in plain_pairs(db, family, doubts))
     assert not doubts.said
     assert live
+
+
+def test_a_record_more_than_the_footer_counts_is_told() -> None:
+    """A record that stands twice: each verifies, and every value behind it has moved."""
+    value = b"v" * 30
+    data, places = blob_file([(b"key-%d" % n, value) for n in range(3)])
+    first = data[HEADER : places[0][0] + len(value)]
+    report = inspect(MemorySource(data[:HEADER] + first + data[HEADER:], "000008.blob"), all_formats())
+    (found,) = report.tally.findings()
+    assert (found.rule.code, dict(found.evidence)) == ("RDB038", {"stated": 3, "found": 4})

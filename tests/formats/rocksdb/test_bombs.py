@@ -14,12 +14,16 @@ import pytest
 from inspector import formats
 from inspector.__main__ import main
 from inspector.errors import Exit
-from inspector.formats.rocksdb import block, footer, keys
+from inspector.format import Wishes
+from inspector.formats.rocksdb import block, codecs, footer, keys
+from inspector.formats.rocksdb.claim import open_store
 from inspector.formats.rocksdb.coding import MalformedError, put_varint
 from inspector.formats.rocksdb.footer import Handle
 from inspector.inspect import inspect
 from inspector.source import MemorySource
+from tests.builders import rocksdb
 from tests.builders.rocksdb_table import Shape, Writer, data_block
+from tests.builders.rocksdb_table import table as built_table
 
 FORMATS = formats.all_formats()
 END = bytes(4) + (1).to_bytes(4, "little")  # one restart
@@ -93,3 +97,25 @@ def test_an_ordinary_block_is_far_from_the_bound() -> None:
     assert [place[0] for place in block.places(content)] == [key for key, _ in pairs]
     with pytest.raises(MalformedError, match="take more than"):
         block.entries(growing(1 << 16, 2000))
+
+
+def test_one_file_is_live_or_unlisted_if_it_is_among_those_that_are() -> None:
+    """Asked of each of thousands of logs: the lists of all of them, made each time, took minutes."""
+    members = rocksdb.small_world().members()
+    members |= {"000003.log": b"", "000099.log": b"", "000077.sst": members["000009.sst"], "archive/000098.log": b""}
+    db = open_store(MemorySource(members), None, Wishes())
+    assert {name for name in db.files if db.is_live(name)} == {name for _, name in db.live_wals()}
+    assert {n for n in range(100) if db.is_unlisted(n)} == set(db.unlisted())
+    assert {"000099.log"} <= {name for _, name in db.live_wals()}
+    assert 77 in db.unlisted()
+    assert 9 not in db.unlisted()
+
+
+@pytest.mark.parametrize("codec", [codecs.ZLIB, codecs.BZIP2, codecs.ZSTD])
+def test_many_blocks_of_a_format_without_sizes_are_read(codec: int) -> None:
+    """Version 1 does not say what a block unpacks to: that is no reason to leave real ones out."""
+    pairs = rocksdb.pairs(0, 20_000)
+    with MemorySource(bytes(built_table(pairs, Shape(codec=codec, version=1, index="full")).data), "x.sst") as source:
+        report = inspect(source, FORMATS)
+    assert report.exit_code() == Exit.CLEAN
+    assert not report.tally.total

@@ -12,6 +12,7 @@ from inspector.format import Wishes
 from inspector.formats import all_formats
 from inspector.formats.rocksdb import batch, keys
 from inspector.formats.rocksdb.log_writer import frame
+from inspector.formats.rocksdb.version import Version
 from inspector.inspect import inspect
 from inspector.repair import Result, repair
 from inspector.source import open_source
@@ -107,3 +108,40 @@ def test_blocks_that_changed_places_cost_not_even_the_records_over_their_ends(
     assert told == {("swapped", "corrected")}
     assert mend(path, tmp_path / "new").code is Exit.CLEAN
     assert (tmp_path / "new" / "000004.log").read_bytes() == whole
+
+
+@pytest.mark.parametrize(("size", "one", "two"), [(512, 0, 66), (4096, 0, 1), (4096, 0, 5), (512, 30, 66)])
+@pytest.mark.parametrize("first", [1, 5001])
+def test_blocks_at_the_ends_of_a_log_alone_are_put_back(
+    size: int, one: int, two: int, first: int, tmp_path: Path
+) -> None:
+    """Its first number is not known then, and the records over the border are missing between the others."""
+    rng, out = Random(first), bytearray()
+    for i in range(220):
+        value = rng.randbytes(rng.randrange(10, 250))
+        out += frame(batch.encode(first + i, [(0, keys.PUT, b"k%05d" % i, value)]), len(out))
+    whole = bytes(out)
+    here, there = (whole[at * size : (at + 1) * size] for at in (one, two))
+    data = whole[: one * size] + there + whole[(one + 1) * size : two * size] + here + whole[(two + 1) * size :]
+    assert len(data) > (two + 1) * size
+    assert data != whole
+    (tmp_path / "000004.log").write_bytes(data)
+    found = scan(tmp_path / "000004.log").tally.findings()
+    assert {(f.cause.name, f.salvage) for f in found if f.rule.code != "RDB025"} == {("swapped", "corrected")}
+    assert mend(tmp_path / "000004.log", tmp_path / "new.log").code is Exit.CLEAN
+    assert (tmp_path / "new.log").read_bytes() == whole
+
+
+@pytest.mark.parametrize("leveldb", [False, True])
+@pytest.mark.parametrize(
+    "order",
+    [lambda all_: all_[10:] + all_[:10], lambda all_: all_[10:30] + all_[:10] + all_[30:]],
+    ids=["end", "middle"],
+)
+def test_the_beginning_of_a_log_that_stands_elsewhere_goes_back_by_the_manifests_last_number(
+    order: Order, leveldb: bool, tmp_path: Path
+) -> None:
+    version = Version(next_file=5, last_sequence=50, db_id="" if leveldb else "synthetic", leveldb=leveldb)
+    path = folder(tmp_path / "db", {4: wal(order(list(range(RECORDS))), first=51)}, version)
+    assert mend(path, tmp_path / "new").code is Exit.CLEAN
+    assert (tmp_path / "new" / "000004.log").read_bytes() == wal(list(range(RECORDS)), first=51)

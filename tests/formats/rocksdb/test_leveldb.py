@@ -68,3 +68,17 @@ def test_leveldb_opens_a_repaired_folder_and_only_the_damaged_block_is_missing(w
     assert kept.items() <= truth.items()
     lost = len(truth) - len(kept)
     assert 0 < lost < 150 if where == "data" else lost == 0
+
+
+def test_a_log_that_is_gone_is_told_also_of_a_copy_without_its_lock(tmp_path: Path) -> None:
+    _make(tmp_path / "db")
+    with plyvel.DB(str(tmp_path / "db")) as db:  # no flush goes on any more when it closes
+        db.put(b"key", b"in the log alone")
+    (tmp_path / "db" / "LOCK").unlink()
+    with open_source(str(tmp_path / "db")) as source:
+        assert inspect(source, FORMATS).exit_code() is Exit.CLEAN
+    for log in (tmp_path / "db").glob("*.log"):
+        log.unlink()
+    with open_source(str(tmp_path / "db")) as source:
+        found = inspect(source, FORMATS).tally.findings()
+    assert "RDB036" in [f.rule.code for f in found]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from array import array
 from pathlib import Path
 
 import pytest
 
 from inspector import formats
 from inspector.format import Wishes
-from inspector.formats.rocksdb import edit, log, logical, version
+from inspector.formats.rocksdb import batch, edit, keys, log, logical, version
+from inspector.formats.rocksdb.log_writer import frame
 from inspector.inspect import inspect
 from inspector.source import open_source
 from tests.builders import rocksdb
@@ -40,8 +42,9 @@ def test_batches_are_the_pieces_that_a_block_holds_one_by_one(seed: int, monkeyp
         return list(log.LogReader(lambda at, n: data[at : at + n], len(data)).pieces())
 
     together = pieces()
+    assert len(together) > 5_000
     records = [(r.fate, r.spans) for r in logical.Assembler().records(together)]
-    monkeypatch.setattr(log, "_sound", lambda block, base: ([], 0))
+    monkeypatch.setattr(log, "log_sound", lambda block, base, number: (array("Q"), b"", array("I"), 0))
     alone = pieces()
     assert together == alone
     assert records == [(r.fate, r.spans) for r in logical.Assembler().records(alone)]
@@ -61,3 +64,20 @@ def test_records_that_say_nothing_are_counted_as_edits() -> None:
     data = rocksdb.log_of([edit.encode(edit.Edit(next_file=9)), *[b""] * 20_000])
     found = version.replay(lambda at, n: data[at : at + n], len(data))
     assert (found.edits, found.next_file, found.replayed) == (20_001, 9, len(data))
+
+
+@pytest.mark.parametrize("broken", [0, 8])
+def test_a_small_max_unit_says_the_same_of_records_of_one_piece_whoever_reads_them(broken: int, tmp_path: Path) -> None:
+    """Behind damage they are read one by one, before it at once; both look at a piece as a whole."""
+    data = bytearray()
+    for i in range(9):
+        data += frame(batch.encode(1 + i, [(0, keys.PUT, b"k%d" % i, bytes(3_000))]), len(data))
+    data[3_040 * broken + 100] ^= 0x55
+    data[3_040 * broken + 900] ^= 0x55
+    (tmp_path / "000004.log").write_bytes(data)
+    with open_source(str(tmp_path / "000004.log")) as source:
+        small = inspect(source, formats.all_formats(), Wishes(max_unit=1_000))
+        usual = inspect(source, formats.all_formats(), Wishes())
+    assert small.account.damaged == usual.account.damaged == 1
+    assert small.tally.counts == usual.tally.counts
+    assert small.state.facts[""].operations == 8

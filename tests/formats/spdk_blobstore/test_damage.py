@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from inspector.errors import RefusedError, UsageError
-from inspector.formats.spdk_blobstore.items import items
+from inspector.formats.spdk_blobstore.items import after, items
 from inspector.formats.spdk_blobstore.loader import LONGHORN, load
 from tests.builders.spdk import NONE, Chain, Image, content, desc, md_page, replica, xattr
 from tests.formats.spdk_blobstore.support import codes, flip, look, place, read, repaired, scramble
@@ -346,3 +346,21 @@ def test_an_image_cut_short_loses_the_clusters_past_its_end_and_nothing_before()
         repaired(image)
     spare = chain.image.build()[: (max(chain.image.used) + 1) * SIZE]
     intact(chain, repaired(spare))
+
+
+@pytest.mark.parametrize("at", ["in the last cluster", "behind the store"])
+def test_an_image_that_ends_inside_a_sector_is_no_copy_of_a_disk(at: str) -> None:
+    """A byte that was put in moves content that no checksum covers: all metadata before it is sound."""
+    chain = replica()
+    image = chain.image.build()
+    place_of = len(image) if at == "behind the store" else len(image) - SIZE
+    image[place_of:place_of] = b"\x5a"
+    report = look(image)
+    assert codes(report) == ["SPB009"]
+    (found,) = report.tally.findings()
+    assert (found.span.start, found.span.end, found.cause.name) == (len(image) - 1, len(image), "shifted")
+    assert codes(look(chain.image.build() + bytes(512))) == []  # a disk may be larger than its store
+    item = next(item for item in items(report.state_of_bottom) if item.fields["size"])
+    assert "SPB009" in after(report.state_of_bottom, item, "x.raw")[0]
+    with pytest.raises(RefusedError, match="ends inside a sector"):
+        repaired(image)

@@ -1,70 +1,56 @@
-"""A page of metadata that changed places with content or with zeroes: the sealed page elsewhere tells."""
+"""Pages of a blobstore that changed places, masks among them: one event, with the cause that the bytes bear out."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from inspector.formats import all_formats
-from inspector.inspect import Report, inspect
-from inspector.source import MemorySource
-from tests.builders import spdk
+from inspector.inspect import Report
+from tests.formats.spdk_blobstore.support import look
 
-PAGE = spdk.PAGE
-
-
-def store() -> tuple[spdk.Image, bytes]:
-    image = spdk.Image(60, 4 * PAGE, md_len=60)
-    parent = image.lvol("snap", 8, [0, 2, 3], snapshot=True)
-    image.lvol("volume", 8, [1, 4], parent=parent)
-    image.lvol("long", 6, [0, 1, 2, 3, 4], xattrs={b"pad": b"p" * 3000, b"more": b"q" * 3000})
-    return image, bytes(image.build(True))
+PAGE = 4096
+IMAGE = (Path(__file__).parents[3] / "samples" / "spdk_blobstore" / "clean.img").read_bytes()
 
 
-def exchanged(data: bytes, one: int, two: int) -> bytes:
-    out = bytearray(data)
-    out[one : one + PAGE], out[two : two + PAGE] = data[two : two + PAGE], data[one : one + PAGE]
-    return bytes(out)
+def causes(report: Report) -> list[tuple[str, str]]:
+    """Of the events, in their order."""
+    assert report.diagnosis is not None
+    return [(event.cause.name, event.cause.confidence) for event in report.diagnosis.events]
 
 
-def scan(data: bytes) -> Report:
-    return inspect(MemorySource(data), all_formats())
+def over(at: int, data: bytes) -> bytearray:
+    return bytearray(IMAGE[:at] + data + IMAGE[at + len(data) :])
+
+
+@pytest.mark.parametrize(("size", "sure"), [(PAGE, "certain"), (512, "certain"), (700, "likely")])
+@pytest.mark.parametrize("mask", [1, 2, 3])
+def test_ones_over_a_mask_are_ones(mask: int, size: int, sure: str) -> None:
+    assert causes(look(over(mask * PAGE, b"\xff" * size))) == [("ones-range", sure)]
 
 
 @pytest.mark.parametrize(
-    ("kind", "with_"),
-    [(kind, place) for kind in ("root", "extent", "continuation") for place in ("zeroes", "content")]
-    + [("root", "a free page")],
+    ("one", "two", "sure"),
+    [
+        (1, 2, "certain"),
+        (2, 3, "certain"),
+        (1, 5, "certain"),
+        (2, 6, "certain"),
+        (5, 6, "certain"),
+        (4, 20, "certain"),
+        (5, 20, "certain"),
+        (3, 25, "likely"),
+    ],
 )
-def test_a_page_of_metadata_in_another_place_changed_places(kind: str, with_: str) -> None:
-    image, data = store()
-    kinds = {p: "extent" if d[16] == 6 else "continuation" if d[8] else "root" for p, d in image.pages.items()}
-    home = image.page_at(max(p for p, what in kinds.items() if what == kind and p))
-    start = image.first_data * image.cluster_size
-    inside = range(start, len(data), PAGE)
-    there = {
-        "zeroes": next(at for at in inside if not any(data[at : at + PAGE])),
-        "content": next(at for at in inside if any(data[at : at + PAGE])),
-        "a free page": image.page_at(max(image.pages) + 9),
-    }[with_]
-    report = scan(exchanged(data, home, there))
-    assert report.diagnosis is not None
-    assert {e.cause.name for e in report.diagnosis.events} == {"swapped"}
+def test_two_pages_that_changed_places_are_one_event(one: int, two: int, sure: str) -> None:
+    image = over(one * PAGE, IMAGE[two * PAGE : (two + 1) * PAGE])
+    image[two * PAGE : (two + 1) * PAGE] = IMAGE[one * PAGE : (one + 1) * PAGE]
+    assert causes(look(image)) == [("swapped", sure)]
 
 
-def test_a_page_that_is_zeroed_and_stands_nowhere_else_did_not() -> None:
-    image, data = store()
-    at = image.page_at(max(image.pages))
-    report = scan(data[:at] + bytes(PAGE) + data[at + PAGE :])
-    assert report.diagnosis is not None
-    assert report.diagnosis.events[0].cause.name == "zeroed-range"
+def test_a_mask_over_another_one_is_no_exchange() -> None:
+    assert causes(look(over(PAGE, IMAGE[2 * PAGE : 3 * PAGE]))) == [("stale-page", "certain")]
 
 
-def test_a_damaged_page_with_an_older_copy_elsewhere_did_not() -> None:
-    image, data = store()
-    root = next(vol.id & 0xFFFFFFFF for vol in image.vols.values() if vol.clusters == 6)
-    at, there = image.page_at(root), len(data) - PAGE
-    data = data[:there] + data[at : at + PAGE]
-    noise = bytes(byte ^ 0x5A for byte in data[at + 600 : at + 700])
-    report = scan(data[: at + 600] + noise + data[at + 700 :])
-    assert report.diagnosis is not None
-    assert "swapped" not in {e.cause.name for e in report.diagnosis.events}
+def test_noise_over_a_mask_is_told_as_what_it_is() -> None:
+    assert [name for name, _ in causes(look(over(PAGE, bytes(range(7, 135)) * 32)))] == ["overwritten"]

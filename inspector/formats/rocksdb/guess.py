@@ -1,0 +1,42 @@
+"""Which checksum, framing and base a table has whose footer is lost: what makes its first blocks hold."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from inspector.formats.rocksdb import checksums
+from inspector.formats.rocksdb.carve import REACH, Carver, Context, Found, Read, sound
+
+_GUESS: Final = 10_000_000  # for each guess at the checksum type of a table without a footer
+_GUESS_AT: Final = (0, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 28)
+
+
+def guess_context(read: Read, size: int, leveldb: bool) -> Context | None:
+    """Checksum type, framing and base of a table whose footer is lost, from its first blocks that verify.
+
+    The first block usually decides; where it is damaged, windows further on are tried.
+    """
+    if leveldb:
+        return Context(checksums.CRC32C, 0, -1, frozenset({0, 1, 2}))
+    kinds = (checksums.XXH3, checksums.CRC32C, checksums.XXHASH64, checksums.XXHASH)
+    for start in (-1, *(at for at in _GUESS_AT if at < max(size, 1))):
+        # a base must be learnt from two blocks at each beginning that is tried: only a few windows are worth that
+        for base in (0, None) if start <= _GUESS_AT[1] else (0,):
+            for kind in kinds:
+                context = Context(kind, base, 5 if base == 0 else 6)
+                trial = Carver(read, max(start, 0), min(size, max(start, 0) + 4 * REACH), context)
+                trial.meter.left = _GUESS if base == 0 else 10 * _GUESS
+                found = trial.first() if start < 0 else trial.following(start)
+                if found and (base is None or _confirmed(read, size, found, trial.context)):
+                    return trial.context
+    return None
+
+
+def _confirmed(read: Read, size: int, found: Found, context: Context) -> bool:
+    """A second witness for the first block: it decodes, or, where that needs a dictionary, its successor verifies."""
+    assert found.size is not None
+    if sound(context, read(found.offset, found.size), found.type):
+        return True
+    follower = Carver(read, found.end, min(size, found.end + 4 * REACH), context)
+    follower.meter.left = _GUESS
+    return follower.first() is not None
