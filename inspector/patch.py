@@ -70,11 +70,16 @@ def changes_of(source: Source, plan: Plan) -> Iterator[Change]:
     """The changes of a plan that keeps every byte's place; raises RefusedError for any other plan."""
     if plan.folder or (plan.size is not None and plan.size != source.size) or source.kind == "folder":
         raise RefusedError("this repair is not a change in place", "write a whole new file: -o OUT")
+    due = 0  # where the next edit of a plan begins that is written in one go
     for edit in plan.edits:
-        if edit.action == "kept" and edit.origin is not None and edit.at in (None, edit.origin.start):
-            continue
         if edit.action in ("dropped", "lost") and edit.data is None and plan.size is None:
             raise RefusedError("this repair leaves bytes out", "write a whole new file: -o OUT")
+        if plan.size is None and edit.origin is not None:
+            if edit.origin.start != due:
+                raise RefusedError("this repair moves bytes", "write a whole new file: -o OUT")
+            due = edit.origin.end
+        if edit.action == "kept" and edit.origin is not None and edit.at in (None, edit.origin.start):
+            continue
         yield from _cut(source, edit)
 
 

@@ -126,6 +126,7 @@ def test_a_plan_that_moves_bytes_has_no_patch() -> None:
     for edits, size in (
         ([Edit("kept", Span(0, 4)), Edit("kept", Span(6, 10), at=4), Edit("dropped", Span(4, 6))], None),
         ([Edit("added", None, b"x")], None),
+        ([Edit("kept", Span(5, 10)), Edit("kept", Span(0, 5))], None),
         ([Edit("kept", Span(0, 10), at=0)], 20),
     ):
         with pytest.raises(RefusedError):
