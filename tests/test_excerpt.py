@@ -236,3 +236,16 @@ def test_whether_a_new_file_is_known_without_its_old_name(tmp_path: Path) -> Non
     sample = next(c for c in cases() if c.format.name == "gossip-store")
     assert not _known(str(zeroes), all_formats(), "known-peers")
     assert _known(str(sample.path), all_formats(), "gossip-store")
+
+
+def test_what_looking_for_the_causes_of_candidates_costs_is_counted(
+    tmp_path: Path, capfd: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A candidate's causes may cost more than the source's own did: the search ends there."""
+    costs = iter([0])  # of the source
+    monkeypatch.setattr("inspector.reducing._work", lambda report: next(costs, 1 << 40))
+    path = tmp_path / "gossip_store"
+    path.write_bytes(large(3))
+    code, out = told(capfd, "excerpt", str(path), "-o", str(tmp_path / "small"))
+    assert code == 0
+    assert "ended at its limit of work" in " ".join(out.split())
