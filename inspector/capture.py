@@ -32,6 +32,7 @@ from inspector.format import State, Stretch, Wishes
 from inspector.inspect import Progress, Report, detect, inspect
 from inspector.output import place_file, preflight
 from inspector.recorder import Range, Recorder, merged, without
+from inspector.shown import shown_by
 from inspector.source import Source
 from inspector.span import Span
 
@@ -90,7 +91,8 @@ def capture(
     for vouching, wide in ((True, False), (True, True), (False, True)):
         with contextlib.closing(Recorder(source, vouching, wide)) as recorder:
             report, patch = _recorded(recorder, formats, wishes, forced, progress)
-            done = Captured(output, report.format.name, source.size, findings=report.tally.total, patch=patch)
+            found = sum(shown_by(report).values())
+            done = Captured(output, report.format.name, source.size, findings=found, patch=patch)
             try:
                 with place_file(output, None, 0, force, mode=0o600) as place:
                     _write(place.fd, done, report, recorder, rename, environment)
@@ -151,7 +153,7 @@ def _write(
             "source": {"kind": source.kind, "name": called, "size": source.size},
             "format": report.format.name,
             "detected": recorder.settled,
-            "findings": report.tally.total,
+            "findings": done.findings,
             "verdict": report.verdict,
             "host": _host() if environment else None,
             "sha256": _digest(data),
@@ -203,14 +205,15 @@ def _neighbours(recorder: Recorder, _: State, stretches: Iterator[Stretch]) -> I
             due = 0
         low, high, due = 0, min(due, count), max(0, due - count)  # [low, high): tiles in a row that are wanted
         for at in stretch.marked():
-            for span in (span for span in last if at < BESIDE and span.length <= SMALL):
-                recorder.note(member, span.start, span.end)
+            if at < BESIDE:
+                for span in (span for span in last if span.length <= SMALL):
+                    recorder.note(member, span.start, span.end)
             if at - BESIDE > high:
                 _note(recorder, stretch, low, high)
                 low = at - BESIDE
-            high = min(count, at + BESIDE + 1)
-            due = max(0, at + BESIDE + 1 - count)
-        _note(recorder, stretch, low, high)
+            high = at + BESIDE + 1
+        due = max(due, high - count)
+        _note(recorder, stretch, low, min(count, high))
         last.extend(stretch.span(i) for i in range(max(0, count - BESIDE), count))
         yield stretch
 
@@ -349,10 +352,7 @@ def _empty(data: bytes, low: int, base: int) -> bool:
 
 def _digest(data: IO[bytes]) -> str:
     data.seek(0)
-    digest = hashlib.sha256()
-    while piece := data.read(COPY):
-        digest.update(piece)
-    return digest.hexdigest()
+    return hashlib.file_digest(data, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def _host() -> Mapping[str, str]:

@@ -11,3 +11,10 @@ def counted(count: int, one: str, many: str = "") -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """The same with commas between the thousands."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def put_in(count: int) -> str:
+    """`3 bytes were put in`; with a count below 0 `1 byte is missing`."""
+    if count > 0:
+        return plural(count, "byte was put in", "bytes were put in")
+    return plural(-count, "byte is missing", "bytes are missing")

@@ -55,19 +55,28 @@ def listing(place: Path, label: str, way: str = "") -> Listing:
     The folder is the one that `way` leads to from `place`, without following a link.
     """
     found = Listing()
-    stack = [""]
-    while stack:
-        inner = stack.pop()
-        try:
-            with _folder(place, joined(way, inner)) as fd, os.scandir(fd) as entries:
-                for entry in sorted(entries, key=lambda e: e.name):
-                    _sort_in(found, stack, joined(inner, entry.name), entry)
-        except OSError as error:
-            if not inner or error.errno in _OURS:
-                raise
-            found.closed[inner] = error.strerror or str(error)
-        if len(found.files) > MAX_MEMBERS:
-            raise SourceError(f"{label}: more than {MAX_MEMBERS} files", "name the store's own folder or file")
+    stack, last, held = [""], "", -1  # `held` is the folder that was read last
+    try:
+        while stack:
+            inner = stack.pop()
+            above, _, name = inner.rpartition("/")
+            try:
+                # else each of a thousand levels would be gone down to from the top
+                beside = held >= 0 and above == last and inner
+                fd = os.open(name, _DOWN, dir_fd=held) if beside else _opened(place, joined(way, inner))
+                _close(held)
+                last, held = inner, fd
+                with os.scandir(fd) as entries:
+                    for entry in sorted(entries, key=lambda e: e.name):
+                        _sort_in(found, stack, joined(inner, entry.name), entry)
+            except OSError as error:
+                if not inner or error.errno in _OURS:
+                    raise
+                found.closed[inner] = error.strerror or str(error)
+            if len(found.files) > MAX_MEMBERS:
+                raise SourceError(f"{label}: more than {MAX_MEMBERS} files", "name the store's own folder or file")
+    finally:
+        _close(held)
     return found
 
 
@@ -101,13 +110,25 @@ def open_inside(place: Path, member: str, label: str) -> int:
 @contextmanager
 def _folder(place: Path, inner: str) -> Iterator[int]:
     """The folder itself, or one below it, reached without following a link."""
-    fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = _opened(place, inner)
     try:
-        for part in inner.split("/") if inner else ():
-            below = os.open(part, _DOWN, dir_fd=fd)
-            os.close(fd)
-            fd = below
         yield fd
     finally:
+        _close(fd)
+
+
+def _opened(place: Path, inner: str) -> int:
+    fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    for part in inner.split("/") if inner else ():
+        try:
+            below = os.open(part, _DOWN, dir_fd=fd)
+        finally:
+            _close(fd)
+        fd = below
+    return fd
+
+
+def _close(fd: int) -> None:
+    if fd >= 0:
         with contextlib.suppress(OSError):  # opened for reading: a close that fails can lose nothing
             os.close(fd)

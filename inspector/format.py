@@ -8,9 +8,9 @@ it checks what the lower one read.
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
@@ -31,7 +31,6 @@ ROLE_NAMES = ("frame", "unit", "opaque", "free", "gap")
 
 Proof = Literal["sealed", "derived", "placed", "none"]
 Action = Literal["kept", "corrected", "dropped", "lost", "added"]
-_MARKED = re.compile(rb"[^\0]")  # DOTALL is not needed: a class matches newlines
 Name = Callable[[str, str], str]  # noun and private original -> pseudonym
 Hide = Callable[[int, int], bool]  # whether the damaged bytes [start, end) are to be made unrecognisable
 State = Any  # a format's own; nobody else looks inside, except a format that stands on it
@@ -59,7 +58,8 @@ class Stretch(Struct, frozen=True):
 
     def marked(self) -> Iterator[int]:
         """The numbers of the tiles that are marked; a stretch of thousands has few or none."""
-        return (match.start() for match in _MARKED.finditer(self.marks.tobytes()))
+        marks = self.marks.tobytes()
+        return compress(range(len(marks)), marks) if marks.count(0) < len(marks) else iter(())
 
     def span(self, i: int) -> Span:
         """Where tile `i` lies."""
@@ -97,6 +97,10 @@ class Wishes(Struct, frozen=True):
     verify_signatures: bool = False  # check the signatures of sound records, too
     no_correct: bool = False  # leave damaged records as they are
     jobs: int | None = None  # threads; None leaves it to the format
+
+    def of_a_copy(self) -> Wishes:
+        """What a second look at the output has in common with the first: how it is read, not what is made of it."""
+        return Wishes(release=self.release, max_unit=self.max_unit)
 
 
 def accepting(wishes: Wishes, known: frozenset[str], what: str) -> None:
@@ -198,8 +202,9 @@ class Edit(Struct, frozen=True):
     """One step of a repair. Source bytes named by `origin` are accounted for exactly once over all edits.
 
     kept: origin is copied (to `at`, or after what was written last). corrected: `data` stands for origin.
-    dropped, lost: origin is left out. added: `data` has no source. `units` counts records. With `whole` the edit
-    is an entire healthy member of a folder, which may be linked instead of copied.
+    dropped, lost: origin is left out; where `data` is given of what is lost, it stands there without being it.
+    added: `data` has no source. `units` counts records. With `whole` the edit is an entire healthy member of a folder,
+    which may be linked instead of copied.
     """
 
     action: Action

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -14,6 +15,7 @@ from inspector.errors import Exit, InspectorError, OutOfTime, OutputError, Unkno
 from inspector.finding import Cause, Finding, Rule, Severity, Tally
 from inspector.format import FRAME, GAP, ROLE_NAMES, UNIT, Answer, Claim, Format, State, Stretch, Wishes
 from inspector.medium import CLOSED, UNREADABLE, add_what_went_bad, findings_of, refuse_nothing
+from inspector.sanitize import quoted
 from inspector.source import Source
 from inspector.span import Span
 
@@ -121,10 +123,9 @@ class Account(Struct):
                     self.kinds[kind] += 1
         marks = stretch.marks.tobytes()
         if marks.count(0) != count:
-            if units == count:
-                self.damaged += sum(map(marks.count, bad))
-            else:
-                self.damaged += sum(roles[i] == UNIT and marks[i] in bad for i in stretch.marked())
+            if units != count:
+                marks = bytes(compress(marks, map(UNIT.__eq__, roles)))
+            self.damaged += sum(map(marks.count, bad))
 
     def _close(self, source: Source, member: str | None, at: int) -> None:
         if member is not None and at != source.length(member) and not source.changed:
@@ -218,9 +219,10 @@ def detect(source: Source, formats: Formats, forced: str | None = None) -> tuple
     if claim.strength <= 0:
         refuse_nothing(source)
         tried = tuple((f.name, c.because) for f, c in claims)
-        raise UnknownFormatError(
-            f"{source.label}: no known format", "inspector formats lists what is known; --format NAME forces one", tried
-        )
+        hint = "inspector formats lists what is known; --format NAME forces one"
+        if source.kind == "folder":
+            hint = f"inspector scan {quoted(source.label)} tells the stores that lie in it: name one of them"
+        raise UnknownFormatError(f"{source.label}: no known format", hint, tried)
     return [best], claim
 
 

@@ -61,7 +61,7 @@ class Ledger:
             result.records[edit.action] = None if known is None or edit.units < 0 else known + edit.units
         else:
             result.bytes["added"] += len(edit.data or b"")
-        if edit.action in ("kept", "corrected", "added"):
+        if edit.action in ("kept", "corrected", "added") or edit.data is not None:
             result.proof[edit.proof] += len(edit.data) if edit.data is not None else span
         if edit.action != "kept":
             result.changes_total += 1

@@ -154,8 +154,9 @@ class Redactor:
             return text
         out: list[str] = []
         at = done = 0
+        heads = self._lengths
         while at < len(text):
-            found = self._at(text, at)
+            found = self._at(text, at) if text[at : at + 2] in heads else None
             if found is None:
                 at += 1
                 continue
@@ -188,7 +189,9 @@ class Redactor:
                 found = plain_shapes(text, raw)
                 if not plain:  # a name of a file may be no UTF-8
                     also = text.encode("utf-8", "surrogatepass")
-                    found = shapes(text, raw) | (shapes(text, also) if also != raw else set())
+                    found = shapes(text, raw)
+                    if also != raw and text.removeprefix("0x") != raw.hex():  # nobody codes hexadecimal once more
+                        found |= shapes(text, also)
                 if len(raw) >= LEAST:
                     search.add(len(names), found)
                     names.append(f"{noun}\0{text}")
@@ -253,15 +256,20 @@ def speaks_for_itself(text: str) -> bool:
 
 def without_quotes(text: str, raw: bytes) -> str:
     """Running text without the stretches of six bytes or more that stand in `raw`, but for words of inspector's own."""
+    if len(raw) < LEAST:
+        return text
     out: list[str] = []
-    at = 0
+    at, plain = 0, text.encode() if text.isascii() else None
     while at < len(text):
         end = at
-        while end < len(text) and text[at : end + 1].encode("utf-8", "surrogatepass") in raw:
+        while end < len(text):
+            longer = text[at : end + 1].encode("utf-8", "surrogatepass") if plain is None else plain[at : end + 1]
+            if longer not in raw:
+                break
             end += 1
         quote = text[at:end]
-        own = all(speaks_for_itself(word) for word in re.split(r"\W+", quote))
-        hide = len(quote.encode("utf-8", "surrogatepass")) >= LEAST and not own
+        hide = len(quote.encode("utf-8", "surrogatepass")) >= LEAST
+        hide = hide and not all(speaks_for_itself(word) for word in re.split(r"\W+", quote))
         out.append(f"({end - at} private characters)" if hide else text[at : max(end, at + 1)])
         at = max(end, at + 1)
     return "".join(out)

@@ -123,7 +123,7 @@ def _make_file(
             os.ftruncate(place.fd, plan.size)
         at = 0
         for edit in plan.edits:
-            if edit.action in ("kept", "corrected", "added"):
+            if edit.action in ("kept", "corrected", "added") or edit.data is not None:
                 at = write_edit(source, edit, place.fd, edit.at if edit.at is not None else at, lossy=True)
             ledger.note_copied(edit, source)
         ledger.close(source)
@@ -188,8 +188,7 @@ def _make_patch(
     ledger.close(source)
     made = patches.Patch(source.size, result.report.format.name, changes)
     mended, forced = patches.Patched(source, made), result.report.format.name
-    alike = Wishes(release=wishes.release, max_unit=wishes.max_unit)
-    again = inspect(mended, formats, alike, forced, causes=False, answers=False)
+    again = inspect(mended, formats, wishes.of_a_copy(), forced, causes=False, answers=False)
     with _medium_blamed(source):
         left = must_be_clean(again)
     result.size = patches.write(output, source, made, force)

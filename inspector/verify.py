@@ -56,8 +56,7 @@ def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, 
         hashing.start()
         try:
             forced = name or result.report.format.name
-            alike = Wishes(release=wishes.release, max_unit=wishes.max_unit)
-            again = inspect(written, formats, alike, forced, causes=False, answers=False)
+            again = inspect(written, formats, wishes.of_a_copy(), forced, causes=False, answers=False)
             hashing.join()
         finally:
             hashing.wanted = False
@@ -72,8 +71,7 @@ def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, 
 def verify_folder(folder: Path, result: Result, formats: Formats, wishes: Wishes) -> None:
     with open_source(str(folder)) as written:
         forced = result.report.format.name
-        alike = Wishes(release=wishes.release, max_unit=wishes.max_unit)
-        again = inspect(written, formats, alike, forced, causes=False, answers=False)
+        again = inspect(written, formats, wishes.of_a_copy(), forced, causes=False, answers=False)
         if written.unreadable or written.closed:
             raise OutputError(f"{folder.name}: what was written cannot be read back; nothing stays of it")
         left = must_be_clean(again)

@@ -1,8 +1,11 @@
 """`python -m tests.bombs [--bomb NAME] [--command WORD] [--jobs N]`: small files that cost much, every command.
 
 Each command runs in a process of its own; what it took is what wait4 says. More than 256 MiB, or more than a second of
-processor for a small file, is a fault; so is a traceback. A second is one of the machine on which the limits were
-set: what is over is run again beside a fixed piece of work, and a machine that takes longer for that has longer.
+processor for a small file, is a fault; so is a traceback. A command that reads several stores has a second for each:
+diff and merge are given the file twice, and a self-test inspects the file and one damaged copy for each round. A
+folder is as large as what it takes on disk, a KiB for each of its files at least. A second is one of the machine on
+which the limits were set: what is over is run again beside a fixed piece of work, and a machine that takes longer for
+that has longer.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import dropwhile, islice
 from pathlib import Path
 
 import inspector
@@ -31,6 +35,7 @@ from tests.builders import bomb_claims, bomb_counts, bomb_documents, bombs
 from tests.builders.bombs import SAMPLES
 
 PEAK = 256 << 20
+LEAST = 1024  # bytes of a file in a folder: its inode and its name
 SECONDS = 1.0  # of processor for a file of up to a MiB, and one more for each further MiB
 LIMIT = 10  # seconds of processor after which a command is ended
 WORK = (
@@ -122,15 +127,22 @@ def slowness() -> float:
     return max(1.0, spawn([sys.executable, "-c", WORK]).seconds / QUIET)
 
 
-def allowed(size: int) -> float:
-    return SECONDS * max(1, size >> 20)
+def stores(line: str) -> int:
+    """How many stores a command reads: what it is given, and of a self-test the copies that it makes."""
+    words = line.split()
+    copies = int(words[words.index("--rounds") + 1]) if "--rounds" in words else 0
+    return (words.count("{in}") if words[0] in ("diff", "merge") else 1) + copies
 
 
-def faults_of(done: Run, size: int, slow: float = 1.0) -> list[str]:
+def allowed(line: str, size: int) -> float:
+    return SECONDS * max(1, size >> 20) * stores(line)
+
+
+def faults_of(line: str, done: Run, size: int, slow: float = 1.0) -> list[str]:
     found = []
     if done.peak > PEAK:
         found.append(f"{done.peak >> 20} MiB")
-    if done.seconds > allowed(size) * slow:
+    if done.seconds > allowed(line, size) * slow:
         found.append(f"{done.seconds:.2f} s" + (f" (machine {slow:.1f} times slower)" if slow > 1 else ""))
     if "Traceback" in done.errors or "INS001" in done.errors or done.code == 1 or done.code < 0:
         found.append(f"code {done.code}: {(done.errors.strip().splitlines() or ['?'])[-1][:120]}")
@@ -141,11 +153,11 @@ def judged(line: str, path: Path, size: int, folder: Path) -> tuple[Run, list[st
     """What a command took at its best of three, and what is wrong with that."""
     done, slow = run(line, str(path), folder), 1.0
     for _ in range(2):
-        if done.seconds <= allowed(size) * slow or done.code < 0:
+        if done.seconds <= allowed(line, size) * slow or done.code < 0:
             break
         slow = max(slow, slowness())
         done = min(done, run(line, str(path), folder), key=lambda r: r.seconds)
-    return done, faults_of(done, size, slow)
+    return done, faults_of(line, done, size, slow)
 
 
 def preload() -> None:
@@ -179,7 +191,7 @@ def forked(line: str, path: Path, folder: Path) -> int:
 
 def looked_at_again(found: dict[str, Run], path: Path, size: int, start: float, folder: Path, jobs: int) -> Judged:
     """Those that came near the limit, each by Python started anew, some at a time; the others as they are."""
-    near = [line for line, done in found.items() if suspicious(done, size, start)]
+    near = [line for line, done in found.items() if suspicious(line, done, size, start)]
     done: Judged = {line: (replace(one, seconds=one.seconds + start), []) for line, one in found.items()}
     running: dict[int, tuple[str, Path]] = {}
     while near or running:
@@ -215,9 +227,10 @@ def first_pass(lines: tuple[str, ...], path: Path, folder: Path, jobs: int) -> d
     return done
 
 
-def suspicious(done: Run, size: int, start: float) -> bool:
+def suspicious(line: str, done: Run, size: int, start: float) -> bool:
     """Whether a command must be looked at in a process of its own."""
-    return bool(faults_of(done, size)) or done.seconds + start > 0.7 * allowed(size) or done.peak > 0.7 * PEAK
+    near = done.seconds + start > 0.7 * allowed(line, size) or done.peak > 0.7 * PEAK
+    return near or bool(faults_of(line, done, size))
 
 
 def all_bombs() -> Iterator[Bomb]:
@@ -230,7 +243,10 @@ def all_bombs() -> Iterator[Bomb]:
 
 
 def made(make: Callable[[Path], object], path: Path) -> int:
-    """The bytes of what was made, in a process of its own: a child's peak begins with what its parent has."""
+    """The bytes of what was made, of a folder what it takes on disk.
+
+    In a process of its own: a child's peak begins with what its parent has.
+    """
     if not (pid := os.fork()):
         code = 1
         try:
@@ -240,7 +256,9 @@ def made(make: Callable[[Path], object], path: Path) -> int:
             os._exit(code)
     if os.waitpid(pid, 0)[1]:
         raise SystemExit(f"{path.name} could not be made")
-    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(max(LEAST, p.stat().st_blocks * 512) for p in path.rglob("*") if p.is_file())
 
 
 def table_line(name: str, size: int, runs: list[tuple[str, Run, list[str]]]) -> str:
@@ -262,6 +280,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bomb", action="append", help="only bombs with this in their name")
     parser.add_argument("--command", action="append", help="only commands that begin with this word")
+    parser.add_argument("--after", help="only bombs behind this one: a run that was ended goes on")
     parser.add_argument("--jobs", type=int, default=2, help="commands at a time")
     asked = parser.parse_args()
     began, say, count, total = time.monotonic(), sys.stdout.write, 0, 0
@@ -272,20 +291,25 @@ def main() -> int:
     preload()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for name, make, lines in all_bombs():
+        left = all_bombs()
+        if asked.after:
+            left = islice(dropwhile(lambda bomb: bomb[0] != asked.after, left), 1, None)
+        for name, make, lines in left:
             if asked.bomb and not any(part in name for part in asked.bomb):
                 continue
             chosen = tuple(line for line in lines if not asked.command or line.split()[0] in asked.command)
-            size = made(make, folder / name)
-            found = first_pass(chosen, folder / name, folder, asked.jobs)
-            again = looked_at_again(found, folder / name, size, start, folder, asked.jobs)
+            place = Path(tempfile.mkdtemp(dir=folder)) / name  # a log is known by its name, which may be in a folder
+            place.parent.mkdir(exist_ok=True)
+            size = made(make, place)
+            found = first_pass(chosen, place, folder, asked.jobs)
+            again = looked_at_again(found, place, size, start, folder, asked.jobs)
             runs = [(line, *again[line]) for line in chosen]
             if runs:
                 say(table_line(name, size, runs))
             sys.stdout.flush()
             count += sum(bool(faults) for _, _, faults in runs)
             total += len(runs)
-            shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink()
+            shutil.rmtree(next(p for p in (place, *place.parents) if p.parent == folder))
     used = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
     say(f"{total} commands, {count} with faults; {used:.0f} s of processor, {time.monotonic() - began:.0f} s\n")
     return min(1, count)

@@ -104,7 +104,7 @@ def test_noise_over_the_ends_of_two_records_of_one_length_is_no_insertion() -> N
 
 def test_a_blobstore_behind_zeroes_is_found_and_nothing_in_it_is_called_damaged() -> None:
     report = inspect(MemorySource(bytes(4) + store("spdk", 0).data, "disk.img"), formats.all_formats())
-    assert [f.rule.code for f in report.tally.findings() if f.level.value != "note"] == ["SPB008"]
+    assert [f.rule.code for f in report.tally.findings() if f.level.value != "note"] == ["SPB011"]
     assert report.diagnosis is not None
     assert (report.diagnosis.verdict, report.diagnosis.confidence) == ("transfer", "certain")
 

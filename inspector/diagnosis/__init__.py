@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from inspector.diagnosis.bytes_at import Budget
+from inspector.diagnosis.bytes_at import budget_for
 from inspector.diagnosis.explain import best_of, explain
 from inspector.diagnosis.model import SURENESS, Clue, Diagnosis, Event
 from inspector.diagnosis.places import Place, is_damage, places, region_of
@@ -49,7 +49,8 @@ def diagnose(report: Report) -> Diagnosis:
     """Name the causes; `report.tally` then holds the findings with the causes that are better borne out."""
     findings = [as_unread(found, report.source) for found in report.tally.findings()]
     bottom = report.bottom
-    scene = Scene(report.source, bottom, report.state_of_bottom, [])
+    budget = budget_for(report.source.size)
+    scene, allowed = Scene(report.source, bottom, report.state_of_bottom, [], budget), budget.trials
     apart = scene.traits.apart if scene.traits else frozenset()
     found = places(findings, frozenset(rule.code for rule in bottom.rules) - bottom.standing - apart)
     scene.places = found
@@ -73,7 +74,7 @@ def diagnose(report: Report) -> Diagnosis:
         after.append(replace(finding, cause=_better(finding, clue_of)) if clue_of else finding)
     report.tally.settle(after)
     answer = answer_of(report, [_event(e) for e in events[:MOST_EVENTS]], len(events), after)
-    return replace(answer, work=Budget().trials - max(0, scene.budget.trials))
+    return replace(answer, work=allowed - max(0, scene.budget.trials))
 
 
 def _unread(findings: list[Finding], events: list[_Told]) -> list[_Told]:

@@ -12,6 +12,7 @@ from inspector.span import Span
 
 Read = Callable[[int, int], bytes]  # offset, count -> bytes, shorter only at the end
 CHUNK = 1 << 16
+SECTOR, SECTORS = 512, 4096
 
 
 class Budget(Struct):
@@ -24,6 +25,12 @@ class Budget(Struct):
         """Take from the trials; False when there are none left."""
         self.trials -= trials
         return self.trials > 0
+
+
+def budget_for(size: int) -> Budget:
+    """Of a small source less: it can be made of nothing but damage, and must not cost more for that."""
+    whole = Budget()
+    return Budget(min(whole.search, (16 << 20) + 8 * size), min(whole.trials, 40_000 + size // 64))
 
 
 class BytesAt(Struct):
@@ -39,14 +46,28 @@ class BytesAt(Struct):
         if at < 0 or n <= 0 or at >= self.size:
             return b""
         n = min(n, self.size - at)
+        if self.source.sparing:
+            return self._little(at, n)
         first, last = at // CHUNK, (at + n - 1) // CHUNK
-        if last - first > 16 or self.source.sparing:
+        if last - first > 16:
             return self.source.read(at, n, self.member)
         if first == last:
             start = at - first * CHUNK
             return self._chunk(first)[start : start + n]
         joined = b"".join(self._chunk(i) for i in range(first, last + 1))
         return joined[at - first * CHUNK : at - first * CHUNK + n]
+
+    def _little(self, at: int, n: int) -> bytes:
+        """What is noted is kept in a capsule: single sectors are read where they are enough, and read once."""
+        index, start = divmod(at, SECTOR)
+        if start + n > SECTOR:
+            return self.source.read(at, n, self.member)
+        found = self._chunks.get(index)
+        if found is None:
+            if len(self._chunks) >= SECTORS:
+                self._chunks.pop(next(iter(self._chunks)))
+            found = self._chunks[index] = self.source.read(index * SECTOR, SECTOR, self.member)
+        return found[start : start + n]
 
     def _chunk(self, index: int) -> bytes:
         found = self._chunks.get(index)

@@ -17,6 +17,7 @@ WINDOW = 4 << 20
 LEAST = 480  # bytes in common that no healthy store shows twice by chance
 SHORT = 64  # as few tell something only where they are a unit's first
 GROW = 1 << 18
+GROWN = 32 << 10  # bytes that the search may read less for each copy that was compared
 SECTOR = 512
 WIDE = 1 << 17  # bytes of a place from which copies are looked for by sectors
 MANY = 64  # copies that no damage leaves
@@ -80,6 +81,7 @@ def _searched(read: BytesAt, start: int, end: int, budget: Budget) -> Copy | Non
                     continue
                 seen.add((at - there, at))
                 found.append(_grown(read, at, there))
+                budget.search -= GROWN
     best = max(found, key=lambda c: (c.block is not None, c.length, -c.source), default=None)
     # what stands a short way further on again is a pattern; the block beside this one is none
     if best is None or best.length < SHORT or 2 * abs(best.source - best.start) <= best.length:
@@ -99,7 +101,7 @@ def _sectors(read: BytesAt, start: int, end: int, budget: Budget) -> Copy | None
     found: list[Copy] = []
     for window_at in range(0, read.size, WINDOW):
         window = read.source.glance(window_at, WINDOW, read.member)
-        budget.search -= len(window)
+        budget.search -= 4 * len(window)  # sector by sector it takes longer than to find a few bytes
         for k in range(0, len(window) - SECTOR + 1, SECTOR):
             here = mine.get(window[k : k + SECTOR])
             there = window_at + k

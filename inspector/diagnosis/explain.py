@@ -258,7 +258,8 @@ def _rest(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, told: C
     missing = _no_units(scene, read, unit, place)
     if missing:
         return missing
-    odd = None if scene.mixed else contents.strange(read, place, scene.kin(place.span.member), scene.lone(place))
+    affords = not scene.mixed and scene.budget.spend(contents.trials_of(place))
+    odd = contents.strange(read, place, scene.kin(place.span.member), scene.lone(place)) if affords else None
     if odd and told and told.name == "torn-write" and _runs_out(read, first, place.start, odd[0]):
         return None
     empty = contents.emptied(read, place) if odd else None

@@ -46,6 +46,8 @@ LONGEST_RECORD: Final = HEADER + 0xFFFF
 # fits a window of 1 MiB, so that such a window always moves on.
 HOPS: Final = 64
 REACH: Final = (1 << 20) - (1 << 17)
+# A damaged record longer than this, and than its type explains, is no record for its end alone.
+UNSEEN: Final = 4096
 # A node announcement with more extensions than this is not taken for an anchor (real ones have at most two);
 # without a limit one candidate would cost 32,000 steps.
 EXTENSIONS: Final = 64

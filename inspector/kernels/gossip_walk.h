@@ -9,7 +9,7 @@
 /* As in gossip_tiles.py; a test holds them against each other. */
 enum { ROLE_UNIT = 1, ROLE_GAP = 4 };
 enum { OK, BAD_CHECKSUM, BAD_LENGTH, TOO_SHORT, ANCHORED, GAP, TORN_HEADER, TORN_BODY };
-enum { HEADER = 12, LONGEST_RECORD = 65547, HOPS = 64, REACH = 917504 };
+enum { HEADER = 12, LONGEST_RECORD = 65547, HOPS = 64, REACH = 917504, UNSEEN = 4096 };
 
 enum { DIRECT = 2048 }; /* longer bodies are checksummed with an eye on what has been spent */
 enum { GRID = 64 };     /* bytes between two known prefix checksums */
@@ -166,7 +166,8 @@ static int walk_damaged(struct gossip_walk *w, uint64_t at, uint32_t length, uin
         }
     }
     *after = body + length;
-    if (*after <= w->size && !walk_all_zero(head)) {
+    int told = length <= UNSEEN || walk_plausible(w, at, *after);
+    if (told && *after <= w->size && !walk_all_zero(head)) {
         int state = walk_confirmed(w, at, *after);
         if (state != NO)
             return state == MORE ? MORE : length >= 2 ? BAD_CHECKSUM : TOO_SHORT;

@@ -5,7 +5,9 @@ windows in which they arrive change nothing):
 
 1. the body verifies at another length that its type allows: only the length field is damaged;
 2. the claimed end is confirmed: following claimed lengths from it meets a record that verifies. What is inside is
-   never searched, because strangers choose bytes of a node announcement and can plant a record there;
+   never searched, because strangers choose bytes of a node announcement and can plant a record there. Of a length that
+   no type explains this holds up to UNSEEN: a random one meets the border of some record once in 150 times, and would
+   cost all records before it;
 3. the next anchor, a record of a known and plausible shape that verifies, lies where the type lets this one end;
 4. else a gap, up to that anchor.
 
@@ -35,6 +37,7 @@ from inspector.kernels.gossip_tiles import (
     TOO_SHORT,
     TORN_BODY,
     TORN_HEADER,
+    UNSEEN,
     Batch,
 )
 from inspector.kernels.plain_checksum import PartChecksums
@@ -193,7 +196,8 @@ class _Window:
                 self.walker._trusted = 0
                 return BAD_LENGTH, body + other
         after = body + length
-        if after <= self.size and any(self.data[at:body]) and self.confirmed(at, after):
+        told = length <= UNSEEN or self.plausible(at, after)
+        if told and after <= self.size and any(self.data[at:body]) and self.confirmed(at, after):
             return (BAD_CHECKSUM if length >= 2 else TOO_SHORT), after
         return None
 

@@ -169,6 +169,33 @@ MESSAGES: tuple[Message, ...] = (
         next_=(_SHOW, _SCAN, _SAVE),
     ),
     _said(
+        "cannot-read-record",
+        "gossipd",
+        "can't read len",
+        rf"{_GS}can't read len (?P<len>{_N}) offset (?P<at>{_N}), store len (?P<size>{_N})",
+        "The header at byte {at} claims {len} bytes, more than the store of {size} bytes has there: a damaged length, or "
+        "another record's bytes stand there.",
+        "gossipd stops, and lightningd with it.",
+        "header",
+        size="size",
+        releases="v0.7.0",
+        issues=("2583",),
+        next_=(_SHOW, _SCAN, _SAVE),
+    ),
+    _said(
+        "failed-reading",
+        "gossipd",
+        "to gossip store @",
+        rf"Failed reading (?P<len>{_N}) from to gossip store @(?P<at>{_N})",
+        "The header at byte {at} claims {len} bytes, and they could not be read: a damaged length, or another record's "
+        "bytes stand there.",
+        "gossipd goes on, and stops when the record is asked for.",
+        "header",
+        releases="v0.7.0",
+        issues=("2583",),
+        next_=(_SHOW, _SCAN, _SAVE),
+    ),
+    _said(
         "asked-to-flag",
         "gossipd",
         "asked to flag",

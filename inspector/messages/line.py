@@ -51,7 +51,14 @@ _SAME = re.compile(r"[\"'`]{1,3}|- |> ")
 
 def read(raw: str) -> Said | None:
     """The known message of a line, with its values and time; None for a line that says nothing known."""
-    text, time = _unwrapped(raw[: 4 * MAX_LINE].rstrip("\r\n"))
+    line = raw[: 4 * MAX_LINE].rstrip("\r\n")
+    text, time = _unwrapped(line)
+    said = _said(text, time)
+    # an object at the end of a line need not be what carried it: an answer of a call is quoted so
+    return _said(line, None) if said is None and text is not line else said
+
+
+def _said(text: str, time: str | None) -> Said | None:
     text = _COLOUR.sub("", text[:MAX_LINE]).strip()
     own = _time_of(text)
     rest = _stripped(text)
@@ -68,13 +75,14 @@ def read(raw: str) -> Said | None:
 
 @cache
 def _table() -> tuple[Message, ...]:
-    from inspector.messages import cln, cln_readers, rocksdb, snarkos, spdk, subspace
+    from inspector.messages import cln, cln_readers, engine_opens, rocksdb, snarkos, spdk, subspace
 
     return (
         *cln.MESSAGES,
         *cln_readers.MESSAGES,
         *spdk.MESSAGES,
         *rocksdb.MESSAGES,
+        *engine_opens.MESSAGES,
         *snarkos.MESSAGES,
         *subspace.MESSAGES,
     )

@@ -18,7 +18,7 @@ MESSAGES: tuple[Message, ...] = (
         "block-checksum",
         "RocksDB",
         "block checksum mismatch: ",
-        rf"block checksum mismatch: (?:stored ?= ?(?P<stored>{_N})(?:\(context removed\))?, computed ?= ?"
+        rf"block checksum mismatch: (?:stored(?:\(context removed\))? ?= ?(?P<stored>{_N})(?:\(context removed\))?, computed ?= ?"
         rf"(?P<computed>{_N})(?:, type ?= ?(?P<type>\d{{1,3}}))?|expected (?P<expected>{_N}), got (?P<got>{_N}))"
         rf"\s{{1,4}}in{_FILE} offset (?P<at>{_N}) size (?P<size>{_N})",
         "In {file} the block of {size} bytes at byte {at} (and its 5-byte trailer) does not match its checksum. One block "
@@ -44,8 +44,8 @@ MESSAGES: tuple[Message, ...] = (
         "sst-size",
         "RocksDB",
         "Sst file size mismatch",
-        rf"Sst file size mismatch: (?P<file>\S{{1,400}}?\.(?:sst|ldb))\. Size recorded in manifest (?P<want>{_N}), "
-        rf"actual size (?P<have>{_N})",
+        rf"Sst file size mismatch: (?P<file>\S{{1,400}}?\.(?:sst|ldb))\. (?:Size recorded in manifest|Expected) "
+        rf"(?P<want>{_N}), actual size (?P<have>{_N})",
         "{file} has {have} bytes and the MANIFEST says {want}: it was cut short or written further.",
         "The database does not open.",
         file="file",
@@ -88,7 +88,7 @@ MESSAGES: tuple[Message, ...] = (
         "compressed-contents",
         "RocksDB",
         "orrupted compressed block contents",
-        r"Corruption: Corrupted compressed block contents(?:: (?P<codec>\w{1,20}))?",
+        r"Corruption: [Cc]orrupted compressed block contents(?:: (?P<codec>\w{1,20}))?",
         "A block matched its checksum or had none, and does not decompress ({codec}).",
         "Reads of those keys fail.",
         issues=("ProvableHQ/snarkOS#1636",),

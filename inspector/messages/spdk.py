@@ -101,6 +101,16 @@ MESSAGES: tuple[Message, ...] = (
         next_=(_ITEMS,),
     ),
     _said(
+        "lvol-list",
+        "SPDK lvol",
+        "Failed to fetch blobs list",
+        r"Failed to fetch blobs list",
+        "The metadata of one blob could not be read while the lvolstore was loaded: a page does not verify or cannot be "
+        "read. The line before it names the page.",
+        "The lvolstore is unloaded again: no volume of the disk appears.",
+        next_=(_IMAGE, _SCAN, "inspector repair {store} -o repaired.img"),
+    ),
+    _said(
         "lvol-exists",
         "SPDK lvol",
         "already exists",
@@ -136,6 +146,34 @@ MESSAGES: tuple[Message, ...] = (
         issues=("9942", "9919"),
         releases="before longhorn-spdk-engine pull request 263 (2024-12-06)",
         next_=("inspector scan {store} --against LOG", _ITEMS),
+        whole=False,
+    ),
+    _longhorn(
+        "create-exists",
+        "Longhorn SPDK engine",
+        "bdev_lvol_create",
+        r"(?:time=.{0,200}?)?[Ff]ailed to create replica\b.{0,400}?bdev_lvol_create\b.{0,200}?"
+        r"(?P<name>[\w.-]{1,200}-r-[a-zA-Z0-9]{8}) .{0,200}?(?:\bcode\W{1,6}-17\b|File exists)",
+        "Longhorn asked SPDK to create {name}, the head of a replica, and a volume of that name is on the disk: what the "
+        "engine has in memory (r.ActiveChain) lacks a head that exists.",
+        "The replica is tried again without end: a crash loop.",
+        issues=("9942", "9919"),
+        releases="before longhorn-spdk-engine pull request 263 (2024-12-06)",
+        item="name",
+        item_id="{name}",
+        next_=("inspector scan {store} --against LOG", _ITEMS),
+        whole=False,
+    ),
+    _longhorn(
+        "no-lvstore",
+        "Longhorn SPDK engine",
+        "bdev_lvol_get_lvstores",
+        r"failed to get lvstore\b.{0,300}?bdev_lvol_get_lvstores\b.{0,300}?(?:\bcode\W{1,6}-19\b|No such device)",
+        "The disk was opened and SPDK found no lvolstore on it: none was made, its super block does not verify, or the "
+        "load failed (SPDK's own lines say which).",
+        "The disk is not ready; replicas on it are taken for failed.",
+        issues=("10183",),
+        next_=(_IMAGE, _SCAN),
         whole=False,
     ),
     _longhorn(

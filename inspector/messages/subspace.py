@@ -74,6 +74,16 @@ MESSAGES: tuple[Message, ...] = (
         whole=False,
     ),
     _piece(
+        "read-element",
+        "Subspace piece cache",
+        "Failed to read cache element",
+        rf"Failed to read cache element error=Disk piece cache I/O error: (?P<why>.{{1,120}}?) offset=(?P<element>{_N})",
+        "The medium did not give element {element} of piece_cache.bin (counted from 0; each has 1,048,712 bytes): {why}.",
+        "The piece counts as missing; after more than three such elements in a row the rest of the file is not looked at.",
+        issues=("3045",),
+        next_=("dmesg | tail   # what the kernel says of the disk", "inspector scan piece_cache.bin"),
+    ),
+    _piece(
         "hash",
         "Subspace farmer",
         "corrupted piece in cache",

@@ -136,7 +136,6 @@ ITEM = record(
     }
 )
 LABELS: Schema = {"type": "object", "additionalProperties": TEXT, "description": "what --label gave"}
-READ: Schema = {"enum": ["whole", "nothing", "new bytes"], "description": "with --state: what was read this time"}
 RULE = {
     "code": TEXT,
     "rule": TEXT,

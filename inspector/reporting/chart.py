@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from msgspec import Struct, field
@@ -47,17 +48,15 @@ class Chart(Struct):
         if roles.count(roles[:1]) == len(roles) and not any(marks) and roles[0] != GAP:
             _spread(bar, stretch.start, stretch.end, roles[0])
             return
-        start, last = stretch.start, -1
-        ends = [*stretch.starts[1:], stretch.end]
-        for at, end, role, mark in zip(stretch.starts, ends, roles, marks, strict=True):
-            column = _MARKED + mark if role == UNIT and mark else role
-            if column != last:
-                if last >= 0:
-                    _spread(bar, start, at, last)
-                start, last = at, column
-            if column >= _MARKED or role == GAP:
-                self._run(stretch.member, at, end, mark if role == UNIT else -1)
-        _spread(bar, start, stretch.end, last)
+        columns = [_MARKED + mark if mark and role == UNIT else role for role, mark in zip(roles, marks, strict=True)]
+        first = 0
+        for column, alike in groupby(columns):
+            stop = first + sum(1 for _ in alike)
+            start, end = stretch.starts[first], stretch.starts[stop] if stop < len(columns) else stretch.end
+            _spread(bar, start, end, column)
+            if column >= _MARKED or column == GAP:
+                self._run(stretch.member, start, end, column - _MARKED if column >= _MARKED else -1)
+            first = stop
 
     def _run(self, member: str, start: int, end: int, mark: int) -> None:
         if self.runs and self.runs[-1][0] == member and self.runs[-1][2:] == (start, mark):

@@ -65,8 +65,29 @@ def docker(time: int, level: str, target: str, message: str, fields: dict[str, s
     return json.dumps({"log": log, "stream": "stderr", "time": show_time(time + 900_000)}).encode()
 
 
+def slog(time: int, level: str, target: str, message: str, fields: dict[str, str]) -> bytes:
+    return json.dumps({"msg": message, "level": level, "ts": show_time(time), "target": target, **fields}).encode()
+
+
+def elastic(time: int, level: str, target: str, message: str, fields: dict[str, str]) -> bytes:
+    told = {"@timestamp": show_time(time), "log.level": level, "message": message, "target": target}
+    return json.dumps(told | fields).encode()
+
+
+def google(time: int, level: str, target: str, message: str, fields: dict[str, str]) -> bytes:
+    payload = {"message": message, "target": target, **fields}
+    return json.dumps({"severity": level, "timestamp": show_time(time), "jsonPayload": payload}).encode()
+
+
+def loki(time: int, level: str, target: str, message: str, fields: dict[str, str]) -> bytes:
+    return json.dumps(
+        {"timestamp": show_time(time), "line": full(time, level, target, message, fields).decode()}
+    ).encode()
+
+
 FORMS: tuple[Form, ...] = (
-    full, compact, substrate, as_json, flat_json, coloured, uncoloured, journald, kubernetes, docker,
+    full, compact, substrate, as_json, flat_json, coloured, uncoloured, journald, kubernetes, docker, slog, elastic,
+    google, loki,
 )  # fmt: skip
 
 

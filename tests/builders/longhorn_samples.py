@@ -96,8 +96,11 @@ def loop_log() -> bytes:
     """The two lines of longhorn#9942, over and over."""
     lines = (
         f"[2024-12-01 10:00:00.000000] lvol.c:1154:lvs_verify_lvol_name: *ERROR*: lvol with name {R1} already exists\n"
-        f'time="2024-12-01T10:00:00Z" level=error msg="Failed to prepare head" replicaName={R1} '
-        'error="error sending message, code: -17, message: File exists"\n'
+        f'[longhorn-instance-manager] time="2024-12-01T10:00:00Z" level=error msg="Failed to create replica {R1}" '
+        'func="spdk.(*Replica).Create.func2" file="replica.go:671" error="error sending message, id 652083, method '
+        f"bdev_lvol_create, params {{ ee6243ce-f323-4de5-8d71-baed8d6c8711 {R1} 4096 unmap true}}: "
+        '{\\"code\\": -17,\\"message\\": \\"File exists\\"}" lvsName=disk-t '
+        f"lvsUUID=ee6243ce-f323-4de5-8d71-baed8d6c8711 replicaName={R1}\n"
     )
     return (lines * 3).encode()
 

@@ -63,6 +63,11 @@ def cut_short() -> bytes:
     return bytes(image.build()[: (image.total - 3) * PAGE])
 
 
+def moved() -> bytes:
+    data, at = clean(), tiny().page_at(1) + 100
+    return data[:at] + b"xyz" + data[at:]
+
+
 def put_in() -> bytes:
     data = volumes()[0].build()
     data[-PAGE:-PAGE] = b"\x5a"
@@ -133,6 +138,14 @@ def misdirected() -> bytes:
 def root_zeroed() -> bytes:
     image, _, head = volumes()
     data = image.build()
+    at = image.page_at(head - ROOT)
+    data[at : at + PAGE] = bytes(PAGE)
+    return bytes(data)
+
+
+def root_gone() -> bytes:
+    image, _, head = volumes()
+    data = image.build(clean=False)
     at = image.page_at(head - ROOT)
     data[at : at + PAGE] = bytes(PAGE)
     return bytes(data)
@@ -263,6 +276,7 @@ SAMPLES: tuple[Sample, ...] = (
     _sample("cut-short", "the last 12 KiB of the image were not copied", cut_short, "SPB004"),
     _sample("put-in", "a byte was put in before the last cluster, behind all metadata", put_in, "SPB009",
             repairs=False),
+    _sample("moved", "three bytes were put in inside a volume's first page: all behind moved", moved, "SPB011"),
     _sample("geometry-ambiguous", "the super block of a store that was never shut down is all zero, and "
             "several cluster sizes fit", ambiguous, "SPB001", "SPB005", repairs=False),
     _sample("other-user", "a blobstore of something else than logical volumes", other_user, "SPB007"),
@@ -275,6 +289,8 @@ SAMPLES: tuple[Sample, ...] = (
     _sample("misdirected", "a root page was written to another page's place, too", misdirected, "SPB021"),
     _sample("root-zeroed", "a volume's root page reads as zeroes; its extent page is left", root_zeroed,
             "SPB022", "SPB026"),
+    _sample("root-gone", "the same in a store that was not shut down: no mask tells that there was a volume", root_gone,
+            "SPB018"),
     _sample("chain-broken", "the second page of a volume's chain reads as zeroes", chain_broken, "SPB023"),
     _sample("chain-stale", "the second page of a chain shows an older volume's page (longhorn#13944)", chain_stale,
             "SPB024", "SPB025"),

@@ -112,6 +112,17 @@ def test_a_folder_without_stores_names_what_was_tried(run: Run, tmp_path: Path) 
     assert "tiny  a folder is not a tiny store; files looked for: *.tiny" in ran.err
 
 
+def test_a_folder_of_stores_given_to_a_command_for_one_store_says_how_to_name_one(run: Run, tmp_path: Path) -> None:
+    from tests.cli.tiny_format import TEXT, record, store
+
+    (tmp_path / "node 1").mkdir()
+    (tmp_path / "node 1" / "x.tiny").write_bytes(store(record(TEXT, b"")))
+    ran = run("records", "node 1")
+    assert ran.code == 5
+    assert ran.err.splitlines()[-1].strip().startswith("inspector scan 'node 1' tells the stores that lie in it")
+    assert "node 1/x.tiny" in run("scan", "node 1").out
+
+
 def test_an_unknown_file_says_why_each_format_declined(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"{}")
     ran = run("scan", "x")

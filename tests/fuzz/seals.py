@@ -28,8 +28,8 @@ def sealed(form: str, member: str, data: bytes, like: bytes) -> bytes:
     return make(member, bytearray(data), like) if make else data
 
 
-def _gossip(_: str, data: bytearray, __: bytes) -> bytes:
-    at = 1
+def _gossip(_: str, data: bytearray, like: bytes) -> bytes:
+    at = len(data) if like and like[0] < 7 else 1  # before version 7 no checksum is one that can be made
     while at + 12 <= len(data):
         _, length, _, timestamp = struct.unpack_from(">HHII", data, at)
         body = bytes(data[at + 12 : at + 12 + length])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import tempfile
+import weakref
 from array import array
 from collections.abc import Iterator
 from typing import Any
@@ -33,6 +34,8 @@ class EventLog:
     def __init__(self) -> None:
         # events met while walking are in order; those that only the end told are in order among themselves
         self._parts = [tempfile.SpooledTemporaryFile(IN_MEMORY), tempfile.SpooledTemporaryFile(IN_MEMORY)]  # noqa: SIM115
+        for part in self._parts:  # they go when the store's facts go, which have no end of their own
+            weakref.finalize(self, part.close)
 
     def add(self, events: Any, late: bool = False) -> None:
         wanted = array("Q")

@@ -65,19 +65,26 @@ def longest_run(source: Source, start: int, end: int) -> Run | None:
             run = Run(at + low, at + high, data[low])
             if best is None or run.end - run.start > best.end - best.start:
                 best = run
-    if best is None:
-        return None
-    same = bytes([best.value]) * LOOK
-    at = best.end
-    while at < end:
-        step = source.read(at, min(LOOK, end - at))
-        at += len(step)
-        if step != same:
-            rest = step.lstrip(same[:1])
-            at -= len(rest)
-            if rest or not step:
-                break
-    return Run(best.start, at, best.value)
+    return best and _grown(source, best, start, end)
+
+
+def _grown(source: Source, run: Run, start: int, end: int) -> Run:
+    """The run to its own ends, which may lie in what was not searched."""
+    low, high, value = run.start, run.end, bytes([run.value])
+    same = value * LOOK  # compared whole: stripping goes byte by byte
+    while high < end:
+        step = source.read(high, min(LOOK, end - high))
+        rest = len(step.lstrip(value)) if step != same[: len(step)] else 0
+        high += len(step) - rest
+        if rest or not step:
+            break
+    while low > start:
+        step = source.read(max(start, low - LOOK), min(LOOK, low - start))
+        rest = len(step.rstrip(value)) if step != same[: len(step)] else 0
+        low -= len(step) - rest
+        if rest or not step:
+            break
+    return Run(low, high, run.value)
 
 
 def flipped_bit(body: bytes, stored: int, computed: int) -> tuple[int, int] | None:
@@ -91,14 +98,6 @@ def flipped_bit(body: bytes, stored: int, computed: int) -> tuple[int, int] | No
     if syndrome & (syndrome - 1) == 0:
         return -1, syndrome.bit_length() - 1
     return one_flip(len(body), syndrome)
-
-
-def flipped_seed_bit(body: bytes, timestamp: int, stored: int) -> int | None:
-    """The one bit of the header's timestamp, the checksum's seed, whose flip explains a checksum."""
-    for bit in range(32):
-        if crc32c.crc32c(body, timestamp ^ 1 << bit) == stored:
-            return bit
-    return None
 
 
 def body_cause(source: Source, start: int, end: int, completed_clear: bool) -> tuple[Cause, dict[str, int | str]]:
@@ -116,17 +115,11 @@ def body_cause(source: Source, start: int, end: int, completed_clear: bool) -> t
         byte, bit = place
         at = start + 12 + byte if byte >= 0 else start + 7 - bit // 8
         evidence |= {"flip_at": at, "flip_bit": bit % 8}
-        where = "the body" if byte >= 0 else "the stored checksum"
-        return Cause(
-            "bit-flip", "certain", f"one flipped bit in {where}, bit {bit % 8} of byte {at}, explains it"
-        ), evidence
-    seed = flipped_seed_bit(body, timestamp, stored)
-    if seed is not None:
-        at = start + 11 - seed // 8
-        evidence |= {"flip_at": at, "flip_bit": seed % 8}
-        return Cause(
-            "bit-flip", "certain", f"one flipped bit in the header's timestamp, byte {at}, explains it"
-        ), evidence
+        where = f"in {'the body' if byte >= 0 else 'the stored checksum'}, bit {bit % 8} of byte {at}"
+        if 0 <= byte < 4:  # the checksum continues from the time, so that it meets these bytes first
+            evidence["or_at"] = start + 11 - byte
+            where += f", or that bit of byte {start + 11 - byte} in the header's time"
+        return Cause("bit-flip", "certain", f"one flipped bit {where}, explains it"), evidence
     if completed_clear:
         return Cause("torn-write", "likely", "COMPLETED was never set, so the append did not finish"), evidence
     return UNKNOWN_CAUSE, evidence

@@ -39,7 +39,7 @@ COLUMNS = (
     "amount_mark", "rank", "sat", "size", "chain",
 )  # fmt: skip
 Row = list[int | bytes]
-AT, N, MORE, ENC, KIND, FLAGS, MARK, AMOUNT_MARK, RANK, SAT = 0, 1, 2, 3, 4, 5, 13, 14, 15, 16
+AT, N, MORE, KIND, FLAGS, MARK, AMOUNT_MARK, RANK, SAT = 0, 1, 2, 4, 5, 13, 14, 15, 16
 
 
 def _database() -> sqlite3.Connection:

@@ -171,11 +171,13 @@ def aligned(store: Store, region: Region, other: Store) -> list[tuple[int, int]]
     known = {tile for tile, mark in tiles if mark == OK}
     first = sum(tile in known for tile in region.before)
     last = sum(tile in known for tile in region.after)
-    # a record that begins or ends at the very edge agrees, too; behind the end of the file nothing can, so that all
-    # before it must
-    starts = first or (at_start and not region.before) or (last and any(tile[0] == region.start for tile in known))
+    # a record that begins or ends at the very edge agrees, too; behind the end of the file nothing can, so that before
+    # it nothing may disagree: what is damaged in the other copy says neither
+    starts = first or (at_start and not region.before) or (last and _begins(known, region.start))
     if at_end and not region.after:
-        ends = first == len(region.before)
+        ends = first == len(region.before) or (
+            first > 1 and _begins(known, region.start) and not _denied(region.before, known)
+        )
     else:
         ends = bool(last or (first and any(tile[1] == region.end for tile in known)))
     if not (starts and ends):
@@ -187,6 +189,17 @@ def aligned(store: Store, region: Region, other: Store) -> list[tuple[int, int]]
         and region.start <= tile[0] < region.end
         and (tile[1] <= region.end or torn(store, tile[0], other, tile[0]))
     ]
+
+
+def _begins(known: set[Tile], at: int) -> bool:
+    return any(tile[0] == at for tile in known)
+
+
+def _denied(tiles: list[Tile], known: set[Tile]) -> bool:
+    """Whether a sound record of the other copy lies where one of these is and is not the same."""
+    mine = set(tiles)
+    low, high = tiles[0][0], tiles[-1][1]
+    return any(tile not in mine for tile in known if low < tile[1] and tile[0] < high)
 
 
 def torn(store: Store, at: int, other: Store, start: int) -> bool:

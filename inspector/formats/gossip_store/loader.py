@@ -5,14 +5,16 @@ Measured with CLN's own code on a 48-row damage matrix (v26.06) and read from th
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from msgspec import Struct
 
 from inspector.format import Outcome
 from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.versions import Release, release
 
-V22_11, V24_02, V24_05, V24_11 = (release(r) for r in ("v22.11", "v24.02", "v24.05", "v24.11"))
-V25_02, V25_09_1, V26_04 = (release(r) for r in ("v25.02", "v25.09.1", "v26.04"))
+V0_10, V22_11, V24_02, V24_05 = (release(r) for r in ("v0.10.0", "v22.11", "v24.02", "v24.05"))
+V25_02, V26_04 = (release(r) for r in ("v25.02", "v26.04"))
 
 LOADS = "loads"
 CORRUPT = "renames the whole store to gossip_store.corrupt"
@@ -27,9 +29,9 @@ FAILS = "fails"
 class Facts(Struct):
     """What the check saw, as far as it matters to a loader. Offsets are of record headers, None = none."""
 
-    version: int = 16
-    version_byte: int | None = 16
-    size: int = 0
+    version: int
+    version_byte: int | None
+    size: int
     displaced: bool = False
     torn: int | None = None  # the last record is cut off
     bad_live: int | None = None  # live record with a wrong checksum, end confirmed
@@ -55,7 +57,7 @@ def outcomes(f: Facts, by: Release) -> tuple[Outcome, ...]:
     """gossipd at start, connectd, the gossmap of plugins, and compactd of this release."""
     name = str(by)
     rows = [("gossipd", *_gossipd(f, by)), ("connectd", *_connectd(f, by))]
-    if by >= release("v0.10.0"):
+    if by >= V0_10:
         rows.append(("gossmap (plugins)", *_gossmap(f, by)))
     if by >= V26_04:
         rows.append(("compactd", *_compactd(f)))
@@ -79,13 +81,13 @@ def _gossipd_strict(f: Facts, upgrade: bool) -> tuple[str, str]:
         return CORRUPT, f"gossip_store_compact: store ends early at {f.torn}"
     stop = _first(f.bad_live, f.broken, f.past_end, f.torn, f.zero_tail, f.second, f.incomplete)
     crash = _first(f.ended, f.short_dying)
-    if crash is not None and (stop is None or crash < stop):
+    if _before(crash, stop):
         return ABORT, "FATAL SIGNAL 11"
     if f.short_at_end is not None and stop is None:
         return ABORT, "map_copy: Assertion `offset + len <= map->map_size' failed"
-    if f.unknown is not None and (stop is None or f.unknown < stop):
+    if _before(f.unknown, stop):
         return CORRUPT, f"Unknown record at {f.unknown + 12} in gossmap"
-    if f.duplicate is not None and (stop is None or f.duplicate < stop):
+    if _before(f.duplicate, stop):
         return CORRUPT, f"gossmap: redundant channel_announce, offset {f.duplicate + 12}"
     if stop is not None:
         if upgrade and f.bad_live == stop:
@@ -103,9 +105,7 @@ def _gossipd_rewrites(f: Facts, by: Release) -> tuple[str, str]:
     bad = _first(f.bad_live, f.bad_dead) if by < V24_02 else f.bad_live
     broken = _first(bad if by >= V22_11 else None, f.broken, f.second, f.zero_tail if by < V24_02 else None)
     torn = _first(f.torn, f.past_end)
-    if f.short_dying is not None and by >= V26_04:
-        return ABORT, "FATAL SIGNAL 11"
-    if broken is not None and (torn is None or broken < torn):
+    if broken is not None and not _before(torn, broken):  # a length past the end is both, and read as torn
         words = "Checksum verification failed" if by < V24_02 else "checksum verification failed?"
         return CORRUPT, f"gossip_store: {words} (offset {broken})"
     if f.no_amount is not None or f.no_amount_at_end is not None:
@@ -132,7 +132,7 @@ def _gossipd_rewrites(f: Facts, by: Release) -> tuple[str, str]:
 
 
 def _connectd(f: Facts, by: Release) -> tuple[str, str]:
-    if by < release("v0.10.0"):
+    if by < V0_10:
         return LOADS, ""
     if f.bad_live is not None:
         return (
@@ -153,11 +153,11 @@ def _gossmap(f: Facts, by: Release) -> tuple[str, str]:
     if f.version_byte & 0xE0:
         return "refuses", f"Unknown gossip_store version {f.version_byte}"
     stop = _first(f.bad_live if by >= V25_02 else None, f.broken, f.past_end, f.incomplete, f.second)
-    if f.ended is not None and (stop is None or f.ended < stop):
+    if _before(f.ended, stop):
         return "crashes", "endless recursion, FATAL SIGNAL 11"
     if f.short_at_end is not None and stop is None:
         return "aborts", "map_copy: Assertion `offset + len <= map->map_size' failed"
-    if f.no_amount is not None and (stop is None or f.no_amount < stop):
+    if _before(f.no_amount, stop):
         return "aborts when it asks for a capacity", "gossmap_chan_get_capacity (common/gossmap.c:1497)"
     if stop is not None:
         return STOPS, f"Bad checksum on gossmap record @{stop}/" if stop == f.bad_live else ""
@@ -173,7 +173,7 @@ def _compactd(f: Facts) -> tuple[str, str]:
         return FAILS, "Could not read old gossip_store"
     fails = _first(f.torn, f.past_end, f.zero_tail, f.second)
     stop = _first(f.broken, f.incomplete)
-    if stop is not None and (fails is None or stop <= fails):
+    if _before(stop, fails):
         return STOPS, f"Incomplete gossip_store record at {stop}"
     if fails is not None:
         return FAILS, f"Incomplete gossip_store record at {fails}"
@@ -190,8 +190,9 @@ def _compactd(f: Facts) -> tuple[str, str]:
     return LOADS, ""
 
 
-def _bad_at(offset: int) -> str:
-    return f"gossip_store: bad checksum at offset {offset}"
+def _before(one: int | None, other: int | None) -> TypeGuard[int]:
+    """Whether the one is there and the other does not come before it."""
+    return one is not None and one == _first(one, other)
 
 
 def _first(*offsets: int | None) -> int | None:

@@ -78,7 +78,7 @@ class Channels(Struct):
         if at is None:
             if len(self._places) >= self.limit:
                 self._spilled = True
-                slot = ((owner + self._level) * 0x9E3779B97F4A7C15 >> 40 + 4 * self._level) % PARTITIONS
+                slot = hash((owner, self._level)) % PARTITIONS
                 self._spill.add(slot, array("Q", (owner, code << CODE | value, place)))
                 return
             at = self._places[owner] = len(self._rows)
@@ -99,7 +99,7 @@ class Channels(Struct):
                 self._wanted.setdefault(owner, []).append((code, value, place))
             else:
                 self.unasked += 1
-            if self.nodes or (code == WANTED and not value & LIVE):
+            if code == WANTED and not value & LIVE:
                 return
         rank = (place >> PLACE) + 1
         if rows[at + _RANK] != rank:
@@ -150,8 +150,8 @@ class Channels(Struct):
         if time >= rows[at + _NOW_LIVE + side]:
             rows[at + _NOW_LIVE + side] = time + 1
         if time < rows[at + _KILLED + side]:
-            if self.nodes and place and (time, place) > self._moved.get(owner, (0, 0)):
-                self._moved[owner] = time, place
+            if self.nodes:
+                self._moved[owner] = max((time, place), self._moved.get(owner, (time, place)))
             self.dead += 1
             return
         held, known = rows[at + _UPDATE + side], rows[at + _TIME + side]
@@ -169,7 +169,9 @@ class Channels(Struct):
             said |= _M_LIVE if value & AMOUNT_LIVE else _M_DEAD
         whole = value & (PAIRED | PRIVATE)
         if value & LIVE:
-            said = said & ~_TOMB | _A_LIVE | (_PATCHED if value & PATCHED else 0)
+            said = said & ~_TOMB | _A_LIVE
+            if value & PATCHED:
+                said |= _PATCHED
             if whole:
                 rows[at + _PAIR] = rows[at + _PAIR] or place
             else:
@@ -187,8 +189,8 @@ class Channels(Struct):
         # one direction without a live update may have lost it to damage; both at once only where much is lost
         both = bool(rows[at + _NOW_KILLED] and rows[at + _NOW_KILLED + 1])
         sure = rank in self.whole or (both and rank not in self.holed)
-        life = 0 if self.nodes else _life(rows[at + _SAID], sure)
-        whole = rank in self.whole and (life == _ALIVE or self.nodes)
+        life = _ALIVE if self.nodes else _life(rows[at + _SAID], sure)
+        whole = rank in self.whole and life == _ALIVE
         rows[at + _LIFE] = rows[at + _LIFE] or (life and life | rank << 2)
         rows[at + _SAID] = 0
         for side in (0, 1):
@@ -230,10 +232,10 @@ class Channels(Struct):
         alive = life != _DEAD
         pair, amount = row[_PAIR] or (row[_DEAD_PAIR] if life == _ALIVE else 0), 0
         wanted = tuple(self._wanted.get(owner, ()))
-        time, place = self._moved.get(owner, (0, 0))
-        if place and not row[_UPDATE] and any(value == time for _, value, _ in wanted):
+        moved = self._moved.get(owner)
+        if moved and not row[_UPDATE] and any(value == moved[0] for _, value, _ in wanted):
             # deleted where it stood before and appended again, and only that second one is damaged
-            row[_UPDATE], row[_TIME] = place, time
+            row[_TIME], row[_UPDATE] = moved
         if not pair and row[_LONE] and row[_STRAY]:
             pair, amount = row[_LONE], row[_STRAY]
         return Channel(

@@ -39,7 +39,6 @@ REMEMBERED = 1 << 16  # losses that are told once for all copies
 WIDE = 600  # bytes of a damage that may hide several records
 WINDOW = 1 << 20
 _WORD = 8
-_PHASES = ("announcement", "update", "node", "rest")
 _OFFSETS = (1 << PLACE) - 1
 DYING_FROM = 12  # store version in which records of a dying channel are flagged
 

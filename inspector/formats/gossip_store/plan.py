@@ -44,6 +44,7 @@ from inspector.formats.gossip_store.words import LEAVE_ALONE, NO_FUNDS
 from inspector.overlay import Overlay, corrected_edits
 from inspector.span import Span
 
+CHANNELS = 1 << 20  # live announcements; with more of them none is made live again
 BARE = 100_000  # announcements without an amount that are remembered
 
 
@@ -66,6 +67,7 @@ class Planner(Struct):
     pending: tuple[int, int, int] | None = None
     notes: list[str] = field(default_factory=list)
     ended: bool = False
+    live: set[int] | None = None  # channels with a live announcement, once they are asked for
     bare: set[int] = field(default_factory=set)  # announcements without their amount, while no second one stands in
 
     @property
@@ -266,7 +268,7 @@ class Planner(Struct):
         """DELETED on one of an announcement and its amount: the channel's updates say on which it is wrong."""
         batch = stretch.columns["batch"]
         dead, lives = batch.flags[i] & versions.DELETED, corrector(self.store).known.lives(batch.owners[i])
-        if dead and lives and i not in verdicts:
+        if dead and lives and i not in verdicts and self._alone(batch.owners[i]):
             why = "its amount and updates are live: DELETED cleared"
             verdicts[i] = Verdict("corrected", why, flags=batch.flags[i] & ~versions.DELETED)
         elif dead:
@@ -276,6 +278,21 @@ class Planner(Struct):
         elif i + 1 not in verdicts:
             why = "its announcement is live: DELETED cleared"
             verdicts[i + 1] = Verdict("corrected", why, flags=batch.flags[i + 1] & ~versions.DELETED)
+
+    def _alone(self, channel: int) -> bool:
+        """Whether no live announcement has the channel: a second one would be refused."""
+        if self.live is None:
+            self.live = set()
+            for stretch in self.tiles():
+                batch = stretch.columns.get("batch")
+                columns = (batch.flags, batch.owners) if batch else ((), ())
+                for kind, flags, owner in zip(stretch.kinds, *columns, strict=False):
+                    if kind == 256 and not flags & versions.DELETED:
+                        self.live.add(owner)
+        if channel in self.live or len(self.live) > CHANNELS:
+            return False
+        self.live.add(channel)
+        return True
 
     def _delete(self, stretch: Stretch, verdicts: dict[int, Verdict], i: int, why: str) -> None:
         known = verdicts.get(i)

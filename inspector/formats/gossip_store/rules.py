@@ -170,8 +170,8 @@ RULES: tuple[Rule, ...] = (
         "current releases do not load these versions", "Let lightningd make a new store.", "lightning 0d2a4830e",
     ),
     Rule(
-        "GSP030", "version-contradicted", W, "the records belong to a newer store version than the version byte says",
-        "Records or flags of a later version in a file that claims an earlier one: the version byte was changed.",
+        "GSP030", "version-contradicted", W, "the records belong to another store version than the version byte says",
+        "Records, flags or checksums of another version than the byte claims: the version byte was changed.",
         _CORRUPT, _REPAIR + " --to-version says which one to write.", "gossipd/gossip_store.c:94",
     ),
     Rule(

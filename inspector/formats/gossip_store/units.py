@@ -5,11 +5,12 @@ from __future__ import annotations
 from inspector import crc32c
 from inspector.format import Reading, Traits, Unit
 from inspector.formats.gossip_store import versions
-from inspector.formats.gossip_store.kinds import KINDS, SEALED_HEADER
+from inspector.formats.gossip_store.kinds import KINDS, LEAST, SEALED_HEADER
 from inspector.formats.gossip_store.walk import Store
 
 _FIXED = {4101: (10,), 4103: (10,), 4106: (14,), 4107: (34,), 4105: (10, 42), 258: (130, 138)}
-_LEAST = {256: 432, 257: 142, 4102: 134, 4104: 442, 3503: 51}
+# the private ones hold a whole message
+_LEAST = LEAST | {258: 130, 4102: 134, 4104: 442}
 
 
 def unit(store: Store, member: str, at: int, read: Reading) -> Unit | None:
@@ -21,7 +22,7 @@ def unit(store: Store, member: str, at: int, read: Reading) -> Unit | None:
         return None
     _, length, stored, timestamp = SEALED_HEADER.unpack(head[:12])
     kind = head[12] << 8 | head[13]
-    if kind not in KINDS or length < _LEAST.get(kind, 2) or length not in _FIXED.get(kind, (length,)):
+    if kind not in KINDS or length < _LEAST[kind] or length not in _FIXED.get(kind, (length,)):
         return Unit(at + 12 + length, False) if kind not in KINDS and _ends(read, at + 12 + length) else None
     body = read(at + 12, length)
     return Unit(at + 12 + length, len(body) == length and crc32c.crc32c(body, timestamp) == stored)

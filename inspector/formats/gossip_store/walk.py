@@ -25,6 +25,8 @@ UUID_TYPE = b"\x10\x0b"
 OWN_NAMES = frozenset({"gossip_store", "gossip_store.corrupt"})
 ANY = 14  # the version to write where nothing tells which it was
 UPGRADED = 9  # the oldest version that today's programs still take
+GLIMPSE = 1 << 14  # bytes from which a version with COMPLETED bits is told
+WITNESSES = 2  # records by CRC-32C: no version before it was used has one in 2**32
 UPDATE, SHORT_UPDATE = 258, b"\x00\x82"  # channel_update without htlc_max: 130 bytes, up to version 10
 
 # marks of tiles; 0-7 come from the kernels
@@ -133,11 +135,24 @@ def open_store(source: Source, _: object, wishes: Wishes) -> Store:
     if size == 0:
         return store
     _place_version_byte(store, head)
-    unnamed = source.read(store.start + 12, 2) == UUID_TYPE  # only version 16 begins with a uuid record
-    if not 1 <= store.version <= versions.NEWEST or (unnamed and store.version < 16):
+    if _contradicted(store):
         told = guess_version(source, store.start, store.version)
         store.version, store.guessed, store.untold = told or ANY, True, told is None
     return store
+
+
+def _contradicted(store: Store) -> bool:
+    """Whether the version byte is none, or records say another."""
+    if not 1 <= store.version <= versions.NEWEST:
+        return True
+    if store.version < versions.NEWEST and store.source.read(store.start + 12, 2) == UUID_TYPE:
+        return True  # only version 16 begins with a uuid record
+    if store.version < versions.OLDEST_JUDGED:
+        return probe(store.source)[0] >= WITNESSES
+    if store.version != versions.NEWEST - 1:
+        return False
+    _, flags, _ = _sound(store.source.read(store.start, GLIMPSE))
+    return len(flags) > WITNESSES and not any(flag & versions.COMPLETED for flag in flags)
 
 
 def _place_version_byte(store: Store, head: bytes) -> None:
@@ -171,7 +186,21 @@ def guess_version(source: Source, start: int, byte: int | None = None) -> int | 
 
     Where they fit several, a single one that is one bit away from the byte that is there; else the newest.
     """
-    window = source.read(start, 1 << 20)
+    kinds, flags, short = _sound(source.read(start, 1 << 20))
+    if not flags:
+        return None
+    completed = sum(1 for f in flags if f & versions.COMPLETED) * 2 > len(flags)
+    if 4107 in kinds:
+        return 16
+    if completed:
+        return 15
+    newest = 10 if short else 12 if kinds & {4102, 4104} else 14
+    near = [v for v in range(UPGRADED, newest + 1) if byte is not None and (byte ^ v).bit_count() == 1]
+    return near[0] if len(near) == 1 else newest
+
+
+def _sound(window: bytes) -> tuple[set[int], list[int], bool]:
+    """Of the records that verify in it: their kinds, the flags of each, whether one is an update without htlc_max."""
     walker = kernels.GossipWalker(len(window), 0)
     kinds: set[int] = set()
     flags: list[int] = []
@@ -186,16 +215,7 @@ def guess_version(source: Source, start: int, byte: int | None = None) -> int | 
                 short |= kind == UPDATE and window[at + 2 : at + 4] == SHORT_UPDATE
         if walker.want == before:
             break
-    if not flags:
-        return None
-    completed = sum(1 for f in flags if f & versions.COMPLETED) * 2 > len(flags)
-    if 4107 in kinds:
-        return 16
-    if completed:
-        return 15
-    newest = 10 if short else 12 if kinds & {4102, 4104} else 14
-    near = [v for v in range(UPGRADED, newest + 1) if byte is not None and (byte ^ v).bit_count() == 1]
-    return near[0] if len(near) == 1 else newest
+    return kinds, flags, short
 
 
 def walk(store: Store, judged: bool = True) -> Iterator[Stretch]:

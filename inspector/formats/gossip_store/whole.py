@@ -37,8 +37,8 @@ def whole_file(add: Callable[..., None], store: Store) -> None:
         text = f"version byte 0x{byte:02x} (major {byte >> 5}, minor {byte & 31}); {fits}"
         add("version-unknown", at, text, lambda: (why, {"byte": byte, "fits": store.version}), None, "kept")
     elif store.guessed and not store.version_at:
-        why = Cause("unknown", "possible", f"the records are of version {store.version}")
         flipped = byte ^ store.version
+        why = Cause("multi-bit", "possible", f"the records are of version {store.version}: more than one bit away")
         if flipped & (flipped - 1) == 0:
             why = Cause("bit-flip", "likely", f"one bit away from version {store.version}")
         text = f"the version byte says {byte}, the records are of version {store.version}"

@@ -22,7 +22,7 @@ LOSING = frozenset({"GSP003", "GSP004", "GSP005", "GSP006", "GSP007", "GSP008", 
 
 def answer(store: Store, tally: Tally) -> Answer:
     by = versions.judged_for(store.version, store.wishes)
-    facts: loader.Facts = store.facts.get("loader", loader.Facts())
+    facts: loader.Facts = store.facts["loader"]
     outcomes = loader.outcomes(facts, by)
     return Answer(
         version=str(store.version),
@@ -45,7 +45,7 @@ def _because(store: Store) -> str:
 
 
 def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[str]:
-    channels, nodes = store.facts.get("channels", 0), store.facts.get("nodes", 0)
+    channels, nodes = store.facts["channels"], store.facts["nodes"]
     who = versions.written_by(store.version)
     if store.version_byte is None:
         return [
@@ -161,7 +161,7 @@ def _known_bug(store: Store, tally: Tally) -> list[str]:
 
 
 def _summary(store: Store, tally: Tally) -> dict[str, Any]:
-    facts: loader.Facts = store.facts.get("loader", loader.Facts())
+    facts: loader.Facts = store.facts["loader"]
     first = min(
         (f.span.start for f in tally.findings() if f.level is not Severity.NOTE and f.rule.code.startswith("GSP")),
         default=None,
@@ -170,8 +170,8 @@ def _summary(store: Store, tally: Tally) -> dict[str, Any]:
         "store_version": store.version,
         "version_byte": store.version_byte,
         "written_by": versions.written_by(store.version),
-        "live_channels": store.facts.get("channels", 0),
-        "live_nodes": store.facts.get("nodes", 0),
+        "live_channels": store.facts["channels"],
+        "live_nodes": store.facts["nodes"],
         "signatures": store.facts.get("signatures"),
         "first_damage": first,
         "torn_at": facts.torn,

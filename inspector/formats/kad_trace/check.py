@@ -81,8 +81,7 @@ def _boot(state: State, boot: Bootstrap) -> Iterator[Finding]:
 
 
 def _message(boot: Bootstrap, verdict: str) -> str:
-    of = f" of {boot.expected}" if boot.expected else ""
-    last = f"step {boot.last_step.count}{of}" if boot.last_step else "its start"
+    last = last_told(boot)
     if verdict == "no peers":
         return f"{boot.id}: no known peers, the bootstrap did not start"
     if verdict == "timed out":
@@ -92,6 +91,15 @@ def _message(boot: Bootstrap, verdict: str) -> str:
         return f"{boot.id}: no progress for {silence} after {last}, when the log ends"
     until = "until the process was started again" if boot.ending == "restart" else "and it never ended"
     return f"{boot.id}: no progress for {silence} after {last}, {until}"
+
+
+def last_told(boot: Bootstrap) -> str:
+    """The last step, counted from 1; with the log's own number, which counts good steps from 0, where it has one."""
+    if not boot.last_step:
+        return "its start"
+    of = f" of {boot.expected}" if boot.expected else ""
+    own = boot.last_step.app_step if boot.last_step.app_step is not None else _app_number(boot)
+    return f"step {boot.last_step.count}{of}" + (f" (bootstrap_step={own})" if own is not None else "")
 
 
 def _cause(boot: Bootstrap) -> Cause:

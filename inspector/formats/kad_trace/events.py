@@ -42,6 +42,8 @@ _PHRASES: tuple[tuple[str, Kind], ...] = (
     ("i/o error", "io-error"),
 )
 PHRASES = tuple(phrase.encode() for phrase, _ in _PHRASES)
+# of what a line that cannot be read says that it is about a step all the same
+STEPS = (b"OutboundQueryProgressed step.", b"Kademlia bootstrapping...", b"BootstrapOk", b"Bootstrap(Err(Timeout")
 _AFTER = ("Connection closed", "socket error", "i/o error")  # phrases that count only where no other is
 _BROKEN = ("IO(", "Io(", "with error")  # after "Connection closed"
 LINES = LineWords(

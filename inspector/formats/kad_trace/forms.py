@@ -95,9 +95,17 @@ def _json(raw: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+# what a line is called by those that carry it whole, and the time they add: docker, journald, Loki
+_CARRIERS = (("log", "time"), ("MESSAGE", "__REALTIME_TIMESTAMP"), ("line", "timestamp"))
+# names of a message, of its time and of what holds its fields: tracing, slog, bunyan, Elastic, Google
+_MESSAGES = ("message", "msg", "_msg", "body")
+_STAMPS = ("timestamp", "time", "@timestamp", "ts", "_time")
+_HOLDERS = ("fields", "jsonPayload", "attributes")
+
+
 def _inner(found: Mapping[str, Any]) -> tuple[bytes | None, int | None]:
     """The line that a carrier's JSON wraps, and the carrier's time for it."""
-    for key, clock in (("log", "time"), ("MESSAGE", "__REALTIME_TIMESTAMP")):
+    for key, clock in _CARRIERS:
         body = found.get(key)
         if isinstance(body, str) and "fields" not in found and "level" not in found:
             stamp = str(found.get(clock, ""))
@@ -107,15 +115,15 @@ def _inner(found: Mapping[str, Any]) -> tuple[bytes | None, int | None]:
 
 
 def _from_json(found: Mapping[str, Any], time: int | None, phrase_of: Any) -> Line | None:
-    inside = found.get("fields")
-    values: Mapping[str, Any] = inside if isinstance(inside, dict) else found
-    message = values.get("message", found.get("message"))
-    if not isinstance(message, str) or (at := phrase_of(message)) < 0:
+    inside = next((held for name in _HOLDERS if isinstance(held := found.get(name), dict)), found)
+    messages = (where.get(name) for where in (inside, found) for name in _MESSAGES)
+    message = next((text for text in messages if isinstance(text, str)), None)
+    if message is None or (at := phrase_of(message)) < 0:
         return None
-    own = _time(str(found.get("timestamp", found.get("time", ""))))
-    fields = {k: _text(v) for k, v in list(values.items())[:MAX_FIELDS] if k != "message"}
-    text = message[at:]
-    return Line(own if own is not None else time, text, str(found.get("target", "")), fields)
+    own = next((t for name in _STAMPS if (t := _time(str(found.get(name, "")))) is not None), None)
+    fields = {k: _text(v) for k, v in list(inside.items())[:MAX_FIELDS] if k not in _MESSAGES}
+    target = str(found.get("target", inside.get("target", "")))
+    return Line(own if own is not None else time, message[at:], target, fields)
 
 
 def _text(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from array import array
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from msgspec import Struct, field
 from inspector.format import GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.kad_trace.bootstrap import Thresholds, thresholds
 from inspector.formats.kad_trace.clock import HEAD, line_time
-from inspector.formats.kad_trace.events import LINES, NEEDLES, PHRASES, Event, Kind, recognise
+from inspector.formats.kad_trace.events import LINES, NEEDLES, PHRASES, STEPS, Event, Kind, recognise
 from inspector.formats.kad_trace.lines import Block, Words, surveyed, surveyed_text
 from inspector.formats.kad_trace.packed import MAGIC, Member, Unpacked, until_damage
 from inspector.formats.kad_trace.tracker import MAX_IO, Tracker
@@ -35,6 +36,7 @@ KINDS = {
 BAD = 1
 # one search for all words of an error; a connection that closed in peace is only counted, one that broke has IO(
 SCANNED = Words((b"ootstrap", b"DSN instance configured", b" error", b"IO("), b"Connection closed")
+_PLAIN, _ESCAPED = (re.compile(b"|".join(map(re.escape, words))) for words in (PHRASES, NEEDLES))
 WINDOW = 1 << 20  # bytes looked at several times while they are in the cache of a core
 MEMBERS = 1024  # packed members told at a time
 LOOK = 1 << 20  # bytes of the start that decide whether this is a log
@@ -159,7 +161,10 @@ def _events(tracker: Tracker, block: Block) -> None:
         tracker.glided(glide)
         if index < 0:
             return
-        _line(tracker, block, index, glide.before, event_at(block, index) if block.flags[index] & HIT else None)
+        event = event_at(block, index) if block.flags[index] & HIT else None
+        if event is None and block.flags[index] & HIT:
+            tracker.unread += any(word in block.line(index) for word in STEPS)
+        _line(tracker, block, index, glide.before, event)
         glide.took(index)
 
 
@@ -194,7 +199,7 @@ def event_at(block: Block, index: int) -> Event | None:
     """The event of a line; zeroes before it, as a power cut leaves them, are no part of it."""
     raw = block.line(index)
     # what is escaped in no way holds a phrase as it is, or none
-    if not any(word in raw for word in (NEEDLES if b"\\" in raw or b"\x1b" in raw else PHRASES)):
+    if not (_ESCAPED if b"\\" in raw or b"\x1b" in raw else _PLAIN).search(raw):
         return None
     start, end = block.bounds(index)
     text = raw.lstrip(b"\0")

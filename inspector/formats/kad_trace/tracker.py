@@ -51,6 +51,7 @@ class Tracker(Struct):
     io_time: array[int] = field(default_factory=lambda: array("q"))
     peers: list[str] = field(default_factory=list)  # of the last process starts
     subspace: bool = False
+    unread: int = 0  # lines about a step that say it in a form that is not known
 
     def tick(self, time: int, start: int, end: int) -> None:
         """A line with a time: any line, not only events."""

@@ -9,7 +9,7 @@ from inspector.counted import counted
 from inspector.finding import Tally
 from inspector.format import Answer, Entry, Exhibit, Item, Query
 from inspector.formats.kad_trace.bootstrap import Bootstrap, Verdict, judge
-from inspector.formats.kad_trace.check import evidence
+from inspector.formats.kad_trace.check import evidence, last_told
 from inspector.formats.kad_trace.clock import show_time
 from inspector.formats.kad_trace.events import NEEDLES, Event
 from inspector.formats.kad_trace.lines import MAX_LINE, Block, blocks
@@ -43,7 +43,12 @@ def followed(state: State) -> list[Bootstrap]:
 def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> Iterator[str]:
     counts = state.tracker.verdicts
     if not boots:
-        yield f"No bootstrap is in this log ({counted(state.lines, 'line')})."
+        speak = counted(state.tracker.unread, "line speaks", "lines speak")
+        if state.tracker.unread:
+            yield f"No bootstrap could be followed: {speak} of one in a form that is not known."
+            yield "Whether it stalled is not known either."
+        else:
+            yield f"No bootstrap is in this log ({counted(state.lines, 'line')})."
     else:
         told = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
         runs = len({b.run for b in boots})
@@ -51,9 +56,8 @@ def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> It
         yield f"{counted(total, 'bootstrap')} in {counted(runs, 'run')} of the process: {told}."
     for boot in stalled[:3]:
         found = evidence(state, boot)
-        of = f" of {found['expected_steps']}" if found["expected_steps"] else ""
         yield (
-            f"Bootstrap {boot.id} stopped after step {found['last_step'] or 0}{of} at {found['last_time']}; the log "
+            f"Bootstrap {boot.id} stopped after {last_told(boot)} at {found['last_time']}; the log "
             f"goes on for {found['gap_seconds']} s without another step. Last good line at byte "
             f"{found['last_good_offset']}, reading can go on at byte {found['resume_offset']} (of the {state.offsets})."
         )

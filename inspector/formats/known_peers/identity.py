@@ -9,7 +9,6 @@ _DIGITS = {char: value for value, char in enumerate(ALPHABET)}
 IDENTITY, SHA2_256 = 0x00, 0x12
 MAX_INLINE = 42  # longest identity digest a PeerId may have (rust-libp2p identity/src/peer_id.rs)
 MAX_TEXT = 128
-ED25519_PREFIX = bytes.fromhex("002408011220")  # identity, 36 bytes, protobuf: key type 1, 32 bytes of key
 
 
 def base58(raw: bytes) -> str:

@@ -144,6 +144,11 @@ def _edits(state: State, chosen: List | None, made: bytes) -> Iterator[Edit]:
             yield Edit("lost", Span(start, end), why="bytes that belong to no slot that could be read")
         else:
             yield Edit("dropped", Span(start, end), why="zeroes past the slots")
+    size = state.source.length()
+    for slot in state.slots:
+        if slot.verdict == "absent" and size:
+            why = f"slot {'AB'[slot.index]} lay behind the end: whether its list was the newer one is not known"
+            yield Edit("lost", Span(size, size), why=why, units=-1)
     for index in (0, 1):
         if made and index not in placed and chosen:
             yield Edit("added", data=made, proof=chosen.proof, why="the saved list", units=1, at=index * room)

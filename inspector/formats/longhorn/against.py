@@ -66,13 +66,13 @@ class Comparison:
 
     def _loop(self) -> Iterator[Finding]:
         """The crash loop in a log: a create that fails because the name exists, and it does exist on disk."""
-        for name, line in self._memory.exists.items():
+        for name, line in {**self._memory.created, **self._memory.exists}.items():
             blob = self._lvols.get(name)
             if blob is None or understand(name).role != "head":
                 continue
             second = next((other for other in self._memory.refused if name in other), None)
             self._chained.add(name)
-            evidence: Evidence = {"log": [line] if second is None else [line, second]}
+            evidence: Evidence = {"log": [line] if second in (None, line) else [line, second]}
             text = f"{name} is on disk and healthy, and the engine tries to create it again and again"
             yield self._make(r.HEAD_NOT_IN_CHAIN, blob, text, evidence, "kept")
 

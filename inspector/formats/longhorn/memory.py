@@ -28,6 +28,10 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EO
 MAX_LINES = 1000  # of one kind, kept from logs
 _EXISTS = re.compile(r"lvs_verify_lvol_name.{0,80}?name (\S{1,256}) already exists")
 _CODE = re.compile(r"(?:code\W{1,4}-17\b|File exists)")
+# the engine's own line, where SPDK's is not in the log: the call and its parameters, or the step that it was made for
+_CREATE = re.compile(r"bdev_lvol_create\b|[Pp]repare head\b")
+_HEAD = re.compile(r"(?<![\w.-])([\w.-]{1,200}-r-[a-zA-Z0-9]{8})(?![\w.-])")
+_CREATE_SPAN = 1000  # characters from there on, in which the head's name and then the answer stand
 _NAME = re.compile(r"\b([\w.-]{1,200}-r-[a-zA-Z0-9]{8})\b")
 
 
@@ -40,8 +44,6 @@ class Lvol(Struct, frozen=True):
     parent: str | None = None
     children: tuple[str, ...] | None = None
     size: int | None = None
-    snapshot: bool | None = None
-    allocated: int | None = None
     tells_parent: bool = False
     store: str | None = None
 
@@ -66,6 +68,7 @@ class Memory(Struct):
     replicas: list[ReplicaSaid] = field(default_factory=list)
     stores: dict[str, dict[str, Any]] = field(default_factory=dict)  # lvstore uuid -> what it says
     exists: dict[str, str] = field(default_factory=dict)  # head that could not be created -> the log line
+    created: dict[str, str] = field(default_factory=dict)  # the same as the engine itself tells it
     refused: list[str] = field(default_factory=list)  # log lines with code -17
     lists_all: bool = False  # a full list of lvols was given: what it lacks is not in memory
     files: list[str] = field(default_factory=list)
@@ -205,8 +208,6 @@ def _bdev(label: str, entry: dict[str, Any]) -> Lvol | None:
         _text(lvol.get("base_snapshot")),
         tuple(c for c in clones if isinstance(c, str)) if isinstance(clones, list) else (),
         count * size if isinstance(count, int) and isinstance(size, int) else None,
-        lvol.get("snapshot") if isinstance(lvol.get("snapshot"), bool) else None,
-        lvol.get("num_allocated_clusters") if isinstance(lvol.get("num_allocated_clusters"), int) else None,
         True,
         _text(lvol.get("lvol_store_uuid")),
     )
@@ -214,14 +215,7 @@ def _bdev(label: str, entry: dict[str, Any]) -> Lvol | None:
 
 def _lvol(label: str, entry: dict[str, Any]) -> Lvol | None:
     name = _text(entry.get("name")) or str(entry["alias"]).rpartition("/")[2]
-    snapshot = entry.get("is_snapshot")
-    return Lvol(
-        name,
-        label,
-        _text(entry.get("uuid")),
-        snapshot=snapshot if isinstance(snapshot, bool) else None,
-        store=_text(_inner(entry, "lvs", "uuid")),
-    )
+    return Lvol(name, label, _text(entry.get("uuid")), store=_text(_inner(entry, "lvs", "uuid")))
 
 
 def _is_replica(entry: dict[str, Any]) -> bool:
@@ -262,4 +256,17 @@ def _line(memory: Memory, label: str, line: str) -> None:
         memory.exists.setdefault(found[1].rpartition("/")[2], f"{label}: {line.strip()[:400]}")
     elif _CODE.search(line) and _NAME.search(line) and len(memory.refused) < MAX_LINES:
         memory.understood += 1
-        memory.refused.append(f"{label}: {line.strip()[:400]}")
+        told = f"{label}: {line.strip()[:400]}"
+        memory.refused.append(told)
+        if name := _created(line):
+            memory.created.setdefault(name, told)
+
+
+def _created(line: str) -> str | None:
+    """The head that a line says could not be created because it exists."""
+    begins = _CREATE.search(line)
+    if not begins:
+        return None
+    said = line[begins.end() : begins.end() + _CREATE_SPAN]
+    head = _HEAD.search(said)
+    return head[1] if head and _CODE.search(said, head.end()) else None

@@ -44,6 +44,7 @@ class State(Struct):
     cut: int = 0  # bytes of the last element, if it is not whole
     moved: list[Moved] = field(default_factory=list)  # the first of them
     moved_pieces: int = 0
+    last_bad: bool = False  # the last whole element
     broken: bool = False  # a bad element stands behind the last that moved
 
 
@@ -103,6 +104,7 @@ def walk(state: State) -> Iterator[Stretch]:
     end = 0
     for at, element, verdict in elements(state.source):
         end = at + len(element)
+        state.last_bad = verdict == "bad"
         if verdict == "empty":
             state.empty += 1
             yield _tile(at, end, FREE, KIND_EMPTY, 0)
@@ -134,6 +136,18 @@ def _move(state: State, at: int) -> None:
     elif len(state.moved) < MAX_MOVED:
         state.moved.append(Moved(at, at + ELEMENT, by))
     state.broken = False
+
+
+def begins_none(state: State) -> bool:
+    """Whether what lies behind the last element is no beginning of one: its index would be far above any piece's.
+
+    Behind a bad element it may be a part of that one, which bytes that were put in pushed on.
+    """
+    if state.last_bad:
+        return False
+    start = state.source.length() - state.cut
+    least = int.from_bytes(state.source.read(start, min(8, state.cut)), "little")
+    return least > max(1 << 48, 16 * max(state.seen, default=0))
 
 
 def _tile(start: int, end: int, role: int, kind: int, mark: int) -> Stretch:

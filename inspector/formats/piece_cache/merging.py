@@ -43,7 +43,7 @@ def _takes(plan: Merge, states: Sequence[State], order: list[int], count: int) -
                 if place >= count or taken[place]:
                     moved.append((index, copy, at))
                     continue
-                taken[place] = 1
+                taken[place] = True
                 if len(seen) < MAX_INDEXES:
                     seen.add(index)
                 yield Take(copy, Span(at, at + ELEMENT), at=place * ELEMENT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspector.format import Reading, Traits, Unit
-from inspector.formats.piece_cache.elements import State
+from inspector.formats.piece_cache.elements import State, begins_none
 from inspector.formats.piece_cache.hunting import judge
 from inspector.formats.piece_cache.layout import ELEMENT
 
@@ -13,6 +13,8 @@ FEW = 8
 def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
     """The element due at `at`; None between two elements, wherever bytes that were put in or lost left them."""
     if at % ELEMENT and all((at - run.start) % ELEMENT for run in state.moved[:FEW]):
+        return None
+    if state.cut and at == state.source.length() - state.cut and begins_none(state):
         return None
     return Unit(at + ELEMENT, judge(read(at, ELEMENT)) in ("good", "empty"))
 

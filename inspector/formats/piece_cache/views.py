@@ -8,7 +8,16 @@ from inspector.counted import counted
 from inspector.finding import Cause, Finding, Severity, Tally
 from inspector.format import UNIT, Answer, Edit, Entry, Exhibit, Item, Outcome, Plan, Query, Stretch, Wishes
 from inspector.formats.piece_cache import rules
-from inspector.formats.piece_cache.elements import BAD, KIND_PIECE, Moved, State, cause_of, elements, number
+from inspector.formats.piece_cache.elements import (
+    BAD,
+    KIND_PIECE,
+    Moved,
+    State,
+    begins_none,
+    cause_of,
+    elements,
+    number,
+)
 from inspector.formats.piece_cache.hunting import INDEX, judge
 from inspector.formats.piece_cache.layout import ELEMENT, PIECE
 from inspector.span import Span
@@ -70,6 +79,10 @@ def _cut(state: State) -> Finding:
     if _nothing_in(state, span):
         message = f"{counted(state.cut, 'zero')} behind the last element: nothing is in them"
         return Finding(rules.CUT, span, message, found, salvage="kept", severity=Severity.WARNING)
+    if begins_none(state):
+        message = f"{counted(state.cut, 'byte')} behind the last element that cannot begin one: no piece is in them"
+        why = Cause("shifted", "likely", "where a piece index would begin is none: these bytes were put in here")
+        return Finding(rules.CUT, span, message, found, why, "kept", Severity.WARNING)
     return Finding(rules.CUT, span, f"the last element has {state.cut} of {ELEMENT} bytes", found, salvage="lost")
 
 
@@ -158,6 +171,9 @@ def plan(state: State, _: Wishes) -> Plan:
     """Good and empty elements stay, or go back to their places; bad ones become empty, as what the farmer lacks."""
     length = state.source.length()
     # where bytes were put in, as many are too many at the end
+    behind = Span(length - state.cut, length)
+    if state.cut and not _nothing_in(state, behind) and begins_none(state):
+        length = behind.start
     size = (number(length) if state.moved else -(-length // ELEMENT)) * ELEMENT
     last = max((place for place, *_ in _placed(state)), default=-ELEMENT) if state.moved else 0
     size = max(size, last + ELEMENT)
@@ -190,6 +206,8 @@ def _edits(state: State) -> Iterator[Edit]:
         span = Span(end, size)
         if _nothing_in(state, span):
             yield Edit("dropped", span, why="zeroes, in which is nothing")
+        elif begins_none(state):
+            yield Edit("dropped", span, why="bytes that begin no element")
         else:
             yield Edit("lost", span, why="a part of an element: left empty")
 

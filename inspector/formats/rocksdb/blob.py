@@ -1,5 +1,6 @@
 """Blob files: large values outside the tables, each record with its key (db/blob/blob_log_format.h)."""
 
+import struct
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,6 +16,8 @@ from inspector.formats.rocksdb.log import Read
 MAGIC: Final = 0x00248F37
 MAGIC_BYTES: Final = MAGIC.to_bytes(4, "little")
 HEADER, RECORD_HEADER, FOOTER = 30, 32, 32
+_RECORD: Final = struct.Struct("<QQ8xII")  # key and value size, an expiry, checksums of these and of both
+_NOTHING: Final = bytes(RECORD_HEADER)
 INLINED_TTL, BLOB, BLOB_TTL = range(3)
 VERSION: Final = 2  # blobs frame their compressed bytes as tables of version 2 do (db/blob/blob_file_builder.cc)
 
@@ -101,6 +104,15 @@ def put_index(where: BlobIndex) -> bytes:
     )
 
 
+def stands(read: Read, key: bytes, offset: int, size: int) -> bool:
+    """Whether the value at `offset` is said to be of this user key and size, in the record before it."""
+    at = offset - len(key) - RECORD_HEADER
+    if at < HEADER:
+        return False
+    head = read(at, RECORD_HEADER + len(key))
+    return head[:16] == len(key).to_bytes(8, "little") + size.to_bytes(8, "little") and head[RECORD_HEADER:] == key
+
+
 def plain(value: bytes, compression: int, limit: int) -> bytes:
     """A blob's value as the application wrote it."""
     return codecs.decompress(compression, value, VERSION, b"", limit)
@@ -109,9 +121,11 @@ def plain(value: bytes, compression: int, limit: int) -> bytes:
 def record_at(read: Read, at: int, end: int, chunk: int = 1 << 20) -> BlobRecord | None:
     """The record whose header verifies at `at`, its body checked in pieces (or not); None where no header does."""
     head = read(at, RECORD_HEADER)
-    if len(head) < RECORD_HEADER or u32(head, 24) != masked_crc(head[:24]) or not any(head):
+    if len(head) < RECORD_HEADER:
         return None
-    key_size, value_size = u64(head, 0), u64(head, 8)
+    key_size, value_size, sealed, stored = _RECORD.unpack(head)
+    if sealed != mask(crc32c(head[:24])) or head == _NOTHING:
+        return None
     stop = at + RECORD_HEADER + key_size + value_size
     if stop > end:
         return BlobRecord(at, end, TORN, key_size, value_size)
@@ -123,7 +137,7 @@ def record_at(read: Read, at: int, end: int, chunk: int = 1 << 20) -> BlobRecord
         if not data:
             break
         crc, pos = crc32c(data, crc), pos + len(data)
-    stored, computed = u32(head, 28), mask(crc)
+    computed = mask(crc)
     state = GOOD if stored == computed and pos == stop else BAD_BODY
     return BlobRecord(at, stop, state, key_size, value_size, stored, computed)
 

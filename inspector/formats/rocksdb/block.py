@@ -12,7 +12,7 @@ from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_varin
 from inspector.formats.rocksdb.footer import TRAILER, Handle, read_handle
 from inspector.kernels.rocksdb import block_entries
 
-_HASH_INDEX, _EXTENDED, _UNIFORM, _SEPARATED = 1 << 31, 1 << 30, 1 << 29, 1 << 28
+_HASH_INDEX, _EXTENDED, _SEPARATED = 1 << 31, 1 << 30, 1 << 28  # 1 << 29: keys spread evenly, which changes nothing
 _RESTARTS: Final = _SEPARATED - 1
 
 Pair = tuple[bytes, bytes]

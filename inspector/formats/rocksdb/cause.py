@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from inspector.counted import put_in as bytes_put_in
 from inspector.finding import UNKNOWN_CAUSE, Cause
 from inspector.formats.rocksdb.log import Read
 from inspector.uniform import uniform
@@ -21,19 +22,33 @@ CUT: Final = Cause("truncated", "certain", "the file ends inside it")
 ENDLESS: Final = Cause("truncated", "likely", "every table ends with a footer: it was cut, or never finished")
 TAKEN_OUT: Final = Cause("shifted", "likely", "whole ones are missing and all others hold: bytes were taken out")
 TORN: Final = Cause("torn-write", "likely", "an append that did not finish: a killed process or a power cut")
+BLANK: Final = Cause("zeroed-range", "possible", "nothing tells whether anything was written there")
 MISSING: Final = Cause("unknown", "certain", "the file is not there")
+RENAMED: Final = Cause("swapped", "certain", "what the MANIFEST says of a table under another number is true of it")
+REPLACED: Final = Cause("overwritten", "likely", "another whole file was put in its place")
+ASTRAY: Final = Cause(
+    "swapped", "likely", "the records hold, and by their keys they are not where tables look for them"
+)
 LENGTH_FLIP: Final = Cause("bit-flip", "likely", "one length makes the checksum hold")
 
 
 def put_in(count: int, at: int) -> Cause:
     """Blocks from `at` on stand as many bytes behind their places, or before them."""
-    what = f"{count:,} bytes were put in" if count > 0 else f"{-count:,} bytes are missing"
-    return Cause("shifted", "certain", f"{what}: the blocks from {at} on hold, as far from where they were written")
+    return Cause(
+        "shifted",
+        "certain",
+        f"{bytes_put_in(count)}: the blocks from {at} on hold, as far from where they were written",
+    )
+
+
+def copy_of(name: str) -> Cause:
+    """A whole file that is a second copy of another one."""
+    return Cause("overwritten", "certain", f"a copy of {name} was put in its place")
 
 
 def missing(count: int) -> Cause:
     """A file that is too short and has its end."""
-    return Cause("shifted", "likely", f"{count:,} bytes are missing, and the file ends with a footer: not at its end")
+    return Cause("shifted", "likely", f"{bytes_put_in(-count)}, and the file ends with a footer: not at its end")
 
 
 def appended(count: int) -> Cause:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from itertools import islice
+from itertools import compress, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from inspector.counted import counted
@@ -85,6 +85,12 @@ def check(db: Database, stretches: Iterable[Stretch], tally: Tally) -> None:
             _table(db, member, facts, tally)
         elif isinstance(facts, LogFacts):
             sequences.along(db, member, facts, severity_of(db, "RDB040", member), tally)
+            if db.files[member].kind == "wal" and 0 < facts.zeroes[1] == db.size(member):
+                span = Span(*facts.zeroes, member)
+                message = (
+                    f"{counted(span.length, 'zero', 'zeroes')} at the end: room that was made, or records that were"
+                )
+                tally.put(Finding(BY_CODE["RDB022"], span, message, {"length": span.length}, cause.BLANK))
         elif isinstance(facts, BlobFacts):
             _blob(db, member, facts, tally)
     if db.single and db.files[""].kind == "table" and not db.size(""):
@@ -152,8 +158,11 @@ def _judge(db: Database, stretch: Stretch, tally: Tally) -> None:
         return  # also of a file that is not the database's own
     db.damage_count += len(marked)
     alike: dict[tuple[int, int], list[int]] = {}
-    for i in marked:
-        alike.setdefault((stretch.kinds[i], stretch.marks[i]), []).append(i)
+    if len(one := {*compress(zip(stretch.kinds, stretch.marks, strict=True), stretch.marks)}) == 1:
+        alike[one.pop()] = marked
+    else:
+        for i in marked:
+            alike.setdefault((stretch.kinds[i], stretch.marks[i]), []).append(i)
     table = db.files[stretch.member].kind == "table"
     for (kind, _), found in alike.items():
         # of a table's other blocks, and of its gaps, the place counts, too
@@ -194,6 +203,13 @@ def _message(db: Database, mark: Mark, code: str, evidence: dict[str, Any]) -> s
         return f"{said}: {FOLDED_WHY}" if mark.mark == kinds.UNCHECKED else said
     if isinstance(facts, LogFacts) and span.start in facts.why:
         return f"{what}: {facts.why[span.start]}"
+    if (
+        isinstance(facts, LogFacts)
+        and facts.gave_up is not None
+        and mark.mark == kinds.GONE
+        and span.end > facts.gave_up
+    ):
+        return f"{what} of {span.length} bytes: more places of this log are damaged than are read past"
     return f"{what} of {span.length} bytes: {kinds.MARK_NAMES[mark.mark]}"
 
 

@@ -32,7 +32,8 @@ def claim(source: Source, lower: State | None) -> Claim:
     for name in wals[:4]:
         if _batches(source, name):
             return Claim(70, f"{name} holds write batches whose checksums match")
-    if "CURRENT" in kinds and (manifests or tables):
+    others = {"options", "identity", "wal"} & set(kinds.values())
+    if "CURRENT" in kinds and (manifests or tables or others):
         return Claim(40, "files are named as a database names them, though none verifies")
     if tables or manifests:
         return Claim(20, f"{(tables or manifests)[0]} is named as a database names its files")

@@ -25,6 +25,8 @@ from inspector.source import Source
 
 OPEN_TABLES: Final = 64
 CHUNK: Final = 1 << 20
+_LOG_HEAD: Final = 4096
+_GLANCE: Final = 32 << 10
 MOST_BROKEN: Final = 2048  # records without an end, of which 16 MiB hold a quarter as many in blocks
 _REACH: Final = 16 << 20  # of a log whose first record is looked for
 
@@ -48,7 +50,7 @@ class Database(Struct):
     facts: dict[str, object] = field(default_factory=dict)  # filled by the walk, one per member
     wal_ends: dict[str, int] = field(default_factory=dict)  # where an upper format wants a WAL to end
     bad_sums: set[str] = field(default_factory=set)  # tables that differ from their whole-file checksum
-    strangers: set[str] = field(default_factory=set)  # tables without one key of the range that they are listed with
+    strangers: set[str] = field(default_factory=set)  # tables and blob files that are not those which are listed
     bad_tails: dict[str, int] = field(default_factory=dict)  # tables -> blocks but data blocks that do not verify
     wishes: Wishes = field(default_factory=Wishes)
     damage: list[Mark] = field(default_factory=list)  # tiles that are not sound, as many as are tried for correction
@@ -56,6 +58,7 @@ class Database(Struct):
     corrector: Any = None  # of `mending`, made when the first damaged tile asks
     lost_edits: bool = False  # a table on disk is newer than everything that MANIFEST and WALs know
     room: codecs.Room = field(default_factory=codecs.Room)
+    _glances: dict[str, Windowed] = field(default_factory=dict)
     _open: OrderedDict[str, Table] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
@@ -74,6 +77,14 @@ class Database(Struct):
             return self.source.read(at, n, member)
 
         return read
+
+    def glances(self, member: str) -> Read:
+        """Short reads here and there of a member, in about its order."""
+        if member not in self._glances:
+            if len(self._glances) >= OPEN_TABLES:
+                self._glances.clear()
+            self._glances[member] = Windowed(self.reader(member), chunk=_GLANCE)
+        return self._glances[member]
 
     def size(self, member: str) -> int:
         return self.source.length(member)
@@ -155,9 +166,9 @@ class Windowed:
 
     __slots__ = ("_at", "_chunk", "_data", "_read")
 
-    def __init__(self, read: Read, sparing: bool = False) -> None:
+    def __init__(self, read: Read, sparing: bool = False, chunk: int = CHUNK) -> None:
         self._read, self._at, self._data = read, 0, b""
-        self._chunk = 0 if sparing else CHUNK
+        self._chunk = 0 if sparing else chunk
 
     def __call__(self, at: int, n: int) -> bytes:
         start = at - self._at
@@ -302,11 +313,18 @@ def _choose_manifest(database: Database) -> None:
 
 
 def _is_leveldb(database: Database) -> bool:
-    if any(name.endswith(".ldb") for name in database.tables.values()):
-        return True
     if any(what.kind in ("options", "identity") for what in database.files.values()):
         return False
-    return database.version is not None and database.version.leveldb and database.version.edits > 0
+    if any(name.endswith(".ldb") for name in database.tables.values()):  # RocksDB takes them as well
+        return True
+    if database.version is not None and database.version.edits > 0:
+        return database.version.leveldb
+    # no edit to be read: a table of RocksDB has properties, its info log begins with its version, and every run of it
+    # leaves an OPTIONS file; what LevelDB leaves besides is CURRENT, LOCK and LOG
+    logs = (name for name, what in database.files.items() if what.kind == "info-log")
+    if database.tables or any(b"RocksDB" in database.source.read(0, _LOG_HEAD, name) for name in logs):
+        return False
+    return any(what.kind == "info-log" for what in database.files.values())
 
 
 def good_blocks(table: Table) -> Iterator[tuple[int, int, bytes]]:

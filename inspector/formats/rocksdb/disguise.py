@@ -20,7 +20,7 @@ from inspector.format import Hide, Name
 from inspector.formats.rocksdb import batch, blob, block, checksums, keys, log, properties
 from inspector.formats.rocksdb.coding import MalformedError, put_prefixed, put_varint
 from inspector.formats.rocksdb.database import Database, Windowed, pairs_of
-from inspector.formats.rocksdb.facts import TableFacts
+from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.index import separators
 from inspector.formats.rocksdb.log_writer import frame
@@ -33,8 +33,8 @@ from inspector.span import Span
 
 MOST: Final = 64 << 20  # bytes that are written anew in memory
 UNPACKED: Final = 16 << 20  # bytes that compressed blocks may become, or four times what the files have
-MOST_ENTRIES: Final = 20_000  # of all tables and logs, and one more
-PER_ENTRY: Final = 32  # for each so many bytes of the files
+MOST_ENTRIES: Final = 5_000  # of all tables and logs, and one more
+PER_ENTRY: Final = 64  # for each so many bytes of the files
 _TOO_LARGE: Final = "it is too large to be written anew without what is private", "--no-redact keeps its bytes"
 _M32: Final = 0xFFFFFFFF
 _OWN: Final = (b"creating.", b"key.smallest", b"key.largest")  # properties that name hosts, sessions or keys
@@ -48,13 +48,22 @@ def disguised(db: Database, name: Name, hide: Hide) -> dict[str, list[Part]]:
     return _Disguise(db, name).files()
 
 
+def _entries(facts: object) -> int:
+    """Entries of a table, values of a blob file, records of a log."""
+    if isinstance(facts, LogFacts):
+        return facts.records + facts.lost_records
+    if isinstance(facts, TableFacts):
+        return facts.entries
+    return facts.records if isinstance(facts, BlobFacts) else 0
+
+
 class _Disguise:
     def __init__(self, db: Database, name: Name) -> None:
         self.db, self.name = db, name
         self.left = max(UNPACKED, 4 * db.source.size)
         most = MOST_ENTRIES + db.source.size // PER_ENTRY
-        if sum(facts.entries for facts in db.facts.values() if isinstance(facts, TableFacts)) > most:
-            raise RefusedError(*_TOO_LARGE)  # each has a key: found out before they are read
+        if sum(map(_entries, db.facts.values())) > most:  # each has a key: found out before they are read
+            raise RefusedError(*_TOO_LARGE)
         self.right = dict(self._right())
         found: list[bytes] = []
         for number, key in enumerate(self._all_keys()):

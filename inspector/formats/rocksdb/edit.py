@@ -16,8 +16,6 @@ BLOB_ADD, BLOB_GARBAGE = 400, 401
 DB_ID: Final = IGNORABLE + 1
 _OLD_WAL_ADD, _OLD_WAL_DELETE = IGNORABLE + 4, IGNORABLE + 5  # not length-prefixed, the exception to the rule
 WAL_ADD, WAL_DELETE = IGNORABLE + 7, IGNORABLE + 8
-FULL_HISTORY_TS_LOW: Final = IGNORABLE + 6
-PERSIST_TIMESTAMPS: Final = IGNORABLE + 9
 
 # custom fields of new_file4
 CUSTOM_END: Final = 1

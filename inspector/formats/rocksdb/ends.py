@@ -31,6 +31,10 @@ _SNAPPY_TYPES: Final = (
     re.compile(rb"\x01"),
 )
 MOST_ALIKE: Final = 1000  # keys of a block that add nothing to the one before: ingested range deletes alone may do so
+# behind so many places (30 kB of noise) at which no stream decodes, a try costs so many times as much: bytes made to
+# look like streams are not worth what others are
+VAIN: Final = 15_000
+DEAR: Final = 8
 Walk = Callable[[bytes, int, int, int, "Meter"], int | None]
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _LZ4_RATIO: Final = 255  # a byte of an LZ4 block stands for at most this many (lz4_Block_format.md)
@@ -44,6 +48,7 @@ class Meter(Struct):
     """What a search may still cost, in nanoseconds as measured for plain Python; hostile bytes end it, not the user."""
 
     left: int
+    vain: int = 0  # streams in a row that do not decode
 
     def step(self, count: int = 1) -> None:
         self.left -= 300 * count
@@ -264,8 +269,10 @@ def _compressed(
     for kind in (codecs.ZLIB, codecs.BZIP2):
         if kind not in types:
             continue
-        meter.left -= 7000 + size
+        meter.left -= (7000 + size) * (DEAR if meter.vain > VAIN else 1)
+        meter.vain += 1
         if found := _stream_end(kind, buf, at, end, size):
+            meter.vain = 0
             yield found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter, deque
 from collections.abc import Iterator
+from itertools import compress
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -35,6 +36,14 @@ _PAD_ROLES: Final = bytes((UNIT, FRAME)).ljust(256, b"\0")
 _PAD_KINDS: Final = (kinds.WAL_RECORD, kinds.TRAILER)
 
 
+class Astray(Struct):
+    """References to one blob file where no value of their key and size is; the first as (key, offset, size)."""
+
+    count: int = 0
+    outside: int = 0  # of these behind the file's end
+    samples: list[tuple[bytes, int, int]] = field(default_factory=list)
+
+
 class TableFacts(Struct):
     """Sums over the data blocks of a table that could be read."""
 
@@ -50,7 +59,10 @@ class TableFacts(Struct):
     order_faults: int = 0
     endless: bool = False  # no footer, and what stands last is sound: no tile can tell it
     missing_blobs: Counter[int] = field(default_factory=Counter)
+    astray: dict[int, Astray] = field(default_factory=dict)  # by the number of the blob file
     crc: int = 0
+    identity: bytes = b""  # what the engine knows the table by; none where its properties are not read
+    size: int = 0  # without what is behind its footer
     separators: dict[int, bytes | None] = field(default_factory=dict)  # offset of a block -> its key in the index
 
 
@@ -67,9 +79,12 @@ class LogFacts(Struct):
     jumps: list[tuple[int, int, int]] = field(default_factory=list)  # offset, expected, found: before it, given twice
     jump_count: int = 0
     bad_start: int | None = None  # where the first record that does not verify begins
+    torn: int | None = None  # where a record begins inside which the log ends
+    zeroes: tuple[int, int] = (0, 0)  # the last run of them where a record was due
     records_before_bad: int = 0
     operations_before_bad: int = 0
     why: dict[int, str] = field(default_factory=dict)  # offset -> what is wrong inside a sound record
+    gave_up: int | None = None  # where the first block begins that was not searched to its end
     order: Any = None  # of `order`, made when numbers go back
     exchanged: Any = None  # of `exchanged`: pieces that put back blocks that changed places
 
@@ -170,7 +185,16 @@ def mark_of(stretch: Stretch, i: int) -> Mark:
 
 def marks_of(stretch: Stretch) -> Iterator[Mark]:
     """The tiles of a stretch that are not sound."""
-    return (mark_of(stretch, i) for i in stretch.marked())
+    marks = stretch.marks.tobytes()
+    if marks.count(0) == len(marks):
+        return iter(())
+    starts, member, nothing = stretch.starts, stretch.member, array("I", bytes(4)) * len(stretch)
+    stored, computed = (stretch.columns.get(name, nothing) for name in ("stored", "computed"))
+    tiles = zip(starts, [*starts[1:], stretch.end], stretch.kinds, marks, stored, computed, strict=True)
+    return (
+        Mark(Span(start, end, member), kind, mark, was, now)
+        for start, end, kind, mark, was, now in compress(tiles, marks)
+    )
 
 
 def lost_range(table: Table, facts: TableFacts, span: Span) -> tuple[bytes | None, bytes | None]:

@@ -1,7 +1,7 @@
 """The log format of WAL and MANIFEST: physical records in 32 KiB blocks, read on past damage.
 
 Source: db/log_format.h, db/log_reader.cc, db/log_writer.cc. The engine's reader drops the rest of a 32 KiB block
-after one bad checksum; this one gives up only the bytes between two records that verify.
+after one bad checksum; this one gives up only the bytes between two records that verify, up to thousands of times.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,6 +27,9 @@ _TYPES: Final = frozenset({*range(1, 12), 130, 131})
 # fragments of logical records: recyclable 5..8 mean the same as 1..4
 FRAGMENT: Final = {1: FULL, 2: FIRST, 3: MIDDLE, 4: LAST, 5: FULL, 6: FIRST, 7: MIDDLE, 8: LAST}
 MAX_REACH: Final = 1 << 20  # bytes read at a time
+# damaged places of one log past which reading goes on: so many, and one for so many bytes; then from block to block
+PLACES: Final = 2048
+PLACE_EACH: Final = 1024
 
 # what a piece is
 GOOD, BAD, RELENGTH, UNREAD, PAD, EMPTY, STALE, TORN = range(8)
@@ -98,19 +101,27 @@ class Sound:
 
     def __init__(self, block: bytes, base: int, number: int | None) -> None:
         self._block, self._base = block, base
-        self.starts, self._types, self.stored, self.stop = log_sound(block, base, number)
-        self.whole = self._types.count(FULL) == len(self._types)
+        self.starts, self.types, self.stored, self.stop = log_sound(block, base, number)
+        self.whole = self.types.count(FULL) == len(self.types)
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def __iter__(self) -> Iterator[Piece]:
-        block, base = self._block, self._base
-        ends = [*self.starts[1:], self.end]
+        return self.part(0, len(self))
+
+    def part(self, first: int, stop: int) -> Iterator[Piece]:
+        """Those from number `first` up to `stop`."""
+        block, base, starts = self._block, self._base, self.starts[first:stop]
+        ends = [*starts[1:], self.end_of(stop)]
         return (
             Piece(start, end, GOOD, kind, block[start - base + _HEADERS[kind] : end - base], crc, crc)
-            for start, end, kind, crc in zip(self.starts, ends, self._types, self.stored, strict=False)
+            for start, end, kind, crc in zip(starts, ends, self.types[first:stop], self.stored[first:stop], strict=True)
         )
+
+    def end_of(self, stop: int) -> int:
+        """Where the one before number `stop` ends."""
+        return self.starts[stop] if stop < len(self) else self.end
 
     @property
     def end(self) -> int:
@@ -131,6 +142,8 @@ class LogReader:
         self.size = size
         self.number = number
         self._anchored = (0, 0)  # between these offsets of the log no record begins that verifies
+        self._places = PLACES + size // PLACE_EACH
+        self.gave_up: int | None = None  # where the first of the blocks begins that are not searched to their end
 
     def pieces(self) -> Iterator[Piece]:
         """Every byte of the log once, in order; adjacent unread bytes are one piece."""
@@ -214,7 +227,12 @@ class LogReader:
                     yield Piece(base + at, base + end, state, kind, payload, stored, computed)
                     at = end
                     continue
+            if not self._places and any(block[at:]):  # as the engine's reader does from the first one on
+                self.gave_up = base + at if self.gave_up is None else self.gave_up
+                yield Piece(base + at, base + size, UNREAD)
+                return
             piece = self._damaged(block, base, at, end)
+            self._places -= bool(self._places)
             yield piece
             at = piece.end - base
 

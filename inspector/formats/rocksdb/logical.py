@@ -1,5 +1,6 @@
 """Logical log records: fragments put together again, across damage, and streamed ZSTD undone."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ from inspector.formats.rocksdb.log import (
     STALE,
     TORN,
     Piece,
+    Sound,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +44,26 @@ _END: Final = frozenset({FULL, LAST})
 # what became of a logical record
 WHOLE, BROKEN, CUT, TOO_LARGE, UNPACKED_BADLY = range(5)
 FATES: Final = ("ok", "fragments missing", "torn at the end", "too large to decode", "does not decompress")
+
+
+# types by what they are to a record (full, begin, middle, last, special); rows of which no record is whole, and others
+_ROLES: Final = bytes(b"FBML"[FRAGMENT[kind] - FULL] if kind in FRAGMENT else ord("S") for kind in range(256))
+_ASTRAY: Final = re.compile(rb"(?:[ML]|BM*(?=[BF]))+")
+_ORDERLY: Final = re.compile(rb"(?:F|S|BM*L)+|B[MS]*L?")
+_GOES_ON: Final = re.compile(rb"[MS]*L?")
+_LOST: Final = re.compile(rb"BM*|[ML]")
+_MORE: Final = re.compile(rb"BM+")
+
+
+class Row(Struct, frozen=True):
+    """Pieces [first, stop) of a stretch that verifies: `astray` are of records of which none is whole.
+
+    Without pieces it says that a record goes no further: another one begins behind it.
+    """
+
+    first: int
+    stop: int
+    astray: bool = False
 
 
 class Record(Struct, frozen=True):
@@ -89,6 +111,23 @@ class Assembler(Struct):
         """What is left of a record when no piece follows."""
         yield from self._give_up(CUT)
 
+    def rows(self, sound: Sound) -> Iterator[Row]:
+        """How a stretch falls into rows; `feed` those that are not astray, and call `broken_off` where one is empty."""
+        roles, at = sound.types.translate(_ROLES), 0
+        while at < len(roles):
+            if self._spans and roles[at] in b"FB":
+                yield Row(at, at)
+            way = _GOES_ON if self._spans else _ORDERLY
+            astray = None if self._spans else _ASTRAY.match(roles, at)
+            found = astray or way.match(roles, at)
+            assert found
+            yield Row(at, found.end(), astray is not None)
+            at = found.end()
+
+    def broken_off(self) -> Iterator[Record]:
+        """The record of which the rest is not here."""
+        yield from self._give_up(BROKEN)
+
     def feed(self, pieces: Iterable[Piece]) -> Iterator[Record]:
         """As `records`, while more pieces may follow."""
         for piece in pieces:
@@ -109,7 +148,9 @@ class Assembler(Struct):
             if step in _BEGIN:
                 if self._spans:
                     yield Record(BROKEN, b"", tuple(self._spans))
-                    self._reset()
+                    self._spans.clear()
+                    self._parts.clear()
+                    self._length = 0
             elif not self._spans:  # the record's start was lost
                 yield Record(BROKEN, b"", ((piece.start, piece.end),))
                 continue
@@ -121,6 +162,15 @@ class Assembler(Struct):
                 self._parts.clear()
             if step in _END:
                 yield self._finish()
+
+    @staticmethod
+    def lost(sound: Sound, row: Row) -> Iterator[tuple[int, int]]:
+        """The numbers of the pieces of each record in a row that is astray."""
+        return (found.span() for found in _LOST.finditer(sound.types.translate(_ROLES), row.first, row.stop))
+
+    @staticmethod
+    def lost_count(sound: Sound, row: Row) -> int:
+        return len(_MORE.sub(b"B", sound.types[row.first : row.stop].translate(_ROLES)))
 
     def _note(self, piece: Piece) -> None:
         if piece.type == SET_COMPRESSION:

@@ -322,8 +322,8 @@ def mend(db: Database, wishes: Wishes) -> Mended:
     for _ in range(ROUNDS):
         fresh: list[Piece] = []
         for mark in marks:
-            if mark.span in seen:
-                continue
+            if mark.mark == kinds.FRAGMENT or mark.span in seen:
+                continue  # a fragment's own bytes hold
             seen.add(mark.span)
             if held > _PIECES:
                 mended.beyond += 1
@@ -340,6 +340,8 @@ def mend(db: Database, wishes: Wishes) -> Mended:
         mended.pieces = [*mended.pieces, *fresh]
         over = Overlay(below, mended.pieces[len(moved) :])
         mended.db, marks = seen_through(mended.db, over, {piece.member for piece in fresh})
+        if any(isinstance(facts, LogFacts) and facts.gave_up is not None for facts in mended.db.facts.values()):
+            break  # each round would show as many more places of that log
         undo = Corrector(mended.db, undo.work)
     return mended
 

@@ -217,7 +217,7 @@ def _read_meta(table: Table, loaded: Loaded) -> None:
             read_properties(table, place)
         elif role == "dictionary":
             read_dictionary(table, place)
-    if table.leveldb is False and table.footer and table.footer.legacy and b"rocksdb.properties" not in table.meta:
+    if not table.leveldb and table.footer and table.footer.legacy and b"rocksdb.properties" not in table.meta:
         table.leveldb = True  # RocksDB has always written properties into its tables
         table.context = Context(checksums.CRC32C, 0, -1, frozenset({0, 1, 2}))
 

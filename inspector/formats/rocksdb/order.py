@@ -225,6 +225,26 @@ def _rising(numbers: array[int]) -> bytearray:
     return kept
 
 
+def strangers(db: Database) -> frozenset[str]:
+    """Live WALs out of the order of the others: of those whose numbers rise from one to the next the most are kept."""
+    numbered = [(name, facts) for _, name in db.live_wals() if isinstance(facts := db.facts.get(name), LogFacts)]
+    held = [(name, facts) for name, facts in numbered if facts.first_sequence is not None and facts.highest]
+    longest: dict[int, int] = {}  # of those that begin with one number
+    for i, (_, facts) in enumerate(held):
+        best = longest.setdefault(facts.first_sequence or 0, i)
+        if facts.highest > held[best][1].highest:
+            longest[facts.first_sequence or 0] = i
+    rest = sorted(longest.values())
+    rising = _rising(array("Q", [held[i][1].first_sequence or 0 for i in rest]))
+    kept, highest = set[str](), -1  # a malformed record may say number 0
+    for i in (i for i, stays in zip(rest, rising, strict=True) if stays):
+        name, facts = held[i]
+        if (facts.first_sequence or 0) > highest:
+            kept.add(name)
+            highest = facts.highest
+    return frozenset(name for name, _ in held if name not in kept)
+
+
 def runs(db: Database, member: str) -> list[Run]:
     """Stretches of records out of order with which the same is done."""
     astray, found = order_of(db, member).astray, list[Run]()

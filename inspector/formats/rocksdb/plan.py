@@ -16,14 +16,15 @@ from msgspec.structs import replace
 from inspector.counted import counted
 from inspector.errors import RefusedError
 from inspector.format import Edit, Plan, Wishes
-from inspector.formats.rocksdb import blob, keys, names, wals
+from inspector.formats.rocksdb import blob, identity, keys, names, wals
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
-from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
+from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
 from inspector.formats.rocksdb.levels import settle
 from inspector.formats.rocksdb.manifest_writer import snapshot
 from inspector.formats.rocksdb.mending import mend
+from inspector.formats.rocksdb.order import strangers
 from inspector.formats.rocksdb.plan_file import cut, plan_file, table_needs_work
 from inspector.formats.rocksdb.plan_file import refusal as refusal_of_file
 from inspector.formats.rocksdb.reblob import BlobMender
@@ -31,7 +32,7 @@ from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, writt
 from inspector.formats.rocksdb.rewrite import Rewriter, joined
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family, Version
-from inspector.formats.rocksdb.view import families, file_of
+from inspector.formats.rocksdb.view import families, file_of, is_homeless
 from inspector.formats.rocksdb.whole import NO_END, end_is_missing
 from inspector.overlay import Overlay, corrected_edits
 from inspector.span import Span
@@ -40,6 +41,10 @@ from inspector.span import Span
 _SHARED: Final = frozenset({"table", "blob"})
 # fields of a MANIFEST entry that do not hold for a table that was written again
 _STALE_FIELDS: Final = frozenset({edits.CUSTOM_CHECKSUM, edits.CUSTOM_CHECKSUM_NAME, edits.CUSTOM_TAIL_SIZE})
+
+
+def _empty_log(name: str) -> Edit:
+    return Edit("added", None, b"", "derived", "a log without a record: it would be missed", out=name)
 
 
 def plan(db: Database, wishes: Wishes) -> Plan:
@@ -99,6 +104,7 @@ class Planner(Struct):
     _mender: BlobMender | None = None
     _newest: int = 0
     _wals: dict[str, bool] = field(default_factory=dict)  # those that are written anew
+    _strangers: frozenset[str] = frozenset()
 
     def edits(self) -> Iterator[Edit]:
         """Edits of all members, each byte of the source once."""
@@ -108,7 +114,8 @@ class Planner(Struct):
         for family in families(db):
             self.families[family.id] = replace(family, files=dict(family.files), blobs=dict(family.blobs))
         self._family_of = {n: f for f in self.families.values() for n in f.files}
-        self._mender, self._wals = BlobMender(db), written_anew(db)
+        self._strangers = strangers(db)
+        self._mender, self._wals = BlobMender(db), written_anew(db, self._strangers)
         for member in db.source.members:
             kind = db.files[member.name].kind if member.name in db.files else "foreign"
             if kind in ("manifest", "current"):
@@ -121,18 +128,39 @@ class Planner(Struct):
 
     def _member(self, name: str, size: int, kind: names.Kind) -> Iterator[Edit]:
         whole = Span(0, size, name)
-        if kind == "blob" and not (self._mender and self._mender.is_damaged(name) and self._mender.runs(name)):
+        if kind == "blob" and not (self._mender and self._mender.is_damaged(name) and self._mender.has_lost(name)):
             yield from self._blobs_gone(name, size)
-        if kind == "table":
+        if kind == "blob" and name in self.db.strangers:
+            yield Edit("dropped", whole, why="not the blob file that the MANIFEST lists", out=name)
+        elif kind == "table":
             yield from self._table(name, size)
+        elif name in self._strangers:
+            why = "another WAL stands here: its sequence numbers do not follow those of the WALs before it"
+            yield Edit("lost", whole, why=why, out=name, units=self._records(name))
+            if self.db.files[name].number == self.db.oldest_wal():
+                yield _empty_log(name)
         elif kind == "wal" and name in self._wals:
-            yield from joined(rewrite_wal(self.db, name, name, self._wals[name]))
+            written = False
+            for edit in joined(rewrite_wal(self.db, name, name, self._wals[name])):
+                written = written or edit.action in ("kept", "corrected", "added")
+                yield edit
+            if not written:  # an empty one, or it would be missed
+                yield _empty_log(name)
         elif kind == "blob" and self._mender and self._mender.is_damaged(name):
             yield from joined(self._mender.edits(name))
         elif kind == "options" and self._bad_options(name):
             yield Edit("dropped", whole, why="an OPTIONS file that cannot be read; the engine needs none", out=name)
         else:
-            yield Edit("kept", whole, out=name, whole=kind in _SHARED, units=self._units(name), why="healthy member")
+            out = self._named(name) if kind == "blob" else name
+            yield Edit("kept", whole, out=out, whole=kind in _SHARED, units=self._units(name), why="healthy member")
+
+    def _named(self, name: str) -> str:
+        """The name of a table or blob file in the new folder: its own, where it stands under another's."""
+        out = identity.own_name(self.db, name)
+        if out != name:
+            self.changed = True  # a new MANIFEST, so that no name is ever another's again
+            self.notes.append(f"{name} is {out}, by what the MANIFEST says of it, and gets its name")
+        return out
 
     def _blobs_gone(self, name: str, size: int) -> Iterator[Edit]:
         """Values that the MANIFEST counts and of which nothing is in this blob file: it was cut between two of them."""
@@ -151,6 +179,10 @@ class Planner(Struct):
         facts = self.db.facts.get(name)
         return facts.good_blocks if isinstance(facts, TableFacts) else 0
 
+    def _records(self, name: str) -> int:
+        facts = self.db.facts.get(name)
+        return facts.records if isinstance(facts, LogFacts) else 0
+
     def _bad_options(self, name: str) -> bool:
         data = self.db.source.read(0, 1 << 20, name)
         return b"[Version]" not in data or b"[DBOptions]" not in data or b"\0" in data
@@ -160,18 +192,28 @@ class Planner(Struct):
         table = db.table(name)
         family = self._family_of.get(number)
         listed = family.files[number] if family else None
+        astray = self._mender.astray if self._mender else 0
         drops = self._mender.lost_in(name) if self._mender else frozenset()
+        if self._mender and (count := self._mender.astray - astray):
+            why = f"{counted(count, 'value')} in whose places those of other keys stand"
+            yield Edit("lost", Span(0, 0, name), why=why, units=count)
         sized = listed is None or listed.size == table.size
+        out = self._named(name)
+        if name in db.strangers and family is not None:
+            self.changed = True
+            del family.files[number]
+            yield Edit("dropped", Span(0, size, name), why="not the table that the MANIFEST lists", out=name)
+            return
         if _unread(table):
             self.notes.append(f"{name} is {table.declined}: it is carried over as it is")
-            yield Edit("kept", Span(0, size, name), out=name, whole=True, proof="placed", why="not read, carried over")
+            yield Edit("kept", Span(0, size, name), out=out, whole=True, proof="placed", why="not read, carried over")
             return
         if not table_needs_work(db, name, table) and not drops and sized:
             if table.spare:
-                yield from cut(table, name, name)
+                yield from cut(table, name, out)
             else:
                 why = "healthy member"
-                yield Edit("kept", Span(0, size, name), out=name, whole=True, units=self._units(name), why=why)
+                yield Edit("kept", Span(0, size, name), out=out, whole=True, units=self._units(name), why=why)
             if family or not db.trusted:
                 self._newest = max(self._newest, self._top(name))
             if family and listed and (mended := self._mended_listing(name, family, listed)):
@@ -180,15 +222,15 @@ class Planner(Struct):
             return
         if family is None and db.trusted:
             why = "not listed: left over from an interrupted write, the engine deletes it"
-            yield Edit("kept", Span(0, size, name), out=name, whole=True, proof="placed", why=why)
+            yield Edit("kept", Span(0, size, name), out=out, whole=True, proof="placed", why=why)
             return
         if family is None:
             why = "a damaged table that the database does not list"
             yield Edit("dropped", Span(0, size, name), why=why, out=name)
             return
         self.changed = True
-        identity = (family.id, family.name, family.comparator)
-        writer = Rewriter(table, name, name, identity, drop=drops)
+        owner = (family.id, family.name, family.comparator)
+        writer = Rewriter(table, name, out, owner, drop=drops)
         yield from writer.edits()
         if end_is_missing(db, name, listed.size if listed else None):
             yield Edit("lost", Span(size, size, name), why=NO_END, units=-1)
@@ -244,10 +286,19 @@ class Planner(Struct):
                 why = f"table {number:06d} of column family {family.name} is missing: its entries are lost"
                 self.notes.append(why)
                 yield Edit("lost", Span(0, 0, names.table_name(number)), why=why, units=-1)
-        for name in sorted(self.db.strangers):
+        for name in sorted(m for m in self.db.strangers if self.db.files[m].kind == "table"):
             why = f"{name} is another table than the one that the MANIFEST lists, whose entries are lost"
             self.notes.append(why)
             yield Edit("lost", Span(0, 0, name), why=why, units=-1)
+        for name in sorted(self.db.unlisted().values()) if not self.db.trusted else ():
+            if is_homeless(self.db.table(name).properties):
+                what = f"{name} was made elsewhere and ingested: nothing tells into which column family, and when"
+                self.notes.append(f"{what}; it is in default, as the oldest")
+                yield Edit("lost", Span(0, 0, name), why=what, units=-1)
+        for one in wals.gone(self.db):
+            self.changed = True
+            self.notes.append(one.message)
+            yield Edit("lost", wals.where(self.db, one), why=one.message, units=-1)
 
     def _blob_lists(self) -> Iterator[Edit]:
         """Blob files as they are: missing ones leave the list, and without a MANIFEST those on disk join it."""
@@ -272,11 +323,8 @@ class Planner(Struct):
         sources = [*db.manifests.values(), *(["CURRENT"] if "CURRENT" in db.files else [])]
         overlapping = not db.trusted and any(settle(f) for f in self.families.values())
         self.changed = self.changed or overlapping
-        short = any(db.size(db.wals[n]) < size for n, size in version.wal_sizes.items() if n in db.wals)
-        gone = any(n >= db.oldest_wal() and n not in db.wals for n in version.wal_sizes)
-        gone = gone or wals.first_missing(db) is not None
         mended = any(has_wrong_length(db, name) for name in db.manifests.values())
-        if self._newest > version.last_sequence or self._unlevel() or short or gone or mended:
+        if self._newest > version.last_sequence or self._unlevel() or mended:
             self.changed = True
         if not self.changed:
             for name in sorted(sources):

@@ -10,7 +10,7 @@ from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb import log, logical
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database
-from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
+from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
 from inspector.formats.rocksdb.manifest_writer import snapshot
 from inspector.formats.rocksdb.reblob import BlobMender
 from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, wal_is_damaged
@@ -35,11 +35,24 @@ def refusal(db: Database) -> RefusedError | None:
         unread = not isinstance(facts, TableFacts) or not facts.good_blocks
         if unread and table_needs_work(db, "", table):
             return RefusedError("no entry of this table can be read", "there is nothing to write")
-    if kind == "manifest" and (db.version is None or not db.version.edits):
+    version = db.version
+    if kind == "manifest" and (version is None or not version.edits or _says_nothing(version)):
         return RefusedError("no edit of this MANIFEST can be read", "repair the folder: its tables say what is live")
+    if kind == "wal" and _nothing_holds(facts) and wal_is_damaged(db, ""):
+        return RefusedError("no record of this log can be read", "there is nothing to write")
     if kind == "blob" and not (isinstance(facts, BlobFacts) and facts.records) and BlobMender(db).is_damaged(""):
         return RefusedError("no value of this blob file can be read", "there is nothing to write")
     return None
+
+
+def _says_nothing(version: Version) -> bool:
+    """Whether of a damaged MANIFEST only edits are left that are empty."""
+    return version.damaged and not version.families and not snapshot([], version)
+
+
+def _nothing_holds(facts: object) -> bool:
+    """Whether each record of a WAL is lost, or holds a batch that makes no sense."""
+    return isinstance(facts, LogFacts) and facts.records <= len(facts.why)
 
 
 def plan_file(db: Database) -> Plan:

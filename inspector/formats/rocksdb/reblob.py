@@ -22,7 +22,7 @@ from inspector.formats.rocksdb.checksums import masked_crc
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, Windowed, good_blocks, pairs_of
 from inspector.formats.rocksdb.edit import BlobFile
-from inspector.formats.rocksdb.facts import BlobFacts
+from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
 from inspector.formats.rocksdb.reattach import LONGEST, Run
 from inspector.span import Span
 
@@ -38,6 +38,7 @@ class BlobMender(Struct):
     _values: dict[int, tuple[array[int], array[int], array[int]]] = field(default_factory=dict)  # of damaged blob files
     _runs: dict[str, list[Run]] = field(default_factory=dict)  # of files whose values are not at their places
     _known: bool = False
+    astray: int = 0  # entries for whose values other ones stand in a sound file, likewise
     moved: int = 0  # entries whose values are no longer where they point, as far as tables were looked at
 
     def is_damaged(self, member: str) -> bool:
@@ -96,7 +97,7 @@ class BlobMender(Struct):
         """Internal keys of a table's entries whose values are lost."""
         facts_bad = {n for n, m in self.db.blobs.items() if self.is_damaged(m) and self.has_lost(m)}
         missing = self.db.facts.get(table)
-        gone = set(getattr(missing, "missing_blobs", {}))
+        gone = isinstance(missing, TableFacts) and (missing.missing_blobs or missing.astray)
         if not facts_bad and not gone:
             return frozenset()
         found: set[bytes] = set()
@@ -116,7 +117,9 @@ class BlobMender(Struct):
         if member is None:
             return True
         if not self.has_lost(member):
-            return where.offset + where.size > self.db.size(member)
+            there = where.offset + where.size <= self.db.size(member)
+            self.astray += there and not blob.stands(self.db.glances(member), key, where.offset, where.size)
+            return not there or not blob.stands(self.db.glances(member), key, where.offset, where.size)
         # in a damaged file records may have moved: a reference holds where a sound value begins and ends as it says
         ends, starts, sums = self._sound_values(member)
         at = bisect_left(ends, where.offset + where.size)
@@ -155,10 +158,12 @@ class BlobMender(Struct):
             yield from self._laid_back(member, runs, end)
             return
         at = start
+        gone = self._gone(member)
         for low, high in self._spans(member):
             if at < low:
                 yield Edit("kept", Span(at, low, member), out=member, units=1)
-            yield Edit("lost", Span(low, high, member), why="blob record does not verify", out=member, units=1)
+            yield Edit("lost", Span(low, high, member), why="blob record does not verify", out=member, units=gone)
+            gone = 1
             yield Edit("added", None, filler(high - low), "derived", "filler of the same length", out=member)
             at = high
         if at < end:
@@ -190,6 +195,14 @@ class BlobMender(Struct):
         yield from _filled(rest, member)
         count += rest >= blob.RECORD_HEADER
         yield from self._footer(member, end, self.db.size(member), count)
+
+    def _gone(self, member: str) -> int:
+        """Values of the first damaged place: where it is known how many there were in all, the rest of them."""
+        facts, listed = self.db.facts.get(member), self._listed(member)
+        if not isinstance(facts, BlobFacts):
+            return 1
+        stated = listed.count if listed else facts.footer_count if not facts.footer_why else None
+        return max(1, (stated or 0) - facts.records - len(self._spans(member)) + 1)
 
     def _listed(self, member: str) -> BlobFile | None:
         """What the MANIFEST says of a blob file."""

@@ -12,7 +12,7 @@ from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import LogFacts
 from inspector.formats.rocksdb.log_writer import frame
 from inspector.formats.rocksdb.order import END, Fate, order_of
-from inspector.formats.rocksdb.wals import predecessor
+from inspector.formats.rocksdb.wals import gone_on, predecessor
 from inspector.span import Span
 
 _STANDS_ALONE = frozenset({10, 11})  # user-defined timestamp sizes: kept; the other special types are not needed
@@ -39,15 +39,19 @@ def wal_is_damaged(db: Database, member: str) -> bool:
     return bad
 
 
-def written_anew(db: Database) -> dict[str, bool]:
-    """The live WALs that a repair writes anew; True where one says of the one before what will not be true any more."""
-    found: dict[str, bool] = {}
+def written_anew(db: Database, strangers: frozenset[str] = frozenset()) -> dict[str, bool]:
+    """The live WALs that a repair writes anew; True where one says of the one before what will not be true any more.
+
+    Of `strangers` nothing will be left.
+    """
+    found: dict[str, bool] = dict.fromkeys(strangers, True)
+    torn = {db.wals[number] for number, _ in gone_on(db)}  # the engine must not take it for the log's end
     for _, name in db.live_wals() if db.trusted else sorted(db.wals.items()):
         told = predecessor(db, name)
         before = db.wals.get(told.number) if told else None
         belied = told is not None and told.number >= db.oldest_wal()
         belied = belied and (before is None or before in found or db.size(before) < (told.size if told else 0))
-        if belied or wal_is_damaged(db, name):
+        if name not in strangers and (belied or name in torn or wal_is_damaged(db, name)):
             found[name] = belied
     return found
 
@@ -95,81 +99,94 @@ def rewrite_wal(db: Database, member: str, out: str, belied: bool = False) -> It
 
     With `belied` what it says of the WAL before it is left out.
     """
-    number = db.files[member].number or None
-    reader = log.LogReader(db.reader(member), db.size(member), number)
-    assembler = logical.Assembler(max_record=db.max_unit)
-    waiting: list[log.Piece] = []
-    special: list[log.Piece] = []
-    recyclable = False
+    return _Rewriting(db, member, out, belied).edits()
 
-    def seen() -> Iterator[log.Piece]:
-        nonlocal recyclable
-        for piece in reader.pieces():
+
+class _Rewriting:
+    """One pass over a WAL: what was said of its bytes ends at `done`, what was written ends at `at`."""
+
+    def __init__(self, db: Database, member: str, out: str, belied: bool) -> None:
+        self.db, self.member, self.out = db, member, out
+        self.number = db.files[member].number or None
+        self.assembler = logical.Assembler(max_record=db.max_unit)
+        self.order = order_of(db, member)
+        self.numbers = _Numbers(self.order.astray)
+        self.done = self.at = 0
+        self.verbatim = not belied  # nothing was left out or written anew yet
+        self.recyclable = False
+        self.waiting: list[log.Piece] = []
+        self.special: list[log.Piece] = []
+
+    def edits(self) -> Iterator[Edit]:
+        for record in self.assembler.records(self._pieces()):
+            good = _sound(record)
+            before = self.numbers.last
+            fate = self.numbers.fate(record) if good else None
+            if good and not fate and (gone := self.numbers.missing(record, before)):
+                many = counted(gone, "operation", "operations")
+                yield self._overwritten(f"{many} over which records of another place were written")
+            yield from self._put_back(self.order.before.get(record.start, ()))
+            clean = all(p.state in (log.GOOD, log.PAD) for p in self.waiting if p.start < record.end)
+            self.verbatim = self.verbatim and good and clean and not fate and not self.assembler.compressed
+            if self.verbatim:
+                yield Edit("kept", Span(self.done, record.end, self.member), units=1, out=self.out)
+                self.at = record.end
+                self.special.clear()
+            else:
+                yield from _before(self.waiting, self.done, record, self.member, self.out)
+                yield from self._judged(record, good, fate)
+            self.done = record.end
+            self.waiting = [p for p in self.waiting if p.start >= record.end]
+        yield from self._put_back(self.order.before.get(END, ()))
+        if self.numbers.last not in (None, "moved"):
+            why = "what stood here before records of another place were written over it, if anything did"
+            yield self._overwritten(why)
+        size = self.db.size(self.member)
+        if self.done < size:
+            yield from _rest(self.waiting, self.done, size, self.member, self.out)
+
+    def _pieces(self) -> Iterator[log.Piece]:
+        for piece in log.LogReader(self.db.reader(self.member), self.db.size(self.member), self.number).pieces():
             if piece.start == 0:
-                recyclable = log.header_size(piece.type) == log.RECYCLABLE_HEADER
-            waiting.append(piece)
+                self.recyclable = log.header_size(piece.type) == log.RECYCLABLE_HEADER
+            self.waiting.append(piece)
             if piece.state == log.GOOD and piece.type in _STANDS_ALONE:
-                special.append(piece)
+                self.special.append(piece)
             yield piece
 
-    order = order_of(db, member)
-    at, verbatim, done, numbers = 0, not belied, 0, _Numbers(order.astray)
+    def _framed(self, payload: bytes, alone: int | None = None) -> bytes:
+        data = frame(payload, self.at, self.number if self.recyclable else None, alone)
+        self.at += len(data)
+        return data
 
-    def returned(starts: tuple[int, ...], at: int) -> Iterator[Edit]:
+    def _overwritten(self, why: str) -> Edit:
+        return Edit("lost", Span(self.done, self.done, self.member), why=why, out=self.out, units=-1)
+
+    def _put_back(self, starts: tuple[int, ...]) -> Iterator[Edit]:
         """Records that changed places, where their numbers are due."""
         for start in starts:
-            record = _record_at(db, member, start, assembler.compressed)
-            data = frame(record.data, at, number if recyclable else None)
+            record = _record_at(self.db, self.member, start, self.assembler.compressed)
+            span, at = Span(record.start, record.end, self.member), self.at
             why = "put back where its sequence numbers are missing"
-            yield Edit("corrected", Span(record.start, record.end, member), data, "derived", why, 1, out, at)
-            at += len(data)
+            self.verbatim = False
+            yield Edit("corrected", span, self._framed(record.data), "derived", why, 1, self.out, at)
 
-    for record in assembler.records(seen()):
-        good = _sound(record)
-        before = numbers.last
-        fate = numbers.fate(record) if good else None
-        if good and not fate and (gone := numbers.missing(record, before)):
-            why = f"{counted(gone, 'operation', 'operations')} over which records of another place were written"
-            yield Edit("lost", Span(done, done, member), why=why, out=out, units=-1)
-        for edit in returned(order.before.get(record.start, ()), at):
-            at, verbatim = at + len(edit.data or b""), False
-            yield edit
-        clean = all(p.state in (log.GOOD, log.PAD) for p in waiting if p.start < record.end)
-        verbatim = verbatim and good and clean and not fate and not assembler.compressed
-        if verbatim:
-            yield Edit("kept", Span(done, record.end, member), units=1, out=out)
-            at = done = record.end
-            special.clear()
-            waiting = [p for p in waiting if p.start >= record.end]
-            continue
-        yield from _before(waiting, done, record, member, out)
-        waiting = [p for p in waiting if p.start >= record.end]
-        span = Span(record.start, record.end, member)
-        done = record.end
+    def _judged(self, record: logical.Record, good: bool, fate: Fate | None) -> Iterator[Edit]:
+        """A record behind the first change: framed anew where it is sound and in order."""
+        span = Span(record.start, record.end, self.member)
         if not good:
-            yield Edit("lost", span, why=logical.FATES[record.fate], out=out, units=1)
+            yield Edit("lost", span, why=logical.FATES[record.fate], out=self.out, units=1)
         elif fate == "copy":
             # bytes of another place: replay stops at a key that it has got with the same number
-            yield Edit("dropped", span, why="its sequence numbers stand in their order as well", out=out, units=1)
+            yield Edit("dropped", span, why="its sequence numbers stand in their order as well", out=self.out, units=1)
         elif fate == "lost":
-            yield Edit("lost", span, why="out of order, and nothing tells where it belongs", out=out, units=1)
+            why = "out of order, and nothing tells where it belongs"
+            yield Edit("lost", span, why=why, out=self.out, units=1)
         elif fate is None:
-            data = b""
-            for piece in special:
-                data += frame(piece.payload, at + len(data), number if recyclable else None, piece.type)
-            special.clear()
-            data += frame(record.data, at + len(data), number if recyclable else None)
-            at += len(data)
-            yield Edit("corrected", span, data, "derived", "framed anew at its new offset", 1, out)
-    for edit in returned(order.before.get(END, ()), at):
-        at += len(edit.data or b"")
-        yield edit
-    if numbers.last not in (None, "moved"):
-        why = "what stood here before records of another place were written over it, if anything did"
-        yield Edit("lost", Span(done, done, member), why=why, out=out, units=-1)
-    size = db.size(member)
-    if done < size:
-        yield from _rest(waiting, done, size, member, out)
+            data = b"".join([self._framed(piece.payload, piece.type) for piece in self.special])
+            self.special.clear()
+            data += self._framed(record.data)
+            yield Edit("corrected", span, data, "derived", "framed anew at its new offset", 1, self.out)
 
 
 def _record_at(db: Database, member: str, start: int, compressed: bool) -> logical.Record:

@@ -147,11 +147,13 @@ class Rewriter(Struct):
         self.at = placed.end
         base = self.table.context.base or 0
         old, new = self.table.context.modifier(start), checksums.modifier(base, placed.offset)
-        if old == new:
+        bare = self.table.context.checksum == checksums.NONE
+        trailer = self.table.read(middle, TRAILER) if bare or old != new else b""
+        # a table without checksums has what the offset adds in their place, and the engine looks for it
+        sealed = new if bare else (u32(trailer, 1) - old + new) & _M32 if trailer else 0
+        if not trailer or sealed == u32(trailer, 1):
             yield Edit("kept", Span(start, handle.end, self.member), units=1, out=self.out)
             return
-        trailer = self.table.read(middle, TRAILER)
-        sealed = (u32(trailer, 1) - old + new) & _M32
         yield Edit("kept", Span(start, middle, self.member), units=1, out=self.out)
         yield Edit(
             "corrected",
@@ -224,8 +226,6 @@ class Rewriter(Struct):
         context = self.table.context
         sealed = checksums.block_checksum(context.checksum, body + b"\0")
         sealed = (sealed + checksums.modifier(context.base or 0, self.at)) & _M32
-        if context.checksum == checksums.NONE:
-            sealed = 0
         self.at += len(body) + TRAILER
         return Edit("added", None, body + b"\0" + sealed.to_bytes(4, "little"), "derived", why, out=self.out)
 

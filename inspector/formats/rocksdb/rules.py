@@ -107,8 +107,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "RDB016", "key-outside-range", W, "a table holds keys outside the range that the MANIFEST gives it",
-        "Lookups choose files by that range.",
-        "Opens. Keys outside the range cannot be looked up.", _REPAIR, "db/version_edit.h FileMetaData",
+        "Lookups choose files by that range. Or the whole table is another one than the one that is listed: tables "
+        "changed places, which a repair undoes, or one is of another time or database: a repair leaves it out.",
+        "Opens. Keys outside the range cannot be looked up. Another table is refused: `Mismatch in unique ID`.",
+        _REPAIR, "db/version_edit.h FileMetaData",
     ),
     Rule(
         "RDB017", "level-overlap", W, "two tables of a level below the first overlap",
@@ -141,7 +143,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "RDB022", "log-torn-tail", N, "the last record of a log is cut off",
-        "A write that had not finished when the process or the machine stopped. It was never acknowledged as synced.",
+        "A write that had not finished when the process or the machine stopped. It was never acknowledged as synced. "
+        "Zeroes at the end are room that was made, or records that never reached the disk.",
         "Recovers without it.", "Nothing to do.", _LOG,
     ),
     Rule(
@@ -194,7 +197,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "RDB031", "blob-missing", E, "tables refer to values in a blob file that is not there or too short",
-        "The values of these keys are not in this folder.",
+        "The values of these keys are not in this folder, or not where the tables look for them: blob files, or "
+        "records in one, changed places.",
         "Open fails where the MANIFEST lists the file; else reads give `Invalid blob file number`.",
         "Look for the file in backups.", "db/blob/blob_index.h",
     ),
@@ -222,9 +226,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "RDB036", "wal-missing", E, "a WAL that must be here is not there, or shorter than it was synced",
-        "The MANIFEST lists it, or keeps from it on, or the WAL behind it names it. Operations that were acknowledged "
-        "are gone; only a warning where nothing says that it held any.",
-        "With track_and_verify_wals_in_manifest open fails: `Missing WAL`; without it the loss goes unnoticed.",
+        "The MANIFEST lists it, or keeps from it on, or the WAL behind it names it; or it ends inside a record, or in "
+        "zeroes, and the log went on in another one, not with the number that was due. Operations that were "
+        "acknowledged are gone; only a warning where nothing says that it held any.",
+        "With track_and_verify_wals_in_manifest open fails: `Missing WAL`; without it the loss goes unnoticed, but for "
+        "`SST file is ahead of WALs` where a column family was flushed since.",
         "Look for the file in backups and in a separate WAL folder (wal_dir).", "db/wal_edit.cc",
     ),
     Rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspector.formats.rocksdb import identity
 from inspector.formats.rocksdb.database import Database, open_database
 from inspector.formats.rocksdb.facts import Mark, marks_of
 from inspector.formats.rocksdb.walk import walk_members
@@ -19,4 +20,7 @@ def seen_through(db: Database, over: Overlay, touched: set[str]) -> tuple[Databa
     marks: list[Mark] = []
     for stretch in walk_members(made, sorted(touched)):
         marks += marks_of(stretch)
+    identity.settle(made)
+    identity.settle_blobs(made)
+    made.strangers |= {member for member in db.strangers if member not in touched}
     return made, marks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from inspector.composed import Part
@@ -22,10 +23,12 @@ def shrunk_log(db: Database, member: str, needed: Needed, context: int) -> list[
     Sequence numbers of records behind what was left out go down by as much, so that no new gap appears.
     """
     number = db.files[member].number or None
-    chosen = list(_chosen(steps(db, member, number), needed, context))
+    chosen = _chosen(steps(db, member, number), needed, context)
     parts: list[Part] = []
     at, due, shift = 0, None, 0
     for apart, record, recyclable in chosen:
+        if at > ROOM:
+            return None
         if isinstance(record, Span):
             parts.append(record)
             at += record.length
@@ -44,20 +47,19 @@ def shrunk_log(db: Database, member: str, needed: Needed, context: int) -> list[
             made = frame(data, at, number if recyclable else None)
             parts.append(made)
             at += len(made)
-        if at > ROOM:
-            return None
     return parts if 0 < at <= ROOM else None
 
 
 def shrunk_to_blocks(db: Database, member: str, needed: Needed) -> list[Part] | None:
     """The log from the block with the first damage to that with the last; None where that is all of it."""
     size = db.size(member)
+    blocks = -(-size // BLOCK)
+    hurt = [number for number in range(blocks) if needed(number * BLOCK, min(size, (number + 1) * BLOCK))]
+    if not hurt or (hurt[0] == 0 and hurt[-1] + 2 >= blocks):
+        return None
     inside: set[int] = set()  # blocks that begin within a record
     for step, _ in steps(db, member, db.files[member].number or None):
         inside.update(range(step.start // BLOCK + 1, (step.end - 1) // BLOCK + 1))
-    hurt = [number for number in range(-(-size // BLOCK)) if needed(number * BLOCK, min(size, (number + 1) * BLOCK))]
-    if not hurt:
-        return None
     first, last = hurt[0], hurt[-1] + 1
     while first > 0 and first in inside:
         first -= 1
@@ -74,7 +76,7 @@ Step = Span | logical.Record
 def steps(db: Database, member: str, number: int | None) -> Iterator[tuple[Step, bool]]:
     """Sound logical records, and between them the bytes that are none; whether they repeat the log's number."""
     reader = log.LogReader(db.reader(member), db.size(member), number)
-    waiting: list[log.Piece] = []
+    waiting: deque[log.Piece] = deque()
 
     def seen() -> Iterator[log.Piece]:
         for piece in reader.pieces():
@@ -83,7 +85,7 @@ def steps(db: Database, member: str, number: int | None) -> Iterator[tuple[Step,
 
     def raw(end: int) -> Iterator[tuple[Step, bool]]:
         while waiting and waiting[0].start < end:
-            piece = waiting.pop(0)
+            piece = waiting.popleft()
             if piece.state not in (log.PAD, log.EMPTY):
                 yield Span(piece.start, piece.end, member), False
 
@@ -97,7 +99,8 @@ def steps(db: Database, member: str, number: int | None) -> Iterator[tuple[Step,
         if spoilt or any(piece.state == log.RELENGTH for piece in inside):
             yield from raw(record.end)
             continue
-        del waiting[: len(inside)]
+        for _ in inside:
+            waiting.popleft()
         yield record, recyclable
     yield from raw(db.size(member))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct, field
@@ -10,10 +11,11 @@ from msgspec import Struct, field
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.edit import WAL_DELETE, BlobFile, Edit, NewFile, decode
 from inspector.formats.rocksdb.keys import BYTEWISE
-from inspector.formats.rocksdb.log import BAD, STATES, TORN, UNREAD, LogReader, Piece, Read, Sound
-from inspector.formats.rocksdb.logical import FATES, WHOLE, Assembler
+from inspector.formats.rocksdb.log import BAD, STATES, TORN, UNREAD, LogReader, Read, Sound
+from inspector.formats.rocksdb.logical import BROKEN, FATES, WHOLE, Assembler, Record
 
 MAX_EDITS_KEPT: Final = 100
+MAX_MALFORMED: Final = 10_000
 _RISING: Final = ("next_file", "last_sequence")  # numbers that no edit of one MANIFEST takes back
 
 
@@ -70,6 +72,8 @@ class Version(Struct):
     removed: set[int] = field(default_factory=set)  # file numbers that an edit deleted and none added again
     faults: list[tuple[int, int, str]] = field(default_factory=list)
     fault_count: int = 0
+    malformed_at: dict[int, str] = field(default_factory=dict)  # of the faults records that hold and are no edits
+    malformed_count: int = 0
     stale: list[Stale] = field(default_factory=list)  # of the faults those that verify
     stale_count: int = 0
     _left_out: list[Edit] = field(default_factory=list)
@@ -91,9 +95,12 @@ class Version(Struct):
             for file in family.files.values():
                 yield family, file
 
-    def faults_by_start(self) -> dict[int, str] | None:
-        """Every fault by the offset of its bytes; None where not all were kept."""
-        return {start: why for start, _, why in self.faults} if self.fault_count == len(self.faults) else None
+    def malformed(self, start: int, end: int, why: str) -> None:
+        """Take in a record that holds and is no edit."""
+        self.fault(start, end, why)
+        self.malformed_count += 1
+        if len(self.malformed_at) < MAX_MALFORMED:
+            self.malformed_at[start] = why
 
     @property
     def damaged(self) -> bool:
@@ -205,21 +212,32 @@ def replay(read: Read, size: int, version: Version | None = None) -> Version:
     version = version or Version()
     group: list[tuple[Edit, int, int]] = []
 
-    def noted(batches: Iterable[Sound | tuple[Piece]]) -> Iterator[Piece]:
-        for batch in batches:
-            if isinstance(batch, Sound):
-                if batch.empty and assembler.idle and not group:
-                    version.edits += len(batch)  # they say nothing; there may be a hundred thousand of them
-                else:
-                    yield from batch
-                continue
-            for piece in batch:
-                if piece.state in (BAD, UNREAD, TORN):
-                    version.fault(piece.start, piece.end, STATES[piece.state])
-                yield piece
+    def records() -> Iterator[Record]:
+        for batch in LogReader(read, size).batches():
+            if not isinstance(batch, Sound):
+                if batch[0].state in (BAD, UNREAD, TORN):
+                    version.fault(batch[0].start, batch[0].end, STATES[batch[0].state])
+                yield from assembler.feed(batch)
+            elif batch.empty and assembler.idle and not group:
+                version.edits += len(batch)  # they say nothing; there may be a hundred thousand of them
+            else:
+                yield from sound(batch)
+        yield from assembler.end()
+
+    def sound(batch: Sound) -> Iterator[Record]:
+        for row in assembler.rows(batch):
+            if row.first == row.stop:
+                yield from assembler.broken_off()
+            elif not row.astray:
+                yield from assembler.feed(batch.part(row.first, row.stop))
+            else:
+                for first, stop in islice(assembler.lost(batch, row), MAX_EDITS_KEPT):
+                    version.fault(batch.starts[first], batch.end_of(stop), FATES[BROKEN])
+                version.fault_count += max(0, assembler.lost_count(batch, row) - MAX_EDITS_KEPT)
+                group.clear()
 
     assembler = Assembler()
-    for record in assembler.records(noted(LogReader(read, size).batches())):
+    for record in records():
         if record.fate != WHOLE:
             version.fault(record.start, record.end, FATES[record.fate])
             group.clear()
@@ -230,7 +248,7 @@ def replay(read: Read, size: int, version: Version | None = None) -> Version:
         try:
             edit = decode(record.data)
         except MalformedError as error:
-            version.fault(record.start, record.end, str(error))
+            version.malformed(record.start, record.end, str(error))
             continue
         if version.leveldb and _newer(edit):
             version.leveldb = False

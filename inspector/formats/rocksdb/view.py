@@ -26,11 +26,13 @@ from inspector.formats.rocksdb.merge import (
     ranked,
     sorted_runs,
 )
+from inspector.formats.rocksdb.properties import Properties
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family
 from inspector.span import Span
 
 MAX_TOMBSTONES: Final = 1 << 20
+_UNKNOWN_FAMILY: Final = 0x7FFFFFFF  # TablePropertiesCollectorFactory::Context::kUnknownColumnFamily
 MAX_PREPARED: Final = 1 << 20  # operations of two-phase transactions that wait for their commit
 
 
@@ -58,8 +60,10 @@ def families(db: Database, files: bool = True) -> list[Family]:
             continue  # a surviving edit deleted it: a compaction has replaced it
         file = file_of(db.table(name), number, db.size(name)) if files else None
         props = db.table(name).properties
-        family_id = props.number("column.family.id") if props else 0
-        family = found.setdefault(family_id or 0, Family(family_id or 0, "default", assumed=True))
+        family_id = (props.number("column.family.id") if props else 0) or 0
+        if is_homeless(props):  # into the first family, as most are
+            family_id = 0
+        family = found.setdefault(family_id, Family(family_id, "default", assumed=True))
         if props and family.assumed:
             family.name = props.text("column.family.name") or family.name
             family.comparator = props.text("comparator") or family.comparator
@@ -68,6 +72,11 @@ def families(db: Database, files: bool = True) -> list[Family]:
     if not found:
         found[0] = Family(0, "default", assumed=True)
     return [found[i] for i in sorted(found)]
+
+
+def is_homeless(found: Properties | None) -> bool:
+    """Whether a table was made outside of any database, to be ingested: only the MANIFEST knows its column family."""
+    return found is not None and found.number("column.family.id") == _UNKNOWN_FAMILY
 
 
 def file_of(table: Table, number: int, size: int) -> NewFile | None:

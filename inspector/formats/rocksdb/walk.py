@@ -85,10 +85,12 @@ def walk_log(db: Database, member: str, manifest: bool) -> Iterator[Stretch]:
     if not manifest:
         begin = yield from _runs(db, member, number, facts, tiles)
     records = _Records(db, member, facts, tiles, manifest)
-    for pieces in log.LogReader(db.reader(member), db.size(member), number, begin).batches():
+    reader = log.LogReader(db.reader(member), db.size(member), number, begin)
+    for pieces in reader.batches():
         records.take(pieces)
         if tiles.full:
             yield tiles.take()
+    facts.gave_up = reader.gave_up
     records.end()
     if tiles.starts:
         yield tiles.take()
@@ -103,19 +105,37 @@ class _Records:
         self._waiting: list[log.Piece] = []
         self._marks: dict[int, int] = {}  # of those, by where they begin, what is wrong with their records
         replayed = db.version if manifest and member == db.manifest else None
-        doubted = replayed.faults_by_start() if replayed else None
-        # bytes whose edits were read before, and where what was wrong with them begins
-        self._read = replayed.replayed if replayed and doubted is not None else 0
-        self._doubted = doubted or {}
+        told = replayed is not None and replayed.malformed_count == len(replayed.malformed_at)
+        # bytes whose edits were read before, and where those begin that were none
+        self._read = replayed.replayed if replayed and told else 0
+        self._doubted = replayed.malformed_at if replayed and told else {}
 
     def take(self, batch: log.Sound | tuple[log.Piece]) -> None:
         if not isinstance(batch, log.Sound):
             self._first_bad(batch[0])
-        elif self._known(batch):
+            self._waiting += batch
+            self._judge(self._assembler.feed(batch))
             return
-        pieces = [*batch]
-        self._waiting += pieces
-        self._judge(self._assembler.feed(pieces))
+        if self._known(batch):
+            return
+        for row in self._assembler.rows(batch):
+            if row.astray:
+                self._astray(batch, row)
+            elif row.first == row.stop:
+                self._judge(self._assembler.broken_off())
+            else:
+                pieces = [*batch.part(row.first, row.stop)]
+                self._waiting += pieces
+                self._judge(self._assembler.feed(pieces))
+
+    def _astray(self, batch: log.Sound, row: logical.Row) -> None:
+        """Tile pieces of which no record is whole, all at once: there may be a hundred thousand of them."""
+        self._flush(batch.starts[row.first])
+        stored, kind = batch.stored[row.first : row.stop], kinds.MANIFEST_RECORD if self._manifest else kinds.WAL_RECORD
+        starts = batch.starts[row.first : row.stop]
+        self._tiles.extend(starts, batch.end_of(row.stop), UNIT, kind, stored, stored)
+        self._tiles.mark(bytes([kinds.FRAGMENT]) * len(starts))
+        self._facts.lost_records += self._assembler.lost_count(batch, row)
 
     def end(self) -> None:
         self._judge(self._assembler.end())
@@ -136,12 +156,19 @@ class _Records:
         marks, end = self._marks, 0
         for record in records:
             end = record.spans[-1][1]
-            if end <= self._read and record.fate == logical.WHOLE and record.start not in self._doubted:
+            if end <= self._read and record.fate == logical.WHOLE:
                 self._facts.records += 1
+                if why := self._doubted.get(record.start):
+                    marks.update((start, self._wrong(record.start, why)) for start, _ in record.spans)
             elif mark := _judge(record, self._facts, self._manifest):
                 for start, _ in record.spans:
                     marks[start] = mark
         self._flush(end)
+
+    def _wrong(self, start: int, why: str) -> int:
+        if len(self._facts.why) < MAX_WHY:
+            self._facts.why[start] = why
+        return kinds.CONTENT
 
     def _flush(self, end: int) -> None:
         """Tile the pieces before `end`; those after it wait for their record."""
@@ -154,6 +181,9 @@ class _Records:
                 mark = _MARKS.get(state, 0) or marks.pop(piece.start, 0)
                 tiles.add(piece.end, UNIT, kind, mark, piece.stored, piece.computed)
             else:
+                if state == log.EMPTY:
+                    start, last = self._facts.zeroes
+                    self._facts.zeroes = start if last == piece.start and last else piece.start, piece.end
                 tiles.add(piece.end, *_OTHERS[state])
         del waiting[:count]
 
@@ -163,6 +193,8 @@ class _Records:
         if piece.state in (log.UNREAD, log.BAD, log.TORN) and facts.bad_start is None:
             facts.bad_start = piece.start
             facts.records_before_bad, facts.operations_before_bad = facts.records, facts.operations
+        if piece.state == log.TORN:
+            facts.torn = piece.start
 
 
 def _runs(
@@ -213,6 +245,7 @@ def _sum(facts: LogFacts, run: LogRun | holding.LogSums) -> None:
 def _judge(record: logical.Record, facts: LogFacts, manifest: bool) -> int:
     """The mark of a logical record, from what it holds."""
     if record.fate == logical.CUT:
+        facts.torn = record.start
         return kinds.TORN
     if record.fate != logical.WHOLE:
         facts.lost_records += 1

@@ -11,10 +11,13 @@ from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
 from inspector.formats.rocksdb import blob, block, codecs, keys, kinds
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, Windowed
-from inspector.formats.rocksdb.facts import MAX_LOST, TableFacts, Tiles
+from inspector.formats.rocksdb.facts import MAX_LOST, Astray, TableFacts, Tiles
 from inspector.formats.rocksdb.footer import TRAILER, Handle
+from inspector.formats.rocksdb.identity import unique_id
 from inspector.formats.rocksdb.runs import WINDOW, Ahead, Manner, Taken, manner_for, steps
 from inspector.formats.rocksdb.table import BEYOND, OK, Loaded, Role, Table
+
+_SAMPLES: Final = 3  # references by which the file they belong to is known
 
 
 def walk_table(db: Database, member: str, ahead: Ahead) -> Iterator[Stretch]:
@@ -29,6 +32,7 @@ def walk_table(db: Database, member: str, ahead: Ahead) -> Iterator[Stretch]:
         else:
             yield tile(0, size, GAP, kinds.LOST, kinds.GONE, member)
         return
+    facts.size, facts.identity = table.size, unique_id(table.properties) if table.properties else b""
     walk = TableWalk(db, member, table, facts, manner_for(db, table))
     tiles = walk.tiles
     for first, last, other in steps(table):
@@ -216,8 +220,16 @@ def _blob_references(pairs: list[block.Pair], facts: TableFacts, db: Database) -
         if where.type == blob.INLINED_TTL:
             continue
         member = db.blobs.get(where.file)
-        if member is None or where.offset + where.size > db.size(member):
+        outside = member is None or where.offset + where.size > db.size(member)
+        if outside or member is None:
             facts.missing_blobs[where.file] += 1
+        elif db.source.sparing or blob.stands(db.glances(member), key[:-8], where.offset, where.size):
+            continue
+        astray = facts.astray.setdefault(where.file, Astray())
+        astray.count += 1
+        astray.outside += outside
+        if len(astray.samples) < _SAMPLES:
+            astray.samples.append((key[:-8], where.offset, where.size))
 
 
 def file_crc(db: Database, member: str) -> int:

@@ -7,12 +7,13 @@ LevelDB makes neither: it never deletes the log that its MANIFEST names, and eac
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from inspector.counted import counted
-from inspector.finding import Cause, Evidence, Finding, Severity, Tally
+from inspector.finding import Cause, CauseName, Evidence, Finding, Severity, Tally
 from inspector.formats.rocksdb import log, names
 from inspector.formats.rocksdb.coding import u64
 from inspector.formats.rocksdb.database import Database
@@ -39,23 +40,81 @@ class Predecessor(Struct, frozen=True):
     last_sequence: int
 
 
+class Gone(Struct, frozen=True):
+    """A WAL that is missing or too short: what is told of it, and the bytes of it that are here."""
+
+    number: int
+    here: int
+    message: str
+    evidence: Evidence
+    why: Cause
+    severity: Severity | None = None
+
+
 def check(db: Database, tally: Tally) -> None:
     """One finding for each WAL that is missing or too short."""
-    assert db.version
+    for one in gone(db):
+        rule, span, there = BY_CODE["RDB036"], where(db, one), one.number in db.wals
+        tally.put(Finding(rule, span, one.message, one.evidence, one.why, "lost", one.severity, there))
+
+
+def where(db: Database, one: Gone) -> Span:
+    """The place at which the bytes that are gone would be."""
+    return Span(one.here, one.here, db.wals.get(one.number) or names.wal_name(one.number))
+
+
+def gone(db: Database) -> Iterator[Gone]:
+    """The WALs that are missing or too short, each once."""
+    if db.single or db.version is None:
+        return
     oldest, said = db.oldest_wal(), set()
     for number, size in sorted(db.version.wal_sizes.items()):
         if number >= oldest and _size(db, number) < size:
             said.add(number)
-            _short(db, number, f"was synced with {size} bytes", {"synced": size}, tally)
+            yield _short(db, number, f"was synced with {size} bytes", {"synced": size})
     for _, name in db.live_wals():
         told = predecessor(db, name)
         if told and told.number >= oldest and told.number not in said and _size(db, told.number) < told.size:
             said.add(told.number)
             evidence: Evidence = {"told_by": name, "stated": told.size, "last_sequence": told.last_sequence}
-            _short(db, told.number, f"ended with {told.size} bytes, as {name} says", evidence, tally)
+            yield _short(db, told.number, f"ended with {told.size} bytes, as {name} says", evidence)
+    for number, later in gone_on(db):
+        if number not in said:
+            here = _size(db, number)
+            torn = isinstance(f := db.facts.get(db.wals[number]), LogFacts) and f.torn is not None
+            ends = "inside a record" if torn else "in zeroes"
+            message = f"{db.wals[number]} ends {ends}, and the log went on in {later}"
+            shape: CauseName = "truncated" if torn else "zeroed-range"
+            why = Cause(shape, "likely", "the log went on in another file: this one had been written to its end")
+            yield Gone(number, here, message, {"size": here, "went_on_in": later}, why)
     missing = first_missing(db)
     if missing is not None and missing not in said:
-        _missing(db, missing, tally)
+        yield _missing(db, missing)
+
+
+def gone_on(db: Database) -> Iterator[tuple[int, str]]:
+    """WALs that end inside a record, or in zeroes, though the log went on in another one, not where this one stops.
+
+    Where it goes on with the number that was due a crash tore the record, and the engine kept the file when it
+    started again (avoid_flush_during_recovery). An empty log tells nothing: then it counts whether a column family
+    was flushed since, because the engine refuses that (db_impl_open.cc, "SST file is ahead of WALs").
+    """
+    live = db.live_wals() if db.trusted and db.version is not None else []
+    for i, (number, name) in enumerate(live[:-1]):
+        facts = db.facts.get(name)
+        blank = isinstance(facts, LogFacts) and 0 < facts.zeroes[1] == db.size(name)
+        if not isinstance(facts, LogFacts) or (facts.torn is None and not blank):
+            continue
+        later = ((f.first_sequence, n) for _, n in live[i + 1 :] if isinstance(f := db.facts.get(n), LogFacts))
+        found, after = next(((first, n) for first, n in later if first is not None), (None, live[i + 1][1]))
+        if found is None:
+            assert db.version
+            flushed = any(f.files and f.log_number > number for f in db.version.families.values())
+            went_on = flushed and facts.torn is not None
+        else:
+            went_on = found > (facts.next_sequence or 0) and (facts.next_sequence is not None or blank)
+        if went_on:
+            yield number, after
 
 
 def predecessor(db: Database, member: str) -> Predecessor | None:
@@ -95,30 +154,26 @@ def _size(db: Database, number: int) -> int:
     return db.size(db.wals[number]) if number in db.wals else 0
 
 
-def _short(db: Database, number: int, what: str, evidence: Evidence, tally: Tally) -> None:
-    member, here = db.wals.get(number), _size(db, number)
-    where = Span(here, here, member) if member else Span(0, 0, names.wal_name(number))
+def _short(db: Database, number: int, what: str, evidence: Evidence) -> Gone:
+    here = _size(db, number)
     message = f"{names.wal_name(number)} {what}, {here} are here"
     cut = Cause("truncated", "certain", f"it {what}, {here} are left")
-    why = cut if member else cause.MISSING
-    finding = Finding(BY_CODE["RDB036"], where, message, {**evidence, "size": here}, why, "lost", None, bool(member))
-    tally.put(finding)
+    return Gone(number, here, message, {**evidence, "size": here}, cut if number in db.wals else cause.MISSING)
 
 
-def _missing(db: Database, number: int, tally: Tally) -> None:
+def _missing(db: Database, number: int) -> Gone:
     """A WAL of which only the number is known; numbers between the last flush and what follows were in it."""
     assert db.version
     later = (f.first_sequence for _, name in db.live_wals() if isinstance(f := db.facts.get(name), LogFacts))
     following = next((first for first in later if first is not None), db.version.last_sequence + 1)
     flushed = db.version.flushed
-    gone = following - flushed - 1 if flushed and following else 0
+    count = following - flushed - 1 if flushed and following else 0
     name = names.wal_name(number)
-    evidence: Evidence = {"flushed": flushed or None, "following": following if gone > 0 else None}
-    message, severity = f"{name} is missing: what was written after the last flush is gone, if anything was", None
-    if gone > 0:
-        lost = counted(gone, "operation", "operations")
-        message = f"{name} is missing: {lost} from number {flushed + 1} on were in it"
+    evidence: Evidence = {"flushed": flushed or None, "following": following if count > 0 else None}
+    if count > 0:
+        lost = counted(count, "operation", "operations")
+        message, severity = f"{name} is missing: {lost} from number {flushed + 1} on were in it", None
     else:
+        message = f"{name} is missing: what was written after the last flush is gone, if anything was"
         severity = Severity.WARNING
-    where = Span(0, 0, name)
-    tally.put(Finding(BY_CODE["RDB036"], where, message, evidence, cause.MISSING, "lost", severity, bytes_known=False))
+    return Gone(number, 0, message, evidence, cause.MISSING, severity)

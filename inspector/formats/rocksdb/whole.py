@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Salvage, Severity, Tally
 from inspector.formats.rocksdb import edit as edits
-from inspector.formats.rocksdb import keys, names, sequences, wals
+from inspector.formats.rocksdb import identity, keys, names, sequences, wals
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
 from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
+from inspector.formats.rocksdb.identity import Misplaced
 from inspector.formats.rocksdb.rules import BY_CODE
 from inspector.formats.rocksdb.version import Family
 from inspector.formats.rocksdb.walk_table import file_crc
@@ -53,6 +54,10 @@ def check_whole(db: Database, tally: Tally) -> None:
         _say(tally, "RDB034", Span(0, 0, "LOCK"), f"process {holder} holds the lock", {"pid": holder}, has_bytes=False)
     if db.version is None:
         return
+    for one in identity.settle(db):
+        _misplaced(db, one, "RDB016", tally)
+    for one in identity.settle_blobs(db):
+        _misplaced(db, one, "RDB031", tally)
     for family, file in db.version.live_tables():
         _listed(db, family, file, tally)
     for family in db.version.families.values():
@@ -110,6 +115,20 @@ def _options(db: Database, tally: Tally) -> None:
         _say(tally, "RDB033", Span(0, len(data), name), f"{name} has no [Version] and [DBOptions] sections", {}, why)
 
 
+def _misplaced(db: Database, one: Misplaced, code: str, tally: Tally) -> None:
+    span, table = Span(0, db.size(one.member), one.member), code == "RDB016"
+    named = names.table_name if table else names.blob_name
+    home = named(one.home) if one.home is not None else ""
+    if one.member not in db.strangers:
+        message, why = f"this is {home} under another's name: a repair gives it its own", cause.RENAMED
+        _say(tally, code, span, message, {"number": one.home}, why, "corrected", Severity.WARNING)
+        return
+    message, why = f"another {'table' if table else 'blob file'} stands here, which is not listed", cause.REPLACED
+    if home:
+        message, why = f"{home} stands here once more", cause.copy_of(home)
+    _say(tally, code, span, message, {"number": one.home}, why, "lost", Severity.ERROR)
+
+
 def _listed(db: Database, family: Family, file: NewFile, tally: Tally) -> None:
     member = db.tables.get(file.number)
     if member is None:
@@ -118,6 +137,8 @@ def _listed(db: Database, family: Family, file: NewFile, tally: Tally) -> None:
         _say(tally, "RDB011", Span(0, 0, name), f"{name} is missing: {entries}", {"size": file.size}, cause.MISSING,
              "lost", has_bytes=False)  # fmt: skip
         return
+    if member in db.strangers:
+        return  # which is told already
     size = db.size(member)
     if size < file.size:
         message = f"{size} of {file.size} bytes are here"
@@ -190,9 +211,16 @@ def _references(db: Database, tally: Tally) -> None:
     for member, facts in db.facts.items():
         if isinstance(facts, TableFacts) and (db.version is None or not db.is_unlisted(db.files[member].number)):
             for number, count in sorted(facts.missing_blobs.items()):
+                if (name := db.blobs.get(number)) and names.classify(name).number != number:
+                    continue  # looked for in another file, which stood under this one's name
                 refer = counted(count, "entry refers", "entries refer")
                 message = f"{refer} to values that are not in {names.blob_name(number)}"
                 _say(tally, "RDB031", Span(0, 0, member), message, {"blob_file": number, "count": count})
+            for number, count in sorted(identity.astray(db, facts).items()):
+                refer = counted(count, "entry refers", "entries refer")
+                message = f"{refer} to a place of {names.blob_name(number)} where the value of another key stands"
+                _say(tally, "RDB031", Span(0, 0, member), message, {"blob_file": number, "count": count},
+                     cause.ASTRAY, "lost")  # fmt: skip
 
 
 def _unlisted(db: Database, tally: Tally) -> None:

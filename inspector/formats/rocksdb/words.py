@@ -108,7 +108,7 @@ def _words(db: Database, tally: Tally, codes: set[str], summary: dict[str, Any])
         )
     if db.strangers:
         names = ", ".join(sorted(db.strangers)[:4])
-        words.append(f"{names}: another table stands in its place, and what the MANIFEST lists there is lost.")
+        words.append(f"{names}: another file stands in its place, and what the MANIFEST lists there is lost.")
     if codes & {"RDB026", "RDB027", "RDB039"}:
         words.append("The set of live tables is not certain: do not start the program on this folder; copy it first.")
     if "RDB012" in codes and not db.trusted:

@@ -16,6 +16,7 @@ _STORE: Final = {DEPLOY: 22, EXECUTE: 29, FEE: 32}  # the map that holds a trans
 _INPUTS: Final = frozenset({36, 37, 38, 39, 41})
 _OUTPUTS: Final = frozenset({44, 45, 46, 47, 49, 50})
 _LONE: Final = (_INPUTS - {39}, _OUTPUTS - {47})  # by side: rows that need no other row beside them
+_BUILT_IN: Final = b"\x0d\0\0\0\0\0\0\0\x07credits\x04aleo"  # a program id, behind its length
 _ONE_EACH: Final = (52, 53, 55, 34, 42)  # maps that every transition has one row of
 _REVERSE: Final = ((53, 54), (55, 56))  # what a transition has -> the map that leads back from it
 _LISTED: Final = ((34, 35, INPUT), (42, 43, OUTPUT))
@@ -109,8 +110,10 @@ def _hand_on(judge: Judge, key: bytes, height: bytes, found: dict[int, list[Row]
     for kind, transitions in ((b"\1", executed), (b"\0", fees)):
         for transition in transitions if height != UNKNOWN_HEIGHT or found.keys() & {29, 32} else ():
             judge.network.transitions.add(transition, CLAIMED, NOWHERE, height + kind + key)
-    for row in found.get(22, []):
-        judge.network.programs.add(content_group(row.payload), CLAIMED, row.place, height + key + row.payload)
+    # of a block that was half written the way back may be all that is there
+    deployed = [row.payload for row in found.get(22, [])] or [row.payload[:-2] for row in found.get(24, [])]
+    for program in deployed:
+        judge.network.programs.add(content_group(program), CLAIMED, NOWHERE, height + key + program)
 
 
 def check_transitions(judge: Judge) -> None:
@@ -266,28 +269,35 @@ def check_programs(judge: Judge) -> None:
         judge.orphans += more
         claims = [row for row in rows if row.tag == CLAIMED]
         others = [row for row in rows if row.tag != CLAIMED]
-        if not claims:
-            continue  # built-in programs have rows and no deployment
-        height = min(row.payload[:4] for row in claims)
-        owner, program = claims[0].payload[4:36], claims[0].payload[36:]
-        have = {row.tag for row in others}
-        for number, tail in ((23, b""), (25, b"\0\0"), (26, b"\0\0")):
-            if number not in have:
-                judge.absent(number, program + tail, height, None, owner)
-        if not have & {27, 28}:  # a program without functions cannot be deployed
-            for number in (27, 28):
-                judge.nameless(number, height, owner, "the functions of its program")
-        for number, twin in ((27, 28), (28, 27)):  # every function has a verifying key and a certificate
-            pairs = {row.payload for row in others if row.tag == twin}
-            for lacking in sorted(pairs - {row.payload for row in others if row.tag == number}):
-                judge.absent(number, lacking, height, None, owner)
-        if judge.unfinalised(height) and sum(row.tag == 24 for row in others) > 1:
+        height = min((row.payload[:4] for row in claims), default=UNKNOWN_HEIGHT)
+        owner = claims[0].payload[4:36] if claims else None
+        if height != UNKNOWN_HEIGHT:
+            _program(judge, height, owner, claims[0].payload[36:], others)
+        elif not claims and all(row.payload.startswith(_BUILT_IN) for row in others):
+            continue  # it has rows and no deployment
+        tip = judge.unfinalised(height)
+        if tip and sum(row.tag == 24 for row in others) > 1:
             judge.obstacle = "the last block deploys a later edition of a program, whose earlier edition is not known"
-        for row in others if judge.unfinalised(height) or height == UNKNOWN_HEIGHT else ():
-            if row.tag != 24 and judge.unfinalised(height):
+        for row in others if tip or height == UNKNOWN_HEIGHT else ():
+            if row.tag != 24 and tip:
                 judge.of_tip(row.tag, row.payload)
             elif row.tag != 24:
                 judge.orphan(row.tag, row.payload, height, row.place, owner)
+
+
+def _program(judge: Judge, height: bytes, owner: bytes | None, program: bytes, others: list[Row]) -> None:
+    """The rows of a program that a block deploys."""
+    have = {row.tag for row in others}
+    for number, tail in ((23, b""), (25, b"\0\0"), (26, b"\0\0")):
+        if number not in have:
+            judge.absent(number, program + tail, height, None, owner)
+    if not have & {27, 28}:  # a program without functions cannot be deployed
+        for number in (27, 28):
+            judge.nameless(number, height, owner, "the functions of its program")
+    for number, twin in ((27, 28), (28, 27)):  # every function has a verifying key and a certificate
+        pairs = {row.payload for row in others if row.tag == twin}
+        for lacking in sorted(pairs - {row.payload for row in others if row.tag == number}):
+            judge.absent(number, lacking, height, None, owner)
 
 
 def check_rejected(judge: Judge) -> None:

@@ -79,6 +79,5 @@ HEADER_FIELDS: Final = tuple(sub.name for sub in HEADER.struct.subcons)
 ROOT_BEFORE, NETWORK, ROUND, HEIGHT, TIMESTAMP = map(
     HEADER_FIELDS.index, ("previous_state_root", "network", "round", "height", "timestamp")
 )
-CERTIFICATE_FAST: Final = CERTIFICATE_ROW.fast()
 MEMBER_FAST: Final = MEMBER.fast()
 assert HEADER_FAST.size == HEADER_SIZE

@@ -47,6 +47,9 @@ class Network(Struct):
     current_round: int | None = None
     wrong: list[Wrong] = field(default_factory=list)
     wrong_count: int = 0
+    shaped: Counter[int] = field(default_factory=Counter)  # values by map that fill their bytes, of maps with no check
+    odd_counts: Counter[int] = field(default_factory=Counter)  # and those that do not
+    odd: list[Wrong] = field(default_factory=list)
     values: Sorter = field(default_factory=lambda: Sorter(FIELD))
     heights: Sorter = field(default_factory=lambda: Sorter(4))
     transactions: Sorter = field(default_factory=lambda: Sorter(FIELD))

@@ -10,7 +10,7 @@ from inspector.formats.snarkos.maps import PREFIX
 from inspector.formats.snarkos.network import BROKEN, Network, Wrong
 from inspector.formats.snarkos.reading import FIELD, MalformedError
 from inspector.formats.snarkos.rows import Places
-from inspector.formats.snarkos.takes import TAKES
+from inspector.formats.snarkos.takes import SHAPES, TAKES
 from inspector.span import Span
 
 Entry = tuple[bytes, bytes, Span]  # key, value, where it lies
@@ -27,7 +27,7 @@ def read(entries: Iterable[Entry], seen: Callable[[int], None] | None = None) ->
     places = Places()
     pack = places.pack
     short = 0
-    prefix, network, take, number = b"", None, None, 0
+    prefix, network, take, shape, number = b"", None, None, None, 0
     counts: Counter[int] = Counter()
     for key, value, place in entries:
         if not prefix or not key.startswith(prefix):
@@ -39,7 +39,7 @@ def read(entries: Iterable[Entry], seen: Callable[[int], None] | None = None) ->
             network = networks.get(owner)
             if network is None:
                 network = networks[owner] = Network(owner, places)
-            counts, take = network.counts, TAKES.get(number)
+            counts, take, shape = network.counts, TAKES.get(number), SHAPES.get(number)
             if seen:
                 seen(number)
         assert network is not None
@@ -51,7 +51,31 @@ def read(entries: Iterable[Entry], seen: Callable[[int], None] | None = None) ->
             take(network, key[PREFIX:], value, packed)
         except MalformedError as error:
             _wrong(network, number, key[PREFIX:], error, packed, place)
+            continue
+        if shape is None:
+            continue
+        if shape(value):
+            network.shaped[number] += 1
+        else:
+            _odd(network, number, key[PREFIX:], len(value), place)
+    for network in networks.values():
+        _judge_odd(network)
     return networks, short
+
+
+def _odd(network: Network, number: int, key: bytes, size: int, place: Span) -> None:
+    network.odd_counts[number] += 1
+    if len(network.odd) < MAX_WRONG:
+        why = f"the value does not fill its {size} bytes as the others of the map do"
+        network.odd.append(Wrong(number, key, why, place))
+
+
+def _judge_odd(network: Network) -> None:
+    """Values of another shape than most of their map are malformed."""
+    for number, count in network.odd_counts.items():
+        if network.shaped[number] > count:
+            network.wrong_count += count
+            network.wrong += [odd for odd in network.odd if odd.map == number][: MAX_WRONG - len(network.wrong)]
 
 
 def _wrong(network: Network, number: int, key: bytes, error: MalformedError, packed: bytes, place: Span) -> None:

@@ -337,3 +337,21 @@ TAKES: Final[dict[int, Take]] = {
     56: _to_transition(56),
     57: _of_transition(57, _id),
 }
+
+
+def _sized_whole(value: bytes) -> bool:
+    return len(value) >= 8 and int.from_bytes(value[:8], "little") == len(value) - 8
+
+
+def _option_whole(value: bytes) -> bool:
+    return value == b"\0" or (value[:1] == b"\1" and _sized_whole(value[1:]))
+
+
+# values that no check needs, and whether they fill their bytes. How each is written was not seen of a real node: so a
+# row is held only against the others of its map
+SHAPES: Final[dict[int, Callable[[bytes], bool]]] = {
+    23: lambda value: len(value) == 2,
+    **dict.fromkeys((25, 26, 27, 28), _sized_whole),
+    **dict.fromkeys((36, 37, 38, 44, 45, 46, 50), _option_whole),
+    47: lambda value: _option_whole(value[FIELD:]),
+}

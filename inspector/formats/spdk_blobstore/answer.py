@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspector.counted import counted
+from inspector.counted import counted, put_in
 from inspector.finding import Severity, Tally
 from inspector.format import Answer
 from inspector.formats.spdk_blobstore.blobs import Blob
@@ -98,6 +98,9 @@ def _what(state: State, store: Store) -> list[str]:
         words.append(f"The super block is lost and cluster sizes {sizes} fit; {g.cluster_size} is taken here.")
     elif state.how in ("recovered", "given"):
         words.append("The super block is lost; its geometry is rebuilt.")
+    if moved := state.disk.moved:
+        at = state.disk.base + moved.at
+        words.append(f"{put_in(moved.by)} at byte {at:,}: what is behind is read where it stands now.")
     if state.geometry is not None and state.geometry.clean != 1 and state.how == "sealed":
         words.append("It was not shut down cleanly: the next load rewrites its masks, so image the disk before it.")
     for half in state.half:

@@ -6,7 +6,7 @@ from inspector.finding import UNKNOWN_CAUSE, Cause
 from inspector.formats.spdk_blobstore import layout as lay
 
 SECTOR = 512
-NO_PAGE, PAGES = 0xFFFFFFFF, 1 << 22  # what the page's last field but one may say: none, or one of so many
+PAGES = 1 << 22  # metadata pages that a store has at most
 FEW = 4  # bits that may have flipped
 
 
@@ -23,7 +23,7 @@ def cause_of(data: bytes, bit: int | None = None) -> Cause:
     sectors = [data[at : at + SECTOR] for at in range(0, len(data), SECTOR)]
     zero = [number for number, sector in enumerate(sectors) if not any(sector)]
     chained = int.from_bytes(data[lay.BODY - 4 : lay.BODY], "little")
-    if not any(sectors[0]) and any(sectors[-1]) and (chained == NO_PAGE or chained < PAGES):
+    if not any(sectors[0]) and any(sectors[-1]) and (chained == lay.NO_PAGE or chained < PAGES):
         return Cause("zeroed-range", "likely", "the start of the page is zero, its checksum at the end is not")
     kind = data[lay.DESCRIPTORS_AT] if len(data) > lay.DESCRIPTORS_AT else 0
     if data[4:8] != b"\1\0\0\0":

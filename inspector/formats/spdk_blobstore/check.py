@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from inspector.correct import flips, told
-from inspector.counted import counted, plural
+from inspector.counted import counted, plural, put_in
 from inspector.finding import Cause, Evidence, Finding, Rule, Salvage, Severity, Tally
 from inspector.format import Stretch
 from inspector.formats.spdk_blobstore import layout as lay
@@ -17,8 +17,9 @@ from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.blob_check import check_blobs
 from inspector.formats.spdk_blobstore.causes import cause_of
 from inspector.formats.spdk_blobstore.crossed import Crossed
+from inspector.formats.spdk_blobstore.disk import Moved
 from inspector.formats.spdk_blobstore.homes import Strayed
-from inspector.formats.spdk_blobstore.state import ZEROES, State
+from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
 from inspector.span import Span
 
@@ -30,20 +31,19 @@ else:  # of damaged masks only
     mask_causes = Postponed("inspector.formats.spdk_blobstore.mask_causes")
 
 
+MOST_ORPHANS = 4096  # extent pages without an owner of which every cluster is looked at
+
+
 def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
     """Read all stretches (the scan happens in them), then judge."""
     for _ in stretches:
         pass
     if state.disk.base:
         text = f"the store starts at byte {state.disk.base}, in {state.where}"
-        if state.where == ZEROES:
-            text = f"{state.disk.base:,} zeroes stand before the store"
         span, evidence = state.disk.span(0, lay.PAGE), {"base": state.disk.base}
-        if state.where == ZEROES:  # SPDK looks at the first byte of what it is given
-            cause = Cause("shifted", "certain", f"{state.disk.base:,} zeroes stand before a sealed super block")
-            tally.put(Finding(r.PARTITION, Span(0, span.start), text, evidence, cause, "kept", Severity.WARNING))
-        else:
-            tally.put(Finding(r.PARTITION, span, text, evidence))
+        tally.put(Finding(r.PARTITION, span, text, evidence))
+    if state.disk.moved is not None:
+        _moved(state, state.disk.moved, tally)
     _check_super(state, tally)
     store = state.ready()
     if store is None or state.geometry is None:
@@ -52,6 +52,14 @@ def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
         _check_masks(state, store, tally)
     _check_pages(state, store, tally)
     check_blobs(state, store, tally)
+
+
+def _moved(state: State, moved: Moved, tally: Tally) -> None:
+    at = state.disk.base + moved.at
+    text = f"{put_in(moved.by)} here; what is behind is read where it stands now"
+    cause = Cause("shifted", "certain", moved.because)
+    span = Span(at, at + max(0, moved.by))
+    tally.put(Finding(r.MOVED, span, text, {"count": moved.by}, cause, "kept"))
 
 
 def _check_super(state: State, tally: Tally) -> None:
@@ -108,6 +116,8 @@ def _check_fields(state: State, g: sb.Geometry, tally: Tally) -> None:
         odd = (g.size - state.disk.size) % 512  # no disk ends so: bytes may as well be lost inside a cluster
         why = "the super block names a larger size" + (", and no disk ends inside a sector" if odd else "")
         cause = Cause("truncated", "likely" if odd else "certain", why)
+        if state.disk.moved is not None and state.disk.moved.by >= g.size - state.disk.size:
+            cause = Cause("shifted", "certain", "what was put in pushed them out at the end")
         evidence = {"needed": g.size, "left": state.disk.size}
         tally.put(Finding(r.CUT_SHORT, missing, message, evidence, cause, "lost"))
     elif odd := state.odd_end:
@@ -212,14 +222,32 @@ def _check_roots(
     return set(gone)
 
 
-def erased_roots(state: State, store: Store) -> list[int]:
-    """Zero pages that the masks of a store that was unloaded name as the roots of volumes."""
+def lost_roots(state: State, store: Store) -> list[int]:
+    """Pages that the masks of a store that was unloaded name as the roots of volumes, and that hold something else."""
     if store.geometry.clean != 1:
         return []
     found = {d.kind: d for d in mk.compare(store) if d.header_ok}
     named, pages = found.get(mk.BLOBS), found.get(mk.PAGES)
-    zero = [bit for bit in (named.extra if named else ()) if state.region.state_of(bit) == pg.ZERO]
-    return [bit for bit in zero if not (pages and _unborn(state, store, bit, pages))]
+    told = (pg.BAD, pg.UNREADABLE)  # of which the page's own finding tells
+    gone = [bit for bit in (named.extra if named else ()) if state.region.state_of(bit) not in told]
+    return [bit for bit in gone if not (pages and _unborn(state, store, bit, pages))]
+
+
+def of_lost_volumes(state: State, store: Store) -> list[int]:
+    """Orphan extent pages whose writer has no root where no mask tells which roots there were.
+
+    A delete takes a volume's extent pages before its root, so that none of them is left; unless it stopped half way.
+    """
+    if state.half or (store.geometry.clean == 1 and any(d.kind == mk.BLOBS and d.header_ok for d in mk.compare(store))):
+        return []
+    found = []
+    for page in store.orphan_extents[:MOST_ORPHANS]:
+        row = state.region.row(page)
+        if row is None or state.region.id[row] in store.blobs:
+            continue
+        if any(cluster and cluster not in store.used for cluster in store.extent_body(page).extent):
+            found.append(page)
+    return found
 
 
 def _unborn(state: State, store: Store, page: int, pages: mk.Difference) -> bool:
@@ -240,7 +268,11 @@ def _check_pages(state: State, store: Store, tally: Tally) -> None:
             tally.add(r.PAGE_STRAY, lambda one=one, at=at: _home(state, store, one, at))  # type: ignore[misc]
     for blob, pages in store.orphan_chains.items():
         tally.add_each(r.ORPHAN_CHAIN, pages, lambda page, blob=blob: _orphan_chain(state, store, page, blob))  # type: ignore[misc]
-    tally.add_each(r.ORPHAN_EXTENT, store.orphan_extents, lambda page: _orphan(state, store, page))
+    lost = of_lost_volumes(state, store) if store.orphan_extents else []
+    told = set(lost)
+    left_over = [page for page in store.orphan_extents if page not in told]
+    tally.add_each(r.ORPHAN_EXTENT, left_over, lambda page: _orphan(state, store, page))
+    tally.add_each(r.EXTENT_OF_LOST, lost, lambda page: _orphan(state, store, page, r.EXTENT_OF_LOST))
     left = state.region.skipped + store.left_out
     if left:
         text = f"{left} pages or blobs were not examined"
@@ -336,7 +368,7 @@ def _role(store: Store, page: int, data: bytes) -> str:
     return "probably a root" if data[lay.DESCRIPTORS_AT] == lay.FLAGS else "of unknown use"
 
 
-def _orphan(state: State, store: Store, page: int) -> Finding:
+def _orphan(state: State, store: Store, page: int, rule: Rule = r.ORPHAN_EXTENT) -> Finding:
     at = store.page_at(page)
     body = store.extent_body(page)
     row = state.region.row(page)
@@ -345,4 +377,9 @@ def _orphan(state: State, store: Store, page: int) -> Finding:
     free = sum(1 for cluster in body.extent if cluster and cluster not in store.used)
     text = f"page {page} maps {counted(mapped, 'cluster')}, {free} in no volume; first written by blob 0x{writer:x}"
     evidence: Evidence = {"page": page, "writer": writer, "clusters": mapped, "unowned": free}
-    return Finding(r.ORPHAN_EXTENT, state.disk.span(at, at + lay.PAGE), text, evidence)
+    span = state.disk.span(at, at + lay.PAGE)
+    if rule is r.ORPHAN_EXTENT:
+        return Finding(rule, span, text, evidence)
+    there = pg.STATE_NAMES[state.region.state_of(writer & 0xFFFFFFFF)]
+    cause = Cause("zeroed-range" if there == "zero" else "overwritten", "possible", f"its first page is {there}")
+    return Finding(rule, span, f"{text}, which has no first page any more", evidence, cause, "lost")

@@ -1,4 +1,4 @@
-"""The bytes of one store inside a source: the store may start behind a partition table."""
+"""The bytes of one store inside a source: it may start behind a partition table, and bytes may be put in or lost."""
 
 from __future__ import annotations
 
@@ -12,13 +12,30 @@ from inspector.span import Span
 PIECE = 4096
 
 
+class Moved(Struct, frozen=True):
+    """What stands from position `at` of the store on lies `by` bytes further on; if less than 0, those are lost."""
+
+    at: int
+    by: int
+    because: str
+    fill: bytes = b""  # what is known of lost bytes, else they read as zeroes
+
+    @property
+    def lost(self) -> int:
+        return max(0, -self.by)
+
+
 class Disk(Struct):
-    """`base` is where the store starts in the source; all positions here count from it."""
+    """`base` is where the store starts in the source; all positions here count from it.
+
+    With `moved` the source is one in which that is undone: spans tell places as they are without.
+    """
 
     source: Source
     base: int = 0
     end: int | None = None  # of the source, where the partition ends before it does
     mended: dict[int, bytes] = field(default_factory=dict)  # corrected pages of PIECE bytes, by where they start
+    moved: Moved | None = None
 
     @property
     def size(self) -> int:
@@ -44,18 +61,45 @@ class Disk(Struct):
 
     def lost(self, at: int, end: int) -> bool:
         """Some of these bytes, read before, could not be delivered by the medium."""
-        span = Span(self.base + at, self.base + end)
+        span = Span(self._place(at), max(self._place(at), self._end(end)))
         return any(bad.overlaps(span) for bad in self.source.unreadable)
 
     def span(self, at: int, end: int) -> Span:
-        """The place in the source of [at, end), cut at the source's end."""
-        top = self.source.size
-        return Span(min(self.base + at, top), min(self.base + end, top))
+        """The place in the source of [at, end), cut at the source's end; what was put in inside it belongs to it."""
+        top = self.source.size if self.moved is None else self.source.size + self.moved.by
+        low = min(self._place(at), top)
+        return Span(low, max(low, min(self._end(end), top)))
 
-    def source_span(self, at: int | None = None, end: int | None = None) -> Span:
-        """[at, end) counted from the store's start, which may lie before it; the whole source without arguments."""
-        low = 0 if at is None else self.base + at
-        return Span(low, self.source.size if end is None else self.base + end)
+    def source_span(self, low: int, high: int) -> Span:
+        """[low, high) in `source`, in which what moved is back in its place; `low` may lie before the store."""
+        return Span(self.base + low, self.base + high)
+
+    def _place(self, at: int) -> int:
+        moved = self.moved
+        return self.base + (at if moved is None or at < moved.at else max(moved.at, at + moved.by))
+
+    def _end(self, end: int) -> int:
+        moved = self.moved
+        return self.base + (end if moved is None or end <= moved.at else max(moved.at, end + moved.by))
+
+    def position(self, at: int) -> int | None:
+        """Where a byte of the source stands, counted from the store's start; None for one that was put in."""
+        at -= self.base
+        moved = self.moved
+        if moved is None or at < moved.at:
+            return at
+        return None if at < moved.at + moved.by else at - moved.by
+
+    def parts(self, at: int, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """These bytes of the store as runs of the source: (place, bytes)."""
+        moved = self.moved
+        cut = len(data) if moved is None else min(max(0, moved.at - at), len(data))
+        if cut:
+            yield self.base + at, data[:cut]
+        if moved is not None and cut < len(data):
+            skip = max(cut, min(len(data), moved.at + moved.lost - at))
+            if skip < len(data):
+                yield self._place(at + skip), data[skip:]
 
     def data_ranges(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Parts of [start, end) that are not holes."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from inspector.format import Action, Edit, Proof
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import masks as mk
+from inspector.formats.spdk_blobstore import places
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.bits import Bits
 from inspector.formats.spdk_blobstore.state import State
@@ -34,19 +35,23 @@ class Piece(Struct, frozen=True):
 
 def edits(state: State, shop: Workshop) -> Iterator[Edit]:
     """Every byte of the source once; what does not change is kept."""
+    yield from places.edits(_edits(state, shop), state.disk)
+
+
+def _edits(state: State, shop: Workshop) -> Iterator[Edit]:
     at = -state.disk.base
     for piece in _pieces(state, shop):
         yield from _kept(state, shop, at, piece.at)
         yield from _changed(state, piece)
         at = piece.at + piece.length
-    end = state.source.size - state.disk.base
+    end = state.disk.source.size - state.disk.base
     yield from _kept(state, shop, at, end)
 
 
 def untouched(state: State, shop: Workshop) -> Iterator[Edit]:
     """A plain copy, with what proves each part of it."""
     base = state.disk.base
-    yield from _kept(state, shop, -base, state.source.size - base)
+    yield from _kept(state, shop, -base, state.disk.source.size - base)
 
 
 def _pieces(state: State, shop: Workshop) -> Iterator[Piece]:
@@ -117,7 +122,7 @@ def _mask_piece(state: State, kind: int, at: int, data: bytes) -> Iterator[Piece
 
 
 def _changed(state: State, piece: Piece) -> Iterator[Edit]:
-    span = state.disk.span(piece.at, piece.at + piece.length)
+    span = state.disk.source_span(piece.at, min(piece.at + piece.length, state.disk.size))
     yield Edit(piece.action, span, piece.data, piece.proof, piece.why, piece.units, at=span.start)
 
 

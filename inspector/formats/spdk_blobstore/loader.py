@@ -14,7 +14,7 @@ from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import masks as mk
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.blobs import Blob
-from inspector.formats.spdk_blobstore.state import ZEROES, State
+from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
 
 UPSTREAM, LONGHORN, LONGHORN_7 = "SPDK", "Longhorn SPDK engine", "Longhorn SPDK engine with cluster checksums"
@@ -54,10 +54,11 @@ class Load(Struct):
 def load(state: State, program: str) -> Load:
     """What `program` makes of this store."""
     data, found = state.super_data, Load(program)
-    if not sb.sealed(data) or state.where == ZEROES:
+    moved = state.disk.moved
+    if not sb.sealed(data) or (moved is not None and moved.at < lay.PAGE):
         return _refuse(found, -84, "")
     g = sb.parse(data)
-    if not 1 <= g.version <= 3 or (g.size or state.disk.size) > state.disk.size:
+    if not 1 <= g.version <= 3 or (g.size or state.disk.size) > state.disk.span(0, state.disk.size).length:
         return _refuse(found, -84, "")
     store = state.store
     if store is None:
@@ -92,7 +93,13 @@ def _refuse(found: Load, code: int, message: str) -> Load:
 
 
 def _broken_on_disk(state: State, blob: Blob) -> bool:
-    return any(page in state.mended for page in blob.pages[:1])
+    return any(_unreadable(state, page) for page in blob.pages[:1])
+
+
+def _unreadable(state: State, page: int) -> bool:
+    """A page that is read corrected, or elsewhere, and that the program finds broken."""
+    moved, g = state.disk.moved, state.geometry
+    return page in state.mended or (moved is not None and g is not None and g.md_at(page) + lay.PAGE > moved.at)
 
 
 def _replay_fails(state: State, store: Store, on_disk: dict[int, Blob], program: str, found: Load) -> bool:
@@ -101,7 +108,7 @@ def _replay_fails(state: State, store: Store, on_disk: dict[int, Blob], program:
         if fault.blob in on_disk:
             _refuse(found, -84, "")
             return True
-    if any(page in state.mended for page in store.extent_owners):
+    if any(_unreadable(state, page) for page in store.extent_owners):
         _refuse(found, -84, "")
         return True
     for blob in on_disk.values():
@@ -114,7 +121,7 @@ def _replay_fails(state: State, store: Store, on_disk: dict[int, Blob], program:
 def _missing(state: State, store: Store, on_disk: dict[int, Blob], found: Load) -> None:
     bad = {fault.blob: fault.why for fault in store.extent_faults}
     for page in store.extent_owners:
-        if page in state.mended:
+        if _unreadable(state, page):
             bad.update(dict.fromkeys(store.extent_owners[page], f"extent page {page} crc mismatch"))
     if not found.recovers:
         for difference in mk.compare(store):
@@ -133,7 +140,7 @@ def _missing(state: State, store: Store, on_disk: dict[int, Blob], found: Load) 
             bad[blob.id] = f"-22: {blob.refused[0]}"
         elif blob.broken and blob.broken.kind in ("stale", "foreign"):
             found.wrong[blob.id] = f"{blob.name} takes the page of blob 0x{blob.broken.holder:x} for its own"
-        elif any(page in state.mended for page in blob.pages):
+        elif any(_unreadable(state, page) for page in blob.pages):
             bad[blob.id] = "crc mismatch on a page of its chain"
         elif blob.broken:
             bad[blob.id] = f"metadata page {blob.broken.page} cannot be used"

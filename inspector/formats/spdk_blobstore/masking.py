@@ -40,12 +40,13 @@ def mask(state: State, name: Name, hide: Hide) -> Iterator[tuple[int, bytes]]:
             raw = disk.raw(at, lay.PAGE)
             if len(raw) < lay.PAGE or not any(raw):
                 continue
-            start = disk.base + at
+            start = disk.span(at, at + lay.PAGE).start
             hidden = kind == pg.BAD and hide(start, start + lay.PAGE)
             new = _page(raw, start, hidden, None if hidden else state.mended.get(index), name)
             if new != raw:
-                yield start, new
-    yield from _content(state, disk.base + geometry.first_data_cluster * geometry.cluster_size, hide)
+                yield from disk.parts(at, new)
+    content = geometry.first_data_cluster * geometry.cluster_size
+    yield from _content(state, disk.span(content, content).start, hide)
 
 
 def _content(state: State, start: int, hide: Hide) -> Iterator[tuple[int, bytes]]:

@@ -149,7 +149,7 @@ class Merger(Struct):
         data = source.read(origin.start, origin.length, origin.member)
         if len(data) < origin.length or any(span.overlaps(origin) for span in source.unreadable):
             return None
-        place = copy.number, (start - copy.state.disk.base) // self.unit
+        place = copy.number, (copy.state.disk.position(start) or 0) // self.unit
         if place in self.sealed:
             return Candidate(copy, "sealed", "the checksum seals it with clusters of other copies", origin, data)
         return Candidate(copy, extent.proof, extent.why, origin, data)

@@ -16,6 +16,7 @@ from inspector.formats.spdk_blobstore.store import Store
 
 MAX_TRIED: Final = 2000  # volumes; a store with more is not planned twice
 WEAKER: Final = (frozenset({"name"}), frozenset({"unsealed"}), frozenset({"name", "unsealed"}))
+TAIL: Final = "without what stands behind the store; compare volumes: if it was put in before, content moved"
 REMARKS: Final = {
     "name": "names that are lost or there twice are made up",
     "unsealed": "zeroes stand where content is missing",
@@ -38,7 +39,8 @@ def commands(state: State, store: Store, unknown: dict[int, int]) -> Iterator[st
     proofs = _proofs(state, store)
     if proofs is not None:
         accept = "".join(f" --accept {name}" for name in sorted(proofs))
-        remark = f"   # {'; '.join(REMARKS[name] for name in sorted(proofs))}" if proofs else ""
+        remarks = [TAIL if state.odd_end and name == "unsealed" else REMARKS[name] for name in sorted(proofs)]
+        remark = f"   # {'; '.join(remarks)}" if proofs else ""
         yield f"inspector repair {{path}} -o repaired.img{tail}{accept}{remark}"
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from array import array
 
+from msgspec.structs import replace
+
 from inspector.correct import told
 from inspector.counted import counted, plural
 from inspector.errors import RefusedError
@@ -17,11 +19,13 @@ from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.blobs import SNAP, SNAPRM, SNAPTMP, Blob
-from inspector.formats.spdk_blobstore.check import check, erased_roots
+from inspector.formats.spdk_blobstore.check import check, lost_roots, of_lost_volumes
 from inspector.formats.spdk_blobstore.crash import HalfDone, half_done
+from inspector.formats.spdk_blobstore.disk import Moved
 from inspector.formats.spdk_blobstore.image import edits, untouched
+from inspector.formats.spdk_blobstore.moved import undone
 from inspector.formats.spdk_blobstore.recover import IO_UNIT
-from inspector.formats.spdk_blobstore.state import ZEROES, State
+from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
 from inspector.formats.spdk_blobstore.workshop import Workshop, read_only, renamed, without_internal
 
@@ -38,24 +42,25 @@ def plan(state: State, wishes: Wishes) -> Plan:
         raise RefusedError(
             f"several cluster sizes fit: {sizes}", f"--cluster-size {state.candidates[0].geometry.cluster_size}"
         )
-    if state.where == ZEROES:
-        raise RefusedError(
-            f"{state.disk.base:,} zeroes stand before the store: everything in it is where it must be but for them",
-            f"cut them off (tail -c +{state.disk.base + 1} IMAGE > NEW) and inspect the new image",
-        )
     space = sum(high - low for low, high in state.disk.data_ranges(0, state.disk.size)) + state.disk.base
     if not damaged(state):
         return Plan(untouched(state, Workshop(state)), space, size=state.source.size, after=_after)
+    if state.odd_end and "unsealed" in wishes.accept and state.disk.moved is None:
+        state = _without_tail(state, store)
     size = _full_size(state, store)
     shop = Workshop(state)
     if state.how in ("recovered", "given"):
         shop.notes.append(f"the size of the smallest request is on no other page: {IO_UNIT} bytes are taken for it")
     _corrected(state, shop)
     _put_back(state, shop)
-    for page in erased_roots(state, store):
-        left = "extract --lost of the original gives what is left of it, and the output has its clusters free"
+    left = "items --lost of the original gives what is left of it, and the output has its clusters free"
+    for page in lost_roots(state, store):
         shop.notes.append(f"the volume of metadata page {page} is lost: {left}")
-        shop.clear(page, "lost", f"metadata page {page}: the root of a volume lay here, and the page is zero")
+        there = pg.STATE_NAMES[state.region.state_of(page)]
+        shop.clear(page, "lost", f"metadata page {page}: the root of a volume lay here, and the page is {there}")
+    for page in of_lost_volumes(state, store) if store.orphan_extents else ():
+        shop.notes.append(f"the volume of extent page {page} is lost: {left}")
+        shop.clear(page, "lost", f"metadata page {page}: an extent page of a volume whose root is lost")
     for pair in () if state.wishes.no_correct else state.crossed:
         for page, other in ((pair.page, pair.other), (pair.other, pair.page)):
             why = f"extent pages {page} and {other} carry each other's volume: they changed places"
@@ -77,6 +82,13 @@ def damaged(state: State) -> bool:
     return bool(tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING))
 
 
+def _without_tail(state: State, store: Store) -> State:
+    """The store without what stands behind it, which nothing proves to have been put in there."""
+    g = store.geometry
+    tail = Moved(g.size, state.disk.size - g.size, "taken to stand behind the store, as accepted")
+    return replace(state, disk=undone(state.disk, tail))
+
+
 def _full_size(state: State, store: Store) -> int:
     """The size of the output; an image that is cut short is extended only where nothing lay."""
     g = store.geometry
@@ -84,10 +96,10 @@ def _full_size(state: State, store: Store) -> int:
         behind, whole = plural(state.disk.size - g.size, "byte"), state.disk.base + g.size
         raise RefusedError(
             f"the image ends inside a sector, {behind} behind its store: where they were put in, all behind them moved",
-            f"copy the disk again; where they only stand behind the store, head -c {whole} cuts them off",
+            f"copy the disk again; --accept unsealed takes them for what stands behind it, as head -c {whole} does",
         )
     if g.size <= state.disk.size:
-        return state.source.size
+        return state.disk.source.size
     if g.md_at(g.md_len) > state.disk.size:
         raise RefusedError(
             f"the image ends inside its metadata, {g.size - state.disk.size} bytes before the store does",
@@ -318,7 +330,13 @@ def _super_blob(shop: Workshop) -> None:
     body = pg.descriptor(lay.FLAGS, lay.FLAGS_BODY.fast().pack(lay.HAS_TABLE, 0, 0))
     body += pg.xattr(b"uuid", uuid) + pg.xattr(b"name", RECOVERED_NAME + b"\0")
     body += pg.descriptor(lay.EXTENT_TABLE, bytes(8))
-    shop.put(page, pg.build(g.super_blob, 0, lay.NO_PAGE, body), "added", "none", "a new name and uuid, as accepted")
+    shop.put(
+        page,
+        pg.build(g.super_blob, 0, lay.NO_PAGE, body),
+        "lost",
+        "none",
+        "a new name and uuid stand for it, as accepted",
+    )
     shop.notes.append(f"the lvolstore is named {RECOVERED_NAME.decode()} and has uuid {uuid[:-1].decode()}")
     shop.refresh()
 

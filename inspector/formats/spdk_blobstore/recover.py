@@ -181,10 +181,12 @@ def _fits(disk: Disk, candidate: Candidate) -> bool:
 
 
 def _name(geometry: Geometry, store: Store) -> Geometry:
-    """The super blob is the root with name and uuid that has no clusters."""
+    """The super blob is the root with name and uuid that has no clusters; it is lost where only volumes have both."""
     for blob in store.blobs.values():
         if {b"name", b"uuid"} <= blob.xattrs.keys() and blob.clusters == 0 and not blob.thin:
             return replace(geometry, super_blob=blob.id, bstype=sb.LVOLSTORE)
+    if any({b"name", b"uuid"} <= blob.xattrs.keys() for blob in store.blobs.values()):
+        return replace(geometry, super_blob=pg.root_id(0), bstype=sb.LVOLSTORE)  # which is made first
     return geometry
 
 

@@ -76,13 +76,22 @@ ODD_END = Rule(
     "Compare the size with the disk's and copy it again. A repair is refused: it would put moved content on a disk.",
     "sizes of disks",
 )  # fmt: skip
+MOVED = Rule(
+    "SPB011", "store-moved", WARNING,
+    "bytes were put in or lost before or inside the metadata; all behind them stands elsewhere",
+    "Sealed pages name their places, and from one byte on all of them stand as far from it: a copy or a transfer did "
+    "that. Everything behind is read where it stands now, and offsets tell where that is.",
+    "A super block that moved is refused with -84; pages that moved are lost to the loader, and with them volumes.",
+    "`inspector repair` writes an image with everything in its place. Content has no checksum: compare it with another "
+    "copy if there is one.",
+    f"{_C} bs_load_super_cpl, bs_recover",
+)  # fmt: skip
 PARTITION = Rule(
     "SPB008", "store-in-partition", NOTE,
     "the store does not start at the first byte",
-    "The image is of a whole disk with a partition table, or zeroes were put before it (then it is a warning). All "
-    "offsets given here count from the first byte.",
-    "spdk_tgt must be given the partition, not the disk; with zeroes before it it refuses the store.",
-    "Nothing needs to be done for a partition; zeroes must be cut off.",
+    "The image is of a whole disk with a partition table. All offsets given here count from the first byte.",
+    "spdk_tgt must be given the partition, not the disk.",
+    "Nothing needs to be done.",
 )  # fmt: skip
 MASK_HEAD = Rule(
     "SPB010", "mask-header", WARNING,
@@ -184,6 +193,15 @@ ORPHAN_EXTENT = Rule(
     "The load passes over it; its clusters count as free unless the mask says otherwise.",
     "Nothing, unless a volume is missing: `inspector items --lost`.",
 )  # fmt: skip
+EXTENT_OF_LOST = Rule(
+    "SPB018", "extent-page-of-lost-volume", ERROR,
+    "an extent page whose volume has no first page",
+    "It maps clusters that no volume has, and the volume that wrote it is not there, though a delete takes these pages "
+    "before the first one. No mask tells which volumes there were.",
+    "The load passes over it; its clusters count as free, and the next write may overwrite them.",
+    "Do not load the store. `inspector items --lost` lists what is left of it, `inspector extract` takes it out.",
+    f"{_C} bs_delete_blob, blob_persist_clear_extents",
+)  # fmt: skip
 TOO_MANY = Rule(
     "SPB070", "more-than-examined", WARNING,
     "the store has more metadata than inspector keeps in memory",
@@ -193,8 +211,8 @@ TOO_MANY = Rule(
 )  # fmt: skip
 
 STORE_RULES = (
-    SUPER_LOST, SUPER_CHECKSUM, SUPER_IMPOSSIBLE, CUT_SHORT, AMBIGUOUS, NOT_CLEAN, BSTYPE, PARTITION, ODD_END,
+    SUPER_LOST, SUPER_CHECKSUM, SUPER_IMPOSSIBLE, CUT_SHORT, AMBIGUOUS, NOT_CLEAN, BSTYPE, PARTITION, MOVED, ODD_END,
     MASK_HEAD,
     CLUSTER_UNMARKED, CLUSTER_LEAKED, ROOT_UNMARKED, ROOT_MARKED, PAGE_UNMARKED, PAGE_LEAKED, PAGE_CHECKSUM, PAGE_STRAY,
-    ROOT_LOST, ORPHAN_CHAIN, ORPHAN_EXTENT, TOO_MANY,
+    ROOT_LOST, ORPHAN_CHAIN, ORPHAN_EXTENT, EXTENT_OF_LOST, TOO_MANY,
 )  # fmt: skip

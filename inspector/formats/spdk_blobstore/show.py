@@ -33,8 +33,8 @@ REPEATS = 16
 
 def show(state: State, member: str, at: int) -> Exhibit | None:
     """What lies at a byte of the source; None outside of the store."""
-    place = at - state.disk.base
-    if not 0 <= place < state.disk.size:
+    place = state.disk.position(at)
+    if place is None or not 0 <= place < state.disk.size:
         return None
     store, g = state.ready(), state.geometry
     if place < lay.PAGE:

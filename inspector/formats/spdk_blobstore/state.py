@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from inspector.correct import Correction
 from inspector.errors import UsageError
 from inspector.format import Claim, Wishes
-from inspector.formats.spdk_blobstore import homes
+from inspector.formats.spdk_blobstore import homes, moved
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.assemble import build
@@ -107,12 +107,10 @@ def target(release: str) -> str | None:
 
 
 MOVED = 1 << 20  # bytes by which a disk that grew, or a copy that stopped, differs at least
-ZEROES = "a copy with zeroes in front"  # where it is in no partition
-MOST_BEFORE = 1 << 20  # bytes of such zeroes
 
 
 def locate(source: Source) -> tuple[Disk, str]:
-    """The store in a source: at its start, in the first partition that holds one, or behind zeroes."""
+    """The store in a source: at its start, in the first partition that holds one, or behind other bytes."""
     whole = Disk(source)
     if whole.read(0, 8) == lay.SIGNATURE:
         return whole, ""
@@ -120,13 +118,8 @@ def locate(source: Source) -> tuple[Disk, str]:
         part = Disk(source, start, end)
         if part.read(0, 8) == lay.SIGNATURE:
             return part, which
-    first = whole.read(0, MOST_BEFORE)
-    before = len(first) - len(first.lstrip(b"\0"))
-    if 0 < before < len(first):
-        part = Disk(source, before)
-        if sb.sealed(part.read(0, lay.PAGE)):
-            return part, ZEROES
-    return whole, ""
+    behind = moved.before(whole)
+    return (whole if behind is None else moved.undone(whole, behind)), ""
 
 
 def claim(source: Source, lower: object) -> Claim:
@@ -142,7 +135,9 @@ def claim(source: Source, lower: object) -> Claim:
         return Claim(70, f"signature SPDKBLOB{behind}, but the super block's checksum does not hold")
     roots = find_roots(disk, FIRST_LOOK)
     start = md_start(roots)
-    if start is not None:
+    if start is None:
+        roots = moved.loose_roots(disk, FIRST_LOOK)
+    if roots and (start is not None or len(roots) > 1):
         return Claim(60, f"no super block, but {len(roots)} sealed blobstore root pages from byte {min(roots)} on")
     name = identify(disk.read)
     if name is None and any(True for _ in partitions(disk.read)):
@@ -165,6 +160,9 @@ def open_store(source: Source, lower: object, wishes: Wishes) -> State:
     if sb.sealed(data) and not sb.impossible(sb.parse(data), max(disk.size, sb.parse(data).size)):
         state.geometry, state.how = sb.parse(data), "sealed"
         _no_other_size(state, wishes)
+        found = moved.inside(disk, state.geometry) if disk.moved is None else None
+        if found is not None:
+            state.disk = moved.undone(disk, found)
         return state
     fixed = None if sb.sealed(data) else mend_super(disk, wishes)
     if fixed is not None:
@@ -173,6 +171,14 @@ def open_store(source: Source, lower: object, wishes: Wishes) -> State:
         state.how = "mended"
         _no_other_size(state, wishes)
         return state
+    behind = None if sb.sealed(data) else moved.in_super(disk)
+    if behind is not None:
+        state.disk = disk = moved.undone(disk, behind)
+        state.super_data = data = disk.read(0, lay.PAGE)
+        if sb.sealed(data) and not sb.impossible(sb.parse(data), max(disk.size, sb.parse(data).size)):
+            state.geometry, state.how = sb.parse(data), "sealed"
+            _no_other_size(state, wishes)
+            return state
     state.candidates = candidates(disk, wishes.cluster_size)
     if not state.candidates:
         return state

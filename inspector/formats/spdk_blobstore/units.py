@@ -19,12 +19,12 @@ SEARCHED: Final = 64 << 20  # bytes in which pages are looked for that changed p
 
 def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
     """The page due at `at`: sealed, and a root page only at its own place. None outside of the metadata."""
-    geometry = state.geometry
-    if at == state.disk.base:
+    geometry, place = state.geometry, state.disk.position(at)
+    if place == 0:
         return Unit(at + lay.PAGE, sb.sealed(read(at, lay.PAGE)))
-    if geometry is None:
+    if geometry is None or place is None:
         return None
-    inside = at - state.disk.base - geometry.md_at(0)
+    inside = place - geometry.md_at(0)
     page, rest = divmod(inside, geometry.page_size)
     if rest or not 0 <= page < geometry.md_len:
         return None
@@ -41,20 +41,20 @@ def unit(state: State, member: str, at: int, read: Reading) -> Unit | None:
 
 def misplaced(state: State, member: str, at: int, read: Reading) -> Misplaced | None:
     """A sealed root page in the place of another page; or other bytes where a page is due that stands elsewhere."""
-    geometry = state.geometry
-    if geometry is None or at == state.disk.base or unit(state, member, at, read) is None:
+    geometry, place = state.geometry, state.disk.position(at)
+    if geometry is None or not place or unit(state, member, at, read) is None:
         return None
     data = read(at, lay.PAGE)
     if len(data) < lay.PAGE:
         return None
     blob, sequence, _, _, _, stored = _HEAD.unpack(data)
-    page, home = (at - state.disk.base - geometry.md_at(0)) // geometry.page_size, blob & 0xFFFFFFFF
+    page, home = (place - geometry.md_at(0)) // geometry.page_size, blob & 0xFFFFFFFF
     if crc32c(data[: lay.BODY]) != stored:
         return _elsewhere(state, page, data)
     strayed = sequence == 0 and data[lay.DESCRIPTORS_AT] != lay.EXTENT_PAGE and blob == pg.root_id(home)
     if not strayed or home == page or home >= geometry.md_len:
         return None
-    other = state.disk.base + geometry.md_at(home)
+    other = state.disk.span(geometry.md_at(home), geometry.md_at(home)).start
     there = read(other, lay.PAGE)
     if there == data:
         because = f"the sealed page {home} stands here as well: it was written, or kept, in two places"
@@ -96,7 +96,7 @@ def _elsewhere(state: State, page: int, data: bytes) -> Misplaced | None:
     found = [place for place, own in strays if own == page] or [place for place, own in strays if own is None]
     if len(found) != 1:
         return None
-    where = state.disk.base + found[0]
+    where = state.disk.span(found[0], found[0]).start
     because = f"{_what(data)} {'stands' if any(data) else 'stand'} here, and a sealed page of metadata at {where}"
     return Misplaced("swapped", f"{because}, where none belongs", where)
 
@@ -133,7 +133,7 @@ def surplus(state: State, member: str) -> int | None:
     geometry = state.geometry
     if geometry is None or not geometry.size or state.how not in ("sealed", "mended") or state.disk.base:
         return None
-    return state.source.size - geometry.size
+    return state.disk.source.size - geometry.size
 
 
 def grid(state: State, member: str) -> tuple[int, int, str] | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
+from inspector.formats.spdk_blobstore import places
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.bits import CHUNK, Bits, set_bits
 from inspector.formats.spdk_blobstore.region import Region
@@ -81,6 +82,10 @@ class _Tiles:
 
 def walk(state: State) -> Iterator[Stretch]:
     """Tiles from 0 to the end of the source; the metadata is scanned on the way."""
+    yield from places.tiles(_walk(state), state.disk, FOREIGN, BAD_CRC)
+
+
+def _walk(state: State) -> Iterator[Stretch]:
     disk, geometry = state.disk, state.geometry
     if disk.base:
         yield tile(0, disk.base, OPAQUE, FOREIGN)
@@ -104,8 +109,8 @@ def walk(state: State) -> Iterator[Stretch]:
         tiles.add(disk.size, FREE, TAIL)
         yield from tiles.take()
     end = disk.base + disk.size
-    if end < state.source.size:
-        yield tile(end, state.source.size, OPAQUE, FOREIGN)
+    if end < disk.source.size:
+        yield tile(end, disk.source.size, OPAQUE, FOREIGN)
 
 
 def _masks(tiles: _Tiles, state: State) -> None:

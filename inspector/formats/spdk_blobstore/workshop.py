@@ -7,12 +7,12 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.format import Action, Proof
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore.assemble import build
-from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
 
@@ -37,7 +37,7 @@ class Workshop:
         self.accept = state.wishes.accept
         self.changes: dict[int, Change] = {}
         self.notes: list[str] = []
-        self._disk = Disk(state.disk.source, state.disk.base, state.disk.end, dict(state.disk.mended))
+        self._disk = replace(state.disk, mended=dict(state.disk.mended))
         self._region = copy.deepcopy(state.region)
         self.store: Store = build(self._disk, self.geometry, self._region, self.accept)
 

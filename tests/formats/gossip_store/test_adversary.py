@@ -167,3 +167,15 @@ def test_an_announcement_written_twice_keeps_the_one_that_has_its_amount(bare: i
     assert [r.body for r in live] == [r.body for r in walk(data) if not r.flags & 0x8000]
     assert result.code == 0
     assert objection(fixed) == ""
+
+
+def test_an_announcement_is_not_made_live_again_where_another_one_is(tmp_path: Path) -> None:
+    net = grown(16, 20_000, seed=4)
+    whole = net.store.bytes()
+    live = next(r for r in walk(whole) if r.kind == 256 and r.live)
+    data = bytearray(whole + whole[1:])  # the store twice, with DELETED on one announcement and not on its amount
+    data[live.at] |= 0x80
+    result, out = mend(bytes(data), tmp_path)
+    assert not objection(out)
+    assert [r.live for r in walk(out) if r.kind == 256 and channel(r) == channel(live)] == [False, True]
+    assert result.bytes["lost"] == 0

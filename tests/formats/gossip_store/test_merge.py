@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -85,6 +86,29 @@ def test_a_record_that_no_copy_has_is_lost_once_and_named(tmp_path: Path) -> Non
     assert done.plan.losses_total == 1
     assert (done.losses[0].span.start, done.losses[0].span.end) == (hit.at, hit.end)
     assert objection((tmp_path / "merged").read_bytes()) == ""
+
+
+def test_the_last_record_comes_from_a_copy_that_is_damaged_in_the_one_before_it(tmp_path: Path) -> None:
+    base = healthy(16, 30_000, 4)
+    *_, beside, last = walk(base)
+    copies = [damage.noise(base, last.at, last.at + 16).data, damage.noise(base, beside.at + 20, beside.end).data]
+    done = merged(tmp_path, copies)
+    assert done.plan.losses == []
+    assert done.code is Exit.CLEAN
+    assert {told(last), told(beside)} - {told(r) for r in out_of(tmp_path)} == {
+        told(r) for r in (beside, last) if not r.live
+    }
+
+
+def test_another_history_behind_the_same_records_does_not_stand_for_a_damaged_end(tmp_path: Path) -> None:
+    records = list(walk(base := healthy(16, 30_000, 4)))
+    updates = [r for r in records if r.kind == 258]
+    beside, last = next((a, b) for a, b in pairwise(updates[::-1]) if a.at == b.end)[::-1]
+    foreign = next(r for r in updates if r.end - r.at == beside.end - beside.at and channel(r) != channel(beside))
+    base = base[: last.end]
+    other = base[: beside.at] + base[foreign.at : foreign.end] + base[last.at :]
+    done = merged(tmp_path, [damage.noise(base, last.at, last.at + 16).data, other])
+    assert done.plan.losses_total == 1
 
 
 def test_an_announcement_takes_its_amount_from_another_copy(tmp_path: Path) -> None:

@@ -373,3 +373,13 @@ def test_logs_with_known_contents_read_as_their_manifest_says(name: str) -> None
         assert report.exit_code() == Exit.DAMAGED
     else:
         assert report.exit_code() == Exit.CLEAN
+
+
+def test_steps_in_a_form_that_is_not_known_are_not_called_none() -> None:
+    def odd(time: int, level: str, target: str, message: str, fields: dict[str, str]) -> bytes:
+        return json.dumps({"when": show_time(time), "said": message, **fields}).encode()
+
+    told = scan(build.Log(odd).bootstrap(13, 5).data).answer
+    assert told.summary["bootstraps_total"] == 0
+    assert "not known" in told.words[0]
+    assert "No bootstrap is in" not in told.words[0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from inspector.formats.kad_trace.bootstrap import Bootstrap, Step, Thresholds
+from inspector.errors import UsageError
+from inspector.formats.kad_trace.bootstrap import Bootstrap, Step, Thresholds, thresholds
 from inspector.formats.kad_trace.events import Event, Stats
 from inspector.formats.kad_trace.invariants import buckets_of, step_breaches
 
@@ -75,3 +76,12 @@ def test_nothing_comes_after_the_last_step() -> None:
 )  # fmt: skip
 def test_the_number_of_buckets_follows_from_a_step(changes: dict[str, object], buckets: int | None) -> None:
     assert buckets_of(replace(GOOD, **changes), 3) == buckets
+
+
+def test_a_threshold_is_a_number_of_seconds_and_none_at_all_is_one() -> None:
+    assert thresholds({}) == Thresholds()
+    assert thresholds({"stall": 0.0}).stall == 0.0
+    assert thresholds({"query-timeout": 2.5}).query_timeout == 2.5
+    for asked in ({"stall": -0.1}, {"stall": float("nan")}, {"stal": 1.0}):
+        with pytest.raises(UsageError):
+            thresholds(asked)

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.__main__ import main
 from inspector.errors import Exit, RefusedError
 from inspector.format import Wishes
 from inspector.formats.known_peers import FORMAT
@@ -24,7 +23,6 @@ from inspector.repair import Result, repair
 from inspector.source import MemorySource, open_source
 from tests.builders import known_peers as build
 from tests.builders.known_peers import WROTE, S
-from tests.contract.corpus import SAMPLES
 
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data" / "kademlia"
 FORMATS = (FORMAT,)
@@ -392,9 +390,3 @@ def test_a_flipped_bit_in_any_length_of_a_list_is_found_by_trial() -> None:
             found = one_flip(bad, 3)
             assert found is not None, (at, bit)
             assert (found.at, found.bit, found.data) == (at, bit, unit)
-
-
-def test_the_list_of_an_erased_slot_is_not_called_kept(tmp_path: Path) -> None:
-    sample = SAMPLES / "known_peers" / "known_addresses-erased.bin"
-    assert main(["repair", str(sample), "-o", str(tmp_path / "out")]) == 4
-    assert main(["scan", "-q", str(tmp_path / "out")]) == 0

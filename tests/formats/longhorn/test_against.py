@@ -69,7 +69,8 @@ def test_memory_that_agrees_is_silent() -> None:
 
 
 def test_a_head_that_the_engine_does_not_have_is_the_crash_loop_and_the_disk_is_called_healthy() -> None:
-    for documents in ((made.loop_log(),), (dump(made.bdevs()[:2]),), (dump(replica(head=None)),)):
+    only_the_engine = b"\n".join(line for line in made.loop_log().splitlines() if b"level=" in line)
+    for documents in ((made.loop_log(),), (only_the_engine,), (dump(made.bdevs()[:2]),), (dump(replica(head=None)),)):
         report = against(made.healthy(), *documents)
         assert codes(report) == ["LHN010"]
         assert "do not repair it" in report.answer.words[0]

@@ -32,7 +32,7 @@ def test_a_document_may_be_a_list_an_answer_or_one_of_several(wrap: Any) -> None
     found = seen(wrap(LVOL))
     assert (list(found.lvols), found.lists_all, found.stores) == (["vol-r-12345678"], True, {})
     (lvol,) = found.lvols.values()
-    assert (lvol.uuid, lvol.size, lvol.store, lvol.parent, lvol.allocated) == ("u1", 64 * 512, "s1", "snap", 3)
+    assert (lvol.uuid, lvol.size, lvol.store, lvol.parent) == ("u1", 64 * 512, "s1", "snap")
     assert lvol.tells_parent
 
 
@@ -64,6 +64,24 @@ def test_a_log_says_which_heads_could_not_be_created_and_what_was_refused() -> N
     assert list(found.exists) == ["a-r-12345678"]
     assert len(found.refused) == 1
     assert "b-r-12345678" in found.refused[0]
+
+
+CALL = "method bdev_lvol_create, params { ee6243ce-f323-4de5-8d71-baed8d6c8711 %s 4096 unmap true}: "
+NO = r"{\"code\": -17,\"message\": \"File exists\"}"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (f"error sending message, id 5, {CALL % 'a-r-12345678'}{NO}", "a-r-12345678"),
+        ("Failed to prepare head replicaName=a-r-12345678 error=code: -17", "a-r-12345678"),
+        (f"replicaName=a-r-12345678 {CALL % 'a-r-12345678-snap-one'}{NO}", None),  # a snapshot is no head
+        (f"{CALL % 'a-r-12345678'}{NO.replace('-17', '-28').replace('File exists', 'No space left')}", None),
+        (f"method bdev_lvol_snapshot, params {{a-r-12345678}} {NO}", None),
+    ],
+)
+def test_the_engines_own_line_names_the_head_that_exists(line: str, name: str | None) -> None:
+    assert list(read((("log", b"level=error " + line.encode()),)).created) == ([name] if name else [])
 
 
 def test_a_bundle_is_its_documents() -> None:

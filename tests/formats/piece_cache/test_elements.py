@@ -197,3 +197,19 @@ def test_a_run_of_zeroes_is_as_sure_as_where_it_begins_or_ends(at: int, start: i
 def test_a_run_of_255_zeroes_is_none() -> None:
     cause, evidence = cause_of(bytes([7]) * 9001 + bytes(255) + bytes([7]) * (ELEMENT - 9256), 0)
     assert (cause, set(evidence)) == (UNKNOWN_CAUSE, {"stored", "computed"})
+
+
+@pytest.mark.parametrize("junk", [7, 20, 5000])
+def test_bytes_behind_the_last_element_that_begin_none_are_left_out(junk: int, tmp_path: Path) -> None:
+    tail = bytes(range(255, 0, -1)) * 20
+    (found,) = scan(FIRST + THIRD + tail[:junk]).tally.findings()
+    assert (found.rule.code, found.level.value, found.cause.name) == ("PCH002", "warning", "shifted")
+    written, done = mend(FIRST + THIRD + tail[:junk], tmp_path)
+    assert (written, done.code) == (FIRST + THIRD, Exit.CLEAN)
+
+
+def test_a_cut_element_is_lost_whatever_its_piece_index(tmp_path: Path) -> None:
+    for one in (FIRST, SECOND):  # the index of the second is as large as no chain's, and there is one like it
+        (found,) = scan(SECOND + one[:7000]).tally.findings()
+        assert (found.level.value, found.salvage) == ("error", "lost")
+        assert mend(SECOND + one[:7000], tmp_path)[1].code is Exit.LOST

@@ -82,3 +82,17 @@ def test_a_log_that_is_gone_is_told_also_of_a_copy_without_its_lock(tmp_path: Pa
     with open_source(str(tmp_path / "db")) as source:
         found = inspect(source, FORMATS).tally.findings()
     assert "RDB036" in [f.rule.code for f in found]
+
+
+@pytest.mark.parametrize("what", ["manifest", "log"])
+def test_a_small_leveldb_without_tables_stays_one(what: str, tmp_path: Path) -> None:
+    rows = {b"key %d" % i: b"value" * 9 for i in range(300)}
+    with plyvel.DB(str(tmp_path / "db"), create_if_missing=True) as db:
+        for key, value in rows.items():
+            db.put(key, value)
+    (path,) = (tmp_path / "db").glob("MANIFEST-*" if what == "manifest" else "*.log")
+    path.write_bytes(bytes(byte ^ 0x55 for byte in path.read_bytes()))
+    with open_source(str(tmp_path / "db")) as source:
+        assert repair(source, FORMATS, str(tmp_path / "new"), Wishes()).code is Exit.LOST
+    with plyvel.DB(str(tmp_path / "new"), paranoid_checks=True) as db:
+        assert dict(db) == (rows if what == "manifest" else {})

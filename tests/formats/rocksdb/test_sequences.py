@@ -88,6 +88,29 @@ def test_sound_records_of_an_earlier_place_are_told_and_left_out(
     assert rows(path) == seen  # what the engine shows of it, without a word: it opened for writing, and is spoiled now
 
 
+@pytest.mark.parametrize(
+    ("logs", "left_out", "left"),
+    [
+        ({4: range(30), 5: range(5), 6: range(30, 40)}, 5, 40),  # an old WAL again, under a new number
+        ({4: range(30), 5: range(5), 6: range(7)}, 6, 30),
+        ({4: range(100, 110), 5: range(30), 6: range(30, 40)}, 4, 40),  # a later one
+    ],
+    ids=["again", "twice again", "later"],
+)
+def test_a_wal_in_the_place_of_another_is_left_out(
+    logs: dict[int, range], left_out: int, left: int, tmp_path: Path
+) -> None:
+    path = folder(tmp_path / "db", {number: wal(list(order)) for number, order in logs.items()})
+    assert "RDB040" in {f.rule.code for f in scan(path).tally.findings()}
+    with open_source(str(path)) as source:
+        done = repair(source, all_formats(), str(tmp_path / "new"), Wishes())
+    assert done.code is Exit.LOST
+    lost = tmp_path / "new" / f"{left_out:06d}.log"
+    assert not lost.exists() or not lost.read_bytes()  # the oldest would be missed
+    assert scan(tmp_path / "new").exit_code() is Exit.CLEAN
+    assert rows(tmp_path / "new") == left
+
+
 def test_a_wal_whose_batches_have_one_number_each_is_sound(tmp_path: Path) -> None:
     """WritePrepared transactions count batches, not operations."""
     out = bytearray()
@@ -212,3 +235,17 @@ def test_a_database_that_lives_and_dies_misses_no_wal(tmp_path: Path) -> None:
     for log in path.glob("*.log"):
         log.unlink()
     assert "RDB036" in [f.rule.code for f in scan(path).tally.findings()]
+
+
+def test_a_first_record_that_says_number_0_costs_that_record_alone(tmp_path: Path) -> None:
+    broken = bytearray(batch.encode(0, [(0, keys.PUT, b"k", b"v")]))
+    broken[8] = 9  # more operations than it has
+    first = frame(bytes(broken), 0)
+    rest = bytearray(first)
+    for i in range(1, RECORDS):
+        rest += frame(batch.encode(1 + i, [(0, keys.PUT, b"k%04d" % i, b"v")]), len(rest))
+    path = folder(tmp_path / "db", {4: bytes(rest)})
+    with open_source(str(path)) as source:
+        done = repair(source, all_formats(), str(tmp_path / "new"), Wishes())
+    assert (done.code, done.records["lost"]) == (Exit.LOST, 1)
+    assert rows(tmp_path / "new") == RECORDS - 1

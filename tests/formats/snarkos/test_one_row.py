@@ -58,3 +58,12 @@ def test_the_rows_of_a_block_that_is_not_there_are_deleted_and_no_others(
     assert deletes == rows
     assert verdict.judge.tip_rows + verdict.judge.orphans == len(rows)
     assert verdict.prefix == 11
+
+
+@pytest.mark.parametrize("number", [23, 25, 26, 27, 28, 37, 38, 47, 50])
+def test_a_value_that_is_shorter_than_it_says_is_told_by_those_of_its_map(number: int, tmp_path: Path) -> None:
+    batches = [block.rows() for block in ledger(16, 3, 0, 3)]
+    one, batch = next((key, rows) for rows in batches for key in sorted(rows) if key[2] == number)
+    batch[one] = batch[one][:-1]
+    found = scan(on_disk(tmp_path / "ledger", batches)).tally.findings()
+    assert [(f.rule.code, f.evidence["key"]) for f in found] == [("SNK011", one[4:].hex())]

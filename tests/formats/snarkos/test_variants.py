@@ -84,3 +84,14 @@ def test_the_words_name_the_block_and_calm_the_operator(tmp_path: Path) -> None:
 def test_the_node_is_said_to_stop_at_the_next_height(tmp_path: Path) -> None:
     loaders = scan(on_disk(tmp_path / "ledger", not_finalised(7).batches)).answer.loaders
     assert {o.message for o in loaders} == {"Next height must be sequential"}
+
+
+@pytest.mark.parametrize("kept", [{4, 6, 14, 22, 23, 24, 27}, {6, 24, 28}, {2, 26, 27}], ids=str)
+def test_parts_of_a_deployment_in_a_half_written_block_are_taken_back(kept: set[int], tmp_path: Path) -> None:
+    blocks = ledger(3, seed=5, heavy=3)
+    assert any(k[2] == 26 for k in blocks[-1].insert)
+    some = {k: v for k, v in blocks[-1].insert.items() if k[2] in kept}
+    path = on_disk(tmp_path / "ledger", [*(b.rows() for b in blocks[:-1]), some])
+    assert scan(path).exit_code() is Exit.DAMAGED
+    assert mend(path, tmp_path / "new").code is Exit.CLEAN
+    assert engine_rows(tmp_path / "new") == state(blocks[:-1])

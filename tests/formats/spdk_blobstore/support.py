@@ -65,7 +65,7 @@ def repaired(data: bytes | bytearray, accept: Iterable[str] = (), **wishes: obje
         if edit.origin is not None:
             assert edit.origin.start == told
             told = edit.origin.end
-        if edit.action in ("kept", "corrected", "added"):
+        if edit.action in ("kept", "corrected", "added") or edit.data is not None:
             start, end = (edit.origin.start, edit.origin.end) if edit.origin else (0, 0)
             piece = edit.data if edit.data is not None else bytes(data[start:end])
             assert edit.at is not None

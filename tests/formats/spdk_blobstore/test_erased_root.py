@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from inspector import formats
+from inspector.finding import Severity
 from inspector.format import Wishes
+from inspector.inspect import inspect
 from inspector.repair import Result, repair
-from inspector.source import open_source
+from inspector.source import MemorySource, open_source
 from tests import damage
 from tests.builders.spdk import Image
 
@@ -49,3 +51,28 @@ def test_a_bit_of_the_mask_that_never_named_a_volume_is_no_loss(tmp_path: Path) 
     mask = int.from_bytes(data[0x48:0x4C], "little") * 4096
     result = mend(damage.flip_bit(data, mask + 5 + 1, 3).data, tmp_path)
     assert (result.code, result.bytes["lost"]) == (0, 0)
+
+
+def test_a_root_that_another_page_was_written_over_is_lost_too(tmp_path: Path) -> None:
+    image = Image()
+    for i in range(3):
+        image.lvol(f"vol-{i}", 3, [0, 1])
+    data = bytearray(image.build())
+    one, two, _ = roots(bytes(data))
+    data[one : one + 4096] = data[two : two + 4096]
+    result = mend(bytes(data), tmp_path)
+    assert (result.code, result.records["lost"], result.bytes["lost"]) == (4, 1, 4096)
+
+
+def test_without_masks_the_extent_page_that_is_left_tells_of_the_lost_volume(tmp_path: Path) -> None:
+    image = Image()
+    for i in range(3):
+        image.lvol(f"vol-{i}", 3, [0, 1])
+    healthy = bytes(image.build(clean=False))
+    assert not inspect(MemorySource(healthy), formats.all_formats()).damaged
+    at = roots(healthy)[1]
+    data = damage.zero(healthy, at, at + 4096).data
+    report = inspect(MemorySource(data), formats.all_formats())
+    assert [f.rule.code for f in report.tally.findings() if f.level is Severity.ERROR] == ["SPB018"]
+    result = mend(data, tmp_path)
+    assert (result.code, result.bytes["lost"]) == (4, 4096)

@@ -1,0 +1,172 @@
+"""Which table a file is by what it says of itself, and which one the MANIFEST lists under its number.
+
+Since RocksDB 7.4 the MANIFEST holds an identity of each table, made of three properties of it: the database, the run
+of the engine and the file number that it was written with (table/unique_id.cc GetSstInternalUniqueId). The engine
+refuses a table with another one. Where there is none, a table is known by its size and its first and last key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from inspector.formats.rocksdb import blob, names
+from inspector.formats.rocksdb import edit as edits
+from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.edit import NewFile
+from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
+from inspector.formats.rocksdb.names import FileName
+from inspector.formats.rocksdb.properties import Properties
+
+if TYPE_CHECKING:
+    import xxhash
+else:
+    from inspector.postponed import Postponed
+
+    xxhash = Postponed("xxhash")
+
+_LOW: Final = (1 << 62) - 1  # of a session's number, which its last 12 digits hold; two bits are in the digit before
+_M64: Final = (1 << 64) - 1
+_NONE: Final = bytes(16)
+Identity = bytes | tuple[int, bytes, bytes]
+
+
+class Misplaced(Struct, frozen=True):
+    """A table or blob file under another number; `home` is its own, None where the MANIFEST does not list it."""
+
+    member: str
+    number: int
+    home: int | None
+    twin: bool = False  # it is also where it belongs
+
+
+def unique_id(found: Properties) -> bytes:
+    """The identity that the engine gives a table with these properties, whatever they lack."""
+    session, database = found.text("creating.session.identity") or "", found.text("creating.db.identity") or ""
+    upper, lower = _session(session)
+    mixed = xxhash.xxh3_128_intdigest(database.encode(), seed=upper) >> 64
+    number = found.number("original.file.number") or 0
+    return lower.to_bytes(8, "little") + (mixed ^ number & _M64).to_bytes(8, "little")
+
+
+def _session(told: str) -> tuple[int, int]:
+    """The two numbers in a session's name; a hash where it is none."""
+    high, low = told[:-12], told[-12:]
+    if 13 <= len(told) <= 24 and told.isascii() and told.isalnum() and int(high, 36) <= _M64:
+        upper = int(high, 36)
+        return upper >> 2, int(low, 36) & _LOW | upper << 62 & _M64
+    mixed = xxhash.xxh3_128_intdigest(told.encode("utf-8", "backslashreplace"))
+    upper, lower = mixed >> 64, mixed & _M64
+    return upper, lower or upper | 1
+
+
+def settle(db: Database) -> list[Misplaced]:
+    """Give tables that stand under each other's names their own numbers; all that stand in a wrong place.
+
+    Those of them that belong nowhere, or are where they belong as well, become `db.strangers`.
+    """
+    if db.single or not db.trusted or db.version is None:
+        return []
+    listed = {file.number: file for _, file in db.version.live_tables()}
+    homes = {_listed(file): number for number, file in listed.items()}
+    wrong = {m: n for n, m in db.tables.items() if n in listed and _is_other(db, listed[n], m, homes)}
+    found: list[Misplaced] = []
+    for member, number in sorted(wrong.items()):
+        home = next((homes[own] for own in _own(db, member) if own in homes), None)
+        there = db.tables.get(home) if home is not None else None
+        found.append(Misplaced(member, number, home, there is not None and there not in wrong))
+    _move(db, db.tables, found)
+    return found
+
+
+def _move(db: Database, held: dict[int, str], found: list[Misplaced]) -> None:
+    """Give each its own number, where no other one has it."""
+    moved: dict[int | None, Misplaced] = {one.home: one for one in reversed(found) if one.home and not one.twin}
+    for one in moved.values():
+        del held[one.number]
+    for home, one in moved.items():
+        held[home or 0], db.files[one.member] = one.member, FileName(db.files[one.member].kind, home or 0)
+        db._open.pop(one.member, None)  # an ingested table has its sequence number from the entry of its own number
+    db.strangers |= {one.member for one in found if moved.get(one.home) is not one}
+
+
+def own_name(db: Database, member: str) -> str:
+    """The name that a file has by its number: of one that was found under another's name it is not `member`."""
+    number = db.files[member].number
+    return member if names.classify(member).number == number else f"{number:06d}.{member.rpartition('.')[2]}"
+
+
+def _is_other(db: Database, file: NewFile, member: str, homes: dict[Identity, int]) -> bool:
+    """Whether this is certainly not the table that is listed: a damaged one may well have other ends."""
+    own, due = _own(db, member), _listed(file)
+    if isinstance(due, bytes):
+        return any(isinstance(one, bytes) and one != due for one in own)
+    return due not in own and any(one in homes for one in own)
+
+
+def _listed(file: NewFile) -> Identity:
+    stated = file.field(edits.CUSTOM_UNIQUE_ID)
+    return stated if stated and stated != _NONE else (file.size, file.smallest, file.largest)
+
+
+def _own(db: Database, member: str) -> list[Identity]:
+    facts = db.facts.get(member)
+    if not isinstance(facts, TableFacts):
+        return []
+    own: list[Identity] = [facts.identity] if facts.identity else []
+    return [*own, (facts.size, facts.first_key, facts.last_key)] if facts.first_key and facts.last_key else own
+
+
+def settle_blobs(db: Database) -> list[Misplaced]:
+    """The same for blob files, by the keys of the values that are looked for in them.
+
+    One that belongs nowhere and is not what the MANIFEST counts is no blob file of the database any more.
+    """
+    if db.single or not db.trusted or db.version is None:
+        return []
+    listed = {n: (b.count, b.size) for f in db.version.families.values() for n, b in f.blobs.items()}
+    own = {n: m for n, m in db.blobs.items() if n in listed}
+    doubted = {n: m for n, m in own.items() if _measure(db, m) and not _holds(db, n, m)}
+    found: list[Misplaced] = []
+    for number, member in sorted(doubted.items()):
+        home = next((n for n in listed if n != number and _samples(db, n) and _holds(db, n, member)), None)
+        if home is not None or _measure(db, member) != listed[number]:
+            found.append(Misplaced(member, number, home, home in own and home not in doubted))
+    _move(db, db.blobs, found)
+    for one in found:
+        if one.member in db.strangers:
+            del db.blobs[one.number]
+    return found
+
+
+def _measure(db: Database, member: str) -> tuple[int, int] | None:
+    """Records of a blob file that is whole, and their bytes; None of any other."""
+    facts = db.facts.get(member)
+    if not isinstance(facts, BlobFacts) or facts.bad or facts.gaps or facts.header_why or facts.footer_why:
+        return None
+    if facts.footer_count is None or facts.footer_count != facts.records:
+        return None
+    return facts.records, db.size(member) - blob.HEADER - blob.FOOTER
+
+
+def _samples(db: Database, number: int) -> list[tuple[bytes, int, int]]:
+    """References to a blob file for which nothing was found in it."""
+    tables = (f.astray[number] for f in db.facts.values() if isinstance(f, TableFacts) and number in f.astray)
+    return [sample for one in tables for sample in one.samples]
+
+
+def _holds(db: Database, number: int, member: str) -> bool:
+    return all(blob.stands(db.reader(member), *sample) for sample in _samples(db, number))
+
+
+def astray(db: Database, facts: TableFacts) -> dict[int, int]:
+    """References of a table to values of other keys, by the number of a blob file that is whole and its own."""
+    return {
+        number: one.count - one.outside
+        for number, one in facts.astray.items()
+        if (member := db.blobs.get(number))
+        and _measure(db, member)
+        and not _holds(db, number, member)
+        and one.count > one.outside
+    }
