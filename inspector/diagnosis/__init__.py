@@ -49,11 +49,11 @@ def diagnose(report: Report) -> Diagnosis:
     """Name the causes; `report.tally` then holds the findings with the causes that are better borne out."""
     findings = [as_unread(found, report.source) for found in report.tally.findings()]
     bottom = report.bottom
-    budget = budget_for(report.source.size)
-    scene, allowed = Scene(report.source, bottom, report.state_of_bottom, [], budget), budget.trials
+    scene = Scene(report.source, bottom, report.state_of_bottom, [])
     apart = scene.traits.apart if scene.traits else frozenset()
     found = places(findings, frozenset(rule.code for rule in bottom.rules) - bottom.standing - apart)
-    scene.places = found
+    scene.places, scene.budget = found, budget_for(report.source.size, len(found))
+    allowed = scene.budget.trials
     events: list[_Told] = []
     for place in found[:MOST_PLACES]:
         if place.explained:

@@ -13,6 +13,7 @@ from inspector.span import Span
 Read = Callable[[int, int], bytes]  # offset, count -> bytes, shorter only at the end
 CHUNK = 1 << 16
 SECTOR, SECTORS = 512, 4096
+FEW = 32  # places of damage that any source gets all the work for
 
 
 class Budget(Struct):
@@ -27,9 +28,11 @@ class Budget(Struct):
         return self.trials > 0
 
 
-def budget_for(size: int) -> Budget:
-    """Of a small source less: it can be made of nothing but damage, and must not cost more for that."""
+def budget_for(size: int, places: int) -> Budget:
+    """For many places of a small source less: it can be made of nothing but damage, and must not cost more for that."""
     whole = Budget()
+    if places <= FEW:
+        return whole
     return Budget(min(whole.search, (16 << 20) + 8 * size), min(whole.trials, 40_000 + size // 64))
 
 

@@ -1,5 +1,6 @@
 """Blob files: large values outside the tables, each record with its key (db/blob/blob_log_format.h)."""
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Final
@@ -17,6 +18,10 @@ MAGIC: Final = 0x00248F37
 MAGIC_BYTES: Final = MAGIC.to_bytes(4, "little")
 HEADER, RECORD_HEADER, FOOTER = 30, 32, 32
 _RECORD: Final = struct.Struct("<QQ8xII")  # key and value size, an expiry, checksums of these and of both
+_SIZES: Final = struct.Struct("<QQ")
+# where the upper half of a first length ends: those of both are zero in any blob below 4 GiB
+_BELOW_4_GIB: Final = re.compile(rb"\0(?=\0{3}.{4}\0{4})", re.DOTALL)
+_SOME: Final = re.compile(rb"[^\0]")
 _NOTHING: Final = bytes(RECORD_HEADER)
 INLINED_TTL, BLOB, BLOB_TTL = range(3)
 VERSION: Final = 2  # blobs frame their compressed bytes as tables of version 2 do (db/blob/blob_file_builder.cc)
@@ -178,13 +183,14 @@ def _next(read: Read, at: int, end: int, window: int = 1 << 20) -> int:
         view = memoryview(data)
         last = len(data) - RECORD_HEADER
         pos = 0
-        while pos <= last:
-            # the upper halves of both lengths are zero in any blob below 4 GiB: a test at the speed of `find`
-            pos = data.find(b"\0\0\0\0", pos + 4) - 4
-            if pos < 0 or pos > last:
-                break
-            fits = u32(data, pos + 12) == 0 and u64(data, pos) + u64(data, pos + 8) <= end - at - pos - RECORD_HEADER
-            if fits and any(view[pos : pos + 16]) and u32(data, pos + 24) == masked_crc(view[pos : pos + 24]):
+        while (seems := _BELOW_4_GIB.search(data, pos + 4)) and (pos := seems.start() - 4) <= last:
+            key_size, value_size = _SIZES.unpack_from(data, pos)
+            if not key_size | value_size:  # no record is empty: on to where its lengths would not be zeroes
+                some = _SOME.search(data, pos + _SIZES.size)
+                pos = max(pos, some.start() - _SIZES.size) + 1 if some else last + 1
+                continue
+            fits = key_size + value_size <= end - at - pos - RECORD_HEADER
+            if fits and u32(data, pos + 24) == masked_crc(view[pos : pos + 24]):
                 return at + pos
             pos += 1
         if at + len(data) >= end:

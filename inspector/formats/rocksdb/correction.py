@@ -28,8 +28,8 @@ def correct_block(
 
     `modifier` is what format version 6 adds to a checksum at this place. `judge` is one of data blocks where not said.
     """
-    if len(unit) <= TRAILER or kind == UNSEALED:
-        return NONE
+    if len(unit) <= TRAILER or kind == UNSEALED or unit.count(0) == len(unit):
+        return NONE  # of nothing but zeroes no few bits were flipped, and a hole of a file has thousands of such units
     witness = noticed_by(judge or reads(version, dictionary))
     stored_at = len(unit) - 4
     if kind == CRC32C:

@@ -19,6 +19,7 @@ from inspector.span import Span
 MAX_LOST: Final = 1000
 TILES: Final = 4096  # of one stretch
 _LAST: Final = 64  # blocks at a table's end
+_AHEAD, _PER_KEY = 1 << 20, 128  # bytes of keys that are kept for the blocks behind one, and what each takes beside it
 MAX_DAMAGE: Final = 1 << 16  # damaged units that one repair tries to correct
 
 
@@ -64,6 +65,7 @@ class TableFacts(Struct):
     identity: bytes = b""  # what the engine knows the table by; none where its properties are not read
     size: int = 0  # without what is behind its footer
     separators: dict[int, bytes | None] = field(default_factory=dict)  # offset of a block -> its key in the index
+    ahead: dict[int, bytes] = field(default_factory=dict)  # the same of the blocks behind the last one looked up
 
 
 class LogFacts(Struct):
@@ -200,20 +202,27 @@ def marks_of(stretch: Stretch) -> Iterator[Mark]:
 def lost_range(table: Table, facts: TableFacts, span: Span) -> tuple[bytes | None, bytes | None]:
     """User keys between which a lost block's entries lay: after the last good key, up to the index separator."""
     low = facts.lost.get(span.start)
-    if span.start not in facts.separators:
+    if span.start not in facts.separators and span.start not in facts.ahead:
         _look_up(table, facts, span.start)
-    high = facts.separators[span.start]
+    high = facts.ahead.get(span.start, facts.separators.get(span.start))
     if high is not None and not table.shape.user_keys:
         high = high[:-8]
     return (low[:-8] if low else None), high
 
 
 def _look_up(table: Table, facts: TableFacts, wanted: int) -> None:
-    """One pass over the index answers for every block whose loss is told: the first ones, and the last ones."""
+    """One pass over the index answers for every block whose loss is told: the first ones, and the last ones.
+
+    A correction asks for each damaged block in order: the next ones are kept, as far as their keys have room.
+    """
     last: deque[tuple[int, bytes]] = deque(maxlen=_LAST)
+    facts.ahead, room = {}, 0
     for key, handle in separators(table):
         if handle.offset == wanted or handle.offset in facts.lost:
             facts.separators[handle.offset] = key
+        room = _AHEAD if handle.offset == wanted else room - len(key) - _PER_KEY
+        if room > 0:
+            facts.ahead[handle.offset] = key
         last.append((handle.offset, key))
     facts.separators.update(last)
     facts.separators.setdefault(wanted, None)

@@ -17,7 +17,7 @@ from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.blob_check import check_blobs
 from inspector.formats.spdk_blobstore.causes import cause_of
 from inspector.formats.spdk_blobstore.crossed import Crossed
-from inspector.formats.spdk_blobstore.disk import Moved
+from inspector.formats.spdk_blobstore.disk import Disk, Moved
 from inspector.formats.spdk_blobstore.homes import Strayed
 from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
@@ -55,11 +55,24 @@ def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
 
 
 def _moved(state: State, moved: Moved, tally: Tally) -> None:
-    at = state.disk.base + moved.at
-    text = f"{put_in(moved.by)} here; what is behind is read where it stands now"
+    low, high = _among_zeroes(state.disk, moved)
+    where = "here" if moved.by > 0 or low == high else "somewhere in these zeroes"
+    text = f"{put_in(moved.by)} {where}; what is behind is read where it stands now"
     cause = Cause("shifted", "certain", moved.because)
-    span = Span(at, at + max(0, moved.by))
+    span = Span(state.disk.base + low, state.disk.base + high)
     tally.put(Finding(r.MOVED, span, text, {"count": moved.by}, cause, "kept"))
+
+
+def _among_zeroes(disk: Disk, moved: Moved) -> tuple[int, int]:
+    """Where it may have been, as the image stands: lost bytes that read as zeroes among zeroes were any of them."""
+    if moved.by > 0:
+        return moved.at, moved.at + moved.by
+    if moved.fill.strip(b"\0") or moved.by % lay.PAGE == 0:  # whole pages: those around them tell where they were
+        return moved.at, moved.at
+    before = disk.read(max(0, moved.at - lay.PAGE), min(moved.at, lay.PAGE))
+    behind = disk.read(moved.at + moved.lost, lay.PAGE)
+    low = moved.at - len(before) + len(before.rstrip(b"\0"))
+    return low, moved.at + len(behind) - len(behind.lstrip(b"\0"))
 
 
 def _check_super(state: State, tally: Tally) -> None:

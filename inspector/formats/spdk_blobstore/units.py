@@ -143,5 +143,5 @@ def grid(state: State, member: str) -> tuple[int, int, str] | None:
 
 
 # what is missing or unmarked because a page is lost
-_APART = frozenset({"SPB013", "SPB014", "SPB015", "SPB016", "SPB017", "SPB025", "SPB026", "SPB043"})
+_APART = frozenset({"SPB013", "SPB014", "SPB015", "SPB016", "SPB017", "SPB018", "SPB025", "SPB026", "SPB043"})
 TRAITS = Traits(unit, surplus, misplaced=misplaced, apart=_APART, mixed=True, grid=grid)
