@@ -12,6 +12,7 @@ at something that depends on the corrected bits: a signature, a decompression, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
@@ -21,6 +22,8 @@ from inspector import crc32c, syndromes
 
 CERTAIN = 64  # bits of a checksum, beyond those that the trials use up, need no second witness (BLAKE3, SHA-256)
 LISTED = 16  # candidates kept of an ambiguous correction
+_CHANGED = re.compile(rb"[^\0]")
+_STORED = range(32)  # bits of a stored checksum
 
 Verdict = Literal["sealed", "unique", "ambiguous", "none"]
 Patch = tuple[tuple[int, int], ...]  # (byte of the unit, mask to XOR), by byte, no mask zero
@@ -112,7 +115,10 @@ def apply(unit: bytes, patch: Patch) -> bytes:
 
 def difference(old: bytes, new: bytes) -> Patch:
     """The patch that turns one into the other, of equal length."""
-    return tuple((at, a ^ b) for at, (a, b) in enumerate(zip(old, new, strict=True)) if a != b)
+    if len(old) != len(new):
+        raise ValueError("bytes of different length")
+    both = int.from_bytes(old, "big") ^ int.from_bytes(new, "big")
+    return tuple((found.start(), found[0][0]) for found in _CHANGED.finditer(both.to_bytes(len(old), "big")))
 
 
 def flips(patch: Patch) -> int:
@@ -138,7 +144,7 @@ def one_bit(word: Word, unit: bytes) -> Iterator[Candidate]:
     place = syndromes.one_flip(word.end - word.start, syndrome)
     if place:
         yield from (Candidate((spot,), "one flipped bit") for spot in _spots(word, place))
-    for bit in range(32):
+    for bit in _STORED:
         if word.stands_for(stored ^ 1 << bit) == computed:
             yield Candidate((word.place(word.stored, bit),), "one flipped bit")
 
@@ -151,13 +157,13 @@ def two_bits(word: Word, unit: bytes) -> Iterator[Candidate]:
         return  # an odd number of flips
     for first, second in syndromes.two_flips(length, computed ^ word.stands_for(stored)):
         yield from (_pair(a, b) for a in _spots(word, first) for b in _spots(word, second))
-    for bit in range(32):
+    for bit in _STORED:
         place = syndromes.one_flip(length, computed ^ word.stands_for(stored ^ 1 << bit))
         if place:
             yield from (_pair(spot, word.place(word.stored, bit)) for spot in _spots(word, place))
     if word.stands_for is _itself and (computed ^ stored).bit_count() != 2:
         return  # the usual case, without trying 496 pairs
-    for high in range(32):
+    for high in _STORED:
         for low in range(high):
             if word.stands_for(stored ^ 1 << high ^ 1 << low) == computed:
                 yield _pair(word.place(word.stored, high), word.place(word.stored, low))
@@ -174,11 +180,11 @@ def _spots(word: Word, place: syndromes.Place) -> list[tuple[int, int]]:
 
 def _pair(first: tuple[int, int], second: tuple[int, int]) -> Candidate:
     if first[0] == second[0]:
-        return Candidate(((first[0], first[1] ^ second[1]),), "two flipped bits")
+        return Candidate(((first[0], first[1] | second[1]),), "two flipped bits")
     return Candidate((min(first, second), max(first, second)), "two flipped bits")
 
 
-def burst(word: Word, unit: bytes, width: int = 32, within: tuple[int, int] | None = None) -> Iterator[Candidate]:
+def burst(word: Word, unit: bytes, width: int, within: tuple[int, int] | None = None) -> Iterator[Candidate]:
     """Damages of up to `width` neighbouring covered bits; `within` are bytes of the unit that they may touch."""
     low, high = within or (word.start, word.end)
     low, high = max(low, word.start), min(high, word.end)

@@ -22,8 +22,9 @@ from inspector.source import Source
 from inspector.span import Span
 
 if TYPE_CHECKING:
+    from inspector.field import Field
     from inspector.follow import Follower
-    from inspector.layout import Field, Layout
+    from inspector.layout import Layout
 
 # roles of tiles, as small integers so that a stretch holds them in one array of bytes
 FRAME, UNIT, OPAQUE, FREE, GAP = range(5)
@@ -317,6 +318,7 @@ class Format(Struct, frozen=True, eq=False):
     )
     merge: Callable[[list[State], Wishes, str | None], Any] | None = None  # copies, item -> copies.Merge
     appends: bool = False  # grows at its end only; what was whole stays whole while it is written
+    unpacks: bool = False  # reads packed files, too
     rotates: bool = False  # a log: moved aside as a matter of course, and another begun under its name
     follow: Callable[[Mapping[str, Any] | None], Follower] | None = None  # units as they land; from what it saved
     identities: Callable[[State], Any] | None = None  # comparing.Identities: what is compared with another store

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from inspector.catalogue import Formats, bottoms, named, standing_on
+from inspector.catalogue import Formats, bottoms, is_packed, named, standing_on
 from inspector.errors import Exit, InspectorError, OutOfTime, OutputError, UnknownFormatError
 from inspector.finding import Cause, Finding, Rule, Severity, Tally
 from inspector.format import FRAME, GAP, ROLE_NAMES, UNIT, Answer, Claim, Format, State, Stretch, Wishes
 from inspector.medium import CLOSED, UNREADABLE, add_what_went_bad, findings_of, refuse_nothing
-from inspector.sanitize import quoted
 from inspector.source import Source
 from inspector.span import Span
 
@@ -218,12 +217,16 @@ def detect(source: Source, formats: Formats, forced: str | None = None) -> tuple
     best, claim = max(claims, key=lambda pair: pair[1].strength)
     if claim.strength <= 0:
         refuse_nothing(source)
-        tried = tuple((f.name, c.because) for f, c in claims)
-        hint = "inspector formats lists what is known; --format NAME forces one"
-        if source.kind == "folder":
-            hint = f"inspector scan {quoted(source.label)} tells the stores that lie in it: name one of them"
-        raise UnknownFormatError(f"{source.label}: no known format", hint, tried)
+        raise _unknown(source, tuple((f.name, c.because) for f, c in claims))
+    if not best.unpacks and source.kind != "folder" and is_packed(source):
+        raise _unknown(source, ())  # what stands in it unpacked by chance is not the store
     return [best], claim
+
+
+def _unknown(source: Source, tried: tuple[tuple[str, str], ...]) -> UnknownFormatError:
+    from inspector.wrapped import unknown
+
+    return unknown(source, tried)
 
 
 def _named(formats: Formats, name: str) -> Format:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import construct as c
 from msgspec import Struct, field
 from msgspec.structs import force_setattr
 
-Privacy = Literal["public", "private", "secret"]
+from inspector.field import Field, Privacy
+
 MAX_FIELDS = 4096  # of one exhibit; a structure from a hostile file may repeat without end
 
 
@@ -28,18 +29,6 @@ class Row(Struct, frozen=True):
     type: str
     meaning: str
     privacy: Privacy
-
-
-class Field(Struct, frozen=True):
-    """A field found in bytes: [start, end) in the member, its value, and how to show it."""
-
-    name: str
-    start: int
-    end: int
-    value: Any
-    text: str
-    meaning: str = ""
-    privacy: Privacy = "public"
 
 
 class _Step(Struct, frozen=True):

@@ -20,8 +20,8 @@ LEAST: Final = 6  # bytes: shorter ones occur everywhere by chance
 CHUNK: Final = 64  # a longer original is searched in pieces, so that a part of it is found, too
 MOST_CHUNKS: Final = 64
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_LETTERS: Final = BASE58.encode().ljust(256, b"?")
-_FIVE: Final = 58**5
+_PAIRS: Final = tuple(one + two for one in BASE58 for two in BASE58)
+_TEN: Final = 58**10
 _SIMPLE: Final = re.compile(r"[ !#-\[\]-~]*")  # what nobody escapes
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
@@ -34,16 +34,14 @@ class Hit(Struct, frozen=True):
 
 def base58(raw: bytes) -> str:
     """Base 58 in Bitcoin's and libp2p's alphabet."""
-    number, digits = int.from_bytes(raw, "big"), bytearray()
-    while number > _FIVE:  # five digits at a time: long numbers are divided slowly
-        number, low = divmod(number, _FIVE)
+    number, pairs = int.from_bytes(raw, "big"), []
+    while number:  # ten digits at a time: long numbers are divided slowly
+        number, low = divmod(number, _TEN)
         for _ in range(5):
-            low, digit = divmod(low, 58)
-            digits.append(digit)
-    while number:
-        number, digit = divmod(number, 58)
-        digits.append(digit)
-    return "1" * (len(raw) - len(raw.lstrip(b"\0"))) + digits[::-1].translate(_LETTERS).decode()
+            low, pair = divmod(low, len(_PAIRS))
+            pairs.append(_PAIRS[pair])
+    pairs.reverse()
+    return "1" * (len(raw) - len(raw.lstrip(b"\0"))) + "".join(pairs).lstrip("1")
 
 
 def plain_shapes(text: str, raw: bytes) -> set[bytes]:

@@ -19,7 +19,7 @@ from inspector.format import Edit, Format, Wishes
 from inspector.inspect import Report, inspect
 from inspector.output import place_file, preflight
 from inspector.repair import Result, not_in_use, verify_file, write_edit
-from inspector.sanitize import for_shell
+from inspector.sanitize import for_shell, quoted
 from inspector.source import Source
 
 HELD = 1 << 20  # bytes gathered before they are written
@@ -123,7 +123,10 @@ def _merge(
 
 def _distinct(sources: Sequence[Source]) -> None:
     if len(sources) < 2:
-        raise UsageError("a merge takes two copies or more", "inspector repair makes one good copy of one source")
+        hint = "inspector repair makes one good copy of one source"
+        if sources and sources[0].kind == "folder":
+            hint += f"; of several in a folder name each: inspector scan {quoted(sources[0].label)} tells the command"
+        raise UsageError("a merge takes two copies or more", hint)
     seen: dict[tuple[int, int], Source] = {}
     for source in sources:
         if source.path is not None:

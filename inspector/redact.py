@@ -30,6 +30,7 @@ MOST: Final = 50_000  # names in the book; later ones get a keyed hash, are repl
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+")
 _SCID: Final = re.compile(r"(\d{1,8})x(\d{1,8})x(\d{1,5})")
 _GIVEN: Final = re.compile(r"(file|path)-(\d{1,9}|h[0-9a-f]{16})")
+SOUGHT: Final = 24  # words that are looked for one by one
 _LONGEST_PEER: Final = 128
 _LONGEST: Final = 512  # characters of a name that is looked for in running text
 _ONLY_WORDS: Final = bytes(c if (chr(c).isalpha() and c < 128) or c == 95 else 32 for c in range(256))
@@ -49,12 +50,38 @@ def entropy_words(raw: bytes) -> str:
 
 
 @cache
-def vocabulary() -> frozenset[str]:
-    """Words of inspector's own source: found in an output, they tell nothing of an original that is the same word."""
-    words: set[bytes] = set()
-    for file in Path(__file__).parent.rglob("*.py"):
-        words.update(file.read_bytes().translate(_ONLY_WORDS).split())
-    return frozenset(word.decode() for word in words if len(word) >= 3)
+def _source() -> bytes:
+    """Inspector's own source, a space around each of its words."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    return b" ".join((b"", *(file.read_bytes() for file in files), b"")).translate(_ONLY_WORDS)
+
+
+@cache
+def _every_word() -> frozenset[bytes]:
+    return frozenset(_source().split())
+
+
+class _Vocabulary:
+    """Words of inspector's own source: found in an output, they tell nothing of an original that is the same word.
+
+    To find a few words in it takes less time than to tell all words apart.
+    """
+
+    def __init__(self) -> None:
+        self._asked: dict[bytes, bool] = {}
+
+    def __contains__(self, text: str) -> bool:
+        word = text.encode()
+        if len(word) < 3:
+            return False
+        if len(self._asked) >= SOUGHT:
+            return word in _every_word()
+        if word not in self._asked:
+            self._asked[word] = b" " + word + b" " in _source()
+        return self._asked[word]
+
+
+_VOCABULARY: Final = _Vocabulary()
 
 
 def canonical(noun: str, text: str) -> bytes:
@@ -153,16 +180,13 @@ class Redactor:
         if not self._known or not text:
             return text
         out: list[str] = []
-        at = done = 0
-        heads = self._lengths
-        while at < len(text):
-            found = self._at(text, at) if text[at : at + 2] in heads else None
+        done, heads = 0, self._lengths
+        for at in [i for i in range(len(text)) if text[i : i + 2] in heads]:
+            found = self._at(text, at) if at >= done else None
             if found is None:
-                at += 1
                 continue
             out += [text[done:at], self.name(self._known[found], found)]
-            at += len(found)
-            done = at
+            done = at + len(found)
         return "".join([*out, text[done:]]) if out else text
 
     def _at(self, text: str, at: int) -> str | None:
@@ -251,7 +275,7 @@ def _entry(noun: str, name: str, canon: str, original: str) -> tuple[str, str, b
 
 def speaks_for_itself(text: str) -> bool:
     """Plain words that inspector uses itself, and numbers: they stand in any output, whoever calls a volume so."""
-    return bool(_SPEAKS_FOR_ITSELF.fullmatch(text)) and (not text or text.isdigit() or text in vocabulary())
+    return bool(_SPEAKS_FOR_ITSELF.fullmatch(text)) and (not text or text.isdigit() or text in _VOCABULARY)
 
 
 def without_quotes(text: str, raw: bytes) -> str:

@@ -48,19 +48,20 @@ class Rescan:
         self._known: dict[str, str] = {}  # fingerprint -> what was said
 
     def look(self) -> Iterator[News]:
-        if self._tick() < self._not_before:
+        looked, at = self._tick(), self._now()
+        if looked < self._not_before:
             return
         stamp = self._stamp_now()
-        due = any(self._tick() - since >= self._patience for since, _ in self._waiting.values())
+        due = any(looked - since >= self._patience for since, _ in self._waiting.values())
         if stamp == self._stamp and not due:
             return
         self._stamp = stamp
         began = time.monotonic()
-        yield from self._scan()
+        yield from self._scan(looked, at)
         # a database that never rests is not to be read all the time
         self._not_before = self._tick() + REST * (time.monotonic() - began)
 
-    def _scan(self) -> Iterator[News]:
+    def _scan(self, looked: float, at: float) -> Iterator[News]:
         try:
             with open_source(str(self.path)) as source:
                 report = inspect(source, self.formats, None, self.forced)
@@ -74,19 +75,19 @@ class Rescan:
             self._stamp = None
             yield "changing", report.partial, None, {}
             return
-        yield from self._news(names)
+        yield from self._news(names, looked, at)
         sums = {"records": report.account.units, "bytes": report.source.size, "findings": len(found)}
         yield "scanned", f"{report.format.name}: {len(found)} findings", None, sums
 
-    def _news(self, found: dict[str, Finding]) -> Iterator[News]:
-        """What of these findings is new and stays, and what is gone."""
-        rests = self._now() - max((seen[3] for seen in self._stamp or ()), default=0) / 1e9 >= self._patience
+    def _news(self, found: dict[str, Finding], looked: float, at: float) -> Iterator[News]:
+        """What of these findings is new and stays, and what is gone; what was seen was so when the look began."""
+        rests = at - max((seen[3] for seen in self._stamp or ()), default=0) / 1e9 >= self._patience
         waiting: dict[str, tuple[float, str]] = {}
         for name, finding in found.items():
             since, _ = self._waiting.pop(name, (self._tick(), ""))
             if name in self._known:
                 continue
-            if not rests and self._tick() - since < self._patience:
+            if not rests and looked - since < self._patience:
                 waiting[name] = since, finding.message
                 continue
             told = {"code": finding.rule.code, "file": finding.span.member or None, "fingerprint": name}

@@ -62,11 +62,16 @@ class Troubles:
         self._now, self._tick, self._took = now, tick, took
         self.wrong: dict[int, Wrong] = {}  # by start
         self.unfinished: Wrong | None = None
+        self._looked = tick()
         self._next = 0  # of the places that last, the one that is looked at next
 
     def clear(self) -> None:
         self.wrong.clear()
         self.unfinished = None
+
+    def begin(self) -> None:
+        """A look begins: what it sees was so now, and may be told long after, by a machine that was paused."""
+        self._looked = self._tick()
 
     def note(self, source: Source, follower: Follower, landed: Landed, passed: bool = False) -> None:
         """Remember a place; one that verifies past the page cache was a transient."""
@@ -95,7 +100,7 @@ class Troubles:
             if follower.sound(source, wrong.start, wrong.end):
                 del self.wrong[start]
                 self._healed(source, wrong, follower)
-            elif not wrong.lasting and self._tick() - wrong.begun >= self.patience:
+            elif not wrong.lasting and self._looked - wrong.begun >= self.patience:
                 wrong.lasting = True
                 lasting.append(wrong)
         self._damage(source, "damage", lasting, form)
@@ -121,7 +126,7 @@ class Troubles:
             return
         if before is None:
             self.unfinished = self._look(source, landed)
-        elif not before.lasting and follower.torn_matters and self._tick() - before.begun >= self.patience:
+        elif not before.lasting and follower.torn_matters and self._looked - before.begun >= self.patience:
             before.lasting, before.end = True, landed.end
             self._damage(source, "torn", [before], form)
 

@@ -18,9 +18,9 @@ from msgspec.structs import replace
 from inspector.catalogue import Catalogue, Formats
 from inspector.comparing import Described, Identities, Row
 from inspector.errors import InspectorError
+from inspector.field import Field
 from inspector.finding import Finding, Severity
 from inspector.format import Answer, Entry, Exhibit, Format, Item, Query, State
-from inspector.layout import Field
 from inspector.private import CONTENT, DIGEST, ITEM, Private, sound
 from inspector.redact import Redactor, as_text, entropy_words, without_quotes
 from inspector.source import Source

@@ -132,6 +132,7 @@ class Watch:
             self._follow()
 
     def _follow(self) -> None:
+        self.troubles.begin()
         source = self._source()
         try:
             changed = (source.size, source.members[0].mtime_ns) != (self._size, self._mtime)

@@ -156,6 +156,8 @@ def judged(line: str, path: Path, size: int, folder: Path) -> tuple[Run, list[st
         if done.seconds <= allowed(line, size) * slow or done.code < 0:
             break
         slow = max(slow, slowness())
+        if done.seconds <= allowed(line, size) * slow:
+            break
         done = min(done, run(line, str(path), folder), key=lambda r: r.seconds)
     return done, faults_of(line, done, size, slow)
 

@@ -111,11 +111,12 @@ class Place(Stand):
         if not wrong and ("Traceback" in err or "bug of inspector" in err or "INS001" in out):
             wrong = "it speaks of a bug"
         # whoever reads no more wants no answer; an engine that dies for want of memory proves nothing
-        more = {"stdout without a reader": (0,), "no more memory": (8,)}.get(name, ())
+        more = {"stdout without a reader": (0,), "no more memory": (8,), "400 MiB of memory": (8,)}.get(name, ())
         if not wrong and ended not in (*self.case.codes, 6, 7, 9, *more):
             wrong = f"it ended with {ended}"
-        # what could not be done for want of something is said: an engine that cannot run, a scan that is not whole
-        said = "the engine cannot run here" in words(out, place) or re.search(r'"partial": "[^"]', out)
+        # what could not be done for want of something is said: an engine that cannot run, a scan that is not whole,
+        # bytes that were not read again past the page cache
+        said = re.search(r'the engine cannot run here|"partial": "[^"]|Cannot allocate memory', words(out, place))
         if (
             not wrong
             and not said
@@ -123,7 +124,7 @@ class Place(Stand):
             and name not in UNHEARD
             and words(out, place) != self.out
         ):
-            wrong = "something else came out"
+            wrong = f"something else came out: {_difference(self.out, words(out, place))}"
         if not wrong and out.startswith("{") and "--json" in self.case.line and name not in UNHEARD:
             wrong = "" if _is_json(out) else "half a document"
         shutil.rmtree(place)
@@ -159,6 +160,11 @@ class Place(Stand):
     def _in(place: Path) -> Any:
         tempfile.tempdir = str(place / "tmp")
         return without_the_world()
+
+
+def _difference(right: str, other: str) -> str:
+    at = next((i for i, (a, b) in enumerate(zip(right, other, strict=False)) if a != b), min(len(right), len(other)))
+    return f"{right[max(0, at - 60) : at + 60]!r} became {other[max(0, at - 60) : at + 60]!r}"
 
 
 def _is_json(text: str) -> bool:

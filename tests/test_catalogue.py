@@ -32,3 +32,7 @@ def test_a_scan_of_a_gossip_store_imports_no_other_format_and_no_rich_for_a_pipe
         [sys.executable, "-c", code, str(sample)], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert ran.stdout == "0 ['inspector.formats.gossip_store'] False\n"
+
+
+def test_the_table_of_file_names_is_what_the_formats_declare() -> None:
+    assert set(formats.FILES) == {pattern for form in formats.all_formats() for pattern in form.private.files}

@@ -124,7 +124,7 @@ def test_every_burst_is_among_the_candidates(width: int) -> None:
         pattern = 1 | 1 << width - 1 | rng.getrandbits(width)
         start = rng.randrange(8 * 124 - width)
         bits = [start + k for k in range(width) if pattern >> k & 1]
-        assert patch_of(*bits) in [c.patch for c in correct.burst(PAGE, flip(good, *bits))], bits
+        assert patch_of(*bits) in [c.patch for c in correct.burst(PAGE, flip(good, *bits), 32)], bits
 
 
 def test_bursts_explain_the_checksum_and_stay_where_they_were_asked_for() -> None:
@@ -265,3 +265,60 @@ def test_the_longest_unit_is_corrected_and_one_byte_more_is_not() -> None:
         good = bytes(8) + body + crc32c(body).to_bytes(4, "little")
         word = Word(8, 8 + len(body), 8 + len(body))
         assert correct_crc32c(flip(good, 8 * 100 + 3), word, lambda *_: SILENT, most=1).verdict == verdict
+
+
+@pytest.mark.parametrize(("word", "good"), [(PAGE, page()), (Word(0, 61, 61, stands_for=unmask), block())])
+def test_two_flips_of_the_stored_checksum_are_found(word: Word, good: bytes) -> None:
+    rng = Random(5)
+    for _ in range(24):
+        pair = rng.sample(range(8 * word.stored, 8 * word.stored + 32), 2)
+        assert [one.patch for one in correct.two_bits(word, flip(good, *pair))] == [patch_of(*pair)]
+
+
+@pytest.mark.parametrize(("bits", "tried", "sealed"), [
+    (63, 0, True), (64, 0, True), (64, 1, False), (66, 3, True), (66, 4, False), (72, 255, True), (72, 256, False),
+])  # fmt: skip
+def test_64_bits_beyond_those_of_the_trials_need_no_witness(bits: int, tried: int, sealed: bool) -> None:
+    one = Candidate(((0, 1),), "a flip")
+    found = decide(bytes(4), [one], lambda *_: SILENT, tried, bits)
+    assert found.verdict == ("sealed" if sealed else "unique")
+    assert decide(bytes(4), [one], lambda *_: SILENT, tried, bits, sure=False).verdict == "ambiguous"
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(0, "unique"), (1, "ambiguous")])
+def test_a_pair_of_flips_is_unique_up_to_655_bytes_wherever_they_begin(more: int, verdict: str) -> None:
+    length = 655 + more
+    content = Random(4).randbytes(length)
+    good = bytes(100) + content + crc32c(content).to_bytes(4, "little")
+    word = Word(100, 100 + length, 100 + length)
+    found = correct_crc32c(flip(good, 8 * 120, 8 * 700 + 3), word, lambda *_: SILENT)
+    assert found.verdict == verdict
+    assert patch_of(8 * 120, 8 * 700 + 3) in (found.patch, *found.listed)
+
+
+def test_what_a_correction_tells_of_each_bit() -> None:
+    unit = bytes([0b0000_0101, 0xFF])
+    assert correct.told(unit, ((0, 0b11), (1, 0x80)), 16) == [
+        "bit 0 of byte 16 (0x10) went 0 to 1", "bit 1 of byte 16 (0x10) went 1 to 0",
+        "bit 7 of byte 17 (0x11) went 0 to 1",
+    ]  # fmt: skip
+    many = correct.told(unit, ((0, 0xFF), (1, 3)))
+    assert (len(many), many[0], many[8]) == (9, "bit 0 of byte 0 (0x0) went 0 to 1", "and 2 more bits")
+    assert len(correct.told(unit, ((0, 0xFF),))) == 8
+    assert (correct.flips(((0, 0xFF), (1, 3))), correct.difference(b"abc", b"aac")) == (10, ((1, 3),))
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(0, "unique"), (1, "none")])
+def test_a_mebibyte_is_the_most_that_is_corrected_wherever_it_begins(more: int, verdict: str) -> None:
+    length = (1 << 20) + more
+    content = bytes(length)
+    good = bytes(64) + content + crc32c(content).to_bytes(4, "little")
+    found = correct_crc32c(flip(good, 8 * 70 + 1), Word(64, 64 + length, 64 + length), lambda *_: SILENT, most=1)
+    assert (found.verdict, found.patch) == (verdict, patch_of(8 * 70 + 1) if not more else ())
+
+
+@pytest.mark.parametrize(("tried", "chance"), [(0, 0.0), (1 << 30, 0.25), (1 << 32, 1.0), (1 << 40, 1.0)])
+def test_the_chance_is_the_share_of_all_checksums_that_was_tried(tried: int, chance: float) -> None:
+    assert correct.Correction("unique", tried=tried).chance == chance
+    assert correct.Correction("unique", tried=tried, bits=64).chance == tried / 2**64
+    assert correct.NONE.chance == 0.0

@@ -117,7 +117,8 @@ def say(message: str, hint: str = "", tried: tuple[tuple[str, str], ...] = ()) -
         lines.append(f"  {clean(hint, 1000)}")
     text = "\n".join(lines) + "\n"
     redactor = active()
-    text = redactor.text(text) if redactor else text
+    if redactor:  # the name may stand in the message as it is, and as it is redacted already
+        text = re.sub(r"^(inspector: )([^:\n]+: )\2", r"\1\2", redactor.text(text))
     if by_default() and re.search(_PSEUDONYM, text):
         text += "  path-1 and the like stand for what this command redacts; with --no-redact it says the names\n"
     encoding = sys.stderr.encoding or "utf-8"

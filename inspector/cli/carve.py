@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from inspector.cli import declare as typer
 from inspector.cli.options import Accept, Json, MapFile, VerifySignatures, changed, number
-from inspector.errors import UsageError
+from inspector.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from inspector.carve import Carved, Carver, CarveWishes, Found
@@ -82,6 +82,7 @@ def carve(
     """
     from inspector.carve import CarveWishes
     from inspector.carve import carve as run
+    from inspector.catalogue import is_packed
     from inspector.cli.inputs import open_path
     from inspector.cli.progress import Progress
     from inspector.cli.stdout import Output
@@ -125,6 +126,12 @@ def carve(
 
             out.blocks(carve_blocks(carved, listed))
         out.flush()
+        if carved.code == Exit.UNKNOWN_FORMAT and is_packed(opened):
+            from inspector.cli.app import say
+            from inspector.wrapped import unknown
+
+            told = unknown(opened, ())
+            say(told.message, told.hint)
     return int(carved.code)
 
 

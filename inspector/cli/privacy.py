@@ -8,6 +8,7 @@ only then is it let out.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -81,13 +82,11 @@ def seen(formats: Formats) -> Formats:
 def start(redactor: Redactor) -> None:
     """Redact from now on; what names this host and its user is known beforehand."""
     global _active, _book  # noqa: PLW0603  one command line is one run; everything it prints passes here
-    import socket
-
     from inspector.redact import speaks_for_itself
 
     _active = _book = redactor
     home = Path.home()
-    for noun, word in (("path", str(home)), ("user", home.name), ("host", socket.gethostname())):
+    for noun, word in (("path", str(home)), ("user", home.name), ("host", os.uname().nodename)):
         if len(word) > 2 and not speaks_for_itself(word):
             redactor.know(noun, word)
 
@@ -98,11 +97,11 @@ def place_of(path: str) -> str:
         return path
     from fnmatch import fnmatchcase
 
-    from inspector.formats import all_formats
+    from inspector.formats import FILES
     from inspector.redact import speaks_for_itself
 
     base = PurePath(path).name
-    known = any(fnmatchcase(base, pattern) for form in all_formats() for pattern in form.private.files)
+    known = any(fnmatchcase(base, pattern) for pattern in FILES)
     for whole in {str(PurePath(path).parent if known else path), str(Path(path).absolute().parent)}:
         if whole not in (".", "/") and not speaks_for_itself(whole):
             _active.know("path", whole)
@@ -118,12 +117,11 @@ def file_of(name: str) -> str:
         return name
     from fnmatch import fnmatchcase
 
-    from inspector.formats import all_formats
+    from inspector.formats import FILES
 
-    patterns = [pattern for form in all_formats() for pattern in form.private.files]
     redactor = _active
     return "/".join(
-        part if any(fnmatchcase(part, pattern) for pattern in patterns) else redactor.name("file", part)
+        part if any(fnmatchcase(part, pattern) for pattern in FILES) else redactor.name("file", part)
         for part in name.split("/")
     )
 

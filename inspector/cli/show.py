@@ -59,6 +59,8 @@ def show(
 def _parse(offset: str) -> tuple[str, int] | None:
     """Member and byte, or None where the text is an item's id."""
     member, at, text = offset.rpartition("@")
+    if re.fullmatch(r"\d+/\d+", text):  # as gossipd prints it: the offset, and how long it believes the store to be
+        text = text.partition("/")[0]
     if re.fullmatch(r"\d[\d_,]*|0[xX][0-9a-fA-F_]+", text):
         return (member if at else ""), number(text, "OFFSET")
     return None
@@ -90,8 +92,11 @@ def _item(store: Opened, wanted: str) -> Item:
         for item in fmt.items(state) if fmt.items else ():
             if item.id == wanted:
                 return item
+    from inspector.sanitize import quoted
+
     store.ending()  # what could not be read may hold it: then that is the answer
-    raise UsageError(f"{store.name} has no item {wanted}", "inspector items lists them; a byte is a number")
+    line = f"; a line of a log: inspector explain LINE --store {quoted(store.source.label)}" if " " in wanted else ""
+    raise UsageError(f"{store.name} has no item {wanted}", f"inspector items lists them; a byte is a number{line}")
 
 
 def _print_exhibit(out: Output, store: Opened, exhibit: Exhibit, json: bool, limit: int) -> None:

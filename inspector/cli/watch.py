@@ -20,8 +20,13 @@ from inspector.errors import ChangedError, Exit, InspectorError, OutputError, Us
 if TYPE_CHECKING:
     from inspector.catalogue import Formats
     from inspector.cli.stdout import Output
+    from inspector.render import encoding, live_words
     from inspector.render.metrics import Sample
     from inspector.watch import Event, Watch
+else:
+    from inspector.postponed import Postponed
+
+    encoding, live_words = Postponed("inspector.render.encoding"), Postponed("inspector.render.live_words")
 
 EXAMPLES = """Examples:
 
@@ -145,18 +150,18 @@ class Teller:
     """Prints events as they come; nothing is held back."""
 
     def __init__(self, path: str, out: Output, jsonl: bool, labels: dict[str, str]) -> None:
-        self.path, self.out, self.jsonl, self.labels = path, out, jsonl, labels
+        self.path, self.out, self.labels = path, out, labels
+        self._say = self._as_json if jsonl else self._as_words
 
     def tell(self, event: Event) -> None:
-        from inspector.render.live_words import event_document, event_line
-
-        if self.jsonl:
-            from inspector.render.encoding import encode
-
-            self.out.data_line(encode(event_document(event, self.path, self.labels), pretty=False))
-        else:
-            self.out.line(event_line(event))
+        self._say(event)
         self.out.flush()
+
+    def _as_json(self, event: Event) -> None:
+        self.out.data_line(encoding.encode(live_words.event_document(event, self.path, self.labels), pretty=False))
+
+    def _as_words(self, event: Event) -> None:
+        self.out.line(live_words.event_line(event))
 
 
 class Run:

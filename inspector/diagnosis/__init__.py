@@ -55,12 +55,15 @@ def diagnose(report: Report) -> Diagnosis:
     scene.places, scene.budget = found, budget_for(report.source.size, len(found))
     allowed = scene.budget.trials
     events: list[_Told] = []
+    given_up: list[Place] = []
     for place in found[:MOST_PLACES]:
         if place.explained:
             continue
         clue = explain(scene, place, region_of(place, found)) or _own(place)
         told = _Told(clue, place)
         events.append(told)
+        if clue.name == "unknown" and scene.budget.used_up:
+            given_up.append(place)
         for other in found:
             if not other.explained and (other is place or _covers(clue, place, other)):
                 other.explained = True
@@ -74,7 +77,8 @@ def diagnose(report: Report) -> Diagnosis:
         after.append(replace(finding, cause=_better(finding, clue_of)) if clue_of else finding)
     report.tally.settle(after)
     answer = answer_of(report, [_event(e) for e in events[:MOST_EVENTS]], len(events), after)
-    return replace(answer, work=allowed - max(0, scene.budget.trials))
+    given_up += (p for p in found[MOST_PLACES:] if not p.explained and best_of(p) is None)
+    return replace(answer, work=allowed - max(0, scene.budget.trials), given_up=len(given_up))
 
 
 def _unread(findings: list[Finding], events: list[_Told]) -> list[_Told]:

@@ -13,7 +13,8 @@ from inspector.span import Span
 Read = Callable[[int, int], bytes]  # offset, count -> bytes, shorter only at the end
 CHUNK = 1 << 16
 SECTOR, SECTORS = 512, 4096
-FEW = 32  # places of damage that any source gets all the work for
+FEW = 16  # places of damage that a source gets most of the work for
+LEAST, LEAST_OF_MANY = 40_000, 20_000  # trials of any source; where that is hit in many places
 
 
 class Budget(Struct):
@@ -27,13 +28,16 @@ class Budget(Struct):
         self.trials -= trials
         return self.trials > 0
 
+    @property
+    def used_up(self) -> bool:
+        return self.trials <= 0 or self.search <= 0
+
 
 def budget_for(size: int, places: int) -> Budget:
-    """For many places of a small source less: it can be made of nothing but damage, and must not cost more for that."""
-    whole = Budget()
-    if places <= FEW:
-        return whole
-    return Budget(min(whole.search, (16 << 20) + 8 * size), min(whole.trials, 40_000 + size // 64))
+    """For a small source less, and for many places of one: it can be made of nothing but damage, and costs no more."""
+    whole, few = Budget(), places <= FEW
+    search = whole.search if few else min(whole.search, (16 << 20) + 8 * size)
+    return Budget(search, min(whole.trials, LEAST + size // 2 if few else LEAST_OF_MANY + size // 128))
 
 
 class BytesAt(Struct):

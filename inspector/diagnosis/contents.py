@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from statistics import fmean, pstdev
+from math import fsum, sqrt
 
 from msgspec.structs import replace
 
@@ -215,12 +215,23 @@ def foreign(data: bytes, at: int, own: frozenset[str]) -> str | None:
     return magic[1] if magic else None
 
 
-def foreign_clue(read: BytesAt, place: Place, own: frozenset[str], kin: Callable[[], bytes]) -> Clue | None:
-    """Text or another program's marks in a place where this store, whose sound bytes are `kin`, has none."""
-    data = read(place.start, min(place.end - place.start, LOOK))
+def foreign_clue(
+    read: BytesAt, place: Place, own: frozenset[str], kin: Callable[[], bytes], plain: dict[str, tuple[int, int]]
+) -> Clue | None:
+    """Text or another program's marks in a place where this store, whose sound bytes are `kin`, has none.
+
+    `plain` is kept from place to place, the stretch of each member that was last seen to have none: many places in a
+    row have the same end.
+    """
+    end = min(place.end, place.start + LOOK)
+    low, high = plain.get(read.member, (end, end))
+    if low <= place.start and end <= high:
+        return None
+    data = read(place.start, end - place.start)
     text = None if TEXT in own else traces.text_run(data)
     magic = traces.magic_in(data, place.start, own)
     if not text and not magic:
+        plain[read.member] = place.start, end
         return None
     usual = kin() or read(place.end, BESIDE) + read(max(0, place.start - BESIDE), min(place.start, BESIDE))
     if text and not traces.text_run(usual):
@@ -377,6 +388,7 @@ def _usual(near: bytes, size: int) -> tuple[float, float] | None:
     found = [
         traces.packs(near[at : at + size], near[:at] + near[at + size :]) for at in range(0, len(near) - size + 1, step)
     ]
-    mean, spread = fmean(found), pstdev(found)
+    mean = fsum(found) / len(found)
+    spread = sqrt(fsum((one - mean) ** 2 for one in found) / len(found))
     margin = max(MARGIN, 4 * spread)
     return min(min(found) - MARGIN, mean - margin), max(max(found) + MARGIN, mean + margin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 
 from msgspec import Struct
@@ -89,6 +90,12 @@ def _searched(read: BytesAt, start: int, end: int, budget: Budget) -> Copy | Non
     return best
 
 
+@lru_cache(maxsize=4096)
+def _varied(piece: bytes) -> bool:
+    """Whether a sector can be told from others; places one behind the other ask for the same ones."""
+    return len(set(piece)) >= 12
+
+
 def _sectors(read: BytesAt, start: int, end: int, budget: Budget) -> Copy | None:
     """The same for a long stretch, for copies of whole sectors only: by their contents, in one pass."""
     if read.size > budget.search:
@@ -96,9 +103,11 @@ def _sectors(read: BytesAt, start: int, end: int, budget: Budget) -> Copy | None
     mine: dict[bytes, int] = {}
     for at in range(-(-start // SECTOR) * SECTOR, end - SECTOR + 1, SECTOR):
         piece = read(at, SECTOR)
-        if len(set(piece)) >= 12:
+        if _varied(piece):
             mine[piece] = at
     found: list[Copy] = []
+    if not mine:
+        return None
     for window_at in range(0, read.size, WINDOW):
         window = read.source.glance(window_at, WINDOW, read.member)
         budget.search -= 4 * len(window)  # sector by sector it takes longer than to find a few bytes

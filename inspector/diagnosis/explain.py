@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from inspector.counted import counted
 from inspector.diagnosis import between, contents, copied, moves, traces
 from inspector.diagnosis.bytes_at import BytesAt
@@ -20,6 +22,20 @@ FAR = 2048  # bytes before the first wrong one in which bytes that were put in m
 BITS = 1 << 16  # bytes of a unit in which a few flipped bits were looked for
 
 
+class _At(Struct):
+    """A place and what is asked about it; `whole` is the region as far as its units reach."""
+
+    scene: Scene
+    place: Place
+    region: Region
+    read: BytesAt
+    unit: moves.UnitAt
+    whole: Place
+
+    def copy(self) -> Clue | None:
+        return copied.copy_clue(self.read, self.unit, self.whole, self.scene.budget, self.scene.places)
+
+
 def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
     """The best supported cause of a place; None where its bytes tell nothing that its findings do not say.
 
@@ -28,72 +44,83 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
     member = place.span.member
     read, unit = scene.read(member), scene.unit_at(member)
     told = best_of(place)
-    whole = scene.reach(region.place)
+    at = _At(scene, place, region, read, unit, scene.reach(region.place))
     translated = _translation(scene, member)
     if translated:
         return translated
-    if told and told.name in _PROVED and told.confidence != "possible":
-        return None
-    if told and told.name in ("shifted", "swapped") and told.confidence == "certain":
+    if told and _settled(told):
         return None
     moved = None if scene.fits(member) else moves.before_the_start(read, unit, place)
-    moved = moved or _by_length(scene, read, unit, place)
+    moved = moved or _by_length(scene, read, unit, place) or copied.at_one(read, unit, at.whole, scene.budget)
     if moved:
         return moved
-    written = copied.at_one(read, unit, whole, scene.budget)
-    if written:
-        return written
     first = unit(place.start, read)
-    if region.single and first is not None and first.sound and first.end >= whole.end:
+    if region.single and first is not None and first.sound and first.end >= at.whole.end:
         # its bytes hold: what is wrong with it is not in them
-        return (
-            misplaced(scene, read, place)
-            or copied.copy_clue(read, unit, whole, scene.budget, scene.places)
-            or _longer(scene, read, place)
-        )
+        return misplaced(scene, read, place) or at.copy() or _longer(scene, read, place)
     exchanged = misplaced(scene, read, place)
     if exchanged and exchanged.name == "swapped":
         return exchanged
-    if spotted := contents.specks(read, unit, scene.reach(place)):
-        return spotted
-    run, more = contents.run_clue(read, unit, whole, scene.marks, region.parts, scene.doubts, scene.mixed)
-    if run and run.confidence != "certain" and _beside(scene, read, whole, run):
+    return contents.specks(read, unit, scene.reach(place)) or _by_run(at, told, exchanged)
+
+
+def _settled(told: Cause) -> bool:
+    """Whether the format itself knows the cause better than any look at the bytes."""
+    if told.name in _PROVED:
+        return told.confidence != "possible"
+    return told.name in ("shifted", "swapped") and told.confidence == "certain"
+
+
+def _by_run(at: _At, told: Cause | None, exchanged: Clue | None) -> Clue | None:
+    """A run of zeroes or ones that explains the place; where none does, what flipped bits or other bytes say."""
+    scene, read, place = at.scene, at.read, at.place
+    marks = scene.marks
+    run, more = contents.run_clue(read, at.unit, at.whole, marks, at.region.parts, scene.doubts, scene.mixed)
+    if run and run.confidence != "certain" and _beside(scene, read, at.whole, run):
         run, more = None, True
-    spare = run if run and run.confidence == "possible" else None
-    if run and not spare:
+    if run and run.confidence != "possible":
         short = run.confidence != "certain" and run.span.length < contents.SECTOR  # a footer has such zeroes
-        return _cut_off(scene, read, unit, place, run) or (_longer(scene, read, place) if short else None) or run
+        return _cut_off(scene, read, at.unit, place, run) or (_longer(scene, read, place) if short else None) or run
     refuted = told is not None and told.name in _RUNS and more
     if refuted:
         told = None  # there is such a run, and it does not explain what is wrong here
-    if told and told.name == "multi-bit" and told.confidence == "certain" and region.single:
+    if told and told.name == "multi-bit" and told.confidence == "certain" and at.region.single:
         return None
-    core = _core(read, unit, whole)
-    flipped = exchanged or (_flipped(scene, place, core) if region.single else None)
+    core = _core(read, at.unit, at.whole)
+    flipped = exchanged or (_flipped(scene, place, core) if at.region.single else None)
     if flipped:
         return flipped
-    if contents.TEXT in scene.marks and contents.packed(read, place):
+    if contents.TEXT in marks and contents.packed(read, place):
         # what marks of a text and of other files would say of packed bytes is chance; they stand nowhere twice
-        return copied.copy_clue(read, unit, place, scene.budget, scene.places)
-    foreign = contents.foreign_clue(read, whole, scene.marks, lambda: scene.kin(member))
-    if contents.TEXT in scene.marks:
-        return foreign or contents.binary_clue(read, whole)
+        return copied.copy_clue(read, at.unit, place, scene.budget, scene.places)
+    foreign = contents.foreign_clue(read, at.whole, marks, lambda: scene.kin(place.span.member), scene.plain)
+    if contents.TEXT in marks:
+        return foreign or contents.binary_clue(read, at.whole)
     if foreign and foreign.confidence == "certain":
-        return moves.inserted(read, unit, core, scene.budget, not scene.doubts) or foreign
+        return moves.inserted(read, at.unit, core, scene.budget, not scene.doubts) or foreign
+    nothing = Clue("unknown", "possible", UNKNOWN_CAUSE.because, place.span) if refuted else None
+    return _by_neighbours(at, core, foreign) or _by_what_is_left(at, core, told) or run or nothing
+
+
+def _by_neighbours(at: _At, core: Place, foreign: Clue | None) -> Clue | None:
+    """Bytes that stand elsewhere too, came from another place, or moved."""
+    scene, read, unit = at.scene, at.read, at.unit
     return (
-        contents.newlines_clue(read, whole)
-        or copied.copy_clue(read, unit, whole, scene.budget, scene.places)
+        contents.newlines_clue(read, at.whole)
+        or at.copy()
         or between.within(read, unit, core, scene.places)
-        or between.swapped(read, unit, core, whole, scene.places, scene.budget)
+        or between.swapped(read, unit, core, at.whole, scene.places, scene.budget)
         or between.tails(read, unit, core, scene.places, scene.budget)
         or between.replaced(read, core, scene.places)
-        or _shift(scene, read, unit, core, place)
+        or _shift(scene, read, unit, core, at.place)
         or foreign
-        or _cut(scene, read, unit, place)
-        or _rest(scene, read, unit, core, told, sum(not ((u := unit(p.start, read)) and u.sound) for p in region.parts))
-        or spare
-        or (Clue("unknown", "possible", UNKNOWN_CAUSE.because, place.span) if refuted else None)
     )
+
+
+def _by_what_is_left(at: _At, core: Place, told: Cause | None) -> Clue | None:
+    scene, read, unit = at.scene, at.read, at.unit
+    broken = sum(not ((one := unit(part.start, read)) and one.sound) for part in at.region.parts)
+    return _cut(scene, read, unit, at.place) or _rest(scene, read, unit, core, told, broken)
 
 
 def _beside(scene: Scene, read: BytesAt, whole: Place, run: Clue) -> bool:
@@ -134,13 +161,25 @@ def _translation(scene: Scene, member: str) -> Clue | None:
             first = next((p for p in scene.places if p.span.member == member), None)
             starts = {0, max(0, first.start - 4096)} if first else {0}
             for at in sorted(starts):
-                found = traces.translation(read(at, traces.SAMPLE))
+                found = traces.translation(_enough(read, at))
                 if found:
                     facts: traces.Facts = {"translation": found[0]}
                     span = read.span(0, read.size)
                     scene.translated[member] = Clue("shifted", "certain", found[1], span, facts, whole=True)
                     break
     return scene.translated[member]
+
+
+def _enough(read: BytesAt, at: int) -> bytes:
+    """A sample that has line ends in it, as far as a file of no disk's size has any: a blobstore begins with few."""
+    sample = read(at, traces.SAMPLE)
+    if read.size % contents.SECTOR == 0 or sample.count(b"\n") != sample.count(b"\r\n"):
+        return sample
+    longer = traces.SAMPLE
+    while sample.count(b"\n") < traces.TOLD and longer < min(read.size - at, traces.WIDEST):
+        longer *= 4
+        sample = read(at, longer)
+    return sample
 
 
 def _flipped(scene: Scene, place: Place, core: Place) -> Clue | None:

@@ -57,3 +57,4 @@ class Diagnosis(Struct, frozen=True):
     issues: tuple[KnownIssue, ...] = ()
     reread: Reread | None = None
     work: int = 0  # of the budget's trials, how many it took
+    given_up: int = 0  # places of unknown cause behind which the budget, or the number of places, ended

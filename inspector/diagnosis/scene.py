@@ -12,6 +12,7 @@ from inspector.format import Format, State, Traits, Unit
 from inspector.source import Source
 from inspector.span import Span
 
+MOST_UNITS = 4096  # of a member that are known: damaged places one behind the other ask for the same
 CLOSE = 4096  # bytes behind a place in which the other end of one block's damage may lie
 
 
@@ -26,6 +27,8 @@ class Scene(Struct):
     readers: dict[str, BytesAt] = field(default_factory=dict)
     translated: dict[str, Clue | None] = field(default_factory=dict)
     kinds: dict[str, bytes] = field(default_factory=dict)
+    units: dict[str, dict[int, Unit | None]] = field(default_factory=dict)  # as they lie, by offset
+    plain: dict[str, tuple[int, int]] = field(default_factory=dict)  # the last stretch without another program's marks
     traits: Traits | None = None
 
     def __post_init__(self) -> None:
@@ -40,9 +43,18 @@ class Scene(Struct):
     def unit_at(self, member: str) -> moves.UnitAt:
         """The format's own view of units of this member."""
         traits, state = self.traits, self.state
+        own, known = self.read(member), self.units.setdefault(member, {})
 
         def unit(at: int, read: Read) -> Unit | None:
-            return traits.unit(state, member, at, read) if traits else None
+            if traits is None:
+                return None
+            if read is not own:
+                return traits.unit(state, member, at, read)
+            if at not in known:
+                if len(known) >= MOST_UNITS:
+                    known.clear()
+                known[at] = traits.unit(state, member, at, read)
+            return known[at]
 
         return unit
 

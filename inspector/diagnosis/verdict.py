@@ -9,6 +9,7 @@ from inspector import known_issues
 from inspector.diagnosis.model import SURENESS, Diagnosis, Event, Verdict
 from inspector.diagnosis.reread import reread_all
 from inspector.finding import Confidence, Finding, Severity
+from inspector.translations import undoing
 
 if TYPE_CHECKING:
     from inspector.inspect import Report
@@ -51,6 +52,8 @@ def answer_of(report: Report, events: list[Event], total: int, findings: list[Fi
         verdict, confidence = "medium", "certain"
         because = f"the medium gives other bytes now in {len(again.differing)} places: the damage was in memory"
     sentence = _sentence(verdict, confidence, because) if events or verdict != "unknown" else ""
+    if verdict == "transfer" and report.source.kind != "folder" and any(undoing(event.facts) for event in events):
+        sentence += " That can be taken back, and what it cost with it: the first command under Next."
     return Diagnosis(verdict, confidence, because, sentence, tuple(events), total, issues, again)
 
 

@@ -25,6 +25,15 @@ MODULES: tuple[str, ...] = (
 # name of a format -> modules of those that stand on it; a test holds this against their own `on`
 UPPERS: dict[str, tuple[str, ...]] = {"spdk-blobstore": ("longhorn",), "rocksdb": ("snarkos",)}
 
+# names that programs give to their files; a test holds this against what the formats declare in their `private`
+FILES: tuple[str, ...] = (
+    *("gossip_store", "gossip_store.corrupt", "gossip_store.tmp", "gossip_store.compact", "gossip_store.old"),
+    *(f"[0-9][0-9][0-9][0-9][0-9][0-9]*.{ending}" for ending in ("sst", "ldb", "log", "blob", "dbtmp")),
+    *("CURRENT", "IDENTITY", "LOCK", "LOG", "LOG.old*", "MANIFEST-*", "OPTIONS-*"),
+    *("block_tree*", "ARCHIVE-NOT-A-LEDGER.txt", "[0-9]*.[0-9]*.blocks", "latest.json"),
+    *("known_addresses.bin", "piece_cache.bin"),
+)
+
 
 @cache
 def load(module: str) -> Format:

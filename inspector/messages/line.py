@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from inspector.formats.kad_trace.clock import line_time, parse_time, show_time
 from inspector.messages.message import Message, Said
+
+if TYPE_CHECKING:
+    from inspector.formats.kad_trace import clock
+else:
+    from inspector.postponed import Postponed
+
+    clock = Postponed("inspector.formats.kad_trace.clock")
 
 MAX_LINE = 8192  # characters of a line that are looked at; a crash line of CLN goes on with a whole body in hexadecimal
 MAX_LAYERS = 10  # prefixes around one another
@@ -117,7 +124,7 @@ def _unwrapped(text: str) -> tuple[str, str | None]:
         return text, None
     stamp = str(found.get("time", found.get("timestamp", found.get("__REALTIME_TIMESTAMP", ""))))
     if stamp.isascii() and stamp.isdigit() and len(stamp) < 19:
-        return body, show_time(int(stamp))
+        return body, clock.show_time(int(stamp))
     return body, _time_of(stamp)
 
 
@@ -127,8 +134,8 @@ def _time_of(text: str) -> str | None:
         text = "{}-{}-{}T{}Z".format(*rocks.groups())
     local = _LOCAL.match(text)
     head = text[local.end() if local else 0 :][:512].encode("ascii", "replace")
-    time = parse_time(head) if rocks else line_time(head)
-    return show_time(time)
+    time = clock.parse_time(head) if rocks else clock.line_time(head)
+    return clock.show_time(time)
 
 
 def _stripped(text: str) -> str:

@@ -29,6 +29,7 @@ def diagnosis_part(told: Diagnosis) -> Document:
         "events_total": told.events_total,
         "issues": [_issue(issue) for issue in told.issues],
         "reread": _reread(told.reread) if told.reread else None,
+        **({"given_up": told.given_up} if told.given_up else {}),
     }
 
 
@@ -69,6 +70,12 @@ def _reread(again: Reread) -> Document:
     }
 
 
+def given_up_words(places: int) -> str:
+    """Why causes stay unknown that more work may have told."""
+    where = "the cause of 1 damaged place was" if places == 1 else f"the causes of {places:,} damaged places were"
+    return f"{where} not looked for to the end: what so much damage may cost has a limit"
+
+
 def diagnosis_blocks(told: Diagnosis) -> Iterator[Block]:
     """Under the answer's first sentence: the events, largest first, and bugs that are known to look like this."""
     for event in told.events[:SHOWN] if told.events_total > 1 else ():
@@ -83,6 +90,8 @@ def diagnosis_blocks(told: Diagnosis) -> Iterator[Block]:
         )
     if told.events_total > SHOWN:
         yield para((f"… {told.events_total - SHOWN:,} more events", "dim"), indent=2)
+    if told.given_up:
+        yield para((given_up_words(told.given_up), "dim"), indent=2)
     for issue in told.issues[:SHOWN]:
         fixed = f"fixed in {issue.fixed}" if issue.fixed else "no fix is known"
         head = f"known bug ({issue.confidence}): {issue.id}: {issue.title}; {issue.affected}; {fixed}. {issue.advice}"

@@ -188,14 +188,15 @@ def outcome(found: Outcome) -> Document:
 
 def entry(found: Entry) -> Document:
     """One record; `file` only where the source is a folder."""
-    place: Document = {"file": found.span.member} if found.span.member else {}
-    return place | {
-        "start": found.span.start,
-        "end": found.span.end,
+    span = found.span
+    told: Document = {
+        "start": span.start,
+        "end": span.end,
         "kind": found.kind,
         "state": found.state,
         "fields": found.fields,
     }
+    return {"file": span.member, **told} if span.member else told
 
 
 def following(report: Report) -> Document:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from inspector.layout import Field
+from inspector.field import Field
 from inspector.render.text import Block, Part, Style, Verbatim
 
 PER_LINE = 16

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from inspector.capture import Captured
-from inspector.extract import Extraction
-from inspector.format import Edit
-from inspector.patch import Applied
+from typing import TYPE_CHECKING
+
 from inspector.render.documents import TOOL, Document, source_part
-from inspector.repair import Result
-from inspector.source import Source
+
+if TYPE_CHECKING:
+    from inspector.capture import Captured
+    from inspector.extract import Extraction
+    from inspector.format import Edit
+    from inspector.patch import Applied
+    from inspector.repair import Result
+    from inspector.source import Source
 
 
 def repair(result: Result) -> Document:

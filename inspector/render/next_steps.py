@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from inspector.counted import plural
 from inspector.render.text import quoted
+from inspector.translations import undoing
 
 if TYPE_CHECKING:
     from inspector.format import Wishes
@@ -29,6 +30,10 @@ CARRIED: Final = {
 }
 
 
+# what is made of a source whose every byte can be had back would be worse than what is made of those bytes
+_MADE_OF_IT = ("inspector repair ", "inspector extract ", "inspector merge ")
+
+
 class Step(Struct, frozen=True):
     """A command, and why it is offered where it does not speak for itself."""
 
@@ -38,13 +43,30 @@ class Step(Struct, frozen=True):
 
 def steps(report: Report) -> list[Step]:
     """The format's own commands with the source's path, the options of this scan, and what weaker proofs would save."""
-    found: list[Step] = []
+    found: list[Step] = [*_undoing(report)]
+    better = bool(found)
     for line in report.answer.next:
+        if better and line.startswith(_MADE_OF_IT):
+            continue
         command, _, remark = line.partition(REMARK)
         found.append(Step(_for_shell(command, report), remark))
         if command.startswith("inspector repair ") and "--accept" not in command:
             found += _with_unique(command, report)
     return list({step.command: step for step in found}.values())
+
+
+def _undoing(report: Report) -> Iterator[Step]:
+    """What takes back a translation of the whole file, where that loses nothing: better than any repair of it."""
+    events = report.diagnosis.events if report.diagnosis else ()
+    command = next((found for event in events if (found := undoing(event.facts))), None)
+    if command is None or report.source.kind == "folder":
+        return
+    yield Step(
+        _for_shell(f"{command.format('{path}')} > {{path}}.undone", report),
+        "takes back the translation: every byte as it was",
+    )
+    # what was piped in is in no file, and what is made of it is
+    yield Step(_for_shell("inspector scan {path}.undone", report).removesuffix(" < FILE"))
 
 
 def script(document: Mapping[str, Any], limit: int | None = None) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
@@ -41,6 +40,8 @@ def _sarif(report: Document) -> bytes:
 
 def _zip(report: Document, gate: Gate) -> bytes:
     """All other forms and a manifest of them; the same report gives the same bytes."""
+    import zipfile
+
     parts = {f"report{suffix}": gate(form(report)) for suffix, form in SINGLE.items()}
     manifest = {
         "schema": "inspector/manifest/1",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from inspector.counted import plural
+from inspector.render.diagnosis_documents import given_up_words
 from inspector.render.hexdump import letter
 from inspector.render.html_page import LIGHT, esc, page, table
 from inspector.render.next_steps import script
@@ -79,6 +80,8 @@ def _summary(report: Document) -> Iterator[str]:
     if told and told["events"]:
         yield f"<h3>What happened, in {plural(told['events_total'], 'event')}</h3><ul>"
         yield "".join(f"<li>{esc(event_words(event))}</li>" for event in told["events"][:MAX_EVENTS]) + "</ul>\n"
+        if told.get("given_up"):
+            yield f"<p>{esc(given_up_words(told['given_up']))}</p>\n"
     if report["known_issues"]:
         yield "<h3>Known issues</h3><ul>"
         for issue in report["known_issues"]:

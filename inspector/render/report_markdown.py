@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from inspector.render.diagnosis_documents import given_up_words
 from inspector.render.markdown_text import block, code, prose, table
 from inspector.render.next_steps import script
 from inspector.render.report_facts import event_words, evidence_words, facts, place_words, size_and_age, verdict_words
@@ -108,6 +109,8 @@ def _words(report: Document) -> Iterator[Piece]:
         yield [f"- {prose(event_words(event), 500)}"]
     if told["events_total"] > 1:
         yield [f"- {told['events_total']:,} events in all", ""]
+    if told.get("given_up"):
+        yield [given_up_words(told["given_up"]), ""]
     for issue in report["known_issues"][:6]:
         fixed = f"fixed: {issue['fixed']}" if issue["fixed"] else "no fix is known"
         told = prose(f"{issue['title']} ({issue['program']}; affected: {issue['affected']}; {fixed})", 500)

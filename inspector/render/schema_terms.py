@@ -112,7 +112,12 @@ DIAGNOSIS = record(
         "events_total": COUNT,
         "issues": listed(ISSUE),
         "reread": {"oneOf": [{"type": "null"}, REREAD]},
-    }
+        "given_up": {
+            **COUNT,
+            "description": "places of unknown cause that were not looked at to the end: what that may cost has a limit",
+        },
+    },
+    optional=("given_up",),
 )
 OUTCOME = record({"program": TEXT, "release": TEXT, "outcome": TEXT, "message": TEXT})
 ENTRY = record(

@@ -16,8 +16,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from inspector.errors import UsageError
-from inspector.formats.kad_trace.lines import blocks
-from inspector.formats.kad_trace.packed import MAGIC, Unpacked
 from inspector.messages import line as lines
 from inspector.messages.message import Said, filled
 from inspector.render.text import quoted
@@ -192,6 +190,8 @@ def _keep(heard: Heard, found: Iterable[Line]) -> None:
 
 def known_lines(chunks: Iterable[bytes], label: str) -> Iterator[Line]:
     """The lines of a text that hold a known message."""
+    from inspector.formats.kad_trace.lines import blocks
+
     wanted = lines.needles()
     for block in blocks(chunks):
         for index in sorted(block.lines_with(wanted)):
@@ -209,6 +209,8 @@ def known_lines(chunks: Iterable[bytes], label: str) -> Iterator[Line]:
 
 def _unpacked(heard: Heard, label: str, windows: Iterable[bytes], size: int) -> Iterator[bytes]:
     """The text of a log that may be a gzip file."""
+    from inspector.formats.kad_trace.packed import MAGIC, Unpacked
+
     held = iter(windows)
     first = next(held, b"")
     whole = chain((first,), held)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from inspector import search
 from inspector.carve import CarveWishes, Found
-from inspector.errors import Exit, UsageError
-from inspector.formats.gossip_store import choosing
+from inspector.errors import Exit, UnverifiedError, UsageError
+from inspector.formats.gossip_store import choosing, writing
 from inspector.source import MemorySource
 from tests.builders import gossip_messages as m
 from tests.builders import gossip_signed as signed
@@ -349,3 +351,24 @@ def test_a_real_store_in_noise_comes_back_whole(tmp_path: Path) -> None:
         done = run(Random(1).randbytes(700) + store + Random(2).randbytes(4000), tmp_path)
         assert done.code is Exit.CLEAN
         assert {key(r) for r in done.records if r.kind != 4107} == live(store)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_carved_store_is_inspected_before_it_appears(damaged: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only a note is said of passes; the first finding that is more is named, with its place."""
+    store = Store(14)
+    at = store.append(m.delete_chan(7))
+    dead = store.append(m.delete_chan(8), 0, DELETED)
+    store.append(m.delete_chan(9))
+    data = bytearray(store.bytes())
+    data[dead + 14] ^= 0xFF
+    if damaged:
+        data[at + 14] ^= 0xFF
+    monkeypatch.setattr(writing, "opened", lambda _: MemorySource(bytes(data), "carved"))
+    place: Any = None
+    if damaged:
+        with pytest.raises(UnverifiedError, match=r"own inspection \(GSP003 at 1: delete_chan: the checksum"):
+            writing._verify(place)
+        return
+    told = writing._verify(place)
+    assert (told["ok"], told["sha256"]) == (True, sha256(data).hexdigest())

@@ -149,3 +149,11 @@ def test_carvers_are_named_as_they_are_listed() -> None:
         found = carver(name)
         assert found.name == name
         assert found.format in {f.name for f in formats.all_formats()}
+
+
+def test_an_archive_in_which_nothing_is_found_is_called_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    import gzip
+
+    (tmp_path / "disk.gz").write_bytes(gzip.compress(b"a disk" * 1000))
+    code = main(["carve", str(tmp_path / "disk.gz"), "--format", "gossip-store", "-o", str(tmp_path / "out")])
+    assert (code, "unpack it first: gzip -dc" in capfd.readouterr().err) == (5, True)

@@ -98,3 +98,30 @@ def test_refusals_write_nothing(copies: list[str], capfd: pytest.CaptureFixture[
         assert (found, out) == (code, ""), arguments
         assert len(err.splitlines()) <= 2, (arguments, err)
         assert sorted(Path().iterdir()) == names, arguments
+
+
+def test_a_scan_of_lightningds_folder_tells_the_command_that_saves_most(
+    copies: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What a refusal and a crash in compaction leave: a new store, the refused one, and the begin of a rewrite."""
+    Path("node").mkdir()
+    for name in copies:
+        Path(name).rename(Path("node") / name)
+    Path("node/gossip_store").write_bytes(BASE[: FIRST.at])
+    Path("node/gossip_store.tmp").write_bytes(BASE[: SECOND.end + 5])
+    _, out, _ = run(capfd, "scan", "node")
+    said = " ".join(out.split())
+    command = said[said.index("inspector merge node/gossip_store") :].split()[1:]
+    assert len(command) == 7
+    code, _, _ = run(capfd, *command)
+    assert code in (0, 4)
+    merged = Path("gossip_store.merged").read_bytes()
+    alive = [{data[r.at + 12 : r.end] for r in walk(data) if r.live and r.kind < 4096} for data in (merged, BASE)]
+    assert alive[0] == alive[1]
+
+
+def test_a_folder_alone_is_told_how_to_name_the_copies_in_it(
+    copies: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capfd, "merge", ".", "-o", "out")
+    assert (code, "inspector scan . tells the command" in err) == (2, True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.cli.progress import line
-from inspector.layout import Field
+from inspector.field import Field
 from inspector.render.damage_map import Slice, damage_map
 from inspector.render.hexdump import hexdump
 from inspector.render.record_lines import cut, field_words

@@ -127,7 +127,7 @@ def test_an_unknown_file_says_why_each_format_declined(run: Run, tmp_path: Path)
     (tmp_path / "x").write_bytes(b"{}")
     ran = run("scan", "x")
     assert (ran.code, ran.out) == (5, "")
-    assert ran.err.splitlines()[:2] == ["inspector: x: no known format", "  tiny  does not begin with TINY"]
+    assert ran.err.splitlines()[:2] == ["inspector: x: no known format: text", "  tiny  does not begin with TINY"]
 
 
 def test_max_findings_limits_what_is_told_and_never_the_count(run: Run, tmp_path: Path) -> None:

@@ -63,3 +63,13 @@ def test_an_item_is_found_by_its_id(run: Run, good: str) -> None:
 def test_bytes_limits_the_dump_and_says_so(run: Run, good: str) -> None:
     out = run("show", good, "30", "--bytes", "4").out
     assert "13 bytes more; --bytes shows more" in out
+
+
+def test_an_offset_as_gossipd_prints_it_is_one(run: Run, good: str) -> None:
+    assert run("show", good, "5/300").out == run("show", good, "5").out
+
+
+def test_a_line_of_a_log_is_sent_to_explain(run: Run, good: str) -> None:
+    ran = run("show", good, "get delete entry offset 5/300")
+    assert ran.code == 2
+    assert f"inspector explain LINE --store {good}" in ran.err

@@ -19,10 +19,10 @@ from msgspec import Struct
 
 from inspector import damage, formats
 from inspector.errors import RefusedError
+from inspector.field import Field
 from inspector.format import UNIT, Exhibit, State, Stretch
 from inspector.inject import harm
 from inspector.inspect import inspect
-from inspector.layout import Field
 from inspector.span import Span
 from tests.builders.snarkos import Rows, ledger
 from tests.builders.snarkos_wal import write_wal

@@ -86,7 +86,7 @@ class Checker:
     def add(
         self,
         slug: str,
-        span: Span,
+        span: Span | Callable[[], Span],
         message: str | Callable[[], str],
         cause: Callable[[], tuple[Cause, dict[str, Any]]] | None = None,
         severity: Severity | None = None,
@@ -105,7 +105,8 @@ class Checker:
             if mended:
                 why, more, saved = mended(why)
                 told = {**told, **more}
-            return Finding(rule, span, text, {**(evidence or {}), **told}, why, saved, severity)
+            where = span() if callable(span) else span
+            return Finding(rule, where, text, {**(evidence or {}), **told}, why, saved, severity)
 
         self.tally.add(rule, make, severity)
 
@@ -376,10 +377,12 @@ class Checker:
             if code == 2 and self._at_end(at):
                 name = "no_amount_at_end"
             self.fact(name, at)
-            head = self.store.source.read(at, 4)
-            span = Span(at, min(self.store.size, at + 12 + int.from_bytes(head[2:4], "big")))
             told = {"other": other} if other else {}
-            self.add(slug, span, text.format(other=other), unfinished, severity, "kept", told)
+            words = partial(text.format, other=other)
+            self.add(slug, partial(self._record_at, at), words, unfinished, severity, "kept", told)
+
+    def _record_at(self, at: int) -> Span:
+        return Span(at, min(self.store.size, at + 12 + int.from_bytes(self.store.source.read(at + 2, 2), "big")))
 
     def _at_end(self, at: int) -> bool:
-        return at + 12 + int.from_bytes(self.store.source.read(at + 2, 2), "big") >= self.store.size
+        return self._record_at(at).end == self.store.size

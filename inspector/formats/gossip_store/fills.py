@@ -6,7 +6,8 @@ Only bytes that are zero are filled. What comes out is a list of guesses; the ch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from itertools import product
 
 from inspector.correct import Patch, Word, difference
@@ -18,7 +19,8 @@ ANNOUNCED = 432  # bytes of a channel_announcement without features
 GUESSES = 1 << 16  # of one record
 _RUN = re.compile(rb"\x00{4,}")
 
-Slot = tuple[int, int, list[bytes]]  # [start, end) of the body, what may stand there
+# [start, end) of the body, what may stand there; a large store has hundreds of thousands of channels to choose from
+Slot = tuple[int, int, Callable[[], list[bytes]]]
 
 
 def fills(unit: bytes, word: Word, known: Known) -> Iterator[Patch]:
@@ -27,7 +29,8 @@ def fills(unit: bytes, word: Word, known: Known) -> Iterator[Patch]:
     if kind_of(body) not in SIGNED or not _RUN.search(body, 2):
         return
     time = unit[8:12]
-    slots = [_narrow(body, slot) for slot in _slots(body, time, known)]
+    runs = [run.span() for run in _RUN.finditer(body, 2)]
+    slots = [(slot[0], slot[1], _narrow(body, slot, runs)) for slot in _slots(body, time, known)]
     slots = [slot for slot in slots if slot[2]]
     count = 0
     for choice in product(*([body[start:end], *values] for start, end, values in slots)):
@@ -42,15 +45,14 @@ def fills(unit: bytes, word: Word, known: Known) -> Iterator[Patch]:
         yield difference(unit, unit[:HEADER] + bytes(filled))
 
 
-def _narrow(body: bytes, slot: Slot) -> Slot:
-    """The slot with only those values that differ from the body where the body is zero, and in a run of zeroes."""
+def _narrow(body: bytes, slot: Slot, runs: list[tuple[int, int]]) -> list[bytes]:
+    """Only those values of a slot that differ from the body where the body is zero, and in a run of zeroes."""
     start, end, values = slot
+    if not any(low < end and high > start for low, high in runs):
+        return []
     present = body[start:end]
-    zeroed = any(run.start() < end and run.end() > start for run in _RUN.finditer(body, 2))
-    if not zeroed:
-        return start, end, []
-    fitting = dict.fromkeys(_merge(present, value) for value in values if len(value) == end - start)
-    return start, end, [v for v in fitting if v is not None and v != present]
+    fitting = dict.fromkeys(_merge(present, value) for value in values() if len(value) == end - start)
+    return [v for v in fitting if v is not None and v != present]
 
 
 def _merge(present: bytes, value: bytes) -> bytes | None:
@@ -70,42 +72,46 @@ def _slots(body: bytes, time: bytes, known: Known) -> Iterator[Slot]:
 
 
 def _of_update(body: bytes, time: bytes, known: Known) -> Iterator[Slot]:
-    yield 66, 98, _chain(known)
+    yield 66, 98, lambda: _chain(known)
     scid = int.from_bytes(body[98:106], "big")
     if not known.announced(scid):
-        yield 98, 106, [other.to_bytes(8, "big") for other in known.channels()]
-    yield 106, 110, [time]
-    yield 110, 112, [bytes([1, flags]) for flags in range(4)]
-    donors = [known.body(at) for at in known.index.updates(scid)]
+        yield 98, 106, lambda: [other.to_bytes(8, "big") for other in known.channels()]
+    yield 106, 110, lambda: [time]
+    yield 110, 112, lambda: [bytes([1, flags]) for flags in range(4)]
+    donors = cache(lambda: [known.body(at) for at in known.index.updates(scid)])
     for start, end in ((112, 114), (114, 122), (122, 126), (126, 130), (130, 138)):
         if len(body) >= end:
-            yield start, end, _fields(donors, start, end)
+            yield start, end, partial(_fields, donors, start, end)
 
 
 def _of_announcement(body: bytes, known: Known) -> Iterator[Slot]:
     size = len(body) - ANNOUNCED
-    yield 258, 260, [size.to_bytes(2, "big")]
-    donors = [known.body(at) for at in known.index.first]
-    yield 260, 260 + size, _fields([d for d in donors if kind_of(d) == ANNOUNCEMENT], 260, 260 + size)
+    yield 258, 260, lambda: [size.to_bytes(2, "big")]
+    donors = cache(lambda: [d for at in known.index.first if kind_of(d := known.body(at)) == ANNOUNCEMENT])
+    yield 260, 260 + size, partial(_fields, donors, 260, 260 + size)
     at = 260 + size
-    yield at, at + 32, _chain(known)
-    yield at + 32, at + 40, known.unannounced()
+    yield at, at + 32, lambda: _chain(known)
+    yield at + 32, at + 40, known.unannounced
     for start in (at + 40, at + 73):
         if b"\0\0\0\0" in body[start : start + 33]:
-            yield start, start + 33, known.node_ids()
+            yield start, start + 33, known.node_ids
 
 
 def _of_node(body: bytes, time: bytes, known: Known) -> Iterator[Slot]:
     at = 68 + (body[66] << 8 | body[67])
-    yield at, at + 4, [time]
+    yield at, at + 4, lambda: [time]
     if at + 37 > len(body):
         return
     if b"\0\0\0\0" in body[at + 4 : at + 37]:
-        yield at + 4, at + 37, known.node_ids()
+        yield at + 4, at + 37, known.node_ids
     donor = known.last_of(body[at + 4 : at + 37])
     if len(donor) == len(body):
-        yield at + 37, len(body), [bytes(b or d for b, d in zip(body[at + 37 :], donor[at + 37 :], strict=True))]
-        yield 68, at, [donor[68:at]]
+        yield (
+            at + 37,
+            len(body),
+            lambda: [bytes(b or d for b, d in zip(body[at + 37 :], donor[at + 37 :], strict=True))],
+        )
+        yield 68, at, lambda: [donor[68:at]]
 
 
 def _chain(known: Known) -> list[bytes]:
@@ -113,5 +119,5 @@ def _chain(known: Known) -> list[bytes]:
     return [chain] if chain else []
 
 
-def _fields(donors: Iterable[bytes], start: int, end: int) -> list[bytes]:
-    return list(dict.fromkeys(donor[start:end] for donor in donors if len(donor) >= end))
+def _fields(donors: Callable[[], list[bytes]], start: int, end: int) -> list[bytes]:
+    return list(dict.fromkeys(donor[start:end] for donor in donors() if len(donor) >= end))

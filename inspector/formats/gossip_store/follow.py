@@ -80,7 +80,7 @@ class GossipFollower:
 
     def _take(self, batch: Any, odd: Any, size: int) -> Iterator[Landed]:
         """The sound records of a batch up to the first that is not; remembers what they say."""
-        counts: Counter[str] = Counter()
+        counts: Counter[int] = Counter()
         begin, count = self.at, len(batch)
         wrong: Landed | None = None
         strange: list[Landed] = []
@@ -99,13 +99,13 @@ class GossipFollower:
                     wrong = Landed("unfinished", start, end, text)
                     break
                 strange.append(Landed("odd", start, end, text))
-            counts[kind_name(batch.kinds[i])] += 1
+            counts[batch.kinds[i]] += 1
             if odd[i] & (SHORT | UNKNOWN_TYPE | SPECIAL):
                 strange += self._strange(batch, i, start, end, odd[i])
             self._remember(batch, i, start, end)
             self.at = end
         if self.at > begin:
-            yield Landed("sound", begin, self.at, "", dict(counts))
+            yield Landed("sound", begin, self.at, "", {kind_name(k): n for k, n in counts.items()})
         yield from strange
         if wrong is not None:
             yield wrong
@@ -220,7 +220,7 @@ class GossipFollower:
 
     def sweep(self, source: Source, room: int) -> Iterator[Landed]:
         if self._sweeper is None or self._sweeper.done:
-            if self.at <= 1:
+            if self.at == 0:
                 return
             if source.read(0, 1) != bytes([self.version]):
                 yield Landed("broken", 0, 1, "the version byte is another one than before")

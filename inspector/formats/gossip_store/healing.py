@@ -49,8 +49,12 @@ class Healing(Struct):
     covered: list[tuple[int, int]] = field(default_factory=list)  # in order, without overlap
 
     def covers(self, start: int, end: int) -> bool:
-        at = bisect(self.covered, (start, 1 << 62))
+        at = bisect(self.covered, start, key=_start)
         return at > 0 and self.covered[at - 1][1] >= end
+
+
+def _start(stretch: tuple[int, int]) -> int:
+    return stretch[0]
 
 
 def heal(store: Store, others: list[tuple[int, Store]]) -> Healing:

@@ -14,7 +14,7 @@ from inspector.formats.gossip_store.walk import OK, UNJUDGED, Store, walk
 from inspector.span import Span
 
 _UPDATES = frozenset({258, 4102})
-_OWNED = frozenset({256, 258, 3503, 4102, 4103, 4104, 4106})
+_OWNED = frozenset({256, 3503, 4103, 4104, 4106})
 _OTHER = 0xFFFF  # kind of records that name nobody
 
 

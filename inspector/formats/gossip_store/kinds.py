@@ -34,7 +34,7 @@ OLD_SEALED_HEADER = struct.Struct(">LL")
 
 
 def kind_name(kind: int) -> str:
-    return KINDS.get(kind, f"unknown_{kind}")
+    return KINDS.get(kind) or f"unknown_{kind}"
 
 
 def scid(value: int) -> str:

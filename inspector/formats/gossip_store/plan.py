@@ -6,6 +6,7 @@ of two announcements, COMPLETED on a record that is whole. Conversion follows go
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct, field
@@ -43,6 +44,7 @@ from inspector.formats.gossip_store.walk import (
 from inspector.formats.gossip_store.words import LEAVE_ALONE, NO_FUNDS
 from inspector.overlay import Overlay, corrected_edits
 from inspector.span import Span
+from inspector.windowed import Read, Windowed
 
 CHANNELS = 1 << 20  # live announcements; with more of them none is made live again
 BARE = 100_000  # announcements without an amount that are remembered
@@ -64,6 +66,7 @@ class Planner(Struct):
     target: int
     events: Iterator[tuple[int, int, int]]
     tiles: Callable[[], Iterable[Stretch]]
+    heads: Read  # of records one behind the other
     pending: tuple[int, int, int] | None = None
     notes: list[str] = field(default_factory=list)
     ended: bool = False
@@ -171,7 +174,7 @@ class Planner(Struct):
             flags = verdict.flags
             if rewrite:
                 flags = flags & rewrite[0] | rewrite[1]
-            head = flags.to_bytes(2, "big") + self.store.source.read(span.start + 2, 10)
+            head = flags.to_bytes(2, "big") + self.heads(span.start + 2, 10)
             yield Edit("corrected", Span(span.start, span.start + 12), head, "derived", verdict.why, 1)
             yield Edit("kept", Span(span.start + 12, span.end))
         elif verdict.action == "kept":
@@ -334,11 +337,7 @@ def _end(stretch: Stretch, i: int) -> int:
 
 
 def _index(stretch: Stretch, at: int) -> int:
-    low, high = 0, len(stretch)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if stretch.starts[middle] <= at else (low, middle)
-    return low
+    return max(0, bisect_right(stretch.starts, at) - 1)
 
 
 def plan(store: Store, wishes: Wishes) -> Plan:
@@ -357,7 +356,9 @@ def plan(store: Store, wishes: Wishes) -> Plan:
     if mended.pieces:
         check(store, tiles.first(), Tally(2))
     events: EventLog = store.facts["events"]
-    planner = Planner(store, wishes, target, iter(events), tiles.again)
+    planner = Planner(
+        store, wishes, target, iter(events), tiles.again, Windowed(store.source.read, store.source.sparing, 1 << 16)
+    )
     edits = planner.edits()
     if isinstance(store.source, Overlay):
         edits = corrected_edits(edits, store.source)

@@ -24,9 +24,9 @@ _INSIDE: Final = {"scid": "channel"}
 
 def originals(store: Store) -> Iterator[tuple[str, str]]:
     """The unannounced channels; other records may name them, too."""
-    from inspector.formats.gossip_store.records import records
-
     if store.version <= LAST_WITH_PRIVATE:
+        from inspector.formats.gossip_store.records import records
+
         for entry in records(store, Query(kinds=KINDS)):
             yield from _named(entry.fields)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from inspector import crc32c
 from inspector.errors import UsageError
+from inspector.field import Field
 from inspector.finding import Finding, Tally
 from inspector.format import GAP, UNIT, Entry, Exhibit, Query, Stretch
 from inspector.formats.gossip_store import versions
@@ -17,7 +18,6 @@ from inspector.formats.gossip_store.layout import HEADER, OLD_HEADER, SEALED_HEA
 from inspector.formats.gossip_store.loader import V24_02
 from inspector.formats.gossip_store.structure import NODE_ID
 from inspector.formats.gossip_store.walk import BAD_CHECKSUM, DISPLACED, OK, SECOND_STORE, STATES, UNJUDGED, Store, walk
-from inspector.layout import Field
 from inspector.span import Span
 
 SHOWN = 4096  # bytes of one exhibit

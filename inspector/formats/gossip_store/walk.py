@@ -97,32 +97,20 @@ def claim(source: Source, _: object) -> Claim:
 def probe(source: Source) -> tuple[int, int]:
     """(verified records seen, offset of the first) in the head, then in probes further on."""
     size = source.length()
-    places = [(1, 64 << 10), (1, 8 << 20)] + [(size * k // 5, PROBE) for k in range(1, 5) if size > 16 << 20]
-    for at, span in places:
-        found, first = _verified(source.read(at, span), at, size)
-        if found >= 2 or (found and at + span >= size):
-            return found, first
-    return _verified(source.read(1, 8 << 20), 1, size)
+    head = 0, 0
+    for at, span in [(1, 64 << 10), (1, 8 << 20)] + [(size * k // 5, PROBE) for k in range(1, 5) if size > 16 << 20]:
+        seen = _verified(source.read(at, span), at)
+        if seen[0] >= WITNESSES:
+            return seen
+        head = seen if at == 1 else head
+    return head
 
 
-def _verified(window: bytes, at: int, size: int) -> tuple[int, int]:
+def _verified(window: bytes, at: int) -> tuple[int, int]:
     """How many records verify in a window taken as a whole file, and where the first lies."""
-    if len(window) < 14:
-        return 0, 0
-    walker = kernels.GossipWalker(len(window), 0)
-    found, first = 0, 0
-    while not walker.done:
-        before = walker.want
-        batch = walker.feed(window[walker.want :], True)
-        for start, mark in zip(batch.starts, batch.marks, strict=True):
-            if mark in (OK, ANCHORED):
-                first = first if found else at + start
-                found += 1
-                if found >= 8:
-                    return found, first
-        if walker.want == before:
-            break
-    return found, first
+    batch = kernels.GossipWalker(len(window), 0).feed(window, True)
+    sound = [start for start, mark in zip(batch.starts, batch.marks, strict=True) if mark in (OK, ANCHORED)]
+    return len(sound), at + sound[0] if sound else 0
 
 
 def open_store(source: Source, _: object, wishes: Wishes) -> Store:
@@ -160,7 +148,7 @@ def _place_version_byte(store: Store, head: bytes) -> None:
     if not 2 <= head[0] < versions.OLDEST_JUDGED:
         if store.source.next_vouched(holding.WHAT, 0) == 1:
             return  # a record is known to begin at 1
-        found, first = _verified(store.source.glance(1, 1 << 20), 1, store.size)
+        found, first = _verified(store.source.glance(1, 1 << 20), 1)
         if found and first > 1:
             before = store.source.read(first - 1, 1)
             if not 1 <= head[0] <= versions.NEWEST and _begins(store.source, before[0], first):
@@ -201,20 +189,15 @@ def guess_version(source: Source, start: int, byte: int | None = None) -> int | 
 
 def _sound(window: bytes) -> tuple[set[int], list[int], bool]:
     """Of the records that verify in it: their kinds, the flags of each, whether one is an update without htlc_max."""
-    walker = kernels.GossipWalker(len(window), 0)
+    batch = kernels.GossipWalker(len(window), 0).feed(window, True)
     kinds: set[int] = set()
     flags: list[int] = []
     short = False
-    while not walker.done:
-        before = walker.want
-        batch = walker.feed(window[walker.want :], True)
-        for at, mark, kind, flag in zip(batch.starts, batch.marks, batch.kinds, batch.flags, strict=True):
-            if mark == OK:
-                kinds.add(kind)
-                flags.append(flag)
-                short |= kind == UPDATE and window[at + 2 : at + 4] == SHORT_UPDATE
-        if walker.want == before:
-            break
+    for at, mark, kind, flag in zip(batch.starts, batch.marks, batch.kinds, batch.flags, strict=True):
+        if mark == OK:
+            kinds.add(kind)
+            flags.append(flag)
+            short |= kind == UPDATE and window[at + 2 : at + 4] == SHORT_UPDATE
     return kinds, flags, short
 
 

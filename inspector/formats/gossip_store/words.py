@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from inspector.finding import Severity, Tally
 from inspector.format import Answer, Outcome
 from inspector.formats.gossip_store import loader, versions
 from inspector.formats.gossip_store.kinds import kind_name
 from inspector.formats.gossip_store.walk import Store
+from inspector.sanitize import quoted
 
 NO_FUNDS = (
     "This file holds no funds: it is a cache of public gossip, and the network sends it again. Deleting it is safe and "
@@ -213,6 +215,9 @@ SCHEMA = {
 }
 
 
+LEFT_BEHIND: Final = (".corrupt", ".tmp", ".compact")  # by a refusal, or by a rewrite that did not finish
+
+
 def compare(stores: list[tuple[str, int, int, Store]]) -> tuple[str, ...]:
     """Ages and sizes of the stores of one folder, and what the names mean."""
     meaning = {
@@ -229,4 +234,15 @@ def compare(stores: list[tuple[str, int, int, Store]]) -> tuple[str, ...]:
         what = meaning.get(name.rsplit("/", 1)[-1], "a copy")
         channels = store.facts.get("channels", 0) if store is not None else 0
         lines.append(f"{name}: {size:,} bytes, {when}, {channels:,} live channels; {what}")
-    return tuple(lines)
+    return (*lines, *_merges([name for name, *_ in stores]))
+
+
+def _merges(names: list[str]) -> Iterator[str]:
+    """What makes one store of those that lightningd leaves beside each other in the folder of one network."""
+    folders: dict[str, list[str]] = {}
+    for name in sorted(names):
+        folders.setdefault(name.rpartition("/")[0], []).append(name)
+    for found in folders.values():
+        if len(found) > 1 and any(name.endswith(LEFT_BEHIND) for name in found):
+            copies = " ".join(map(quoted, found))
+            yield f"all that any of them has alive, in one: inspector merge {copies} -o gossip_store.merged"

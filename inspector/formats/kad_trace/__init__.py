@@ -94,6 +94,7 @@ FORMAT = Format(
     brief=("time", "query", "count", "last", "ok", "num_remaining", "bootstrap_step", "text"),
     names=("*.log", "*.log.gz", "*.log.[0-9]*", "*.jsonl"),
     appends=True,
+    unpacks=True,
     rotates=True,
     follow=later("inspector.formats.kad_trace.follow", "follow"),
     schema=SCHEMA,

@@ -7,7 +7,6 @@ default), which is looked at whenever the swarm is polled; twice that covers the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from statistics import median
 from typing import Literal
 
 from msgspec import Struct, field
@@ -118,7 +117,8 @@ class Bootstrap(Struct):
     @property
     def median_gap(self) -> float | None:
         gaps = [s.gap for s in self.steps if s.gap is not None]
-        return median(gaps) if gaps else None
+        gaps.sort()
+        return (gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]) / 2 if gaps else None
 
     @property
     def resume(self) -> int:

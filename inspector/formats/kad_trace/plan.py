@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inspector.errors import RefusedError
-from inspector.format import UNIT, Edit, Plan, Wishes
-from inspector.formats.kad_trace.lines import blocks
+from inspector.format import UNIT, Edit, Plan, Stretch, Wishes
+from inspector.formats.kad_trace.lines import Block, blocks
 from inspector.formats.kad_trace.packed import Member, Unpacked
 from inspector.formats.kad_trace.state import KIND_LINE, State, open_log, tiles
 from inspector.span import Span
@@ -37,11 +37,9 @@ def plan(state: State, wishes: Wishes) -> Plan:
 def _lines(state: State) -> Iterator[Edit]:
     """Neighbouring tiles of one fate become one edit."""
     at, kept, units = 0, True, 0
-    scratch = open_log(state.source, None, Wishes())
     end = 0
     for block in blocks(state.text()):
-        stretch = tiles(scratch, block)
-        scratch.damage.clear()
+        stretch = _tiled(state, block)
         starts = [*stretch.starts, stretch.end]
         for index, kind in enumerate(stretch.kinds):
             good = kind == KIND_LINE
@@ -51,6 +49,11 @@ def _lines(state: State) -> Iterator[Edit]:
             units += stretch.roles[index] == UNIT
         end = stretch.end
     yield from _edit(at, end, kept, units)
+
+
+def _tiled(state: State, block: Block) -> Stretch:
+    """The tiles of a block; the damage that they note was told by a scan."""
+    return tiles(open_log(state.source, None, Wishes()), block)
 
 
 def _edit(start: int, end: int, kept: bool, units: int) -> Iterator[Edit]:
@@ -72,10 +75,8 @@ def _unpacked(state: State, accepted: bool) -> Iterator[Edit]:
             yield Edit("lost", span, why=member.problem, units=1)
     if state.unpacked.rest < state.source.size:
         yield Edit("dropped", Span(state.unpacked.rest, state.source.size), why="bytes behind the last gzip member")
-    scratch = open_log(state.source, None, Wishes())
     for block in blocks(Unpacked(state.source.size).text(data for _, data in state.source.windows())):
-        stretch = tiles(scratch, block)
-        scratch.damage.clear()
+        stretch = _tiled(state, block)
         starts = [*stretch.starts, stretch.end]
         for start, end, kind in zip(starts, starts[1:], stretch.kinds, strict=False):
             if kind != KIND_LINE:

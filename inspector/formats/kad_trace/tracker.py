@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Callable
 
 from msgspec import Struct, field
 
@@ -274,16 +275,21 @@ class Tracker(Struct):
                 message = f"bootstrap_step={event.app_step} after {boot.ok_steps} successful steps"
                 self.breach("I8", event.start, event.end, message, boot)
 
-    def _near(self, event: Event, fits: object = None) -> Bootstrap | None:
+    def _near(self, event: Event, fits: Callable[[Step], bool] | None = None) -> Bootstrap | None:
         """The bootstrap whose last step was logged at most 5 ms before, else the latest one that has a query id."""
-        mine = [b for b in reversed(self.open) if b.run == self.run and b.steps and not b.app_only]
-        if callable(fits):
-            mine = [b for b in mine if b.last_step and fits(b.last_step)]
-        if event.time is not None:
-            near = [b for b in mine if b.last_time is not None and 0 <= event.time - b.last_time <= ATTACH]
-            if near:
-                return min(near, key=lambda b: event.time - (b.last_time or 0))  # type: ignore[operator]
-        return max(mine, key=lambda b: b.resume, default=None)
+        near, apart = None, ATTACH + 1
+        mine: list[Bootstrap] = []
+        time, run = event.time, self.run
+        for boot in reversed(self.open):  # hundreds, in a log of bootstraps that never end, at each of its lines
+            if boot.run != run or boot.app_only or not boot.steps or (fits and not fits(boot.steps[-1])):
+                continue
+            since = boot.last_time
+            if time is not None and since is not None and 0 <= time - since < apart:
+                near, apart = boot, time - since
+                if not apart:
+                    break
+            mine.append(boot)
+        return near or max(mine, key=lambda b: b.resume, default=None)
 
     def _app_stream(self, event: Event) -> Bootstrap | None:
         """The one bootstrap of a log without event lines; a step number that does not grow begins another run."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from inspector.counted import counted
+from inspector.field import Field
 from inspector.finding import Tally
 from inspector.format import Answer, Entry, Exhibit, Item, Query
 from inspector.formats.kad_trace.bootstrap import Bootstrap, Verdict, judge
@@ -66,6 +67,14 @@ def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> It
                 f"I/O errors near in time: {found['io_errors_near']}; in the whole log: {found['io_errors_in_all']}. "
                 "That is coincidence, not cause, until their density says otherwise."
             )
+    undated = [b for b in boots if b.open] if state.tracker.latest is None else []
+    for boot in undated[:3]:
+        size = state.text_size if state.packed else state.source.size
+        more = counted(size - boot.resume, "byte")
+        on = f"the log goes on for {more} without another step" if size > boot.resume else "there the log ends"
+        yield f"Bootstrap {boot.id} came to {last_told(boot)}; {on}. Whether that is a stall, no date tells."
+    if undated:
+        yield "With dates: journalctl -o short-iso-precise, docker logs -t, kubectl logs --timestamps."
     if stalled:
         yield "No data is at risk: the node has to be restarted. " + UPSTREAM
     if state.damaged:
@@ -184,7 +193,6 @@ def _entry(state: State, kind: str, word: str, start: int, end: int, told: dict[
 
 def show(state: State, _: str, at: int) -> Exhibit | None:
     """The line that holds the byte `at`; of a packed log the gzip member that does."""
-    from inspector.layout import Field  # and with it construct, which an answer does without
 
     if state.packed:
         return _show_member(state, at)
@@ -209,7 +217,6 @@ def show(state: State, _: str, at: int) -> Exhibit | None:
 
 
 def _show_member(state: State, at: int) -> Exhibit | None:
-    from inspector.layout import Field
 
     followed(state)
     member = next((m for m in state.unpacked.members if m.start <= at < m.end), None)

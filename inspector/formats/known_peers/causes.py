@@ -102,7 +102,7 @@ def _torn(state: State, slot: Slot) -> Cause | None:
 
 def _zeroed(state: State, slot: Slot) -> Cause | None:
     """A run of at least 64 zero bytes inside the list; addresses and ids hold none."""
-    end = max(slot.end, slot.torn_at or 0)
+    end = slot.end if slot.torn_at is None else max(slot.end, slot.torn_at)
     limit = slot.offset + min(slot.room, 1 << 20)
     if not any(state.source.read(slot.offset, LEAST_ZEROES)):
         end = last_byte(state.source, slot.offset, min(limit, state.source.size))  # zeroes decode as an empty list

@@ -26,7 +26,7 @@ from inspector.trial import flipped, stored_flip
 
 MAX_PAYLOAD = 16 << 10  # trials grow with the square of the payload
 MAX_HASHED = 1300 << 20  # bytes hashed in the trials of all slots: two lists of 9 KiB or one of 12.7, half a second
-MAX_WORK = 1 << 20  # bytes decoded in all trials of lengths
+MAX_WORK = 4 << 20  # bytes decoded in all trials of lengths: a length may lead 300 bytes astray before it shows
 NEAR = 2  # entries before the place where decoding stopped that may hold the flipped length
 
 

@@ -54,7 +54,7 @@ def _slot(state: State, slot: Slot, end: int, name: Name, hide: Hide) -> bytes:
         new = new[:bad] + (noise(new[bad:], slot.offset + bad) if hide(slot.offset + bad, end) else new[bad:])
     if flip:
         new = new[: flip.at] + bytes([new[flip.at] ^ 1 << flip.bit]) + new[flip.at + 1 :]
-    return new[: end - slot.offset]
+    return new
 
 
 def _rest(state: State, start: int, end: int, name: Name, hide: Hide) -> Iterator[tuple[int, bytes]]:
@@ -75,20 +75,24 @@ def _rest(state: State, start: int, end: int, name: Name, hide: Hide) -> Iterato
 
 def _with_others(raw: bytes, base: int, peers: Sequence[Peer], name: Name) -> bytes:
     """The bytes from `base` on with other peers of the same lengths."""
-    out = bytearray(raw)
-    known: dict[bytes, bytes] = {}
+    out, known = bytearray(raw), dict[bytes, bytes]()
+    find = raw.find
     for peer in peers:
         at, end = peer.start - base, peer.end - base
-        pairs = [(peer.raw, _peer(peer.raw, name))]
-        for address in peer.addresses:
-            if address.raw not in known:
-                known[address.raw] = _address(address.raw, name)
-            pairs.append((address.raw, known[address.raw]))
-        for old, new in pairs:
-            found = raw.find(old, at, end) if old else -1
+        masked = _peer(peer.raw, name)
+        found = find(peer.raw, at, end) if peer.raw else -1
+        if found >= 0:
+            at = found + len(peer.raw)
+            out[found:at] = masked
+        for address in peer.addresses:  # there may be hundreds of thousands
+            old = address.raw
+            new = known.get(old)
+            if new is None:
+                new = known[old] = _address(old, name)
+            found = find(old, at, end) if old else -1
             if found >= 0:
-                out[found : found + len(old)] = new
                 at = found + len(old)
+                out[found:at] = new
     return bytes(out)
 
 

@@ -186,7 +186,7 @@ def entries_end(buf: bytes, at: int, count: int) -> tuple[int, bool]:
         if kept > MAX_KEPT_ADDRESSES:
             return at, False
         for _ in range(more):
-            if at < end and not (head := buf[at]) & 3:  # nearly always; there may be hundreds of thousands of them
+            if at < end and (head := buf[at]) % 4 == 0:  # nearly always; there may be hundreds of thousands of them
                 behind = at + 1 + (head >> 2)
                 if behind < end and not buf[behind]:
                     at = behind + 1
@@ -201,7 +201,7 @@ def entries_end(buf: bytes, at: int, count: int) -> tuple[int, bool]:
 
 def _count(buf: bytes, at: int, end: int) -> tuple[int, int] | None:
     """`compact`, mostly a single byte."""
-    if at < end and not buf[at] & 3:
+    if at < end and buf[at] % 4 == 0:
         return buf[at] >> 2, at + 1
     found = compact(buf, at, end)
     return None if isinstance(found, Malformed) else found
@@ -236,7 +236,7 @@ def read_peer(buf: bytes, start: int, end: int) -> Peer | Malformed:
     at = count[1]
     addresses: list[Address] = []
     for _ in range(count[0]):
-        if at < end and not (head := buf[at]) & 3:
+        if at < end and (head := buf[at]) % 4 == 0:
             behind = at + 1 + (head >> 2)
             if behind < end and not buf[behind]:
                 addresses.append(Address(buf[at + 1 : behind], None))

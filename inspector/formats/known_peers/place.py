@@ -141,8 +141,9 @@ def _heads_before(buf: bytes, first_peer: int) -> Iterator[tuple[int, Generation
 
 def _twins(first: Slot, second: Slot, read: Read) -> tuple[Slot, Slot]:
     """A slot whose payload equals the other's and has no digest was copied by a resize and never sealed."""
-    if "bad checksum" not in (first.verdict, second.verdict) or first.payload.length != second.payload.length:
-        return first, second
+    verdicts = (first.verdict, second.verdict)
+    if "bad checksum" not in verdicts or "zero" in verdicts or first.payload.length != second.payload.length:
+        return first, second  # a list of nothing but zeroes is none that anybody wrote
     if first.payload.error or second.payload.error:
         return first, second
     length = first.payload.length

@@ -60,7 +60,7 @@ class State(Struct):
 
 
 def claim(source: Source, _: object) -> Claim:
-    if source.kind == "folder" or source.member("") is None:
+    if source.member("") is None:
         return Claim(0, "not a single file")
     size = source.length()
     name = source.name

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from inspector.counted import counted
+from inspector.field import Field
 from inspector.finding import Severity, Tally
 from inspector.format import Answer, Entry, Exhibit, Item, Query
 from inspector.formats.known_peers.check import findings
@@ -15,7 +16,6 @@ from inspector.formats.known_peers.loader import MAX_AGE, outcomes
 from inspector.formats.known_peers.payload import DIGEST, Peer, head_length
 from inspector.formats.known_peers.slots import LATEST, Slot
 from inspector.formats.known_peers.state import State, regions
-from inspector.layout import Field
 from inspector.span import Span
 
 MAX_SHOWN = 200  # fields of peers in one exhibit

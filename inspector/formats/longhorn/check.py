@@ -23,17 +23,23 @@ def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
     for replica in state.replicas.values():
         _replica(state, store, replica, tally)
     strangers = [blob for blob, what in state.named.items() if what.role == "other"]
-    for blob in strangers[:1000]:
-        found = store.blobs[blob]
-        _put(state, store, found, r.STRANGER, f"{found.name} is not named by Longhorn", tally)
+    tally.add_each(r.STRANGER, strangers, lambda blob: _stranger(state, store, store.blobs[blob]))
     if state.memory is not None:
         for finding in Comparison(state.lower, store, state.replicas, state.memory).findings():
             tally.put(finding)
 
 
 def _put(state: State, store: Store, blob: Blob, rule: Rule, text: str, tally: Tally) -> None:
+    tally.put(_of(state, store, blob, rule, text))
+
+
+def _of(state: State, store: Store, blob: Blob, rule: Rule, text: str) -> Finding:
     at = store.page_at(blob.root)
-    tally.put(Finding(rule, state.lower.disk.span(at, at + lay.PAGE), text))
+    return Finding(rule, state.lower.disk.span(at, at + lay.PAGE), text)
+
+
+def _stranger(state: State, store: Store, blob: Blob) -> Finding:
+    return _of(state, store, blob, r.STRANGER, f"{blob.name} is not named by Longhorn")
 
 
 def _replica(state: State, store: Store, replica: Replica, tally: Tally) -> None:

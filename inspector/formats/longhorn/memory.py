@@ -108,7 +108,7 @@ def _parts(label: str, data: bytes) -> Iterator[tuple[str, bytes]]:
             if sum(min(info.file_size, MAX_MEMBER) for info in found) > SPARE + MAX_RATIO * len(data):
                 raise _unreal(label)
             for info in found:
-                if left <= 0:
+                if not left:
                     return
                 with bundle.open(info) as member:
                     part = member.read(min(MAX_MEMBER, left))

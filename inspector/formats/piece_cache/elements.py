@@ -49,7 +49,7 @@ class State(Struct):
 
 
 def claim(source: Source, _: object) -> Claim:
-    if source.kind == "folder" or source.member("") is None:
+    if source.member("") is None:
         return Claim(0, "not a single file")
     name = source.name
     named = name.startswith("piece_cache")
@@ -77,9 +77,8 @@ def elements(source: Source) -> Iterator[tuple[int, bytes, str]]:
     """Offset, bytes and verdict of each element; a bad one is as long as what lies before the next good one."""
     hunt: Hunt | None = None
     empty = b""  # the element before, held back: its last zeroes may be the first of a piece's index
-    at, size = 0, source.length()
-    while at < size:
-        element = source.read(at, ELEMENT)
+    at = 0
+    while element := source.read(at, ELEMENT):
         verdict = judge(element)
         if verdict == "bad":
             hunt = hunt or Hunt(source)
@@ -147,7 +146,7 @@ def begins_none(state: State) -> bool:
         return False
     start = state.source.length() - state.cut
     least = int.from_bytes(state.source.read(start, min(8, state.cut)), "little")
-    return least > max(1 << 48, 16 * max(state.seen, default=0))
+    return least > 1 << 48 and all(least > 16 * index for index in state.seen)
 
 
 def _tile(start: int, end: int, role: int, kind: int, mark: int) -> Stretch:

@@ -41,8 +41,10 @@ class Hunt:
         around = {at + (distance - at) % ELEMENT for distance in self.distances}
         places = sorted(place for start in around for place in (start, start + ELEMENT) if place > at)
         found = next((place for place in places if self._judged(place) == "good"), None)
-        if found is None:
-            found = next((place for place in self._heads(at) if self._tried(place)), None)
+        if found is None or found > at + ELEMENT:  # another may stand before it, at a distance that is not known yet
+            before = self.size if found is None else found
+            heads = (place for place in self._heads(at) if place + ELEMENT <= before)
+            found = next((place for place in heads if self._tried(place)), found)
         if found == at + 2 * ELEMENT:
             return at + ELEMENT  # two bad ones, and nothing moved
         if found is not None:
@@ -59,7 +61,7 @@ class Hunt:
         return found
 
     def _judged(self, at: int) -> str:
-        return judge(self.source.read(at, ELEMENT)) if at + ELEMENT <= self.size else "bad"
+        return judge(self.source.read(at, ELEMENT))
 
     def _tried(self, at: int) -> bool:
         self.tries -= 1

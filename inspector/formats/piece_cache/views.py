@@ -181,12 +181,9 @@ def plan(state: State, _: Wishes) -> Plan:
 
 
 def _placed(state: State) -> Iterator[tuple[int, int, int, str]]:
-    """Where each element belongs; its offset, length and verdict. Only good ones claim a place."""
-    free = 0
+    """Where each element belongs; its offset, length and verdict. No two have one place: they do not overlap."""
     for at, element, verdict in elements(state.source):
-        place = max(free, number(at) * ELEMENT) if verdict == "good" else number(at) * ELEMENT
-        yield place, at, len(element), verdict
-        free = place + ELEMENT if verdict == "good" else free
+        yield number(at) * ELEMENT, at, len(element), verdict
 
 
 def _edits(state: State) -> Iterator[Edit]:

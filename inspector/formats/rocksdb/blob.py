@@ -19,8 +19,15 @@ MAGIC_BYTES: Final = MAGIC.to_bytes(4, "little")
 HEADER, RECORD_HEADER, FOOTER = 30, 32, 32
 _RECORD: Final = struct.Struct("<QQ8xII")  # key and value size, an expiry, checksums of these and of both
 _SIZES: Final = struct.Struct("<QQ")
-# where the upper half of a first length ends: those of both are zero in any blob below 4 GiB
-_BELOW_4_GIB: Final = re.compile(rb"\0(?=\0{3}.{4}\0{4})", re.DOTALL)
+# where the upper bytes of a first length begin: those of both are zero in any blob below 4 GiB, 16 MiB, 64 KiB
+_BELOW: Final = {
+    4: re.compile(rb"\0(?=\0{3}.{4}\0{4})", re.DOTALL),
+    3: re.compile(rb"\0(?=\0{4}.{3}\0{5})", re.DOTALL),
+    2: re.compile(rb"\0(?=\0{5}.{2}\0{6})", re.DOTALL),
+}
+Gaps = dict[tuple[int, int], int]  # bytes in which a header was sought, and where that ended
+LONG: Final = 1 << 16  # bytes of such a search that are not looked at again
+MOST_GAPS: Final = 1000  # that are known
 _SOME: Final = re.compile(rb"[^\0]")
 _NOTHING: Final = bytes(RECORD_HEADER)
 INLINED_TTL, BLOB, BLOB_TTL = range(3)
@@ -147,23 +154,23 @@ def record_at(read: Read, at: int, end: int, chunk: int = 1 << 20) -> BlobRecord
     return BlobRecord(at, stop, state, key_size, value_size, stored, computed)
 
 
-def records(read: Read, start: int, end: int) -> Iterator[BlobRecord]:
+def records(read: Read, start: int, end: int, gaps: Gaps | None = None) -> Iterator[BlobRecord]:
     """Records and the gaps between them, tiling [start, end); after a bad header the next that verifies is sought.
 
-    So it is inside a damaged record whose end is no border: bytes were lost from it.
+    So it is inside a damaged record whose end is no border: bytes were lost from it. `gaps` is kept from walk to walk.
     """
     at, left = start, 4 * (end - start) + (1 << 20)  # bytes that may be looked at again: records may lie in records
     while at < end:
         if found := record_at(read, at, end):
             if found.state != GOOD and left > 0 and not _is_border(read, found, end):
-                after = _next(read, at + 1, end)
+                after = _sought(read, at + 1, end, gaps)
                 left -= max(after, found.end) - at
                 if after < found.end:
                     found = replace(found, end=after, state=BAD_BODY)
             yield found
             at = found.end
             continue
-        after = _next(read, at + 1, end)
+        after = _sought(read, at + 1, end, gaps)
         # fewer zeroes than a header: no record can have been there, and a repair leaves them where it has no room
         padding = after - at < RECORD_HEADER and not any(read(at, after - at))
         yield BlobRecord(at, after, PADDING if padding else UNREAD)
@@ -176,21 +183,35 @@ def _is_border(read: Read, found: BlobRecord, end: int) -> bool:
     return record_at(read, found.end, end, 0) is not None
 
 
+def _sought(read: Read, at: int, end: int, gaps: Gaps | None) -> int:
+    """`_next`, but for what an earlier walk found."""
+    if gaps is None:
+        return _next(read, at, end)
+    after = gaps.get((at, end))
+    if after is None:
+        after = _next(read, at, end)
+        if after - at >= LONG and len(gaps) < MOST_GAPS:
+            gaps[at, end] = after
+    return after
+
+
 def _next(read: Read, at: int, end: int, window: int = 1 << 20) -> int:
     """The next offset at which a record header verifies and its record fits, or `end`."""
+    half = max(2, min(4, ((end - at).bit_length() + 7) // 8))
+    below = _BELOW[half]
     while at < end:
         data = read(at, min(window + RECORD_HEADER, end - at))
         view = memoryview(data)
         last = len(data) - RECORD_HEADER
-        pos = 0
-        while (seems := _BELOW_4_GIB.search(data, pos + 4)) and (pos := seems.start() - 4) <= last:
-            key_size, value_size = _SIZES.unpack_from(data, pos)
+        pos, room, sizes_at, search = 0, end - at - RECORD_HEADER, _SIZES.unpack_from, below.search
+        while (seems := search(data, pos + half)) and (pos := seems.start() - half) <= last:
+            key_size, value_size = sizes_at(data, pos)
             if not key_size | value_size:  # no record is empty: on to where its lengths would not be zeroes
                 some = _SOME.search(data, pos + _SIZES.size)
                 pos = max(pos, some.start() - _SIZES.size) + 1 if some else last + 1
                 continue
-            fits = key_size + value_size <= end - at - pos - RECORD_HEADER
-            if fits and u32(data, pos + 24) == masked_crc(view[pos : pos + 24]):
+            fits = key_size + value_size <= room - pos
+            if fits and u32(data, pos + 24) == mask(crc32c(view[pos : pos + 24])):
                 return at + pos
             pos += 1
         if at + len(data) >= end:

@@ -24,7 +24,6 @@ from inspector.finding import Severity
 from inspector.format import Wishes
 from inspector.formats.rocksdb import batch, log_runs
 from inspector.formats.rocksdb.coding import MalformedError
-from inspector.formats.rocksdb.database import Windowed
 from inspector.formats.rocksdb.log import Piece
 from inspector.formats.rocksdb.log_writer import frame
 from inspector.formats.rocksdb.logical import BROKEN, CUT, WHOLE, Assembler, Record
@@ -35,6 +34,7 @@ from inspector.output import Place
 from inspector.scratch import kept_on_disk, scratch
 from inspector.search import Area, Window, search
 from inspector.source import Source, open_source
+from inspector.windowed import Windowed
 
 MAX_LOGS: Final = 100_000
 CHUNK: Final = 4 << 20

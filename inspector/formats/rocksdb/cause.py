@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from inspector.counted import put_in as bytes_put_in
 from inspector.finding import UNKNOWN_CAUSE, Cause
 from inspector.formats.rocksdb.log import Read
 from inspector.uniform import uniform
+
+if TYPE_CHECKING:
+    from inspector.formats.rocksdb.table import Table
 
 _RUN: Final = 64  # bytes: longer than any padding inside a block
 _LOOK: Final = 1 << 20
@@ -51,9 +54,12 @@ def missing(count: int) -> Cause:
     return Cause("shifted", "likely", f"{bytes_put_in(-count)}, and the file ends with a footer: not at its end")
 
 
-def appended(count: int) -> Cause:
-    """Nothing but zeroes behind the end."""
-    return Cause("zeroed-range", "certain", f"{count:,} bytes behind the footer are all 00: room that was made there")
+def appended(table: Table) -> Cause:
+    """What stands behind the end: nothing but zeroes, or what is no part of the table."""
+    what = f"{table.spare:,} bytes behind the footer"
+    if table.spare_is == "zeroes":
+        return Cause("zeroed-range", "certain", f"{what} are all 00: room that was made there")
+    return Cause("shifted", "certain", f"{what} are no part of the table: its footer holds before them")
 
 
 def of_bytes(read: Read, start: int, end: int) -> Cause:

@@ -272,8 +272,9 @@ def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
         _put(db, tally, "RDB037", member, table.footer.start, "checksum type none", {})
     if table.spare and (db.version is None or db.is_unlisted(db.files[member].number)):
         end, level = table.size, severity_of(db, "RDB013", member)
-        message, facts_of = f"{counted(table.spare, 'zero', 'zeroes')} behind the footer", {"footer_end": end}
-        span, why = Span(end, end + table.spare, member), cause.appended(table.spare)
+        zero = ("zero", "zeroes") if table.spare_is == "zeroes" else ("byte", "bytes")
+        message, facts_of = f"{counted(table.spare, *zero)} behind the footer", {"footer_end": end}
+        span, why = Span(end, end + table.spare, member), cause.appended(table)
         tally.put(Finding(BY_CODE["RDB013"], span, message, facts_of, why, "kept", level))
     stated = table.properties.number("num.entries") if table.properties else None
     ranges = table.properties.number("num.range-deletions") if table.properties else None

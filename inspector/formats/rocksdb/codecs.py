@@ -3,6 +3,7 @@
 Source: util/compression.h and .cc; from format version 2 every codec but snappy is preceded by a varint32 size.
 """
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
@@ -76,13 +77,19 @@ def _snappy(data: bytes, limit: int) -> bytes:
         raise MalformedError("snappy stream does not decode") from error
 
 
+@lru_cache(maxsize=2)
+def _trained(dictionary: bytes) -> zstandard.ZstdCompressionDict:
+    """A table's dictionary, taken in once for all of its blocks."""
+    return zstandard.ZstdCompressionDict(dictionary)
+
+
 def _zstd(data: bytes, size: int, dictionary: bytes) -> bytes:
-    trained = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
     try:
         # the frame header is as untrusted as the prefix: its size is looked at before anything is allocated
         framed = zstandard.frame_content_size(data)
         if framed > size:
             raise MalformedError(f"zstd frame claims {framed} bytes, the block {size}")
+        trained = _trained(dictionary) if dictionary else None
         out = zstandard.ZstdDecompressor(dict_data=trained).decompress(data, max_output_size=max(size, 1))
     except zstandard.ZstdError as error:
         raise MalformedError("zstd frame does not decode") from error

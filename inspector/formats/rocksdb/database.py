@@ -22,9 +22,9 @@ from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Version, replay
 from inspector.kernels.rocksdb import batch_count
 from inspector.source import Source
+from inspector.windowed import Windowed
 
 OPEN_TABLES: Final = 64
-CHUNK: Final = 1 << 20
 _LOG_HEAD: Final = 4096
 _GLANCE: Final = 32 << 10
 MOST_BROKEN: Final = 2048  # records without an end, of which 16 MiB hold a quarter as many in blocks
@@ -58,11 +58,16 @@ class Database(Struct):
     corrector: Any = None  # of `mending`, made when the first damaged tile asks
     lost_edits: bool = False  # a table on disk is newer than everything that MANIFEST and WALs know
     room: codecs.Room = field(default_factory=codecs.Room)
+    _gaps: dict[str, blob.Gaps] = field(default_factory=dict)
     _glances: dict[str, Windowed] = field(default_factory=dict)
     _open: OrderedDict[str, Table] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         self.room.left = self.max_unit // 2 + codecs.SPARE_RATIO * self.source.size
+
+    def gaps(self, member: str) -> blob.Gaps:
+        """What walks know of a blob file's damage."""
+        return self._gaps.setdefault(member, {})
 
     def unpacked(self, raw: bytes, compression: int, at: int, member: str, limit: int | None = None) -> bytes:
         """A blob's value as the application wrote it; MalformedError where it is not to be had, or not worth it."""
@@ -159,23 +164,6 @@ class Database(Struct):
             return 0
         numbers = [f.log_number for f in self.version.families.values()]
         return max(min(numbers), self.version.min_log_to_keep)
-
-
-class Windowed:
-    """A read that keeps the last chunk, for walks from front to back; of a sparing source no more than was asked."""
-
-    __slots__ = ("_at", "_chunk", "_data", "_read")
-
-    def __init__(self, read: Read, sparing: bool = False, chunk: int = CHUNK) -> None:
-        self._read, self._at, self._data = read, 0, b""
-        self._chunk = 0 if sparing else chunk
-
-    def __call__(self, at: int, n: int) -> bytes:
-        start = at - self._at
-        if start >= 0 and start + n <= len(self._data):
-            return self._data[start : start + n]
-        self._at, self._data = at, self._read(at, max(n, self._chunk))
-        return self._data[:n]
 
 
 def open_database(source: Source, max_unit: int = 64 << 20) -> Database:

@@ -19,7 +19,7 @@ from inspector.errors import RefusedError
 from inspector.format import Hide, Name
 from inspector.formats.rocksdb import batch, blob, block, checksums, keys, log, properties
 from inspector.formats.rocksdb.coding import MalformedError, put_prefixed, put_varint
-from inspector.formats.rocksdb.database import Database, Windowed, pairs_of
+from inspector.formats.rocksdb.database import Database, pairs_of
 from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.index import separators
@@ -30,6 +30,7 @@ from inspector.formats.rocksdb.shrink_log import steps
 from inspector.formats.rocksdb.shrink_table import Shrinker
 from inspector.formats.rocksdb.table import BAD_CHECKSUM, Table
 from inspector.span import Span
+from inspector.windowed import Windowed
 
 MOST: Final = 64 << 20  # bytes that are written anew in memory
 UNPACKED: Final = 16 << 20  # bytes that compressed blocks may become, or four times what the files have
@@ -233,7 +234,7 @@ class _Disguise:
         except MalformedError:
             end = size  # never closed, or damaged: records go on to the end
         yield read(0, start)
-        for record in blob.records(Windowed(read), start, end):
+        for record in blob.records(Windowed(read), start, end, self.db.gaps(member)):
             raw = read(record.start, record.end - record.start)
             keep = 0 if record.state == blob.UNREAD else blob.RECORD_HEADER
             body = noise(raw[keep:], record.start)

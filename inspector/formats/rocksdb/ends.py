@@ -20,6 +20,8 @@ _FLAGS: Final = 0xB  # the high nibbles that a block's last word may have, but f
 _SIZE: Final = rb"(?:[\x80-\xff]{1,3}[\x01-\x7f]|[\x10-\x7f])"  # uncompressed bytes of a block, as a varint
 _FIRST: Final = rb"\x00[\x08-\xff]"  # the first key shares nothing and has 8 bytes at least
 _LZ4_START: Final = rb"(?:[\x30-\xef]|[\xf0-\xff]\xff{0,8}[\x00-\xfe])" + _FIRST
+# the first byte of a deflate stream: its first block is stored, or has fixed or dynamic codes; 3 is no kind
+_DEFLATE_START: Final = b"[" + b"".join(b"\\x%02x" % byte for byte in range(256) if byte & 6 != 6) + b"]"
 _SNAPPY_START: Final = rb"(?:[\x08\x0c\x10-\xec]|\xf0.|\xf4..)" + _FIRST
 # a type byte, its checksum, and what a neighbour of the same table begins with; then the type byte alone
 _LZ4_TYPES: Final = (
@@ -202,6 +204,8 @@ def snappy_stream(buf: bytes, at: int, end: int, size: int, meter: Meter) -> int
 
 def _stream_end(kind: int, buf: bytes, at: int, end: int, size: int) -> int | None:
     """The end of a deflate or bzip2 stream of `size` bytes, found by decoding it."""
+    if kind == codecs.ZLIB and at + 5 <= end and not buf[at] & 6 and u16(buf, at + 1) ^ u16(buf, at + 3) != 0xFFFF:
+        return None  # a stored block says its length twice
     window = buf[at : min(end, at + size + size // 8 + 1024)]
     try:
         if kind == codecs.ZLIB:
@@ -267,7 +271,7 @@ def _compressed(
     if codecs.LZ4 in types or codecs.LZ4HC in types:
         yield from _tried(buf, at, end, size, _LZ4_TYPES, lz4_stream, meter)
     for kind in (codecs.ZLIB, codecs.BZIP2):
-        if kind not in types:
+        if kind not in types or (kind == codecs.ZLIB and at < end and buf[at] & 6 == 6):
             continue
         meter.left -= (7000 + size) * (DEAR if meter.vain > VAIN else 1)
         meter.vain += 1
@@ -302,7 +306,7 @@ def starts(kind: int, sized: bool) -> re.Pattern[bytes]:
             codecs.LZ4: size + _LZ4_START,
             codecs.SNAPPY: _SIZE + _SNAPPY_START,
             codecs.BZIP2: size + rb"BZh[1-9]1AY",
-            codecs.ZLIB: rb"[\x80-\xff]{1,3}[\x01-\x7f]",
+            codecs.ZLIB: rb"[\x80-\xff]{1,3}[\x01-\x7f]" + _DEFLATE_START,
         }[kind]
         _START_CACHE[key] = re.compile(rb"(?=" + form + rb")", re.DOTALL)
     return _START_CACHE[key]

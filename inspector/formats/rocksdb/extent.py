@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from inspector.formats.rocksdb import block, footer
 from inspector.formats.rocksdb.coding import MalformedError
-from inspector.formats.rocksdb.database import Windowed
 from inspector.formats.rocksdb.footer import LEGACY_SIZE, SIZE, TRAILER
 from inspector.formats.rocksdb.opening import open_table, proves
 from inspector.formats.rocksdb.table import Table
+from inspector.windowed import Windowed
 
 Read = Callable[[int, int], bytes]  # offset in the source, count
 Spend = Callable[[int], bool]  # bytes of work; False when there has been too much

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from inspector.formats.rocksdb import checksums
 from inspector.formats.rocksdb.carve import REACH, Carver, Context, Found, Read, sound
 
-_GUESS: Final = 10_000_000  # for each guess at the checksum type of a table without a footer
+_GUESS: Final = 10_000_000  # nanoseconds for each guess at the checksum type of a table without a footer
+_GUESSES: Final = 600_000_000  # for all of them, and for each byte: enough for blocks of 4 KB of the default type
+_GUESSES_PER_BYTE: Final = 400
+_SCAN: Final = 200  # for each byte in which beginnings of blocks are looked for
+_KINDS: Final = (checksums.XXH3, checksums.CRC32C, checksums.XXHASH64, checksums.XXHASH)
 _GUESS_AT: Final = (0, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 28)
 
 
@@ -18,18 +23,29 @@ def guess_context(read: Read, size: int, leveldb: bool) -> Context | None:
     """
     if leveldb:
         return Context(checksums.CRC32C, 0, -1, frozenset({0, 1, 2}))
-    kinds = (checksums.XXH3, checksums.CRC32C, checksums.XXHASH64, checksums.XXHASH)
-    for start in (-1, *(at for at in _GUESS_AT if at < max(size, 1))):
-        # a base must be learnt from two blocks at each beginning that is tried: only a few windows are worth that
-        for base in (0, None) if start <= _GUESS_AT[1] else (0,):
-            for kind in kinds:
-                context = Context(kind, base, 5 if base == 0 else 6)
-                trial = Carver(read, max(start, 0), min(size, max(start, 0) + 4 * REACH), context)
-                trial.meter.left = _GUESS if base == 0 else 10 * _GUESS
-                found = trial.first() if start < 0 else trial.following(start)
-                if found and (base is None or _confirmed(read, size, found, trial.context)):
-                    return trial.context
+    left = _GUESSES + _GUESSES_PER_BYTE * size
+    for start, base, kind in _trials(size):
+        if left <= 0:
+            return None
+        context = Context(kind, base, 5 if base == 0 else 6)
+        trial = Carver(read, max(start, 0), min(size, max(start, 0) + 4 * REACH), context)
+        trial.meter.left = allowed = min(left, _GUESS if base == 0 else 10 * _GUESS)
+        found = trial.first() if start < 0 else trial.following(start)
+        left -= allowed - trial.meter.left + (_SCAN * (trial.end - start) if start >= 0 else 0)
+        if found and (base is None or _confirmed(read, size, found, trial.context)):
+            return trial.context
     return None
+
+
+def _trials(size: int) -> Iterator[tuple[int, int | None, int]]:
+    """Where to begin (-1: only there), base and checksum type, the likeliest first: a base mostly comes with XXH3."""
+    starts = (-1, *(at for at in _GUESS_AT if at < max(size, 1)))
+    yield from ((start, 0, kind) for start in starts[:2] for kind in _KINDS)
+    # a base must be learnt from two blocks at each beginning that is tried: only a few windows are worth that
+    based = [start for start in starts if start <= _GUESS_AT[1]]
+    yield from ((start, None, checksums.XXH3) for start in based)
+    yield from ((start, 0, kind) for start in starts[2:] for kind in _KINDS)
+    yield from ((start, None, kind) for start in based for kind in _KINDS if kind != checksums.XXH3)
 
 
 def _confirmed(read: Read, size: int, found: Found, context: Context) -> bool:

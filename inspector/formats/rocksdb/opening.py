@@ -24,6 +24,10 @@ else:  # of damaged tables only
     guess = Postponed("inspector.formats.rocksdb.guess")
 
 _PAGE = 1 << 16  # bytes that are read at once of zeroes behind a table
+_BEHIND = 4 << 20  # bytes at the end in which another footer is looked for than the one that is due there
+_CANDIDATES = 64
+_META = 1 << 20  # bytes of a metaindex that is checksummed for one of many candidates: it holds a dozen handles
+_MAGICS = tuple(magic.to_bytes(8, "little") for magic in (footers.MAGIC, footers.LEGACY_MAGIC))
 _SMALLEST = 8 + TRAILER  # a block without entries: one restart, and how many there are
 
 
@@ -96,11 +100,15 @@ def _read_footer(table: Table) -> None:
     try:
         table.footer = footers.decode(tail, table.size)
     except MalformedError as error:
+        if "not read" not in str(error) and _followed(table):
+            return
         table.troubles.append(Trouble("footer", start, table.size, str(error)))
         if "not read" in str(error):
             table.declined = str(error)
             return
         table.footer = _guess_footer(table, tail)
+        return
+    if (table.footer.problems or _apart(table.footer)) and _followed(table):
         return
     for problem in table.footer.problems:
         table.troubles.append(Trouble("footer", table.footer.start, table.size, problem))
@@ -135,6 +143,30 @@ def _padded(table: Table) -> bool:
         return False
     table.footer, table.size, table.spare = found, end, table.size - end
     return True
+
+
+def _followed(table: Table) -> bool:
+    """Take in a footer with other bytes behind it, where it stands right behind the blocks that it names.
+
+    Whatever was put behind a whole table (a line of a log, the rest of another file) leaves that as it was.
+    """
+    first = max(0, table.size - _BEHIND)
+    data, tried = table.read(first, table.size - first), 0
+    at = len(data)
+    while (at := max(data.rfind(magic, 0, at) for magic in _MAGICS)) >= 0 and tried < _CANDIDATES:
+        end, tried = first + at + 8, tried + 1
+        at += 7  # a magic that ends one byte earlier
+        try:
+            found = footers.decode(table.read(max(0, end - footers.SIZE), footers.SIZE), end)
+        except MalformedError:
+            continue
+        if end == table.size or found.problems or _apart(found) or found.metaindex.size > _META:
+            continue
+        if not proves(table, found):
+            continue
+        table.footer, table.size, table.spare, table.spare_is = found, end, table.size - end, "bytes"
+        return True
+    return False
 
 
 def _apart(footer: Footer) -> bool:

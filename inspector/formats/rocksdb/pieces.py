@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from inspector.formats.rocksdb import checksums
 from inspector.formats.rocksdb.carve import Read
-from inspector.formats.rocksdb.database import Windowed
 from inspector.formats.rocksdb.extent import Piece
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.opening import open_table
@@ -24,6 +23,7 @@ from inspector.formats.rocksdb.table import Table
 from inspector.inspect import Progress
 from inspector.search import Area, Window, search
 from inspector.source import Source
+from inspector.windowed import Windowed
 
 STEP: Final = 4096  # bytes of a block of the file system
 MOST: Final = 64  # tables that are looked for

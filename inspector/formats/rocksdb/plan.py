@@ -30,6 +30,7 @@ from inspector.formats.rocksdb.plan_file import refusal as refusal_of_file
 from inspector.formats.rocksdb.reblob import BlobMender
 from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, written_anew
 from inspector.formats.rocksdb.rewrite import Rewriter, joined
+from inspector.formats.rocksdb.superseded import Newer, superseded
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family, Version
 from inspector.formats.rocksdb.view import families, file_of, is_homeless
@@ -105,6 +106,7 @@ class Planner(Struct):
     _newest: int = 0
     _wals: dict[str, bool] = field(default_factory=dict)  # those that are written anew
     _strangers: frozenset[str] = frozenset()
+    _replaced: dict[int, Newer] = field(default_factory=dict)
 
     def edits(self) -> Iterator[Edit]:
         """Edits of all members, each byte of the source once."""
@@ -113,6 +115,13 @@ class Planner(Struct):
         self.changed = not db.trusted
         for family in families(db):
             self.families[family.id] = replace(family, files=dict(family.files), blobs=dict(family.blobs))
+        for family in () if db.trusted else self.families.values():
+            here = family.files.keys() & db.tables.keys()  # a file that is listed may be gone
+            homeless = frozenset(n for n in here if is_homeless(db.table(db.tables[n]).properties))
+            self._replaced |= superseded(db, family, homeless)
+        for family in self.families.values():
+            for number in self._replaced.keys() & family.files.keys():
+                del family.files[number]
         self._family_of = {n: f for f in self.families.values() for n in f.files}
         self._strangers = strangers(db)
         self._mender, self._wals = BlobMender(db), written_anew(db, self._strangers)
@@ -197,6 +206,11 @@ class Planner(Struct):
         if self._mender and (count := self._mender.astray - astray):
             why = f"{counted(count, 'value')} in whose places those of other keys stand"
             yield Edit("lost", Span(0, 0, name), why=why, units=count)
+        if number in self._replaced:
+            why = self._replaced[number].why
+            self.notes.append(f"{name}: {why}; by their numbers it is the older one and was replaced: it is left out")
+            yield Edit("dropped", Span(0, size, name), why=why, out=name, units=self._units(name))
+            return
         sized = listed is None or listed.size == table.size
         out = self._named(name)
         if name in db.strangers and family is not None:

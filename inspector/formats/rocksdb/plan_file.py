@@ -14,7 +14,7 @@ from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
 from inspector.formats.rocksdb.manifest_writer import snapshot
 from inspector.formats.rocksdb.reblob import BlobMender
 from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, wal_is_damaged
-from inspector.formats.rocksdb.rewrite import ZEROES, Rewriter, joined
+from inspector.formats.rocksdb.rewrite import BEHIND, Rewriter, joined
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Version
 from inspector.formats.rocksdb.whole import NO_END, end_is_missing
@@ -90,10 +90,10 @@ def _table(db: Database, size: int) -> Plan:
 
 
 def cut(table: Table, member: str, out: str) -> Iterator[Edit]:
-    """A table without the zeroes behind its footer."""
+    """A table without what stands behind its footer."""
     end = table.size
     yield Edit("kept", Span(0, end, member), units=table.data_blocks, why="all of the table", out=out)
-    yield Edit("dropped", Span(end, end + table.spare, member), why=ZEROES, out=out)
+    yield Edit("dropped", Span(end, end + table.spare, member), why=BEHIND.format(table.spare_is), out=out)
 
 
 def table_needs_work(db: Database, member: str, table: Table) -> bool:
@@ -146,6 +146,8 @@ def _snapshot(db: Database, version: Version, size: int) -> Iterator[Edit]:
 def _lost_edits(db: Database, size: int) -> list[tuple[int, int, str]]:
     """Bytes of a MANIFEST that give no edit, in order, and why."""
     lost: list[tuple[int, int, str]] = []
+    known = db.version.malformed_at if db.version else {}
+    all_known = db.version is not None and db.version.malformed_count == len(known)
 
     def seen() -> Iterator[log.Piece]:
         for piece in log.LogReader(db.reader(""), size, None).pieces():
@@ -157,11 +159,18 @@ def _lost_edits(db: Database, size: int) -> list[tuple[int, int, str]]:
         if record.fate != logical.WHOLE:
             lost += [(start, end, logical.FATES[record.fate]) for start, end in record.spans]
             continue
-        try:
-            edits.decode(record.data)
-        except MalformedError as error:
-            lost += [(start, end, str(error)) for start, end in record.spans]
+        why = known.get(record.start, "") if all_known else _malformed(record.data)
+        if why:
+            lost += [(start, end, why) for start, end in record.spans]
     return sorted(lost)
+
+
+def _malformed(data: bytes) -> str:
+    try:
+        edits.decode(data)
+    except MalformedError as error:
+        return str(error)
+    return ""
 
 
 def _blob(db: Database, size: int) -> Plan:

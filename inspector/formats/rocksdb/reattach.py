@@ -16,7 +16,8 @@ from msgspec import Struct
 from inspector.crc32c import crc32c
 from inspector.formats.rocksdb import blob, keys
 from inspector.formats.rocksdb.coding import MalformedError
-from inspector.formats.rocksdb.database import Database, Windowed, good_blocks, pairs_of
+from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
+from inspector.windowed import Windowed
 
 MOST: Final = 500_000  # entries that refer to one file: no more are held
 LONGEST: Final = 1 << 20  # bytes of a key

@@ -20,11 +20,12 @@ from inspector.format import Edit
 from inspector.formats.rocksdb import blob, keys, reattach
 from inspector.formats.rocksdb.checksums import masked_crc
 from inspector.formats.rocksdb.coding import MalformedError
-from inspector.formats.rocksdb.database import Database, Windowed, good_blocks, pairs_of
+from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
 from inspector.formats.rocksdb.edit import BlobFile
 from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
 from inspector.formats.rocksdb.reattach import LONGEST, Run
 from inspector.span import Span
+from inspector.windowed import Windowed
 
 _PIECE: Final = 8 << 20  # bytes of one filler
 _NOT_HERE: Final = "values that were here are not in the file"
@@ -76,7 +77,8 @@ class BlobMender(Struct):
             read = Windowed(self.db.reader(member))
             start = min(blob.HEADER, self.db.size(member))
             whole = (blob.GOOD, blob.PADDING)
-            self._lost[number] = [(r.start, r.end) for r in blob.records(read, start, end) if r.state not in whole]
+            found = blob.records(read, start, end, self.db.gaps(member))
+            self._lost[number] = [(r.start, r.end) for r in found if r.state not in whole]
         return self._lost[number]
 
     def _end(self, member: str) -> int:
@@ -141,7 +143,7 @@ class BlobMender(Struct):
             read, runs = Windowed(self.db.reader(member)), self.runs(member)
             whole = (Run(blob.HEADER, self._end(member), 0),)
             for run in runs or whole:
-                for record in blob.records(read, run.start, run.end):
+                for record in blob.records(read, run.start, run.end, self.db.gaps(member)):
                     if record.state == blob.GOOD:
                         ends.append(record.end - run.by)
                         starts.append(record.end - record.value_size - run.by)
@@ -234,7 +236,8 @@ class BlobMender(Struct):
 
     def _count(self, member: str, end: int) -> int:
         read = Windowed(self.db.reader(member))
-        return sum(_stays(r) for r in blob.records(read, min(blob.HEADER, self.db.size(member)), end))
+        start = min(blob.HEADER, self.db.size(member))
+        return sum(map(_stays, blob.records(read, start, end, self.db.gaps(member))))
 
     def _footer(self, member: str, at: int, size: int, count: int) -> Iterator[Edit]:
         """The footer that counts the records; without one the engine does not open the file."""
@@ -262,7 +265,7 @@ class BlobMender(Struct):
             family = 0
         read, end = Windowed(self.db.reader(member)), self._end(member)
         count, total = 0, 0
-        for record in blob.records(read, blob.HEADER, end):
+        for record in blob.records(read, blob.HEADER, end, self.db.gaps(member)):
             count, total = count + _stays(record), total + record.end - record.start
         return family, BlobFile(number, count, total)
 

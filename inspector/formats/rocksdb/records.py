@@ -6,15 +6,17 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, Final
 
+from inspector.field import Field
 from inspector.format import Entry, Exhibit, Query
 from inspector.formats.rocksdb import batch, blob, block, codecs, holding, keys, kinds, layout, log, logical
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.check import show_key
 from inspector.formats.rocksdb.coding import MalformedError
-from inspector.formats.rocksdb.database import Database, Windowed
+from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.table import Loaded, Role, Table
-from inspector.layout import Field, Layout
+from inspector.layout import Layout
 from inspector.span import Span
+from inspector.windowed import Windowed
 
 SHOWN: Final = 4096
 VALUE_LIMIT: Final = 4096
@@ -169,6 +171,9 @@ def _manifest(db: Database, member: str) -> Iterator[Entry]:
         if record.fate != logical.WHOLE:
             yield Entry(span, "manifest_record", logical.FATES[record.fate], {})
             continue
+        if not record.data:  # an edit that says nothing; there may be a hundred thousand of them
+            yield Entry(span, "version_edit", "ok", {"family": 0})
+            continue
         try:
             yield Entry(span, "version_edit", "ok", _edit_fields(edits.decode(record.data)))
         except MalformedError as error:
@@ -250,7 +255,7 @@ def _blob_records(db: Database, member: str, read: Windowed, start: int, end: in
                 yield blob.BlobRecord(low, high, blob.GOOD, stored=word, computed=word)
         else:
             stop = db.source.next_vouched(holding.BLOBS, at, member) or end
-            yield from blob.records(read, at, stop)
+            yield from blob.records(read, at, stop, db.gaps(member))
         at = stop
 
 

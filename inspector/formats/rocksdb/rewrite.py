@@ -15,14 +15,14 @@ from msgspec import Struct, field
 from inspector.format import Edit
 from inspector.formats.rocksdb import block, checksums, codecs, footer, keys, properties
 from inspector.formats.rocksdb.coding import MalformedError, put_varint, u32
-from inspector.formats.rocksdb.database import Windowed
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.properties import PREFIX
 from inspector.formats.rocksdb.table import Role, Table
 from inspector.formats.rocksdb.walk_table import in_order
 from inspector.span import Span
+from inspector.windowed import Windowed
 
-ZEROES: Final = "zeroes behind the footer"
+BEHIND: Final = "{} behind the footer"
 _M32: Final = 0xFFFFFFFF
 _COPIED: Final[tuple[Role, ...]] = ("dictionary", "range-deletes")
 # properties of the file as a whole that are not true any more, or name blocks that are not written again
@@ -83,7 +83,7 @@ class Rewriter(Struct):
             yield from self._skip(self.table.footer.start, "lost", "no block verifies here")
             yield from self._skip(self.table.size, "dropped", "the footer is made anew")
         yield from self._skip(self.table.size, "lost", "no block verifies here")
-        yield from self._skip(self.table.size + self.table.spare, "dropped", ZEROES)
+        yield from self._skip(self.table.size + self.table.spare, "dropped", BEHIND.format(self.table.spare_is))
         if self.blocks or self.ranges:
             yield from self._new_tail()
 

@@ -88,7 +88,8 @@ class Table(Struct):
     by: int = 0  # bytes by which its end stands behind the place that it was written for
     edge: int = 0  # with `by`: the place for which the first data block was written that stands beside it
     vanished: int = 0  # data blocks that the index names and of which no byte is left
-    spare: int = 0  # zeroes behind the footer: they are no part of `size`
+    spare: int = 0  # zeroes or other bytes behind the footer: they are no part of `size`
+    spare_is: Literal["zeroes", "bytes"] = "zeroes"
     forced: int | None = None  # an ingested table's sequence number, which its entries with 0 have
 
     def load(self, handle: Handle, compressed: bool = True) -> Loaded:

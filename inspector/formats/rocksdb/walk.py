@@ -12,11 +12,12 @@ from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
 from inspector.formats.rocksdb import batch, blob, kinds, log, logical
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.coding import MalformedError
-from inspector.formats.rocksdb.database import Database, Windowed
+from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, Tiles
 from inspector.formats.rocksdb.runs import Ahead, jobs_for
 from inspector.formats.rocksdb.walk_table import walk_table
 from inspector.kernels.rocksdb import LogRun
+from inspector.windowed import Windowed
 
 if TYPE_CHECKING:
     from inspector.formats.rocksdb import holding
@@ -336,7 +337,7 @@ def _blobs(db: Database, member: str, start: int, end: int, facts: BlobFacts, ti
         if source.sparing:
             read = Windowed(lambda at, n, stop=stop: source.glance(at, min(n, stop - at), member))  # type: ignore[misc]
         sound, sums = array("Q"), array("I")
-        for record in blob.records(read, at, stop):
+        for record in blob.records(read, at, stop, db.gaps(member)):
             if record.state == blob.UNREAD:
                 facts.gaps += 1
                 tiles.add(record.end, GAP, kinds.LOST, kinds.GONE)

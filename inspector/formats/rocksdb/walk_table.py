@@ -10,12 +10,13 @@ from inspector.crc32c import crc32c
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
 from inspector.formats.rocksdb import blob, block, codecs, keys, kinds
 from inspector.formats.rocksdb.coding import MalformedError
-from inspector.formats.rocksdb.database import Database, Windowed
+from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import MAX_LOST, Astray, TableFacts, Tiles
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.identity import unique_id
 from inspector.formats.rocksdb.runs import WINDOW, Ahead, Manner, Taken, manner_for, steps
 from inspector.formats.rocksdb.table import BEYOND, OK, Loaded, Role, Table
+from inspector.windowed import Windowed
 
 _SAMPLES: Final = 3  # references by which the file they belong to is known
 
@@ -52,7 +53,8 @@ def walk_table(db: Database, member: str, ahead: Ahead) -> Iterator[Stretch]:
         wrong = any(t.role == "footer" for t in table.troubles)
         tiles.add(table.size, FRAME, kinds.FOOTER, kinds.SHAPE if wrong else 0)
     if table.spare:
-        tiles.add(size, FREE, kinds.PADDING)
+        zeroes = table.spare_is == "zeroes"
+        tiles.add(size, FREE if zeroes else OPAQUE, kinds.PADDING if zeroes else kinds.FOREIGN)
     walk.between(size)
     facts.endless = table.footer is None and not (tiles.marks and tiles.marks[-1])
     if tiles.starts:

@@ -146,8 +146,8 @@ def _listed(db: Database, family: Family, file: NewFile, tally: Tally) -> None:
         _say(tally, "RDB010", Span(size, size, member), message, {"size": size, "listed": file.size}, why, "lost")
     elif size > file.size:
         message = f"{counted(size - file.size, 'byte')} more than the MANIFEST lists"
-        zeroes = size - file.size == (spare := db.table(member).spare)
-        why, saved = (cause.appended(spare), "kept") if zeroes else (UNKNOWN_CAUSE, None)
+        table = db.table(member)
+        why, saved = (cause.appended(table), "kept") if size - file.size == table.spare else (UNKNOWN_CAUSE, None)
         facts_of: Evidence = {"size": size, "listed": file.size}
         _say(tally, "RDB013", Span(file.size, size, member), message, facts_of, why, saved)  # type: ignore[arg-type]
     wrong = _wrong_sum(db, file, member)

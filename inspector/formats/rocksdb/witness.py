@@ -147,7 +147,9 @@ def _compare(mine: dict[str, list[Any]], copy: str) -> Mapping[str, Any]:
         return {"ran": False, "why": "the engine cannot run here: too little memory, or too few processes allowed"}
     if run.returncode:
         lines = run.stderr.strip().splitlines()
-        return {"ran": True, "ok": False, "why": lines[-1] if lines else f"exit {run.returncode}"}
+        ended = f"its process died of signal {-run.returncode}" if run.returncode < 0 else f"exit {run.returncode}"
+        died = run.returncode < 0 and lines
+        return {"ran": True, "ok": False, "why": f"{ended}: {lines[-1]}" if died else lines[-1] if lines else ended}
     theirs = json.loads(run.stdout.strip().splitlines()[-1])
     told = {"ran": True, "engine": "rocksdict", "families": {n: c for n, (c, _) in sorted(theirs.items())}}
     if theirs == mine:

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from inspector.formats.snarkos import rules
 from inspector.formats.snarkos.judge import Judge
 from inspector.formats.snarkos.layout import HEADER_FAST, HEIGHT
-from inspector.formats.snarkos.network import BLOCK, BROKEN, CLAIMED, UNKNOWN_HEIGHT, joined
+from inspector.formats.snarkos.network import BLOCK, BROKEN, CLAIMED, ONE_WAY, UNKNOWN_HEIGHT, joined
 from inspector.formats.snarkos.rows import NOWHERE, Row
 
 # maps that every block has one row of under its hash (get_block fails without any of them)
@@ -55,7 +55,7 @@ def check_hashes(judge: Judge) -> None:
 
 
 def _root(judge: Judge, found: Hash) -> None:
-    """A state root and its height say the same both ways; a root known only backwards waits for its height."""
+    """A state root and its height say the same both ways; a root known in one way only waits for its height."""
     back = found.one.get(3)
     if not found.roots:
         assert back is not None
@@ -67,7 +67,7 @@ def _root(judge: Judge, found: Hash) -> None:
     elif judge.unfinalised(height):
         judge.tip_missing += back is None
     elif back is None:
-        judge.absent(3, found.key, height, height[::-1])
+        judge.network.heights.add(height, ONE_WAY, found.roots[0].place, found.key)
     else:
         said = int.from_bytes(back.payload, "big")
         message = f"block {int.from_bytes(height, 'big')}: reverse_state_root says that its root is of block {said}"

@@ -13,7 +13,7 @@ from inspector.formats.snarkos.check_hashes import NEEDED
 from inspector.formats.snarkos.judge import GONE, Judge
 from inspector.formats.snarkos.layout import HEADER_FAST, HEIGHT, NETWORK, ROOT_BEFORE, ROUND, TIMESTAMP
 from inspector.formats.snarkos.names import block_name
-from inspector.formats.snarkos.network import BLOCK, BROKEN, joined
+from inspector.formats.snarkos.network import BLOCK, BROKEN, ONE_WAY, joined
 from inspector.formats.snarkos.rows import NOWHERE, Row
 
 MAX_ROUNDS: Final = 1 << 12  # rounds without a block that are checked one by one
@@ -61,6 +61,7 @@ def check_heights(judge: Judge) -> None:
         if now.block is None and not now.rows.keys() & {2, 3, 4, 2 | BROKEN, 4 | BROKEN}:
             continue  # only the committee store has this height: a gap, or finalised ahead of the blocks
         if now.number > expected:
+            _back(judge, before)
             _gap(judge, expected, now.number)
             before = None
         expected = now.number + 1
@@ -75,6 +76,7 @@ def check_heights(judge: Judge) -> None:
             judge.finalised_round = now.header.round
         judge.last_root = rows[0].payload if (rows := now.rows.get(2, [])) else None
         before = now
+    _back(judge, before)
     if before is not None:
         if judge.tip is None or before.number >= judge.tip:
             _rounds(judge, before, None)
@@ -176,23 +178,37 @@ def _identity(judge: Judge, now: Height) -> None:
 
 def _root(judge: Judge, before: Height | None, now: Height) -> None:
     """The root of the block before is the one that this header repeats; a missing one follows from it."""
-    if before is not None:
-        stored, header = before.one(2), now.header
-        if stored is None and not judge.unfinalised(before.key):
-            back = [row.payload for row in before.rows.get(3, [])]
-            known = header.root_before if header else back[0] if back else None
-            _root_from(judge, before, known)
-        elif stored is not None and header is not None and stored.payload != header.root_before:
-            if any(row.payload == header.root_before for row in before.rows.get(3, [])):
-                message = f"block {before.number}: state_root differs from the reverse map and from the next header"
-                key = before.key[::-1]
-                judge.wrong(rules.DERIVED_WRONG, 2, key, before.key, stored.place, message, header.root_before)
-            else:
-                message = f"block {now.number}: previous_state_root is not the state root of block {before.number}"
-                judge.wrong(rules.CHAIN, 6, now.block or b"", now.key, header.place, message)
-    for row in now.rows.get(3, []):
-        if now.one(2) is not None and not judge.unfinalised(now.key):
-            judge.orphan(3, row.payload, now.key, row.place)
+    if before is None:
+        return
+    stored, header = before.one(2), now.header
+    if stored is None and not judge.unfinalised(before.key):
+        back = [row.payload for row in before.rows.get(3, [])]
+        known = header.root_before if header else back[0] if back else None
+        _root_from(judge, before, known)
+    elif stored is not None and header is not None and stored.payload != header.root_before:
+        if any(row.payload == header.root_before for row in before.rows.get(3, [])):
+            message = f"block {before.number}: state_root differs from the reverse map and from the next header"
+            key = before.key[::-1]
+            judge.wrong(rules.DERIVED_WRONG, 2, key, before.key, stored.place, message, header.root_before)
+            _back(judge, before, header.root_before)
+            return
+        message = f"block {now.number}: previous_state_root is not the state root of block {before.number}"
+        judge.wrong(rules.CHAIN, 6, now.block or b"", now.key, header.place, message)
+    _back(judge, before)
+
+
+def _back(judge: Judge, height: Height | None, root: bytes | None = None) -> None:
+    """One row leads back from the state root of a height, and none from another; `root` where its own is wrong."""
+    own = height.one(2) if height else None
+    if height is None or own is None or judge.unfinalised(height.key):
+        return
+    right = own.payload if root is None else root
+    for row in height.rows.get(3, []):
+        if row.payload != right:
+            judge.orphan(3, row.payload, height.key, row.place)
+    for row in height.rows.get(ONE_WAY, []):
+        if row.payload == right:
+            judge.absent(3, row.payload, height.key, height.key[::-1])
 
 
 def _root_from(judge: Judge, height: Height, root: bytes | None) -> None:

@@ -22,6 +22,7 @@ BROKEN: Final = 0x80  # added to a tag: the row is there, its value is malformed
 BLOCK: Final = 100  # tags of rows that the checks hand on to each other
 CLAIMED: Final = 101
 ROOT_BEFORE: Final = 102
+ONE_WAY: Final = 103  # a state root that no row of map 3 leads back from
 INPUT, OUTPUT = b"\0", b"\1"
 UNKNOWN_HEIGHT: Final = b"\xff\xff\xff\xff"  # of rows whose block is not known
 

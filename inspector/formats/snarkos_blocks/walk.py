@@ -149,11 +149,13 @@ def _walk_blocks(blocks: Blocks) -> Iterator[Stretch]:
     if not size:
         return
     here = min(at.COUNT_SIZE, size)
-    if size >= at.COUNT_SIZE:
-        blocks.claimed = int.from_bytes(source.read(0, at.COUNT_SIZE), "little")
-    _vote(blocks, size)
     tiles = _Tiles(0)
-    tiles.add(0, FRAME if size >= at.COUNT_SIZE else GAP, at.COUNT, at.SOUND if size >= at.COUNT_SIZE else at.GONE)
+    if size < at.COUNT_SIZE:
+        tiles.add(0, GAP, at.COUNT, at.GONE)
+    else:
+        blocks.claimed = int.from_bytes(source.read(0, at.COUNT_SIZE), "little")
+        tiles.add(0, FRAME, at.COUNT, at.SOUND)
+    _vote(blocks, size)
     while here < size:
         if len(tiles.starts) >= TILES:
             yield tiles.take(here)
@@ -301,8 +303,7 @@ def _search(blocks: Blocks, start: int, size: int) -> int | None:
     networks = NETWORKS if blocks.network is None else (blocks.network,)
     pattern = re.compile(b"|".join(re.escape(b"\x01" + n.to_bytes(2, "little")) for n in networks))
     lead = at.LENGTH_SIZE + at.METADATA_AT
-    here = start
-    while here < size:
+    for here in range(start, size, WINDOW):
         window = source.read(here, WINDOW + lead + 3)
         for found in pattern.finditer(window, lead):
             i = found.start() - lead
@@ -316,7 +317,6 @@ def _search(blocks: Blocks, start: int, size: int) -> int | None:
             end = begin + 8 + int.from_bytes(window[i : i + 8], "little")
             if begin + at.HEAD_SIZE + 8 < end <= size and (end == size or head_at(source, end, blocks.network)):
                 return begin
-        here += WINDOW
     return None
 
 

@@ -35,7 +35,7 @@ def answer(state: State, tally: Tally) -> Answer:
     loads = [load(state, program) for program in PROGRAMS if newer or program != LONGHORN_7]
     damaged = bool(tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING))
     unknown = incomplete(state, store)
-    words = [*_what(state, store), *_loads(loads), *_lost(store, unknown, damaged)]
+    words = [*_what(state, store), *_loads(loads), *_lost(state, store, unknown, damaged)]
     outcomes = tuple(found.outcome() for found in loads)
     return Answer(
         str(state.geometry.version),
@@ -127,14 +127,17 @@ def _loads(loads: list[Load]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def _lost(store: Store, unknown: dict[int, int], damaged: bool) -> list[str]:
+def _lost(state: State, store: Store, unknown: dict[int, int], damaged: bool) -> list[str]:
     lost = find_lost(store) if damaged else []
     words = []
     for blob_id, amount in list(unknown.items())[:8]:
         what = f"{amount} bytes are unknown" if amount > 0 else "part of it is unknown"
         words.append(f"{store.blobs[blob_id].name}: {what}.")
     if not unknown and damaged:
-        words.append("Every volume whose root page is there can be copied out whole.")
+        # bytes that were put in ahead of the end have moved the content of clusters, and no checksum covers that
+        sure = not state.odd_end or state.put_behind or state.disk.moved is not None
+        tail = "." if sure else ", if the bytes that are too many stand behind them all; else their content has moved."
+        words.append(f"Every volume whose root page is there can be copied out whole{tail}")
     if lost:
         words.append(f"What remains of {counted(len(lost), 'lost volume')} is listed by: inspector items --lost.")
     return words

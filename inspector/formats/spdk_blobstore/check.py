@@ -137,9 +137,11 @@ def _check_fields(state: State, g: sb.Geometry, tally: Tally) -> None:
         behind = state.disk.size - g.size
         message = f"{plural(behind, 'byte')} behind the store, {odd} of them in no whole sector"
         cause = Cause("shifted", "possible", "no disk ends inside a sector: bytes were put in, or stand behind it")
-        tally.put(
-            Finding(r.ODD_END, state.disk.span(state.disk.size - odd, state.disk.size), message, {}, cause, "kept")
-        )
+        place = state.disk.span(state.disk.size - odd, state.disk.size)
+        if appended := state.put_behind:
+            cause = Cause("shifted", *appended)
+            place = state.disk.span(g.size, state.disk.size)
+        tally.put(Finding(r.ODD_END, place, message, {}, cause, "kept"))
     if g.clean != 1:
         store = state.ready()
         unborn = store is not None and mk.never_written(store)
@@ -218,7 +220,7 @@ def _check_roots(
             span = state.disk.span(d.byte_of(bit), d.byte_of(bit) + 1)
             text = f"{blob.name} (page {bit}) is not in the mask of volumes"
             tally.put(Finding(r.ROOT_UNMARKED, span, text, {"page": bit}, salvage="kept"))
-    unborn = [bit for bit in d.extra if pages and _unborn(state, store, bit, pages)]
+    unborn = [bit for bit in d.extra if pages and mk.unborn(store, bit, pages)]
     for bit in unborn:
         span = state.disk.span(d.byte_of(bit), d.byte_of(bit) + 1)
         text = f"the mask of volumes names page {bit}, where no volume is"
@@ -243,7 +245,7 @@ def lost_roots(state: State, store: Store) -> list[int]:
     named, pages = found.get(mk.BLOBS), found.get(mk.PAGES)
     told = (pg.BAD, pg.UNREADABLE)  # of which the page's own finding tells
     gone = [bit for bit in (named.extra if named else ()) if state.region.state_of(bit) not in told]
-    return [bit for bit in gone if not (pages and _unborn(state, store, bit, pages))]
+    return [bit for bit in gone if not (pages and mk.unborn(store, bit, pages))]
 
 
 def of_lost_volumes(state: State, store: Store) -> list[int]:
@@ -261,13 +263,6 @@ def of_lost_volumes(state: State, store: Store) -> list[int]:
         if any(cluster and cluster not in store.used for cluster in store.extent_body(page).extent):
             found.append(page)
     return found
-
-
-def _unborn(state: State, store: Store, page: int, pages: mk.Difference) -> bool:
-    """Whether a page marked as a volume's root never was one: another volume has it, or it is unused by every word."""
-    if state.region.state_of(page) == pg.ZERO:
-        return pages.extra_count <= len(pages.extra) and page not in pages.extra
-    return page in store.pages and state.region.state_of(page) in (pg.CONT, pg.EXTENT)
 
 
 def _check_pages(state: State, store: Store, tally: Tally) -> None:

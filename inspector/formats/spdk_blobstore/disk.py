@@ -10,6 +10,7 @@ from inspector.source import WINDOW, Source
 from inspector.span import Span
 
 PIECE = 4096
+ID_TOP = b"\1\0\0\0"  # of a blob's id, above the page of its root
 
 
 class Moved(Struct, frozen=True):
@@ -107,6 +108,16 @@ class Disk(Struct):
             if found.start >= self.base + end:
                 return
             yield max(found.start - self.base, start), min(found.end - self.base, end)
+
+    def named(self, limit: int) -> Iterator[tuple[int, bytes]]:
+        """Whole pages of 4096 bytes, by multiples of that and up to `limit`, that begin with the id of a blob."""
+        for low, _, data in self.windows(0, min(limit, self.size), PIECE):
+            if data is None or data.count(0) == len(data):
+                continue
+            for at in range(0, len(data), PIECE):
+                piece = data[at : at + PIECE]
+                if piece[4:8] == ID_TOP and len(piece) == PIECE:
+                    yield low + at, piece
 
     def windows(self, start: int, end: int, unit: int) -> Iterator[tuple[int, int, bytes | None]]:
         """[start, end) in windows whose borders are multiples of `unit` from `start`; None for a hole."""

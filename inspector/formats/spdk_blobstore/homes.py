@@ -15,14 +15,13 @@ from msgspec import Struct
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import masks as mk
 from inspector.formats.spdk_blobstore import page as pg
-from inspector.formats.spdk_blobstore.disk import Disk
+from inspector.formats.spdk_blobstore.disk import ID_TOP, Disk
 from inspector.formats.spdk_blobstore.region import Region
 from inspector.formats.spdk_blobstore.store import Store
 
 MOST = 32  # pages for which the store is built anew, to see whether it is better so
 MOST_LOOSE = 1000  # extent pages of no volume that are looked at
 BEFORE = 16 << 20  # bytes before the metadata in which pages are looked for
-_ID_TOP = (1).to_bytes(4, "little")  # of a blob's id, above the page of its root
 Build = Callable[[], Store]
 Found = tuple[int, int | None, bytes]  # where a page lies, which of the metadata pages that is, its bytes
 
@@ -145,15 +144,11 @@ def _before_them(store: Store) -> Iterator[tuple[int, bytes]]:
     bad = any(True for _ in store.region.runs(pg.BAD, pg.UNREADABLE))
     if not (bad or store.extent_faults or store.orphan_chains or _erased(store)):
         return
-    for low, high, data in store.disk.windows(0, min(g.md_at(0), BEFORE), lay.PAGE):
-        for at in range(0, high - low if data else 0, lay.PAGE):
-            piece = data[at : at + lay.PAGE] if data else b""
-            if len(piece) == lay.PAGE and piece[4:8] == _ID_TOP:
-                yield low + at, piece
+    yield from store.disk.named(min(g.md_at(0), BEFORE))
 
 
 def _is_root(data: bytes, page: int | None) -> bool:
-    if page is None or data[4:8] != _ID_TOP:
+    if page is None or data[4:8] != ID_TOP:
         return False
     head = pg.parse(data)
     return head.computed == head.stored and pg.classify(head, page) == pg.ROOT

@@ -151,7 +151,7 @@ def after(state: State, item: Item, output: str) -> tuple[str, ...]:
         "content (inspector explain SPB009)"
     )
     return (
-        *((moved,) if state.odd_end else ()),
+        *((moved,) if state.odd_end and not state.put_behind else ()),
         f"losetup -r -f --show {output}",
         *encrypted,
         mount,

@@ -6,12 +6,14 @@ A total function of the state. It looks at the bytes as they lie on disk: what i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from msgspec import Struct, field
 
 from inspector.format import Outcome
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import masks as mk
+from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.blobs import Blob
 from inspector.formats.spdk_blobstore.state import State
@@ -20,6 +22,8 @@ from inspector.formats.spdk_blobstore.store import Store
 UPSTREAM, LONGHORN, LONGHORN_7 = "SPDK", "Longhorn SPDK engine", "Longhorn SPDK engine with cluster checksums"
 PROGRAMS = (UPSTREAM, LONGHORN, LONGHORN_7)
 MAX_NAME = {UPSTREAM: 64, LONGHORN: 256, LONGHORN_7: 256}
+LOOKED_AT = 4096  # pages that fail their checksum
+DROPPED = "dropped silently, its clusters become free"
 
 
 class Load(Struct):
@@ -80,9 +84,7 @@ def load(state: State, program: str) -> Load:
             if half.operation == "delete" and half.step == 3 and half.shared:
                 found.notes.append(f"{half.shared} shared clusters are subtracted twice from the free ones")
     if g.super_blob not in on_disk:
-        page = g.super_blob & 0xFFFFFFFF
-        text = f"Metadata page {page} crc mismatch for blobid 0x{g.super_blob:x}"
-        return _refuse(found, -19, "" if found.recovers else text)
+        return _refuse(found, -19, "" if found.recovers else _mismatch(g.super_blob))
     _names(store, on_disk, program, found)
     return found
 
@@ -118,24 +120,41 @@ def _replay_fails(state: State, store: Store, on_disk: dict[int, Blob], program:
     return False
 
 
+def _mismatch(blob: int) -> str:
+    return f"Metadata page {blob & 0xFFFFFFFF} crc mismatch for blobid 0x{blob:x}"
+
+
+def _rootless(state: State, store: Store) -> Iterator[int]:
+    """Volumes that a recovery does not find: first pages that fail their checksum and still say whose they are."""
+    bad = (page for start, end, _ in state.region.runs(pg.BAD) for page in range(start, end))
+    for page in islice(bad, LOOKED_AT):
+        if store.read_page(page)[:8] == pg.root_id(page).to_bytes(8, "little"):
+            yield pg.root_id(page)
+
+
 def _missing(state: State, store: Store, on_disk: dict[int, Blob], found: Load) -> None:
     bad = {fault.blob: fault.why for fault in store.extent_faults}
     for page in store.extent_owners:
         if _unreadable(state, page):
             bad.update(dict.fromkeys(store.extent_owners[page], f"extent page {page} crc mismatch"))
     if not found.recovers:
-        for difference in mk.compare(store):
+        differences = mk.compare(store)
+        pages = next((d for d in differences if d.kind == mk.PAGES and d.header_ok), None)
+        for difference in differences:
             if difference.kind == mk.BLOBS and difference.header_ok:
                 hidden = {1 << 32 | bit for bit in difference.missing}
                 bad.update({blob: "its root is not marked" for blob in hidden if blob in on_disk})
+                gone = [bit for bit in difference.extra if not (pages and mk.unborn(store, bit, pages))]
+                bad.update({pg.root_id(page): _mismatch(pg.root_id(page)) for page in gone})
             if difference.kind == mk.CLUSTERS and difference.missing_count and difference.header_ok:
                 bad.update(dict.fromkeys(_users(store, set(difference.missing)), "a cluster is not marked: -22"))
+    else:
+        bad.update(dict.fromkeys(_rootless(state, store), DROPPED))
     bad.update({blob: "out of range: -22" for blob, _, _ in store.out_of_range})
     bad.update(dict.fromkeys(store.thick_holes, "thick with holes: -22"))
     for blob in store.blobs.values():
         if blob.id not in on_disk:
-            text = f"Metadata page {blob.root} crc mismatch for blobid 0x{blob.id:x}"
-            bad[blob.id] = "dropped silently, its clusters become free" if found.recovers else text
+            bad[blob.id] = DROPPED if found.recovers else _mismatch(blob.id)
         elif blob.refused:
             bad[blob.id] = f"-22: {blob.refused[0]}"
         elif blob.broken and blob.broken.kind in ("stale", "foreign"):

@@ -51,13 +51,13 @@ def _elsewhere(store: Store, here: mk.Difference) -> list[int]:
     head = lay.MASK_HEADER.fast().pack(*here.due)
     own = {start * store.geometry.page_size for start, _ in sb.masks(store.geometry).values()}
     found: list[int] = []
-    for low, high, data in store.disk.windows(0, min(SEARCHED, store.disk.size), lay.PAGE):
+    for low, _, data in store.disk.windows(0, min(SEARCHED, store.disk.size), lay.PAGE):
         if data is None:
             continue
-        data = store.disk.raw(low, high - low)  # a page that was put back stands in its own place otherwise
+        data = store.disk.raw(low, len(data))  # a page that was put back stands in its own place otherwise
         if head not in data:
             continue
-        for at in range(0, high - low, lay.PAGE):
+        for at in range(0, len(data), lay.PAGE):
             if data.startswith(head, at) and low + at not in own:
                 found.append(low + at)
     return found

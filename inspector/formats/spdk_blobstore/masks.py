@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from inspector.formats.spdk_blobstore import layout as lay
+from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.bits import CHUNK, Bits, differing
 from inspector.formats.spdk_blobstore.store import Store
@@ -76,6 +77,13 @@ def _note(found: Difference, bit: int, is_set: bool) -> None:
         found.missing_count += 1
     if len(kept) < KEEP:
         kept.append(bit)
+
+
+def unborn(store: Store, page: int, pages: Difference) -> bool:
+    """Whether a page marked as a volume's root never was one: another volume has it, or it is unused by every word."""
+    if store.region.state_of(page) == pg.ZERO:
+        return pages.extra_count <= len(pages.extra) and page not in pages.extra
+    return page in store.pages and store.region.state_of(page) in (pg.CONT, pg.EXTENT)
 
 
 def build(kind: int, bits: Bits, length: int, pages: int, page: int) -> Iterator[bytes]:

@@ -82,7 +82,7 @@ class Merger(Struct):
                     yield from self._joined(take)
             elif not any(extent.proof == "derived" for _, extent in found):
                 self._lose(at, end, "no copy knows what is here")
-            elif any(extent.proof == "derived" for _, extent in found):
+            else:
                 counts["zero_bytes"] = counts.get("zero_bytes", 0) + end - at
             at = end
         yield from self.waiting

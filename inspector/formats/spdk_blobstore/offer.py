@@ -13,6 +13,7 @@ from inspector.formats.spdk_blobstore.names import item_ids
 from inspector.formats.spdk_blobstore.plan import plan
 from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
+from inspector.formats.spdk_blobstore.tail import translated
 
 MAX_TRIED: Final = 2000  # volumes; a store with more is not planned twice
 WEAKER: Final = (frozenset({"name"}), frozenset({"unsealed"}), frozenset({"name", "unsealed"}))
@@ -47,7 +48,7 @@ def commands(state: State, store: Store, unknown: dict[int, int]) -> Iterator[st
 def _proofs(state: State, store: Store) -> frozenset[str] | None:
     """The weaker proofs that a repair must be allowed; None where it is refused all the same."""
     if state.how == "ambiguous" or len(store.blobs) > MAX_TRIED:
-        return frozenset()
+        return None if translated(state) else frozenset()
     for more in (frozenset[str](), *WEAKER):
         wishes = replace(state.wishes, accept=state.wishes.accept | more)
         try:

@@ -27,6 +27,7 @@ from inspector.formats.spdk_blobstore.moved import undone
 from inspector.formats.spdk_blobstore.recover import IO_UNIT
 from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
+from inspector.formats.spdk_blobstore.tail import translated
 from inspector.formats.spdk_blobstore.workshop import Workshop, read_only, renamed, without_internal
 
 RECOVERED_NAME = b"recovered"
@@ -37,6 +38,8 @@ def plan(state: State, wishes: Wishes) -> Plan:
     store = state.ready()
     if store is None or state.geometry is None:
         raise RefusedError(f"{state.source.label}: no geometry could be found", "nothing can be rebuilt from here")
+    if "unsealed" not in wishes.accept and (refused := translated(state)):
+        raise refused
     if state.how == "ambiguous":
         sizes = "; ".join(f"{c.geometry.cluster_size} ({', '.join(c.because)})" for c in state.candidates)
         raise RefusedError(
@@ -45,8 +48,11 @@ def plan(state: State, wishes: Wishes) -> Plan:
     space = sum(high - low for low, high in state.disk.data_ranges(0, state.disk.size)) + state.disk.base
     if not damaged(state):
         return Plan(untouched(state, Workshop(state)), space, size=state.source.size, after=_after)
-    if state.odd_end and "unsealed" in wishes.accept and state.disk.moved is None:
-        state = _without_tail(state, store)
+    if state.odd_end and state.disk.moved is None:
+        taken = "taken to stand behind the store, as accepted" if "unsealed" in wishes.accept else None
+        appended = state.put_behind
+        if because := appended[1] if appended else taken:
+            state = _without_tail(state, store, because)
     size = _full_size(state, store)
     shop = Workshop(state)
     if state.how in ("recovered", "given"):
@@ -82,10 +88,10 @@ def damaged(state: State) -> bool:
     return bool(tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING))
 
 
-def _without_tail(state: State, store: Store) -> State:
-    """The store without what stands behind it, which nothing proves to have been put in there."""
+def _without_tail(state: State, store: Store, because: str) -> State:
+    """The store without what stands behind it."""
     g = store.geometry
-    tail = Moved(g.size, state.disk.size - g.size, "taken to stand behind the store, as accepted")
+    tail = Moved(g.size, state.disk.size - g.size, because)
     return replace(state, disk=undone(state.disk, tail))
 
 

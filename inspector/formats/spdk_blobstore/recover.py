@@ -56,15 +56,11 @@ class Candidate(Struct):
 def find_roots(disk: Disk, limit: int) -> dict[int, int]:
     """Sealed root pages in the first `limit` bytes: place -> the page index that its id claims."""
     found: dict[int, int] = {}
-    for low, high, data in disk.windows(0, min(limit, disk.size), lay.PAGE):
-        if data is None or data.count(0) == len(data):
+    for at, piece in disk.named(limit):
+        if piece[8:12] != b"\0\0\0\0" or piece[lay.DESCRIPTORS_AT] != lay.FLAGS:
             continue
-        for at in range(0, high - low - lay.PAGE + 1, lay.PAGE):
-            piece = data[at : at + lay.PAGE]
-            if piece[4:8] != b"\1\0\0\0" or piece[8:12] != b"\0\0\0\0" or piece[lay.DESCRIPTORS_AT] != lay.FLAGS:
-                continue
-            if pg.checksum(piece) == int.from_bytes(piece[lay.BODY :], "little"):
-                found[low + at] = int.from_bytes(piece[:4], "little")
+        if pg.checksum(piece) == int.from_bytes(piece[lay.BODY :], "little"):
+            found[at] = int.from_bytes(piece[:4], "little")
     return found
 
 

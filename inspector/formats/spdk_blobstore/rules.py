@@ -73,7 +73,8 @@ ODD_END = Rule(
     "Bytes stand behind the last sector, or were put in before it: then all content behind them has moved, and where "
     "no checksum covers it nothing can tell.",
     "Not known for such a file; a disk cannot have such a size.",
-    "Compare the size with the disk's and copy it again. A repair is refused: it would put moved content on a disk.",
+    "Compare the size with the disk's and copy it again. A repair leaves the bytes out where they begin another way "
+    "than the store ends (text behind zeroes); else it is refused: it would put moved content on a disk.",
     "sizes of disks",
 )  # fmt: skip
 MOVED = Rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inspector.field import Field
 from inspector.format import Entry, Exhibit, Query
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import masks as mk
@@ -13,7 +14,7 @@ from inspector.formats.spdk_blobstore.names import item_ids
 from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
 from inspector.formats.spdk_blobstore.walk import KIND_OF, KINDS, SUPER
-from inspector.layout import Field, Layout
+from inspector.layout import Layout
 from inspector.span import Span
 
 SHOWN = 256  # bytes of a cluster

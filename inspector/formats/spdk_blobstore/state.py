@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from inspector.correct import Correction
 from inspector.errors import UsageError
+from inspector.finding import Confidence
 from inspector.format import Claim, Wishes
 from inspector.formats.spdk_blobstore import homes, moved
 from inspector.formats.spdk_blobstore import layout as lay
@@ -95,6 +96,15 @@ class State(Struct):
         return self.disk.size % 512 if self.geometry is not None and self.disk.size > self.geometry.size else 0
 
     @property
+    def put_behind(self) -> tuple[Confidence, str] | None:
+        """Why an odd end was put behind the store, so that nothing of it moved; None where nothing tells that."""
+        if not self.odd_end or self.geometry is None:
+            return None
+        from inspector.formats.spdk_blobstore.tail import put_behind
+
+        return put_behind(self.disk, self.geometry.size)
+
+    @property
     def trusted(self) -> bool:
         """The geometry is proved, so that clusters lie where the maps say."""
         return self.how in ("sealed", "mended", "recovered", "given")
@@ -112,11 +122,11 @@ MOVED = 1 << 20  # bytes by which a disk that grew, or a copy that stopped, diff
 def locate(source: Source) -> tuple[Disk, str]:
     """The store in a source: at its start, in the first partition that holds one, or behind other bytes."""
     whole = Disk(source)
-    if whole.read(0, 8) == lay.SIGNATURE:
+    if whole.read(0, len(lay.SIGNATURE)) == lay.SIGNATURE:
         return whole, ""
     for start, end, which in partitions(whole.read):
         part = Disk(source, start, end)
-        if part.read(0, 8) == lay.SIGNATURE:
+        if part.read(0, len(lay.SIGNATURE)) == lay.SIGNATURE:
             return part, which
     behind = moved.before(whole)
     return (whole if behind is None else moved.undone(whole, behind)), ""

@@ -108,7 +108,7 @@ def impossible(g: Geometry, device: int) -> list[str]:
         why.append(f"version {g.version} is not 1, 2 or 3")
     if g.length != lay.PAGE:
         why.append(f"length {g.length} is not 4096")
-    if page < lay.PAGE or page & (page - 1) or page > 1 << 20:
+    if page < lay.PAGE or page.bit_count() > 1 or page > 1 << 20:
         why.append(f"metadata page size {page} is not a power of two from 4096 to 1 MiB")
         return why
     if g.cluster_size < page or g.cluster_size % page:

@@ -13,7 +13,6 @@ from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.state import State
 
 _HEAD = lay.MD_PAGE.fast()
-_ID_TOP: Final = (1).to_bytes(4, "little")  # of a blob's id, above the page of its root
 SEARCHED: Final = 64 << 20  # bytes in which pages are looked for that changed places
 
 
@@ -112,20 +111,13 @@ def _searched(state: State) -> Iterator[tuple[int, int | None]]:
     geometry, disk = state.geometry, state.disk
     assert geometry is not None
     first, last = geometry.md_at(0), geometry.md_at(geometry.md_len)
-    for low, high, data in disk.windows(0, min(SEARCHED, disk.size), lay.PAGE):
-        if data is None or data.count(0) == len(data):
-            continue
-        for at in range(0, high - low - lay.PAGE + 1, lay.PAGE):
-            place, inside = low + at, first <= low + at < last
-            if data[at + 4 : at + 8] != _ID_TOP:
-                continue
-            piece = data[at : at + lay.PAGE]
-            blob, sequence, _, _, _, stored = _HEAD.unpack(piece)
-            root = sequence == 0 and piece[lay.DESCRIPTORS_AT] != lay.EXTENT_PAGE
-            home = int(blob) & 0xFFFFFFFF
-            belongs = inside and (not root or geometry.md_at(home) == place)
-            if not belongs and home < geometry.md_len and crc32c(piece[: lay.BODY]) == stored:
-                yield place, home if root else None
+    for place, piece in disk.named(SEARCHED):
+        blob, sequence, _, _, _, stored = _HEAD.unpack(piece)
+        root = sequence == 0 and piece[lay.DESCRIPTORS_AT] != lay.EXTENT_PAGE
+        home = int(blob) & 0xFFFFFFFF
+        belongs = first <= place < last and (not root or geometry.md_at(home) == place)
+        if not belongs and home < geometry.md_len and crc32c(piece[: lay.BODY]) == stored:
+            yield place, home if root else None
 
 
 def surplus(state: State, member: str) -> int | None:

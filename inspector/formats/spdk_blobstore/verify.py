@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator
+from itertools import accumulate
 
 from msgspec import Struct
 
@@ -49,35 +51,14 @@ def verify_clusters(store: Store, blob: Blob) -> Iterator[Verdict]:
     """Each allocated cluster against its entry of a type-7 descriptor."""
     if not blob.checksums:
         return
-    stored = _expand(blob, store.size_of(blob))
+    ends = [*accumulate(count for _, count in blob.checksums)]
     for run in store.own(blob):
         for number in range(run.count if run.cluster > 0 else 0):
             at, place = run.at + number, run.cluster + number
-            value = _at(stored, at)
+            entry = bisect(ends, at)
+            value = blob.checksums[entry][0] if entry < len(ends) else 0
             if value:
                 yield Verdict(blob.id, value, _cluster(store, place, 0), at, place)
-
-
-def _expand(blob: Blob, limit: int) -> list[tuple[int, int, int]]:
-    """(first cluster, end, value) of each entry, cut at the blob's size."""
-    found, at = [], 0
-    for value, count in blob.checksums:
-        if at >= limit:
-            break
-        found.append((at, at + count, value))
-        at += count
-    return found
-
-
-def _at(stored: list[tuple[int, int, int]], cluster: int) -> int:
-    low, high = 0, len(stored)
-    while low < high:
-        middle = (low + high) // 2
-        if stored[middle][1] <= cluster:
-            low = middle + 1
-        else:
-            high = middle
-    return stored[low][2] if low < len(stored) and stored[low][0] <= cluster else 0
 
 
 def _cluster(store: Store, cluster: int, state: int) -> int:

@@ -27,6 +27,20 @@ def test_the_fewest_bytes_of_a_type(kind: int, body: bytes, version: int, least:
         assert [plausible(kind, body, least + d, version) for d in (-1, 0, 1)] == [False, True, False]
 
 
+INNER = [  # type, where its inner length stands, what the type has besides
+    (256, 258, 432), (257, 66, 142), (4104, 10, 12), (4102, 2, 4), (3503, 51, 53), (4096, 2, 12), (4097, 2, 4),
+    (4098, 2, 4), (4100, 2, 4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "at", "besides"), INNER)
+def test_an_inner_length_counts_where_all_of_it_is_there(kind: int, at: int, besides: int) -> None:
+    body = bytes(at) + b"\1\7"
+    assert needs(kind, body, 16) == needs(kind, body + b"\0", 16) == besides + 263
+    assert needs(kind, body[:-1], 16) == needs(kind, b"", 16) == needs(kind, body[:-1], 7)
+    assert needs(kind, bytes(at + 2), 16) == besides
+
+
 @pytest.mark.parametrize(
     ("raw", "well"),
     [

@@ -53,6 +53,11 @@ def stats(seconds: float | None, requests: int = 5, success: int = 3, failure: i
         ({"stats": stats(None)}, []),
         ({"stats": stats(None, success=4)}, ["I7"]),
         ({"stats": stats(7.1), "time": None}, []),
+        ({"stats": stats(120), "time": None}, []),
+        ({"stats": stats(120.000001), "time": None}, ["I6"]),
+        ({"stats": stats(0), "time": None}, []),
+        ({"stats": stats(-0.000001), "time": None}, ["I6"]),
+        ({"stats": stats(3.0)}, []),
     ],
 )
 def test_a_step_breaks_what_it_breaks_and_no_more(changes: dict[str, object], broken: list[str]) -> None:

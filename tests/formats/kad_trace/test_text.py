@@ -275,6 +275,23 @@ def test_a_stall_is_found_far_before_the_end_of_a_long_log() -> None:
     assert boots(report)[0]["gap_seconds"] == pytest.approx(59_999, abs=1)
 
 
+def test_a_log_without_dates_tells_how_far_it_came_and_calls_nothing_a_stall() -> None:
+    lines = stalled().data.splitlines(keepends=True)
+    bare = b"".join(line.split(b" ", 1)[1] for line in lines)
+    assert FORMAT.claim(MemorySource(bare, "node.txt"), None).strength > 0
+    report = scan(bare)
+    assert (verdicts(report), codes(report)) == (["undetermined"], [])
+    words = " ".join(report.answer.words)
+    behind = len(bare) - boots(report)[0]["resume_offset"]
+    assert f"came to step 7 of 13 (bootstrap_step=6); the log goes on for {behind:,} bytes" in words
+    assert "--timestamps" in words
+
+
+def test_bytes_with_words_of_a_bootstrap_among_them_are_no_log() -> None:
+    data = bytes(4096) + b"Bootstrap started.\n" + random.Random(1).randbytes(4096)
+    assert FORMAT.claim(MemorySource(data, "core"), None).strength == 0
+
+
 def test_unpacking_counts_every_byte() -> None:
     parts = [gzip.compress(b"abc\n" * n, mtime=0) for n in (1, 100, 50_000)]
     packed = b"".join(parts)

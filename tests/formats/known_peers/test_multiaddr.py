@@ -64,7 +64,8 @@ def test_a_refusal_names_the_byte() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["ip4/1.2.3.4", "/ip4/1.2.3", "/tcp/65536", "/ipcidr/256", "/nothing/1", "/ip4", "/tcp/-1"]
+    "text",
+    ["ip4/1.2.3.4", "/ip4/1.2.3", "/tcp/65536", "/ipcidr/256", "/nothing/1", "/ip4", "/tcp/-1", "x/tcp/1", "/ws" * 256],
 )
 def test_text_that_is_no_address_is_none(text: str) -> None:
     assert parse_address(text) is None
@@ -79,3 +80,9 @@ def test_numbers_are_minimal_and_of_five_bytes_at_most(raw: str, read: tuple[int
     assert uvarint(bytes.fromhex(raw), 0) == read
     if read:
         assert write_uvarint(read[0]).hex() == raw
+
+
+def test_an_address_has_128_parts_at_most() -> None:
+    assert len(components(b"\xdd\x03" * 128)) == 128  # type: ignore[arg-type]  # no refusal
+    assert components(b"\xdd\x03" * 129) == Refused(256, "more than 128 parts, which are not read")
+    assert parse_address("/ws" * 255) == b"\xdd\x03" * 255

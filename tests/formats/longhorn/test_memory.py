@@ -166,3 +166,126 @@ def test_a_volume_has_its_own_name_or_the_end_of_its_alias() -> None:
 def test_a_head_that_says_nothing_is_none() -> None:
     heads = [seen({**REPLICA, "head": head}).replicas[0].head for head in ({}, "x", None, {"name": "h"})]
     assert heads == [None, None, None, {"name": "h"}]
+
+
+def packed(**members: str) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as bundle:
+        for name, text in members.items():
+            bundle.writestr(name.replace("_", "."), text)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "log"),
+    [
+        (packed(a_png="x"), True),
+        (b"P", False),
+        (b"nothing to see", False),
+        (b"time=1 level=info msg=started", True),
+        (b"x *NOTICE* y", True),
+        (b"x *ERROR* y", True),
+        (b" " * (65536 - 6) + b"level=", True),
+        (b" " * (65536 - 5) + b"level=", False),
+    ],
+)
+def test_a_log_without_a_word_on_volumes_is_taken_and_anything_else_refused(data: bytes, log: bool) -> None:
+    if log:
+        assert (read((("doc", data),)).files, read((("doc", data),)).understood) == (["doc"], 0)
+    else:
+        with pytest.raises(UsageError, match="doc: not an RPC answer"):
+            read((("doc", data),))
+
+
+@pytest.mark.parametrize("limit", ["MAX_JSON", "MAX_NESTED"])
+def test_a_document_is_read_up_to_its_limits_and_beyond_them_by_lines(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = json.dumps([LVOL]).encode()
+    most = len(data) if limit == "MAX_JSON" else data.count(b"[") + data.count(b"{")
+    monkeypatch.setattr(memory, limit, most)
+    assert list(read((("doc", data),)).lvols) == ["vol-r-12345678"]
+    monkeypatch.setattr(memory, limit, most - 1)
+    with pytest.raises(UsageError):
+        read((("doc", data),))
+    lines = b"[\nmsg code: -17 b-r-12345678\n" + data
+    assert (read((("doc", lines),)).lvols, len(read((("doc", lines),)).refused)) == ({}, 1)
+
+
+def test_what_is_no_object_is_passed_over_among_those_that_are() -> None:
+    found = seen([7, None, LVOL, "x", [STORE], STORE])
+    assert (list(found.lvols), list(found.stores)) == (["vol-r-12345678"], ["s1"])
+    assert list(seen({"a": 7, "b": None, "c": [3, LVOL], "d": STORE}).lvols) == ["vol-r-12345678"]
+
+
+def test_an_object_of_a_volume_may_lack_any_of_its_fields() -> None:
+    def lvol(**changes: Any) -> Any:
+        found = seen([{**LVOL, **changes}, STORE])
+        return next(iter(found.lvols.values()), None)
+
+    assert lvol(aliases=[7, "disk/x-r-12345678", "disk/y"]).name == "x-r-12345678"
+    assert lvol(aliases="disk/x") is lvol(aliases=[]) is lvol(aliases=["disk/"]) is None
+    assert lvol(aliases=["bare"]).name == "bare"
+    assert (lvol(uuid="").uuid, lvol(uuid=5, name="n").uuid, lvol(uuid=None, name=None).uuid) == ("u1", "n", None)
+    assert (lvol(num_blocks="64").size, lvol(block_size=None).size, lvol(num_blocks=3).size) == (None, None, 1536)
+    assert (lvol().children, lvol().tells_parent, lvol().where) == ((), True, "doc0")
+    inner = {"lvol_store_uuid": "", "clones": ["c", 7, "d"], "base_snapshot": 9}
+    told = lvol(driver_specific={"lvol": inner})
+    assert (told.children, told.parent, told.store) == (("c", "d"), None, None)
+    assert lvol(driver_specific={"lvol": {"clones": "c"}}).children == ()
+    assert lvol(driver_specific={"lvol": 7}) is lvol(driver_specific=7) is None
+
+
+def test_an_object_of_a_replica_may_lack_any_of_its_fields() -> None:
+    (told,) = seen(
+        {**REPLICA, "snapshots": {"a": {"name": "a"}, "b": 7}, "state": "error", "error_msg": "why"}
+    ).replicas
+    assert (told.name, told.where, told.store_uuid, told.spec_size) == ("vol-r-12345678", "doc0", "s1", 64)
+    assert (told.snapshots, told.state, told.error) == ({"a": {"name": "a"}}, "error", "why")
+    (bare,) = seen({"name": "n", "head": {}, "snapshots": {}, "state": None}).replicas
+    assert (bare.store_uuid, bare.spec_size, bare.state, bare.error) == (None, None, "", "")
+
+
+def test_a_line_is_kept_up_to_400_characters_and_searched_whole() -> None:
+    long = "code: -17 " + "x" * 500 + " b-r-12345678"
+    found = read((("log", f"  {long}\n".encode()),))
+    assert found.refused == [f"log: {long[:400]}"]
+    named = "lvs_verify_lvol_name: " + "y" * 70 + " name disk/a-r-12345678 already exists" + "z" * 400
+    found = read((("log", named.encode()),))
+    assert found.exists == {"a-r-12345678": f"log: {named[:400]}"}
+    twice = read((("log", b"lvs_verify_lvol_name name a-r-12345678 already exists 1\n" * 2),))
+    assert twice.understood == 2
+
+
+def test_a_thousand_lines_of_a_kind_are_kept() -> None:
+    lines = "".join(f"code: -17 vol{n}-r-12345678\n" for n in range(1002))
+    found = read((("log", lines.encode()),))
+    assert (len(found.refused), found.understood) == (1000, 1000)
+    assert found.refused[-1] == "log: code: -17 vol999-r-12345678"
+
+
+@pytest.mark.parametrize(("before", "seen_whole"), [(0, True), (1, False)])
+def test_a_line_is_looked_at_in_pieces_of_64_kib(before: int, seen_whole: bool) -> None:
+    said = b"code: -17 b-r-12345678"
+    line = b" " * ((1 << 16) - len(said) + before) + said + b" and more\n"
+    assert len(read((("log", b"level=x\n" + line),)).refused) == seen_whole
+
+
+def test_a_document_has_half_a_million_lists_and_objects_at_most() -> None:
+    own = json.dumps([LVOL]).encode()
+    room = 500_000 - own.count(b"[") - own.count(b"{")
+    for count, understood in ((room, True), (room + 1, False)):
+        data = own[:-1] + b",[]" * count + b"]"
+        if understood:
+            assert list(read((("doc", data),)).lvols) == ["vol-r-12345678"]
+        else:
+            with pytest.raises(UsageError):
+                read((("doc", data),))
+
+
+def test_a_document_has_16_mib_at_most() -> None:
+    own = json.dumps([LVOL]).encode()
+    whole = own[:-1].ljust((16 << 20) - 1) + b"]"
+    assert list(read((("doc", whole),)).lvols) == ["vol-r-12345678"]
+    with pytest.raises(UsageError):
+        read((("doc", whole + b" "),))

@@ -40,3 +40,8 @@ def test_what_a_name_says(name: str, role: str, replica: str, rest: str) -> None
 def test_short_names_are_those_of_the_engines_api() -> None:
     assert short(R, R) == short(R, "volume-head") == "volume-head"
     assert short(R, f"{R}-snap-one") == short(R, "one") == "one"
+
+
+@pytest.mark.parametrize(("length", "role"), [(256, "head"), (257, "other")])
+def test_names_are_understood_up_to_256_characters(length: int, role: str) -> None:
+    assert understand("v" * (length - 11) + "-r-21baaab4").role == role

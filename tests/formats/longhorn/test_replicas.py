@@ -108,3 +108,48 @@ def test_a_head_that_several_documents_lack_is_told_once() -> None:
     said = json.dumps([replica(R1), replica(R1, state="error")]).encode()
     report = look(made, against=(("one", said), ("two", said)))
     assert [code for code, _ in told(report)] == ["LHN010"]
+
+
+def test_a_store_is_longhorns_where_one_volume_is_named_as_longhorn_names_them() -> None:
+    made = image()
+    assert FORMAT.claim(MemorySource(b""), None).strength == 0
+    for name, strength in (("somebody", 0), (f"{R1}x", 0), (R1, 90), ("other", 90)):
+        made.lvol(name, 4, [])
+        with MemorySource(bytes(made.build())) as source:
+            claim = FORMAT.claim(source, STORE.open(source, None, Wishes()))
+        assert claim.strength == strength
+    assert claim.because == "1 of 5 volumes are named by Longhorn"
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_every_volume_that_longhorn_does_not_name_is_counted(count: int) -> None:
+    made = Image(clusters=80, cluster_size=PAGE, md_len=60, name_size=256)
+    made.lvol(R1, 4, [])
+    others = [made.lvol(f"mine-{number}", 4, []) for number in range(count)]
+    report = look(made)
+    assert sum(n for (code, _), n in report.tally.counts.items() if code == "LHN005") == count
+    first, *_ = [f for f in report.tally.findings() if f.rule.code == "LHN005"]
+    at = made.page_at(others[0] & 0xFFFF)
+    assert (first.span.start, first.span.end, first.message) == (at, at + PAGE, "mine-0 is not named by Longhorn")
+
+
+@pytest.mark.parametrize(("count", "more"), [(8, ""), (9, "1 more replica is in"), (10, "2 more replicas are in")])
+def test_eight_replicas_are_told_and_how_many_more_there_are(count: int, more: str) -> None:
+    made = image()
+    names = [f"vol{number}-r-0123456{number % 10}" for number in range(count)]
+    for name in names[:-1]:
+        made.lvol(name, 4, [])
+    made.lvol(f"{names[-1]}-snap-a", 4, [], snapshot=True)
+    report = look(made)
+    assert report.answer is not None
+    words = report.answer.words
+    assert [word for word in words if word.startswith("vol")] == [
+        *(f"{name}: (no base) <- volume-head." for name in names[: min(8, count - 1)]),
+        *[f"{names[-1]}: 1 snapshot without a head."] * (count == 8),
+    ]
+    assert [word for word in words if "more replica" in word] == ([f"{more} `inspector items`."] if more else [])
+    summary = report.answer.summary["replicas"]
+    assert [one["name"] for one in summary] == names
+    assert summary[0] == {"name": names[0], "head": True, "chain": [None, "volume-head"], "snapshots": [],
+                          "leftovers": []}  # fmt: skip
+    assert summary[-1] == {"name": names[-1], "head": False, "chain": [], "snapshots": ["a"], "leftovers": []}

@@ -184,6 +184,7 @@ def test_files_that_hold_keys_are_refused_by_name_and_not_opened(name: str, tmp_
         (0, 9216, 9600, "on a boundary of 512 bytes"),
         (0, 0, 300, "on a boundary of 4096 bytes"),
         (0, 9001, 9301, ""),
+        (0, 9001, 9257, ""),  # 256
         (3 * ELEMENT, 4096 - 408, 4300, "on a boundary of 4096 bytes"),  # boundaries of the file, not of the element
     ],
 )

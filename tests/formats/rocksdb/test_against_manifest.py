@@ -54,14 +54,14 @@ def test_a_table_shorter_than_listed_was_cut(less: int) -> None:
     assert one.message == f"{size - less} of {size} bytes are here"
 
 
-@pytest.mark.parametrize(("tail", "saved"), [(bytes(300), "kept"), (b"\1" * 300, None)])
-def test_a_table_longer_than_listed_has_bytes_behind_it(tail: bytes, saved: str | None) -> None:
+@pytest.mark.parametrize("tail", [bytes(300), b"\1" * 300])
+def test_a_table_longer_than_listed_has_bytes_behind_it_and_loses_nothing(tail: bytes) -> None:
     members = world()
     size = len(members["000011.sst"])
     members["000011.sst"] += tail
     one = next(f for f in found(members) if f.rule.code == "RDB013")
     assert (one.span.start, one.span.end, one.message) == (size, size + 300, "300 bytes more than the MANIFEST lists")
-    assert (one.evidence, one.salvage) == ({"size": size + 300, "listed": size}, saved)
+    assert (one.evidence, one.salvage) == ({"size": size + 300, "listed": size}, "kept")
 
 
 # -- WALs ------------------------------------------------------------------------------------------

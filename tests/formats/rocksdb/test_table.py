@@ -171,3 +171,11 @@ def test_every_byte_of_a_small_table_may_be_wrong(shape: Shape) -> None:
 def test_a_source_in_memory_opens_as_a_table() -> None:
     source = MemorySource(table(ROWS).data)
     assert rows(opened(source.read(0, source.size))) == ROWS
+
+
+@pytest.mark.parametrize("codec", [0, 4, 7])
+def test_blocks_as_large_as_by_default_are_found_without_footer_and_first_block(codec: int) -> None:
+    """The search for the type and base of the checksums is bounded, and goes far enough for tables as they are."""
+    built = table(pairs(0, 2000), Shape(version=6, codec=codec, block_size=4096))
+    hurt = damage.noise(built.data, 20, built.blocks[1].offset + 9, 4).data[: built.blocks[-1].end]
+    assert len(rows(opened(hurt))) >= 2000 - sum(built.counts[:3])

@@ -9,6 +9,7 @@ import pytest
 
 from inspector.cli.app import run
 from inspector.errors import Exit
+from inspector.formats.snarkos import verdict
 from tests.builders.snarkos import batches, key, ledger, sized, state, u
 from tests.builders.snarkos_stores import engine_rows, write_engine, write_folder
 from tests.builders.snarkos_wal import write_wal
@@ -152,4 +153,17 @@ def test_of_several_ledgers_the_newest_whole_one_is_named(tmp_path: Path, capsys
     assert [f"{half}: class A, 4 whole blocks from 0." in words, any(str(old) in word for word in words)] == [
         True,
         False,
+    ]
+
+
+def test_of_many_checkpoints_the_last_ones_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict, "MAX_CHECKPOINTS", 2)
+    folder = on_disk(tmp_path / "ledger", [*batches(BLOCKS[:-1]), BLOCKS[-1].insert])
+    for number in (1, 2, 3):
+        write_folder(folder / f"checkpoints/{number}00", write_wal(batches(BLOCKS[: number + 1])))
+    found = scan(folder).answer.summary["checkpoints"]
+    assert [(c["path"], c["block_tip"]) for c in found] == [
+        ("checkpoints/100", None),
+        ("checkpoints/200", 2),
+        ("checkpoints/300", 3),
     ]

@@ -10,7 +10,7 @@ from inspector.finding import Tally
 from inspector.formats.snarkos.verdict import Verdict, judge_ledger
 from tests.builders.snarkos import Block, Rows, ledger
 from tests.builders.snarkos_variants import partly_written
-from tests.formats.snarkos.stores import on_disk, scan
+from tests.formats.snarkos.stores import mend, on_disk, scan
 
 # maps whose rows follow from others; the rows of all others hold what is nowhere else
 FOLLOWS = frozenset({2, 3, 4, 5, 8, 11, 13, 19, 20, 30, 33, 35, 40, 43, 51, 54, 56})
@@ -42,6 +42,76 @@ def test_a_lost_row_is_written_again_as_it_was_or_said_to_be_lost(number: int, t
     assert (judge.orphans, judge.tip_rows) == (0, 0)
     assert not deletes or number == 19  # of the current round older rows may go
     assert verdict.prefix == (13 if number in UNJUDGED else PREFIX.get(number, 11))
+
+
+@pytest.mark.parametrize("number", sorted(FOLLOWS - {11, 51}))
+def test_a_wrong_row_that_follows_from_others_is_written_as_it_was_and_no_other_is(number: int, tmp_path: Path) -> None:
+    key = _one_of_each_map(BLOCKS[11])[number]
+    wrong = bytearray(TRUTH[key])
+    wrong[number % 2 - 1] ^= 1
+    batches = [{k: bytes(wrong) if k == key else v for k, v in block.rows().items()} for block in BLOCKS]
+    verdict, puts, deletes = _judged(tmp_path / "ledger", batches)
+    assert (puts, deletes) == ({key: TRUTH[key]}, set())
+    assert verdict.prefix == PREFIX.get(number, 11)
+
+
+@pytest.mark.parametrize("number", sorted(FOLLOWS - {11, 51}))
+def test_a_row_that_is_cut_short_and_follows_from_others_is_written_as_it_was(number: int, tmp_path: Path) -> None:
+    key = _one_of_each_map(BLOCKS[11])[number]
+    batches = [{k: v[:-1] if k == key else v for k, v in block.rows().items()} for block in BLOCKS]
+    _, puts, deletes = _judged(tmp_path / "ledger", batches)
+    assert (puts, deletes) == ({key: TRUTH[key]}, set())
+
+
+def test_a_ledger_with_a_wrong_state_root_is_repaired_to_what_it_was(tmp_path: Path) -> None:
+    key = _one_of_each_map(BLOCKS[11])[2]
+    batches = [{k: bytes(32) if k == key else v for k, v in block.rows().items()} for block in BLOCKS]
+    mend(on_disk(tmp_path / "ledger", batches), tmp_path / "new")
+    verdict, puts, deletes = _judged(tmp_path / "again", [block.rows() for block in BLOCKS])
+    assert (verdict.prefix, puts, deletes) == (13, {}, set())
+    report = scan(tmp_path / "new")
+    assert (report.tally.total, report.answer.summary["consistent_prefix"]) == (0, 13)
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+@pytest.mark.parametrize("height", [11, 12])
+def test_a_row_that_leads_back_from_no_root_is_deleted_and_the_right_one_stays(
+    wrong: bool, height: int, tmp_path: Path
+) -> None:
+    root = _one_of_each_map(BLOCKS[height])[2]
+    bogus = root[:2] + b"\3\0" + b"\7" * 32
+    changes = {bogus: height.to_bytes(4, "little")} | ({root: b"\6" * 32} if wrong and height == 11 else {})
+    batches = [*(block.rows() for block in BLOCKS), changes]
+    _, puts, deletes = _judged(tmp_path / "ledger", batches)
+    assert (puts, deletes) == ({root: TRUTH[root]} if root in changes else {}, {bogus})
+
+
+# maps of which a row under an id of its own is told to be nobody's; of 16, 18, 24, 40 and 48 no other row tells
+STRANGERS = (3, *range(7, 16), 17, 20, 22, 25, 26, *range(29, 36), 37, 38, 39, 42, 43, 47, *range(50, 58))
+
+
+def _stranger(key: bytes) -> bytes:
+    return key[:-5] + bytes([key[-5] ^ 1]) + key[-4:]
+
+
+def test_rows_that_nobody_claims_are_deleted_and_cost_nothing(tmp_path: Path) -> None:
+    own = {number: key for block in BLOCKS for number, key in _one_of_each_map(block).items()}
+    rows = {_stranger(own[number]): TRUTH[own[number]] for number in STRANGERS if number in own}
+    assert len(rows) > 30
+    verdict, puts, deletes = _judged(tmp_path / "ledger", [*(block.rows() for block in BLOCKS), rows])
+    assert (puts, deletes) == ({}, set(rows))
+    assert (verdict.judge.orphans, verdict.judge.tip_rows, verdict.judge.beyond_repair) == (len(rows), 0, 0)
+    assert (verdict.prefix, verdict.classes) == (13, ["B"])
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 8, 11, 13])
+def test_a_row_of_a_height_that_no_block_has_is_of_a_tip_that_was_never_finalised(number: int, tmp_path: Path) -> None:
+    key = next(key for block in BLOCKS for n, key in _one_of_each_map(block).items() if n == number)
+    height = (40).to_bytes(4, "little")
+    row = {key[:4] + height: b"\5" * 32} if number in (2, 4) else {_stranger(key): height + TRUTH[key][4:]}
+    verdict, puts, deletes = _judged(tmp_path / "ledger", [*(block.rows() for block in BLOCKS), row])
+    assert (puts, deletes) == ({}, set(row))
+    assert (verdict.judge.orphans, verdict.judge.tip_rows, verdict.judge.beyond_repair) == (0, 1, 0)
 
 
 @pytest.mark.parametrize("number", range(2, 19))

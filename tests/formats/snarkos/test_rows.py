@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from inspector.formats.snarkos import fixes as fixes_module
 from inspector.formats.snarkos import rows as rows_module
 from inspector.formats.snarkos.fixes import HELD, Fixes
 from inspector.formats.snarkos.rows import NOWHERE, Places, Row, Sorter
@@ -54,4 +55,51 @@ def test_fixes_come_back_in_order_from_memory_and_from_disk() -> None:
         expected.append((key, value))
     assert [(f.key, f.value) for f in fixes] == expected
     assert [(f.key, f.value) for f in fixes] == expected
+    fixes.close()
+
+
+def test_rows_are_spilled_when_they_take_more_than_the_room_and_the_count_begins_anew() -> None:
+    """A row of 21 bytes counts as 71."""
+    sorter = Sorter(4, 3 * 71)
+    held = []
+    for number in range(8):
+        sorter.add(number.to_bytes(4, "big"), 0, NOWHERE)
+        held.append((len(sorter._runs), len(sorter._held)))
+    assert held == [(0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0)]
+    assert (sorter.count, len(list(sorter.groups()))) == (8, 8)
+    sorter.add(bytes(4), 0, NOWHERE)
+    assert (len(sorter._runs), len(sorter._held)) == (0, 1)
+
+
+def test_many_runs_become_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "MAX_RUNS", 3)
+    sorter = Sorter(4, 1)
+    runs = []
+    for number in range(5):
+        sorter.add(number.to_bytes(4, "big"), 0, NOWHERE)
+        runs.append(len(sorter._runs))
+    assert runs == [1, 2, 1, 2, 1]
+    assert [group for group, *_ in sorter.groups()] == [number.to_bytes(4, "big") for number in range(5)]
+
+
+def test_a_place_remembers_some_spans_by_what_they_are() -> None:
+    places = Places()
+    spans = [Span(n, n + 1, "000001.sst") for n in range(rows_module.RECENT + 1)]
+    packed = [places.pack(span) for span in spans]
+    assert len(places._recent) == 1
+    assert [places.unpack(p) for p in packed] == spans
+    long = places.pack(Span(0, 1 << 40, "000002.sst"))
+    assert places.unpack(long) == Span(0, 0xFFFFFFFF, "000002.sst")
+
+
+def test_fixes_go_to_disk_when_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fixes_module, "HELD", 2)
+    fixes = Fixes()
+    for key, value in ((b"a", b"1"), (b"b", None), (b"c", b"")):
+        fixes.add(key, value)
+    assert (fixes.count, len(fixes._held)) == (3, 1)
+    for _ in range(2):
+        assert [(f.key, f.value) for f in fixes] == [(b"a", b"1"), (b"b", None), (b"c", b"")]
+    fixes.add(b"d", b"4")
+    assert [f.key for f in fixes] == [b"a", b"b", b"c", b"d"]
     fixes.close()

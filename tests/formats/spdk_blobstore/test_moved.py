@@ -139,6 +139,29 @@ def test_what_a_repair_makes_up_for_a_lost_page_is_not_called_kept(tmp_path: Pat
     assert not inspect(MemorySource((tmp_path / "out").read_bytes()), formats.all_formats()).damaged
 
 
+LOG = b"2026-01-01T00:00:00Z qemu-img: 100 % of disk.img done\n"
+
+
+@pytest.mark.parametrize("tail", [LOG, LOG * 40, b"\x01\xff" * 50])
+def test_a_log_line_behind_the_store_is_left_out_and_costs_nothing(tail: bytes, tmp_path: Path) -> None:
+    data = CLEAN[:-PAGE] + bytes(PAGE) + tail  # the last cluster holds nothing, as most do
+    (found,) = (f for f in look(data).tally.findings() if f.rule.code == "SPB009")
+    assert (found.cause.name, found.span.start) == ("shifted", len(CLEAN))
+    assert found.cause.confidence == ("certain" if len(tail) > 1000 else "likely")
+    result = repair(MemorySource(data), formats.all_formats(), str(tmp_path / "out"), Wishes())
+    assert (tmp_path / "out").read_bytes() == CLEAN[:-PAGE] + bytes(PAGE)
+    assert (int(result.code), result.bytes["dropped"], result.bytes["lost"]) == (0, len(tail), 0)
+
+
+@pytest.mark.parametrize("last", [b"\x55\xaa", b"SWAPSPACE2", LOG])
+def test_bytes_put_in_further_ahead_are_not_taken_for_what_stands_behind(last: bytes) -> None:
+    """They push the store's own end out of it; content behind them moved, and a repair would write that."""
+    whole = CLEAN[: -len(last)] + last
+    data = put_in(whole, len(CLEAN) - 2 * PAGE - 7, 33)
+    with pytest.raises(RefusedError, match="behind its store"):
+        repaired(data)
+
+
 @pytest.mark.parametrize("tail", [b"!", b"junk!", bytes(700)])
 def test_what_stands_behind_the_store_is_left_out_on_request(tail: bytes, tmp_path: Path) -> None:
     data = CLEAN + tail
