@@ -14,7 +14,6 @@ from random import Random
 
 import pytest
 
-from inspector import redact
 from inspector.__main__ import main
 from inspector.cli.privacy import checked
 from inspector.errors import RefusedError
@@ -393,11 +392,3 @@ def test_a_comparison_of_databases_hides_keys_and_values(tmp_path: Path) -> None
         assert done.returncode == 3
         assert b"key-1" in done.stdout
         assert not [s for s in (b"OURKEY", b"OURVALUE", b"OURVALUE".hex().encode()) if s in done.stdout]
-
-
-def test_a_word_is_known_the_same_way_whether_it_is_searched_for_or_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ("root", "redactor", "gossip_store", "redac", "no_such_word", "ro", "SHELTERED")
-    searched = [redact.speaks_for_itself(word) for word in words]
-    monkeypatch.setattr(redact, "SOUGHT", 0)
-    assert [redact.speaks_for_itself(word) for word in words] == searched
-    assert searched == [True, True, True, False, False, False, False]

@@ -13,7 +13,6 @@ from unittest import mock
 import pytest
 
 from inspector import formats
-from inspector.source import Source
 from inspector.trouble import LOOKS
 from inspector.watch import DAMAGE, Event, Watch
 from tests.builders.gossip import healthy
@@ -101,28 +100,6 @@ def test_an_append_that_stays_unfinished_is_torn_and_then_healed(stage: Stage) -
     assert stage.names() == {"opened": 1, "torn": 1, "healed": 1}
     torn = next(e for e in stage.events if e.event == "torn")
     assert torn.evidence["codes"] == ["GSP007"]
-
-
-@pytest.mark.parametrize("what", ["tear", "hole"])
-def test_a_machine_that_stands_still_in_the_middle_of_a_look_makes_no_damage_of_what_was_in_flight(
-    what: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The bytes were read before the pause and are told after it: nobody saw them for that long."""
-    finish = stage.store.tear() if what == "tear" else stage.store.hole()[1]
-    stage.poll()
-    taken = stage.watch._source
-
-    def paused() -> Source:
-        source = taken()
-        stage.time += 20 * PATIENCE
-        return source
-
-    monkeypatch.setattr(stage.watch, "_source", paused)
-    stage.poll()
-    monkeypatch.undo()
-    finish()
-    stage.poll()
-    assert not stage.names() & Counter(torn=1, damage=1, healed=1)
 
 
 def test_a_hole_that_fills_is_transient_with_the_bytes_seen(stage: Stage) -> None:

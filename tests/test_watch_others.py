@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,6 @@ from inspector import formats, rescan
 from inspector.errors import SourceError
 from inspector.fingerprint import fingerprint
 from inspector.inspect import inspect
-from inspector.live import inspect as inspect_live
 from inspector.source import Source, open_source
 from inspector.watch import Event, Watch
 from tests.builders.rocksdb import log_of
@@ -140,28 +138,6 @@ def test_a_store_that_is_being_written_is_looked_at_twice(tmp_path: Path, monkey
     assert told.count("damage") == 1
     assert look(bad) == []
     assert look(good) == ["healed"]
-
-
-def test_a_scan_that_takes_longer_than_the_patience_makes_no_damage_of_what_was_being_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    good = (Path(__file__).parents[1] / "samples" / "known_peers" / "known_addresses-v3.bin").read_bytes()
-    path = tmp_path / "known_addresses.bin"
-    path.write_bytes(bytes([good[0] ^ 1]) + good[1:])
-    clock, told = [1_000.0], list[str]()
-    os.utime(path, (clock[0], clock[0]))
-    scan = inspect_live
-
-    def slow(*args: Any) -> Any:
-        report = scan(*args)
-        clock[0] += 20 * PATIENCE
-        return report
-
-    monkeypatch.setattr(rescan, "inspect", slow)
-    times = {"now": lambda: clock[0], "tick": lambda: clock[0]}
-    watch = Watch(str(path), formats.all_formats(), lambda e: told.append(e.event), patience=PATIENCE, **times)  # type: ignore[arg-type]
-    watch.poll()
-    assert "damage" not in told
 
 
 def test_damage_that_a_baseline_has_is_no_news_in_a_store_that_is_scanned_whole(tmp_path: Path) -> None:
