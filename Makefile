@@ -63,7 +63,8 @@ bench: .venv/.ready
 	$(BIN)/python -m benchmarks.bench_carve
 
 # how often inspector is right and how much its tests notice, on two cores: 5 minutes of damage, the suite under coverage,
-# 60 mutants; QUALITY="--minutes 12 --mutants 300" for more of each, QUALITY="--part mutants --seed 7" for one part
+# 60 mutants; each part is told when it ends and kept in build, so that a run that was stopped goes on;
+# QUALITY="--minutes 12 --mutants 300" for more of each, QUALITY="--part mutants --seed 7" for one part
 QUALITY ?=
 quality: .venv/.ready
 	$(BIN)/python -m benchmarks.quality $(QUALITY)

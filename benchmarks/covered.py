@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -24,6 +25,11 @@ _REPORT = "coverage.json"
 _SUITE = "suite.json"
 _DONE = "done"
 BESIDE = 12  # files of tests in one part
+# tests that see coverage.py itself, each with the reason: they are passed over here, and run by `make test`
+LEFT_OUT = {
+    "tests/test_surroundings.py::test_what_ends_a_process_from_outside_leaves_nothing_half_done[15]":
+        "coverage.py takes SIGTERM for itself, and a command that is told not to die of it does not",
+}  # fmt: skip
 _CONFIG = """[run]
 branch = True
 source = {root}/inspector
@@ -108,10 +114,13 @@ def parts() -> list[list[str]]:
 
 def _digest() -> str:
     """Of all that a run depends on."""
+    return digest_of(path for name in ("inspector", "tests") for path in (ROOT / name).rglob("*.py"))
+
+
+def digest_of(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for name in ("inspector", "tests"):
-        for path in sorted((ROOT / name).rglob("*.py")):
-            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -119,7 +128,7 @@ def _run(folder: Path, jobs: int, tests: list[str]) -> None:
     (folder / "rc").write_text(_CONFIG.format(root=ROOT, folder=folder))
     workers = str(jobs if jobs > 1 else 0)
     command = [sys.executable, "-m", "coverage", "run", f"--rcfile={folder / 'rc'}", "-m", "pytest",
-               "-n", workers, "--tb=no", "-rfE", *tests]  # fmt: skip
+               "-n", workers, "--tb=no", "-rfE", *(f"--deselect={name}" for name in LEFT_OUT), *tests]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1, 5):  # 1: a test failed, which is told in the table; 5: there is none here
         raise RuntimeError(f"the suite could not be run: {done.stdout[-500:]}{done.stderr[-500:]}")

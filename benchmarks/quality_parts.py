@@ -10,11 +10,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import TypeVar
 
 from msgspec import Struct, field
 
@@ -27,8 +25,6 @@ from tests.faults_cases import CASES
 from tests.fuzz.target import exercise
 
 ROOT = Path(__file__).parents[1]
-T = TypeVar("T")
-R = TypeVar("R")
 Sample = tuple[str, bytes, Case]  # a member of one
 AT_ONCE = 12  # rounds of the self-test between two looks at the clock: one of each kind of damage
 
@@ -215,13 +211,6 @@ def fault_names(jobs: int) -> list[list[str]]:
 
 def _here() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-
-
-def side_by_side(work: Callable[[T], R], tasks: Iterable[T], jobs: int) -> list[R]:
-    if jobs == 1:
-        return list(map(work, tasks))
-    with ProcessPoolExecutor(jobs) as pool:
-        return list(pool.map(work, tasks))
 
 
 def fault_outcomes(found: list[Failed]) -> Counter[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,21 +54,25 @@ def wrong(found: dict[str, Any]) -> int:
     )
 
 
-def markdown(found: dict[str, Any]) -> Iterator[str]:
-    yield from rows(("figure", "measured"), figures(found))
-    if "bytes" in found or "fuzz" in found:
-        yield from _hostile(found.get("bytes", []), found.get("fuzz", []))
-    if "damage" in found:
-        yield from _damage(found["damage"])
-    if "faults" in found:
-        yield from _faults(found["faults"])
-    if "against" in found:
-        yield from against.markdown(found["against"])
+def details(part: str, found: dict[str, Any]) -> Iterator[str]:
+    """The tables of one part; those of hostile bytes are told with what was fuzzed before or after them."""
+    what = found[part]
+    yield f"**{part}**"
+    yield ""
+    if part == "fuzz":
+        yield from _hostile(found.get("bytes", []), what)
+    elif part == "bytes":
+        yield from _hostile(what, [])
+    elif part == "against":
+        yield from against.markdown(what)
         yield ""
-    if "coverage" in found:
-        yield from _coverage(found["coverage"])
-    if "mutants" in found:
-        yield from _mutants(found["mutants"])
+    else:
+        yield from _TABLES[part](what)
+
+
+def summary(found: dict[str, Any]) -> Iterator[str]:
+    """One line for each figure of all that was measured."""
+    yield from rows(("figure", "measured"), figures(found))
 
 
 def figures(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -200,3 +204,11 @@ def _mutants(score: Score) -> Iterator[str]:
     for one in score.judged:
         if one.outcome in ("survived", "unrun"):
             yield f"- {one.outcome}: {one.mutant.path.relative_to(ROOT)}:{one.mutant.line}: {one.mutant.what}"
+
+
+_TABLES: dict[str, Callable[[Any], Iterator[str]]] = {
+    "damage": _damage,
+    "faults": _faults,
+    "coverage": _coverage,
+    "mutants": _mutants,
+}

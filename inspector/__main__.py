@@ -36,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     except MemoryError:
         sys.stderr.write("inspector: out of memory; the source was not changed, and no output is there\n")
         code = 6
+    except ModuleNotFoundError as error:
+        code = _not_installed(error)
     except Exception as error:  # noqa: BLE001  a bug of ours that no inner border caught
         code = _our_bug(error)
     return _flushed(code)
@@ -81,6 +83,15 @@ def _system(error: OSError) -> int:
     place = f"{clean(os.fsdecode(error.filename), 160)}: " if isinstance(error.filename, str | bytes) else ""
     sys.stderr.write(f"inspector: {place}{error.strerror or error}; the source was not changed\n")
     return 6
+
+
+def _not_installed(error: ModuleNotFoundError) -> int:
+    """A package that inspector needs is missing: another Python runs it than the one it was installed for."""
+    if (error.name or "").partition(".")[0] == "inspector":
+        return _our_bug(error)
+    sys.stderr.write(f"inspector: the Python package {error.name} is not there; the source was not changed\n")
+    sys.stderr.write(f"  {sys.executable} runs this, and has to be the Python that inspector was installed for\n")
+    return 1
 
 
 def _our_bug(error: Exception) -> int:

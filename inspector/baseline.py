@@ -139,7 +139,8 @@ def read_json(path: str, schema: str, hint: str) -> dict[str, Any]:
         with Path(path).open("rb") as file:
             raw = file.read(MAX_FILE + 1)
     except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}", hint) from error
+        missing = isinstance(error, FileNotFoundError)
+        raise SourceError(f"{path}: {error.strerror}", hint if missing else "") from error
     try:
         found = json.loads(raw) if len(raw) <= MAX_FILE else None
     except (ValueError, RecursionError):

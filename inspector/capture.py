@@ -243,7 +243,7 @@ def _called(name: str, patterns: list[str], rename: Callable[[str], str]) -> str
 def _look_ahead(report: Report, recorder: Recorder, wishes: Wishes) -> str:
     """Read what listing and repairing read, so that the capsule can do both; why it cannot be repaired, or ""."""
     listing = next((form.items for form in report.layers if form.items), None)
-    if listing is not None:
+    if listing is not None and not recorder.whole:
         for _ in islice(listing(report.state), ITEMS):
             pass
     maker = next((form for form in report.layers if form.plan is not None), None)
@@ -252,8 +252,8 @@ def _look_ahead(report: Report, recorder: Recorder, wishes: Wishes) -> str:
     try:
         plan = maker.plan(report.state, wishes)
         changes = tuple(patches.changes_of(recorder, plan))
-        if [m.name for m in recorder.members] == [""] and recorder.noted.wanted("") == [(0, recorder.size)]:
-            return ""  # nothing that is not in it can be asked for
+        if recorder.whole:
+            return ""
         made = patches.Patch(recorder.size, report.format.name, changes)
         inspect(patches.Patched(recorder, made), [*report.layers], Wishes(release=wishes.release), report.format.name)
     except InspectorError as error:

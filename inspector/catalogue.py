@@ -9,16 +9,10 @@ from typing import Any
 from msgspec import Struct
 
 from inspector.format import Format
+from inspector.packings import LONGEST, MARKS
 from inspector.source import Source
 
 Formats = Collection[Format]
-
-# what begins so is packed, encrypted or an image of another kind (inspector.wrapped says which)
-CONTAINERS = (
-    b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"BZh", b"\x04\x22\x4d\x18", b"PK\x03\x04",
-    b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"QFI\xfb", b"KDMV", b"conectix", b"vhdxfile", b"<<< Orac",
-    b"EVF\x09\r\n\xff\x00", b"\x3a\xff\x26\xed",
-)  # fmt: skip
 
 
 class Catalogue(Struct, frozen=True):
@@ -119,7 +113,7 @@ class LaterMapping(Mapping[str, Any]):
 
 def is_packed(source: Source) -> bool:
     """Whether a file is an archive or an image that has to be unpacked: it begins like one, and goes on like one."""
-    if not source.read(0, 8).startswith(CONTAINERS):
+    if not source.read(0, LONGEST).startswith(MARKS):
         return False
     from inspector.unpacking import unpacks
 

@@ -262,6 +262,7 @@ class Traits(Struct, frozen=True, eq=False):
     `marks`: magics that are this format's own. `apart`: rules whose findings follow from damage elsewhere.
     `mixed`: sound bytes of one member are of several kinds, so that a strange kind tells nothing. `lone`: rules whose
     units are alone of their kind in a member: what stands around is of another, and only noise is strange there.
+    `values`: units hold what anybody chose to put in, so that text in one of them may be its own.
     `grid`: blocks that the format itself has: their size, where the first begins, what one is called.
     """
 
@@ -276,6 +277,7 @@ class Traits(Struct, frozen=True, eq=False):
     marks: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
     mixed: bool = False
+    values: bool = False
     lone: frozenset[str] = frozenset()
     grid: Callable[[State, str], tuple[int, int, str] | None] | None = None
 
@@ -324,8 +326,10 @@ class Format(Struct, frozen=True, eq=False):
     identities: Callable[[State], Any] | None = None  # comparing.Identities: what is compared with another store
     together: Callable[[list[tuple[str, State]]], tuple[str, ...]] | None = None  # several inputs: label, state
     schema: Mapping[str, Any] = field(default_factory=dict)  # JSON Schema of Answer.summary
+    named: bool = False  # a file's name says what none of its bytes do: a repaired one is judged by its source's name
     splices: bool = False  # units follow each other and name no offsets: some can be left out
     kin: Callable[[State, bytes], Iterable[bytes]] | None = None  # bytes that units share with the one given
+    slow: Callable[[State], int] | None = None  # units that are read one by one, where most are passed over at once
     # smaller stores of the same format that may show the same, smallest first: (state, where findings and damage lie,
     # units to keep around them); whoever asks inspects them
     excerpts: Callable[[State, Sequence[Span], int], Iterator[Mapping[str, Sequence[Span | bytes]]]] | None = None

@@ -14,7 +14,7 @@ from inspector.catalogue import Formats, bottoms, is_packed, named, standing_on
 from inspector.errors import Exit, InspectorError, OutOfTime, OutputError, UnknownFormatError
 from inspector.finding import Cause, Finding, Rule, Severity, Tally
 from inspector.format import FRAME, GAP, ROLE_NAMES, UNIT, Answer, Claim, Format, State, Stretch, Wishes
-from inspector.medium import CLOSED, UNREADABLE, add_what_went_bad, findings_of, refuse_nothing
+from inspector.medium import CLOSED, UNREADABLE, add_what_went_bad, findings_of, in_part, refuse_nothing
 from inspector.source import Source
 from inspector.span import Span
 
@@ -297,7 +297,7 @@ def inspect(
     refuse_nothing(source)
     for finding in findings_of(source):
         tally.put(finding)
-    report = Report(source, tuple(layers), claim, state, account, tally, answer, partial, lower)
+    report = Report(source, tuple(layers), claim, state, account, tally, in_part(answer, source), partial, lower)
     report.wishes, report.forced = wishes, forced
     try:
         _conclude(report, causes)

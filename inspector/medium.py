@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from inspector.finding import Cause, Finding, Rule, Severity
 from inspector.span import Span
 
 if TYPE_CHECKING:
+    from inspector.format import Answer
     from inspector.inspect import Report
     from inspector.source import Source
 
@@ -35,6 +38,7 @@ CLOSED = Rule(
     "The original program may run as another user, who may open it.",
     "Run the scan as the owner of the store or as root; where the file went away, stop the program and scan again.",
 )
+NAMED = 4  # files that could not be opened and are named in the answer
 # what is told of a finding's bytes by something else than these bytes
 _APART = frozenset({"truncated", "software-rule-violation", "newer-version", "appended-store"})
 
@@ -76,6 +80,23 @@ def refuse_nothing(source: Source) -> None:
     if asked and sum(span.length for span in source.unreadable) >= asked:
         why = next((f"{name}: {why}" for name, why in sorted(source.closed.items()) if source.member(name)), "")
         raise SourceError(f"{source.label}: nothing of it could be read: {why or source.unread_because}")
+
+
+def in_part(answer: Answer, source: Source) -> Answer:
+    """The same answer, which says first what it was given without: that is neither gone nor empty."""
+    if not source.closed or not answer.words:
+        return answer
+    names = sorted(source.closed)
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    what = f"{counted(len(names), 'file or folder', 'files or folders')} could not be opened"
+    without = "it" if len(names) == 1 else "them"
+    told = f"{what}: {', '.join(names[:NAMED])}{more}. What is said here is said without {without}."
+    return replace(answer, words=(told, *answer.words))
+
+
+def lacks_rights(source: Source) -> bool:
+    """Whether another user may open what could not be opened."""
+    return not {os.strerror(number) for number in (errno.EACCES, errno.EPERM)}.isdisjoint(source.closed.values())
 
 
 def _unreadable(span: Span, source: Source) -> Finding:

@@ -87,7 +87,7 @@ def _not_the_source(path: Path, source: Source) -> None:
 
 def writers_of(source: Source) -> list[str]:
     """Processes that have the source open for writing, as far as this user may see ("lightningd (4711)")."""
-    if source.path is None or not Path("/proc/self/fd").is_dir():
+    if source.path is None:
         return []
     files = [source.path] if source.kind != "folder" else [source.path / m.name for m in source.members]
     wanted = set()
@@ -95,6 +95,13 @@ def writers_of(source: Source) -> list[str]:
         with contextlib.suppress(OSError):  # gone meanwhile: nobody can be writing what is not there
             info = file.stat()
             wanted.add((info.st_dev, info.st_ino))
+    return _others_that_write(wanted)
+
+
+def _others_that_write(wanted: set[tuple[int, int]]) -> list[str]:
+    """Other processes that have one of these (device, inode) open for writing; nothing else here looks at processes."""
+    if not Path("/proc/self/fd").is_dir():
+        return []
     found = []
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and int(process.name) != os.getpid() and _writes(process, wanted):
@@ -118,12 +125,14 @@ def lock_holder(file: Path) -> int | None:
 
 def _writes(process: Path, wanted: set[tuple[int, int]]) -> bool:
     try:
-        for link in (process / "fd").iterdir():
+        links = list((process / "fd").iterdir())
+    except OSError:  # another user's process, or it ended: it cannot be told
+        return False
+    for link in links:
+        with contextlib.suppress(OSError):  # closed meanwhile; the next one may be what is looked for
             info = link.stat()
             if (info.st_dev, info.st_ino) in wanted and _open_for_writing(process, link.name):
                 return True
-    except OSError:  # another user's process, or it ended: it cannot be told
-        return False
     return False
 
 

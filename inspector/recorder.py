@@ -66,6 +66,11 @@ class Recorder(View):
         self.wide = wide
         self.noted = noted or Noted()
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of a single file was read: nothing that is not noted can be asked for."""
+        return [m.name for m in self.members] == [""] and self.noted.wanted("") == [(0, self.size)]
+
     def inside(self, folder: str) -> Source:
         below = self.below.inside(folder)
         inner = Recorder(below, self._vouching, self.wide, self.noted, f"{self._head}{folder}/")

@@ -150,6 +150,11 @@ class Redactor:
             self._key.update(canon)
         return f"{noun}-{number}"
 
+    @property
+    def learnt(self) -> int:
+        """Grows with each original that becomes known: until then the same text is replaced in the same way."""
+        return len(self._known)
+
     def know(self, noun: str, original: str) -> None:
         """Make running text with `original` in it be replaced from now on, without giving a number yet."""
         if original and original not in self._known and len(self._known) < MOST and not _renamed(noun, original):
@@ -232,7 +237,7 @@ class Redactor:
         except FileNotFoundError:
             return
         except OSError as error:
-            if error.errno in (errno.EIO, errno.ENXIO):
+            if error.errno in (errno.EIO, errno.ENXIO, errno.EACCES):
                 raise SourceError(f"{path}: {error.strerror}") from error
             raise UsageError(f"{path}: {error.strerror}", "--redact-map takes a file of its own") from error
         with os.fdopen(fd, "rb") as file:

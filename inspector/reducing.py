@@ -31,6 +31,7 @@ STEEP: Final = 16 << 20
 TRY: Final = 500  # costs of any inspection
 BYTES: Final = 40  # that cost 1
 FINDING: Final = 12  # costs of a unit that a finding is made of
+SLOW: Final = 70  # costs of a unit that is read by itself, of a format that passes over most at once
 DAMAGE: Final = 400  # costs of a damage whose cause is looked for, of MOST_JUDGED
 MOST_JUDGED: Final = 200
 LOOKED: Final = 4  # costs of a step in which a cause is looked for
@@ -103,6 +104,8 @@ class Search:
         self._unit = FINDING * min(1.0, report.tally.total / max(1, len(units.starts)))
         lost = sum(end - start for start, end in map(units.span, units.fixed - {0}))
         self._damage = TRY + DAMAGE * min(MOST_JUDGED, len(units.fixed)) + lost // LOST
+        bottom = report.bottom
+        self._slow = bottom.slow(report.state_of_bottom) if bottom.slow else 0
         self._looking = _work(report)  # what a candidate's causes will cost, as far as one can tell before
 
     def goes_on(self) -> bool:
@@ -114,6 +117,7 @@ class Search:
         view = Spliced(self.source, self.units.runs(chosen))
         self.tries += 1
         self.left -= (self._damage if damage else TRY) + view.size // BYTES + int(self._unit * len(chosen))
+        self.left -= SLOW * min(self._slow, len(chosen))
         more = self._looking if damage else 0
         return view if self.left > more and self.tries <= MOST_TRIES else None
 

@@ -347,6 +347,8 @@ def open_source(path: str, stdin: IO[bytes] | None = None) -> Source:
             finally:
                 os.close(fd)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and place.is_symlink():
+            raise SourceError(f"{path}: a link to a name that is not there", "ls -l shows where it leads") from error
         inside = isinstance(error.filename, str) and Path(error.filename) != place  # of a folder: what in it
         raise SourceError(f"{error.filename if inside else path}: {error.strerror}", pci_hint(path)) from error
     if place.name in SECRET_NAMES:

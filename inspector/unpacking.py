@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
+from inspector.packings import packing_of
 from inspector.source import Source
 
 LOOKED: Final = 1 << 20  # packed bytes that have to unpack: more than one block of those that were stored as they are
 MOST: Final = 16 << 20  # bytes that they may become
 PIECE: Final = 1 << 16
-_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06", (1 << 16) + 22)  # its start; its end; a comment may stand behind that
+_ZIP_END: Final = b"PK\x05\x06", (1 << 16) + 22  # a comment may stand behind it
 
 
 def _gzip(head: bytes) -> bool:
@@ -37,7 +39,7 @@ def _lz4(head: bytes) -> bool:
 def _xz(head: bytes) -> bool:
     import lzma
 
-    return _streams(lzma.LZMADecompressor, head)
+    return _streams(partial(lzma.LZMADecompressor, lzma.FORMAT_XZ), head)
 
 
 def _bzip2(head: bytes) -> bool:
@@ -46,23 +48,25 @@ def _bzip2(head: bytes) -> bool:
     return _streams(bz2.BZ2Decompressor, head)
 
 
-_OPENED: Final[dict[bytes, Callable[[bytes], bool]]] = {
-    b"\x1f\x8b\x08": _gzip,
-    b"\xfd7zXZ\x00": _xz,
-    b"BZh": _bzip2,
-    b"\x28\xb5\x2f\xfd": _zstd,
-    b"\x04\x22\x4d\x18": _lz4,
+READERS: Final[dict[str, Callable[[bytes], bool]]] = {
+    "gzip": _gzip,
+    "xz": _xz,
+    "bzip2": _bzip2,
+    "zstd": _zstd,
+    "lz4": _lz4,
 }
 
 
 def unpacks(source: Source) -> bool:
     """Whether what begins like a container goes on like one; those that nothing here unpacks are believed."""
     head = source.read(0, LOOKED)
-    start, end, tail = _ZIP
-    if head.startswith(start):
+    packing = packing_of(head)
+    if packing is None or not packing.reader:
+        return True
+    if packing.reader == "zip":
+        end, tail = _ZIP_END
         return end in source.read(max(0, source.size - tail), tail)
-    opened = next((opened for mark, opened in _OPENED.items() if head.startswith(mark)), None)
-    return opened is None or _goes_on(opened, head)
+    return _goes_on(READERS[packing.reader], head)
 
 
 def _goes_on(opened: Callable[[bytes], bool], head: bytes) -> bool:
@@ -89,10 +93,8 @@ def _read_on(unpacked: Any, size: int) -> bool:
 
 def _streams(new: Callable[[], Any], head: bytes) -> bool:
     """The same for what stands in one stream or several, one behind the other: a block of a table may be one, too."""
-    start, data, left = head[:3], head, MOST
+    data, left = head, MOST
     while left > 0 and data.strip(b"\0"):
-        if not data.startswith(start):
-            return False
         stream = new()
         left -= len(stream.decompress(data, PIECE))
         while left > 0 and not stream.eof and not stream.needs_input:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from inspector.inspect import Report
 
 MOST_COLLECTED: Final = 20_000  # items, and foreign file names, that are looked up before anything is printed
+MOST_EXACT: Final = 1000  # names whose replacement is remembered
 # what inspector itself says of a damaged unit, as opposed to what the unit says
 OWN: Final = frozenset(
     ("length", "why", "page", "slot", "offset", "element", "line", "text_start", "text_end", "problem", "torn_at")
@@ -252,6 +253,8 @@ class Values:
     def __init__(self, redactor: Redactor, private: Private) -> None:
         self.redactor, self.private = redactor, private
         self._texts = tuple((re.compile(pattern), noun) for pattern, noun in private.texts)
+        self._exact: dict[str, str] = {}  # names of fields come again with each record
+        self._learnt = 0
 
     def words(self, text: str) -> str:
         for pattern, noun in self._texts:
@@ -281,7 +284,13 @@ class Values:
 
     def exact(self, text: str) -> str:
         """A name that stands by itself, however short; else running text."""
-        return self.redactor.known(text) or self.redactor.text(text)
+        if self._learnt != self.redactor.learnt or len(self._exact) >= MOST_EXACT:
+            self._exact.clear()
+            self._learnt = self.redactor.learnt
+        found = self._exact.get(text)
+        if found is None:
+            found = self._exact[text] = self.redactor.known(text) or self.redactor.text(text)
+        return found
 
     def hidden(self, noun: str, value: Any) -> Any:
         """A private value: what tells things apart gets a name, all else goes."""

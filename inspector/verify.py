@@ -48,8 +48,10 @@ class _Hashing(threading.Thread):
 
 
 def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, name: str = "") -> None:
-    size = result.size
-    written = Source(place.target.name, "file", None, [Member("", size, os.fstat(place.fd).st_mtime_ns)])
+    """Inspect what was written; `name` is the format of an output that no one source is the model of."""
+    size, of = result.size, result.report
+    called = of.source.name if of.format.named and not name else place.target.name
+    written = Source(called, "file", None, [Member("", size, os.fstat(place.fd).st_mtime_ns)])
     written._files[""] = os.dup(place.fd)
     with written:
         hashing = _Hashing(written)

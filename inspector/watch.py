@@ -94,6 +94,11 @@ class Watch:
         return any(self.counts[name] for name in DAMAGE)
 
     @property
+    def unseen(self) -> bool:
+        """Whether nothing was checked: the name was not there, what has it cannot be read, is none, or never rested."""
+        return self.form is None and not self.counts["scanned"]
+
+    @property
     def unkept(self) -> int:
         """Copies that were asked for and could not be made."""
         return len(self._beside.missed)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from inspector.diagnosis.traces import SAMPLE, translation
 from inspector.errors import UnknownFormatError
+from inspector.packings import Packing, packing_of
 from inspector.sanitize import quoted
 from inspector.source import Source
 from inspector.translations import UNDOING
@@ -28,27 +29,7 @@ class Wrapped(Struct, frozen=True):
     doubtful: bool = False  # it may still be one of the formats, so what each of them missed is of use
 
 
-# bytes at the start, what they begin, the command that writes what is inside to its output ({} stands for the file)
-_PACKED = (
-    (b"\x1f\x8b\x08", "a gzip archive", "gzip -dc {}"),
-    (b"\xfd7zXZ\x00", "an xz archive", "xz -dc {}"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive", "zstd -dc {}"),
-    (b"BZh", "a bzip2 archive", "bzip2 -dc {}"),
-    (b"\x04\x22\x4d\x18", "an lz4 archive", "lz4 -dc {}"),
-)
-_ARCHIVES = (  # of several files
-    (b"PK\x03\x04", "a zip archive", "unzip {}"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x {}"),
-    (b"Rar!\x1a\x07", "a rar archive", "unrar x {}"),
-)
 _TARS = (".tgz", ".txz", ".tbz", ".tbz2", ".tzst", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".tar.lz4")
-_IMAGES = (
-    (b"QFI\xfb", "a qcow2 image of a disk"),
-    (b"KDMV", "a VMDK image of a disk"),
-    (b"conectix", "a VHD image of a disk"),
-    (b"vhdxfile", "a VHDX image of a disk"),
-    (b"<<< Oracle VM VirtualBox Disk Image >>>", "a VDI image of a disk"),
-)
 _ENCRYPTED = (
     (b"-----BEGIN PGP MESSAGE-----", "gpg -d {}"),
     (b"age-encryption.org/v1", "age -d -i KEY {}"),
@@ -61,6 +42,13 @@ _XXD = re.compile(rb"[0-9a-f]{8}: (?:[0-9a-f]{2,8} ){1,16}")
 _HEXDUMP = re.compile(rb"[0-9a-f]{8}  (?:[0-9a-f]{2} {1,2}){1,16}")
 _HEX = re.compile(rb"[0-9a-fA-F]{32,}|(?:[0-9a-fA-F]{2}[ :]){8,}(?:[0-9a-fA-F]{2})?")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}={0,2}")
+# the marks of the longer ones begin like those of the shorter
+_WIDE_MARKS = (
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
 
 
@@ -80,26 +68,22 @@ def unknown(source: Source, tried: tuple[tuple[str, str], ...]) -> UnknownFormat
 def packed(source: Source) -> Wrapped | None:
     """A container that starts here: whatever lies in it as it was, a store is read from it when it is unpacked."""
     head = source.read(0, 512)
-    name = quoted(source.label)
-    for mark, what, command in _PACKED:
-        if head.startswith(mark):
-            if source.label.endswith(_TARS):
-                return Wrapped(what, f"unpack it, and name the file that was in it: tar -xf {name}")
-            return Wrapped(what, f"unpack it first: {_piped(command, source)}")
-    for mark, what, command in _ARCHIVES:
-        if head.startswith(mark):
-            return Wrapped(what, f"unpack it, and name the file that was in it: {command.format(name)}")
-    for mark, what in _IMAGES:
-        if head.startswith(mark):
-            return Wrapped(what, f"make it raw first: qemu-img convert -O raw {name} disk.raw")
+    if found := packing_of(head):
+        return Wrapped(found.what, _unwrapped(found, source))
     for mark, command in _ENCRYPTED:
         if head.startswith(mark):
             return Wrapped("an encrypted file", f"decrypt it first: {_piped(command, source)}")
-    if head.startswith(b"EVF\x09\r\n\xff\x00"):
-        return Wrapped("an EnCase image (E01)", f"make it raw first: ewfexport -u -f raw -t disk {name}")
-    if head.startswith(b"\x3a\xff\x26\xed"):
-        return Wrapped("a sparse image of Android's tools", f"make it raw first: simg2img {name} disk.raw")
     return None
+
+
+def _unwrapped(packing: Packing, source: Source) -> str:
+    name = quoted(source.label)
+    if packing.kind == "image":
+        return f"make it raw first: {packing.command.format(name)}"
+    if packing.kind == "stream" and not source.label.endswith(_TARS):
+        return f"unpack it first: {_piped(packing.command, source)}"
+    command = "tar -xf {}" if packing.kind == "stream" else packing.command
+    return f"unpack it, and name the file that was in it: {command.format(name)}"
 
 
 def wrapping(source: Source) -> Wrapped | None:
@@ -182,13 +166,27 @@ def _mostly(lines: list[bytes], of_a_kind: Callable[[bytes], object]) -> bool:
     return bool(lines) and sum(1 for line in lines if of_a_kind(line)) >= SHARE * len(lines)
 
 
+def _wide(sample: bytes) -> str:
+    """What iconv calls the encoding of text in two or four bytes a letter; "" for anything else."""
+    for mark, encoding in _WIDE_MARKS:
+        if sample.startswith(mark):
+            return encoding
+    for encoding, high in (("UTF-16LE", 1), ("UTF-16BE", 0)):  # without a mark, most of it Latin
+        zeroes = sample[high::2].count(0)
+        if zeroes >= SHARE * (len(sample) // 2) and len(sample) > 2 * LINES:
+            text = sample[: len(sample) // 2 * 2].decode(encoding, "replace")
+            return "" if _NO_TEXT.search(text.rstrip("\ufffd")) else encoding
+    return ""
+
+
 def _translated(sample: bytes, source: Source) -> Wrapped | None:
     """Binary bytes that some program took for text."""
-    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
-        log = _piped("iconv -f UTF-16 -t UTF-8 {}", source)
+    if encoding := _wide(sample):
+        marked = "text in UTF-16, as PowerShell's > writes it" if encoding == "UTF-16" else f"text in {encoding}"
         return Wrapped(
-            "text in UTF-16, as PowerShell's > writes it",
-            f"a log: {log}; a store cannot be got back from it: copy the file itself",
+            marked,
+            f"a log: {_piped(f'iconv -f {encoding} -t UTF-8 {{}}', source)}; "
+            "a store cannot be got back from it: copy the file itself",
         )
     found = translation(sample)
     if found is None:

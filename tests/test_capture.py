@@ -15,6 +15,8 @@ import jsonschema
 import pytest
 
 from inspector.__main__ import main
+from inspector.format import Item
+from inspector.veil import Values
 from tests import damage
 from tests.builders import gossip, spdk
 from tests.contract.corpus import Case, case_id, cases
@@ -260,3 +262,26 @@ def test_words_that_do_not_fit_what_they_stand_for_are_an_error_in_one_line(tmp_
         assert code in (0, 3, 6, 7), said.err
         assert "INS001" not in said.out
         assert code in (0, 3) or said.err.count("\n") <= 2
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_items_are_listed_only_where_that_may_read_what_is_not_in_it(
+    whole: bool, tmp_path: Path, capfd: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, made = tmp_path / "disk.img", tmp_path / "x.capsule"
+    if whole:
+        path = SAMPLES / "kad_trace" / "two-logs.log"
+    else:
+        path.write_bytes(large_disk()[1])
+    listed, before = [0], Values.item
+
+    def item(values: Values, one: Item) -> Item:
+        listed[0] += 1
+        return before(values, one)
+
+    monkeypatch.setattr(Values, "item", item)
+    assert told(capfd, "capture", str(path), "-o", str(made))[0] == 0
+    assert (listed[0] == 0) is whole
+    found = json.loads(told(capfd, "items", str(path), "--json")[1])["items"]
+    assert found
+    assert json.loads(told(capfd, "items", str(made), "--json")[1])["items"] == found

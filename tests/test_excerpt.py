@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from inspector.__main__ import main
+from inspector.formats.kad_trace.events import Event
+from inspector.formats.kad_trace.tracker import Tracker
+from inspector.reducing import ROOM, SLOW
 from tests import damage
-from tests.builders import gossip, rocksdb, spdk
+from tests.builders import gossip, kad_trace, rocksdb, spdk
 from tests.builders import gossip_messages as messages
 from tests.builders.rocksdb_table import Shape, table
 from tests.contract.corpus import Case, case_id, cases
@@ -249,3 +252,26 @@ def test_what_looking_for_the_causes_of_candidates_costs_is_counted(
     code, out = told(capfd, "excerpt", str(path), "-o", str(tmp_path / "small"))
     assert code == 0
     assert "ended at its limit of work" in " ".join(out.split())
+
+
+def test_lines_that_are_read_one_by_one_count_in_the_search(
+    tmp_path: Path, capfd: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, taken, before = kad_trace.Log(), [0], Tracker.take
+    for query in range(256):
+        log.begin()
+        log.step(1, 13, 0.5, query)
+    for _ in range(600):
+        log.say("Bootstrap query failed.", error="x")
+        log.wait(0.01)
+    path = tmp_path / "node.log"
+    path.write_bytes(log.data)
+
+    def take(tracker: Tracker, event: Event) -> None:
+        taken[0] += 1
+        before(tracker, event)
+
+    monkeypatch.setattr(Tracker, "take", take)
+    assert told(capfd, "excerpt", str(path), "-o", str(tmp_path / "small.log"))[0] == 0
+    read_whole = 8 * len(log.lines)  # by the first inspection, the last candidate and what is written
+    assert 2 * len(log.lines) < taken[0] <= (ROOM + log.size) // SLOW + read_whole

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector import output
+from inspector import carve, output, patch, repair
 from inspector.__main__ import main
 from inspector.errors import Exit, OutputError
 from inspector.folder import NotOpenedError
@@ -20,6 +20,8 @@ from inspector.output import place_file
 from tests.faults import SAMPLES, Ways, every
 from tests.faults_cases import CASES, MORE, Case
 
+# what looks for other processes is imported before `every` takes these away, as it is after other tests in a worker
+BOUND_BEFORE = (carve, patch, repair)
 SOME: Ways = {
     "error": (errno.EIO, errno.ENOSPC),
     "interrupt": (0,),
@@ -82,6 +84,17 @@ def test_a_name_that_could_not_be_flushed_is_said_and_the_output_stays(
     assert (tmp_path / "out").read_bytes() == b"data"
 
 
+def test_a_descriptor_that_is_closed_while_a_process_is_looked_at_hides_no_writer(tmp_path: Path) -> None:
+    (tmp_path / "store").write_bytes(b"")
+    (tmp_path / "fd").mkdir()
+    (tmp_path / "fdinfo").mkdir()
+    for number in range(20):
+        (tmp_path / "fd" / str(number)).symlink_to(tmp_path / ("store" if number == 10 else "closed meanwhile"))
+    (tmp_path / "fdinfo" / "10").write_text(f"pos:\t0\nflags:\t{os.O_RDWR:o}\n")
+    info = (tmp_path / "store").stat()
+    assert output._writes(tmp_path, {(info.st_dev, info.st_ino)})
+
+
 def test_a_storm_of_signals_changes_nothing(tmp_path: Path) -> None:
     """EINTR at every moment: a timer that rings each millisecond while a store is repaired."""
     script = (
@@ -109,6 +122,23 @@ def test_a_file_that_breaks_like_a_pipe_is_an_error_of_input_and_output() -> Non
     told = every(case, {"error": (errno.EPIPE,)}, step=9)
     assert not told.wrong, told.wrong[0]
     assert told.outcomes["EPIPE: exit 6"]
+
+
+@pytest.mark.parametrize("name", ["carve", "repair gossip", "apply"])
+def test_what_other_processes_do_changes_no_count_of_calls(name: str) -> None:
+    """Else a fault strikes another call than the one that is meant, or none."""
+    assert all(hasattr(module, "writers_of") for module in BOUND_BEFORE)
+    case = next(case for case in CASES if case.name == name)
+    alone = every(case, {}).calls
+    others = [
+        subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    try:
+        assert every(case, {}).calls == alone
+    finally:
+        for other in others:
+            other.communicate()
 
 
 def test_an_interrupt_while_a_folder_is_taken_away_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,6 +220,7 @@ def test_the_summary_adds_up_and_what_must_never_be_is_counted() -> None:
     assert told["branch coverage"] == "75.0 % of 4 branches"
     assert told["mutation score of formats and correct.py"] == "50.0 % (1 of 2, seed 1; 95 %: 9 to 91)"
     assert quality_table.wrong(found) == 4  # one each: failure, crash, fault, wrong correction
-    text = "\n".join(quality_table.markdown(found))
+    assert list(quality_table.summary(found))[2:-1] == [f"| {name} | {value} |" for name, value in told.items()]
+    text = "\n".join(line for part in found for line in quality_table.details(part, found))
     assert "| a | 30 | 10 | 0 | 0.50 s | 1,000 | 0.5 | 1 | 0.1 s | 90 MiB |" in text
     assert "- unrun: inspector/correct.py:5: y" in text

@@ -18,9 +18,10 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 def imported(*words: str) -> set[str]:
-    """Modules that a command line has imported when it ends."""
+    """Modules that a command line has imported when it ends, without those that were there before."""
     code = (
-        "import sys\nfrom inspector.__main__ import main\nmain(sys.argv[1:])\nsys.stderr.write('\\n'.join(sys.modules))"
+        "import sys\nbefore = set(sys.modules)\nfrom inspector.__main__ import main\nmain(sys.argv[1:])\n"
+        "sys.stderr.write('\\n'.join(set(sys.modules) - before))"
     )
     command = [sys.executable, "-c", code, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=SAMPLES)

@@ -7,6 +7,7 @@ from itertools import groupby
 
 import pytest
 
+from inspector.diagnosis import traces
 from inspector.uniform import uniform
 
 
@@ -31,3 +32,18 @@ def test_every_stretch_of_zeroes_or_ones_is_found_once(least: int) -> None:
 @pytest.mark.parametrize("data", [b"", b"\0", bytes(64), b"\xff" * 64, bytes(32) + b"\xff" * 32, b"a" + bytes(47)])
 def test_stretches_at_the_ends_count(data: bytes) -> None:
     assert uniform(data, 32) == plainly(data, 32)
+
+
+@pytest.mark.parametrize("lengths", [(1, 20), (60, 70), (500, 530), (14, 9000), (64, 64)])
+def test_the_first_runs_are_whole_blocks_and_then_the_longest(lengths: tuple[int, int]) -> None:
+    chance, least = random.Random(11), 512 - 2 * traces.CHANCE
+    for _ in range(40):
+        data = b"".join(bytes([chance.choice((0, 255, 7))]) * chance.randint(*lengths) for _ in range(30))
+        at = chance.choice((0, 100, 4096))
+        places = [traces.Run(at + a, at + b, data[a]) for a, b in plainly(data, 64) or plainly(data, 14)]
+        ordered = sorted(
+            places,
+            key=lambda r: (r.length < least or traces.blocks_of(r.start, r.end) is None, -r.length, r.start),
+        )
+        for most in (1, 3, 99):
+            assert traces.runs(data, at, most) == ordered[:most]

@@ -16,6 +16,8 @@ from inspector import folder, formats, live
 from inspector.errors import Exit, SourceError
 from inspector.format import Extent, Wishes
 from inspector.inspect import Report, inspect
+from inspector.render.next_steps import steps
+from inspector.render.text import quoted
 from inspector.repair import repair
 from inspector.source import MemorySource, open_source
 from inspector.span import Span
@@ -63,7 +65,13 @@ def test_a_file_that_cannot_be_opened_is_a_finding_and_the_rest_is_inspected(
     assert (closed.span, closed.evidence["why"]) == (Span(0, 4255, TABLE), os.strerror(number))
     assert report.exit_code() is Exit.DAMAGED
     assert sum(report.account.roles) == report.source.size
-    assert report.answer.words[0].startswith("2 tables with 60 entries that can be read, 40 operations in WALs")
+    words = f"1 file or folder could not be opened: {TABLE}. What is said here is said without it."
+    assert report.answer.words[0] == words
+    assert report.answer.words[1].startswith("2 tables with 60 entries that can be read, 40 operations in WALs")
+    commands = [step.command for step in steps(report)]
+    assert not any("inspector repair" in command for command in commands)  # which would be refused
+    rights = number in (errno.EACCES, errno.EPERM)
+    assert [c for c in commands if c.startswith("sudo ")] == [f"sudo inspector scan {quoted(str(store))}"] * rights
     for found in report.tally.findings():  # nothing says that what nobody could read is zero
         if found.span.member == TABLE and found.bytes_known:
             assert os.strerror(number) in found.cause.because, found

@@ -20,12 +20,13 @@ import pytest
 import zstandard
 
 from inspector.__main__ import main
-from inspector.catalogue import CONTAINERS
+from inspector.catalogue import is_packed
 from inspector.errors import RefusedError, UnknownFormatError
 from inspector.format import Wishes
 from inspector.formats import all_formats
 from inspector.formats.spdk_blobstore.tail import translated
 from inspector.inspect import detect, inspect
+from inspector.packings import PACKINGS, Packing
 from inspector.render.next_steps import steps
 from inspector.repair import repair
 from inspector.source import open_source
@@ -100,6 +101,40 @@ def test_the_command_that_is_told_gives_every_byte_back(tmp_path: Path, data: by
     assert subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout == STORE
 
 
+LOG = (SAMPLES / "kad_trace/stalled.log").read_bytes().replace(b"\n", b"\r\n").decode()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark", "told"),
+    [
+        ("utf-16-le", "\ufeff", "UTF-16"),
+        ("utf-16-be", "\ufeff", "UTF-16"),
+        ("utf-32-le", "\ufeff", "UTF-32"),
+        ("utf-32-be", "\ufeff", "UTF-32"),
+        ("utf-16-le", "", "UTF-16LE"),
+        ("utf-16-be", "", "UTF-16BE"),
+    ],
+)
+def test_a_log_in_wide_letters_is_read_by_the_command_that_is_told(
+    encoding: str, mark: str, told: str, tmp_path: Path
+) -> None:
+    error = refused(written(tmp_path, (mark + LOG).encode(encoding), "a log"))
+    assert f"text in {told}" in error.message
+    command = error.hint.removeprefix("a log: ").split("; ")[0]
+    assert f"iconv -f {told} " in command
+    if shutil.which("iconv") is None:
+        pytest.skip("there is no iconv here")
+    made = subprocess.run(["sh", "-c", command.split(" | ")[0]], capture_output=True, check=True).stdout
+    assert made.decode().removeprefix("\ufeff") == LOG
+    with open_source(str(written(tmp_path, made, "made.log"))) as source:
+        assert detect(source, all_formats())[0][0].name == "kad-trace"
+
+
+@pytest.mark.parametrize("data", [b"a\0" * 40, b"\x01\0\x02\0" * 9000, random.Random(4).randbytes(30_000)])
+def test_numbers_in_two_bytes_each_are_no_text(data: bytes, tmp_path: Path) -> None:
+    assert "text in" not in refused(written(tmp_path, data)).message
+
+
 @pytest.mark.parametrize(
     ("data", "what", "hint"),
     [
@@ -136,11 +171,40 @@ def test_random_bytes_are_called_nothing_and_carving_is_told(tmp_path: Path) -> 
         assert "inspector carve" in error.hint
 
 
-def test_every_container_has_words(tmp_path: Path) -> None:
-    for mark in CONTAINERS:
-        data = mark if mark != b"<<< Orac" else b"<<< Oracle VM VirtualBox Disk Image >>>"
-        with open_source(str(written(tmp_path, data + bytes(64)))) as source:
-            assert packed(source), mark
+@pytest.mark.parametrize("packing", PACKINGS, ids=lambda packing: packing.what)
+def test_what_begins_like_a_container_is_told_with_its_command(packing: Packing, tmp_path: Path) -> None:
+    with open_source(str(written(tmp_path, packing.mark + bytes(64)))) as source:
+        told = packed(source)
+    assert told
+    assert told.what == packing.what
+    assert packing.command.format(f"'{tmp_path}/a store'") in told.hint
+
+
+@pytest.mark.parametrize("packing", PACKINGS, ids=lambda packing: packing.what)
+def test_what_goes_on_as_nothing_of_its_kind_is_no_container_where_that_can_be_asked(
+    packing: Packing, tmp_path: Path
+) -> None:
+    with open_source(str(written(tmp_path, packing.mark + incompressible(9000)))) as source:
+        assert is_packed(source) is (not packing.reader)
+
+
+@pytest.mark.parametrize("pack", [lzma.compress, bz2.compress])
+@pytest.mark.parametrize(
+    ("behind", "whole"),
+    [(b"", True), (bytes(64), True), (None, True), (b"B", False), (b"other bytes", False), (b"\x5d\0\0\x80\0", False)],
+)
+def test_behind_a_stream_nothing_stands_but_zeroes_and_another_of_its_kind(
+    pack: Callable[[bytes], bytes], behind: bytes | None, whole: bool, tmp_path: Path
+) -> None:
+    one = pack(incompressible(900))
+    with open_source(str(written(tmp_path, one + (one if behind is None else behind)))) as source:
+        assert is_packed(source) is whole
+
+
+def test_behind_an_xz_stream_its_older_format_is_no_other_of_its_kind(tmp_path: Path) -> None:
+    data = lzma.compress(b"first") + lzma.compress(b"second", lzma.FORMAT_ALONE)
+    with open_source(str(written(tmp_path, data))) as source:
+        assert not is_packed(source)
 
 
 def incompressible(size: int) -> bytes:

@@ -45,6 +45,10 @@ def run(arguments: list[str]) -> int:
     except InspectorError as error:
         complain(error)
         return int(error.code)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # of a call between reading and writing: a look at a folder, a close
+        return _system(error)
     if code == Exit.INTERRUPTED:
         say("interrupted")
     return code
@@ -92,6 +96,15 @@ def complain(error: InspectorError, path: str = "") -> None:
     prefix = f"{path}: " if path and not error.message.startswith(path) else ""
     tried = error.tried if isinstance(error, UnknownFormatError) else ()
     say(prefix + error.message, error.hint or _permission(error), tried)
+
+
+def _system(error: OSError) -> int:
+    place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    hint = ""
+    if isinstance(error, PermissionError):
+        hint = "a folder on the way is not open to you: run it as root or as its owner, or name another place"
+    say(f"{place}{error.strerror or error}; the source was not changed", hint)
+    return int(Exit.IO)
 
 
 def _permission(error: InspectorError) -> str:

@@ -42,6 +42,7 @@ What = Annotated[
         "--format",
         metavar="NAME",
         help="What to look for: gossip-store, rocksdb-sst, rocksdb-log or spdk-blobstore.",
+        values="carved",
     ),
 ]
 Out = Annotated[str | None, typer.Option("--output", "-o", metavar="OUT", help="The new file or folder.")]
@@ -50,7 +51,12 @@ Force = Annotated[bool, typer.Option("--force", help="Replace files that exist."
 ToVersion = Annotated[int | None, typer.Option("--to-version", metavar="N", help="Gossip: store version, 14 to 16.")]
 Chain = Annotated[
     str | None,
-    typer.Option("--chain", metavar="NAME", help="Gossip: this network (bitcoin, testnet, ... or its chain hash)."),
+    typer.Option(
+        "--chain",
+        metavar="NAME",
+        help="Gossip: this network (bitcoin, testnet, ... or its chain hash).",
+        values="networks",
+    ),
 ]
 Offset = Annotated[str | None, typer.Option("--offset", metavar="BYTE", help="Blobstore: where its super block lies.")]
 Map = Annotated[str | None, typer.Option("--map", metavar="FILE", help="Write every find to FILE, as JSON lines.")]

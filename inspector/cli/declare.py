@@ -14,7 +14,7 @@ class Declared(Struct, frozen=True):
     """An option or argument in the metadata of an annotation."""
 
     names: tuple[str, ...]  # of an option, as on the command line; an argument has none
-    keywords: dict[str, Any]
+    keywords: dict[str, Any]  # typer's; and `values`, what the shell completes (of inspector.cli.completing)
     option: bool
 
 
@@ -44,9 +44,14 @@ def for_typer(annotation: Any) -> Any:
     if found is None:
         return annotation
     kind, one = found
+    keywords = dict(one.keywords)
+    if of := keywords.pop("values", None):
+        from inspector.cli.completing import completion
+
+        keywords["autocompletion"] = completion(of)
     if one.option:
-        return Annotated[kind, typer.Option(*one.names, **one.keywords)]
-    return Annotated[kind, typer.Argument(**one.keywords)]
+        return Annotated[kind, typer.Option(*one.names, **keywords)]
+    return Annotated[kind, typer.Argument(**keywords)]
 
 
 def plain_type(kind: Any) -> tuple[type, bool] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec.structs import replace
 
+from inspector.cli.completing import completion
 from inspector.cli.options import FormatName, Json, PathArgument
 from inspector.cli.privacy import with_privacy
 
@@ -37,9 +38,20 @@ inspector dev selftest gossip_store --damage flip --rounds 100 --seed 3"""
 
 KindNames = "flip flips zero ones truncate tear overwrite-at-1 splice shift stale swap crlf"
 Out = Annotated[str, typer.Option("--output", "-o", metavar="OUT", help="The damaged copy, a new file or folder.")]
-Damage = Annotated[list[str], typer.Option("--damage", metavar="KIND", help=f"What to do (repeatable): {KindNames}.")]
+Damage = Annotated[
+    list[str],
+    typer.Option(
+        "--damage", metavar="KIND", help=f"What to do (repeatable): {KindNames}.", autocompletion=completion("damages")
+    ),
+]
 Kinds = Annotated[
-    list[str] | None, typer.Option("--damage", metavar="KIND", help="Only these kinds of damage (repeatable).")
+    list[str] | None,
+    typer.Option(
+        "--damage",
+        metavar="KIND",
+        help="Only these kinds of damage (repeatable).",
+        autocompletion=completion("damages"),
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed makes the same damage.")]
 At = Annotated[str | None, typer.Option("--at", metavar="OFFSET", help="Make it at this byte instead of anywhere.")]

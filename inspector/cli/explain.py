@@ -24,7 +24,9 @@ inspector explain - --store gossip_store < lightningd.log"""
 Code = Annotated[
     str,
     typer.Argument(
-        metavar="CODE|LINE", help="A rule's code or name, a line of a program's log, or - for a log on stdin."
+        metavar="CODE|LINE",
+        help="A rule's code or name, a line of a program's log, or - for a log on stdin.",
+        values="rules",
     ),
 ]
 Store = Annotated[

@@ -13,7 +13,7 @@ inspector formats
 
 inspector formats gossip-store"""
 
-Name = Annotated[str | None, typer.Argument(metavar="NAME", help="Print this format in full.")]
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="Print this format in full.", values="formats")]
 
 
 def formats(name: Name = None, json: Json = False) -> int:

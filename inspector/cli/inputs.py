@@ -74,6 +74,8 @@ def known_formats() -> Formats:
 
 
 def open_path(path: str) -> Source:
+    if not path:
+        raise UsageError("a PATH is empty", "a variable that is not set leaves nothing where a name should stand")
     if path != "-":
         try:
             os.lstat(path)

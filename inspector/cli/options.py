@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 PathArgument = Annotated[str, declare.Argument(metavar="PATH", help="File, folder, block device, or - for stdin.")]
 Json = Annotated[bool, declare.Option("--json", help="Print one JSON document.")]
 FormatName = Annotated[
-    str | None, declare.Option("--format", metavar="NAME", help="Take the source for this format, without detection.")
+    str | None,
+    declare.Option(
+        "--format", metavar="NAME", help="Take the source for this format, without detection.", values="formats"
+    ),
 ]
 Release = Annotated[
     str | None,
@@ -27,7 +30,10 @@ Release = Annotated[
 Accept = Annotated[
     list[str] | None,
     declare.Option(
-        "--accept", metavar="PROOF", help="Also take what has only a weaker proof: unique, anchored, unsealed, name."
+        "--accept",
+        metavar="PROOF",
+        help="Also take what has only a weaker proof: unique, anchored, unsealed, name.",
+        values="proofs",
     ),
 ]
 ClusterSize = Annotated[

@@ -15,7 +15,7 @@ from msgspec import Struct
 from inspector.cli.declare import Declared, declared, plain_type
 from inspector.cli.privacy import guarded, options_of_privacy
 
-_KNOWN = frozenset({"help", "metavar", "rich_help_panel", "min", "max", "hidden"})  # keywords that are understood here
+_KNOWN = frozenset({"help", "metavar", "rich_help_panel", "min", "max", "hidden", "values"})  # that are understood
 
 
 class _Taker(Struct, frozen=True):

@@ -13,7 +13,10 @@ inspector schema
 
 inspector schema scan > scan.schema.json"""
 
-Name = Annotated[str | None, typer.Argument(metavar="NAME", help="Which document; without it the names are listed.")]
+Name = Annotated[
+    str | None,
+    typer.Argument(metavar="NAME", help="Which document; without it the names are listed.", values="documents"),
+]
 
 
 def schema(name: Name = None) -> int:

@@ -212,6 +212,8 @@ class Run:
             raise OutputError(f"copies that could not be kept: {count}", "the corrupt-file events say why")
         if self.watched.blind and not self.watched.damaged:
             raise ChangedError("not all of the store could be read", "the unreadable events say why")
+        if self.watched.unseen:
+            raise ChangedError("nothing was checked", "the missing, unknown, unreadable or changing event says why")
         return Exit.DAMAGED if self.watched.damaged else Exit.CLEAN
 
     def _over(self) -> bool:

@@ -118,6 +118,10 @@ def _joined(events: list[_Told]) -> list[_Told]:
             if owner is not None:
                 owner.findings += told.findings
                 continue
+        again = next((e for e in out if _one_move(e, told)), None)
+        if again is not None:
+            again.findings += told.findings
+            continue
         near = (told.place.span, told.clue.span)
         block = next((b for b in blocks if b is not told and any(s.overlaps(n) for s in b.spans for n in near)), None)
         if block is None or told in blocks or told.clue.confidence == "certain":
@@ -125,6 +129,12 @@ def _joined(events: list[_Told]) -> list[_Told]:
         else:
             block.findings += told.findings
     return out
+
+
+def _one_move(one: _Told, other: _Told) -> bool:
+    """Whether a format told two places of the same blocks that changed places, or moved as far."""
+    same = one.clue.because == other.clue.because and one.place.span.member == other.place.span.member
+    return same and one.clue.name == other.clue.name and one.clue.name in ("swapped", "shifted")
 
 
 def _begun(events: list[_Told]) -> list[_Told]:

@@ -18,9 +18,12 @@ SWAPS = 24  # other places that a block may have changed places with
 
 
 def swapped(
-    read: BytesAt, unit: UnitAt, place: Place, region: Place, others: list[Place], budget: Budget
+    read: BytesAt, unit: UnitAt, place: Place, region: Place, others: list[Place], budget: Budget, sealed: bool
 ) -> Clue | None:
-    """Another block, of this damaged place or of another, with which the unit that breaks here holds."""
+    """Another block, of this damaged place or of another, with which the unit that breaks here holds.
+
+    Where no checksum covers units (`sealed`) their shape alone agrees, which blocks of the same shape do as well.
+    """
     first = unit(place.start, read)
     if first is not None and first.sound:
         return None
@@ -48,7 +51,7 @@ def swapped(
                     else:
                         fits = _fits(read, unit, other, (here, there), size, trial)
                     if fits:
-                        return _swap(read, here, there, size)
+                        return _swap(read, here, there, size, "certain" if sealed else "likely")
     return None
 
 
@@ -80,15 +83,18 @@ def _fits(read: BytesAt, unit: UnitAt, other: Place, blocks: tuple[int, int], si
     return after is not None and after.sound
 
 
-def _swap(read: BytesAt, here: int, there: int, size: int) -> Clue:
+def _swap(read: BytesAt, here: int, there: int, size: int, how: Confidence) -> Clue:
     because = f"with the {size} bytes at {there} in this place the unit here holds: two blocks changed places"
     facts: Facts = {"other": there, "size": size, "alignment": size}
-    return Clue("swapped", "certain", because, read.span(here, here + size), facts, (read.span(there, there + size),))
+    return Clue("swapped", how, because, read.span(here, here + size), facts, (read.span(there, there + size),))
 
 
 def tails(read: BytesAt, unit: UnitAt, place: Place, others: list[Place], budget: Budget) -> Clue | None:
     """The rest of this unit stands at the end of another damaged place, and that one's rest here: blocks changed
-    places, whatever their size and wherever they begin."""
+    places, whatever their size and wherever they begin.
+
+    Only a checksum over both halves shows that they belong together: ask it of units that have one.
+    """
     near = _nearest(place, others)
     if not near or place.end - place.start > LONGEST:
         return None

@@ -48,7 +48,7 @@ def run_clue(
     """
     more, spare = False, None
     data = read(place.start, min(place.end - place.start, LOOK))
-    for found in traces.runs(data, place.start)[:3]:
+    for found in traces.runs(data, place.start, 3):
         run = _grown(read, found)
         all_of_it = run.start <= place.start and place.end <= run.end
         if not (all_of_it and place.end - place.start >= SHORTEST) and _natural(read, place, run):
@@ -107,7 +107,7 @@ def emptied(read: BytesAt, place: Place) -> Clue | None:
     """Whole sectors of 00 or FF in a place of which nothing can be read: what lies before them cannot be judged."""
     if place.end - place.start > LOOK:
         return None
-    for run in traces.runs(read(place.start, place.end - place.start), place.start)[:1]:
+    for run in traces.runs(read(place.start, place.end - place.start), place.start, 1):
         low = -(-run.start // SECTOR) * SECTOR
         high = run.end if run.end >= read.size else run.end // SECTOR * SECTOR
         much = high >= read.size or (high - low) * 4 >= place.end - place.start
@@ -162,7 +162,7 @@ def _natural(read: BytesAt, place: Place, run: traces.Run) -> bool:
         read(max(0, place.start - (1 << 16)), min(place.start, 1 << 16)),
         read(max(place.end, run.end), 1 << 16),
     ):
-        inner = [r for r in traces.runs(beside, 0) if r.start > 0 and r.end < len(beside)]
+        inner = [r for r in traces.runs(beside, 0, len(beside)) if r.start > 0 and r.end < len(beside)]
         count += sum(r.value == run.value and r.length * 2 > run.length for r in inner)
     return count >= USUAL
 
@@ -216,12 +216,16 @@ def foreign(data: bytes, at: int, own: frozenset[str]) -> str | None:
 
 
 def foreign_clue(
-    read: BytesAt, place: Place, own: frozenset[str], kin: Callable[[], bytes], plain: dict[str, tuple[int, int]]
+    read: BytesAt,
+    place: Place,
+    own: frozenset[str],
+    kin: Callable[[], bytes],
+    plain: dict[str, tuple[int, int]],
+    values: bool = False,
 ) -> Clue | None:
     """Text or another program's marks in a place where this store, whose sound bytes are `kin`, has none.
 
-    `plain` is kept from place to place, the stretch of each member that was last seen to have none: many places in a
-    row have the same end.
+    `plain` is kept from place to place: the stretch of each member that was last seen to have none.
     """
     end = min(place.end, place.start + LOOK)
     low, high = plain.get(read.member, (end, end))
@@ -234,12 +238,14 @@ def foreign_clue(
         plain[read.member] = place.start, end
         return None
     usual = kin() or read(place.end, BESIDE) + read(max(0, place.start - BESIDE), min(place.start, BESIDE))
-    if text and not traces.text_run(usual):
+    if text and not traces.printed(usual):
         start, end = place.start + text[0], place.start + text[1]
         start, end = traces.blocks_of(start, end) or (start, end)
         tail, facts = read.edges(start, end)
         because = f"{end - start:,} bytes of another program's text lie at {start}{tail}"
         how: Confidence = "certain" if usual else "likely"  # where nothing is sound, text may be what was stored
+        if values and not traces.block_of(start, end):
+            how = "possible"  # few values of a store may be text, and this one of them
         return Clue("overwritten", how, because, read.span(start, end), {"text": end - start, "at": start} | facts)
     if magic and not traces.magic_in(usual, 0, own):
         at = place.start + magic[0]

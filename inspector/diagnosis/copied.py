@@ -16,6 +16,7 @@ from inspector.finding import Confidence
 SECTOR = 512
 PAGE = 4096
 PROBED = 96  # bytes at offset 1 that are looked for elsewhere
+SAMPLES = 8  # of a place whose content may repeat by itself
 VARIED = 12  # different values among them: fewer are no content
 
 
@@ -53,7 +54,7 @@ def copy_clue(read: BytesAt, unit: UnitAt, place: Place, budget: Budget, others:
         how: Confidence = "likely"
         start, end = found.start, found.end
     else:
-        how = "certain"
+        how = "possible" if _everywhere(read, place, found, budget) else "certain"
         start, end = found.block
     there = found.source + start - found.start
     length = end - start
@@ -66,6 +67,17 @@ def copy_clue(read: BytesAt, unit: UnitAt, place: Place, budget: Budget, others:
     facts |= {"copy_of": there, "length": length}
     also = (read.span(there, there + length),) if mine == other else ()
     return Clue("stale-page", how, because, read.span(start, end), facts, also)
+
+
+def _everywhere(read: BytesAt, place: Place, found: Copy, budget: Budget) -> bool:
+    """Whether bytes in and around a long place stand twice where no copy is: such content repeats by itself."""
+    step = (place.end - place.start) // SAMPLES
+    if step < 2 * PAGE:
+        return False
+    hit = (range(found.start, found.end), range(found.source, found.source + found.length))
+    asked = [at for at in range(place.start, place.end - PAGE, step) if not any(at in r or at + PAGE in r for r in hit)]
+    alike = sum(2 * repeats(read, at, PAGE, budget) >= PAGE for at in asked)
+    return 0 < len(asked) <= 2 * alike
 
 
 def at_one(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clue | None:

@@ -93,7 +93,9 @@ def _by_run(at: _At, told: Cause | None, exchanged: Clue | None) -> Clue | None:
     if contents.TEXT in marks and contents.packed(read, place):
         # what marks of a text and of other files would say of packed bytes is chance; they stand nowhere twice
         return copied.copy_clue(read, at.unit, place, scene.budget, scene.places)
-    foreign = contents.foreign_clue(read, at.whole, marks, lambda: scene.kin(place.span.member), scene.plain)
+    foreign = contents.foreign_clue(
+        read, at.whole, marks, lambda: scene.kin(place.span.member), scene.plain, scene.values
+    )
     if contents.TEXT in marks:
         return foreign or contents.binary_clue(read, at.whole)
     if foreign and foreign.confidence == "certain":
@@ -109,8 +111,8 @@ def _by_neighbours(at: _At, core: Place, foreign: Clue | None) -> Clue | None:
         contents.newlines_clue(read, at.whole)
         or at.copy()
         or between.within(read, unit, core, scene.places)
-        or between.swapped(read, unit, core, at.whole, scene.places, scene.budget)
-        or between.tails(read, unit, core, scene.places, scene.budget)
+        or between.swapped(read, unit, core, at.whole, scene.places, scene.budget, not scene.doubts)
+        or (between.tails(read, unit, core, scene.places, scene.budget) if not scene.doubts else None)
         or between.replaced(read, core, scene.places)
         or _shift(scene, read, unit, core, at.place)
         or foreign
@@ -264,13 +266,17 @@ def _followed(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place) -> 
         return None
     limit = min(read.size, place.end + (1 << 17))
     begins = asked(scene.state, place.span.member, place.start, read, limit)
-    return moves.by_follower(read, place, begins - first.end) if begins is not None and begins != first.end else None
+    if begins is None or begins == first.end:
+        return None
+    return moves.by_follower(read, unit, place, first.end, begins)
 
 
 def _cut(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place) -> Clue | None:
     """The file ends inside the unit."""
     if place.end < read.size:
         return None
+    if scene.traits and scene.traits.tailed and (blank := moves.blank_end(read, place)):
+        return blank
     asked = scene.traits.endless if scene.traits else None
     why = asked(scene.state, place.span.member) if asked else None
     if why:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from inspector.counted import plural
-from inspector.diagnosis.bytes_at import Budget, BytesAt, Read, held, moved, with_inserted, without
+from inspector.diagnosis.bytes_at import Budget, BytesAt, Read, held, moved, over, with_inserted, without
 from inspector.diagnosis.copies import Copy
 from inspector.diagnosis.model import Clue
 from inspector.diagnosis.places import Place
@@ -127,7 +127,7 @@ def _begins(read: BytesAt, unit: UnitAt, at: int) -> bool:
 def zeroes_lost(read: BytesAt, unit: UnitAt, place: Place, count: int) -> Clue | None:
     """A unit that holds when zeroes that are missing from the member stand again in its own zeroes."""
     data = read(place.start, min(place.end - place.start, LONGEST))
-    for run in runs(data, place.start)[:2]:
+    for run in runs(data, place.start, 2):
         again = unit(place.start, with_inserted(read, run.start, bytes(count))) if not run.value else None
         if again is not None and again.sound:
             because = f"{count:,} zeroes were lost at {run.start}: with them the unit around them holds"
@@ -150,6 +150,19 @@ def before_the_start(read: BytesAt, unit: UnitAt, place: Place) -> Clue | None:
             facts: dict[str, int | str | bool] = {"inserted": count, "at": 0}
             return Clue("shifted", "certain", because, read.span(0, count), facts, whole=True)
     return None
+
+
+def blank_end(read: BytesAt, place: Place) -> Clue | None:
+    """Zeroes that a member ends with whose own end is none: a file system made room that nothing was written to."""
+    low = max(place.start, read.size - LONGEST)
+    tail = read(low, read.size - low)
+    start = low + len(tail.rstrip(b"\0"))
+    edge = next((unit for unit in UNITS if read.size % unit == 0), 0)
+    if read.size - start < HEADER or not edge:
+        return None
+    because = f"bytes [{start}, {read.size}) are all 00, up to the end of the file on a boundary of {edge} bytes"
+    facts: dict[str, int | str | bool] = {"run_start": start, "run_end": read.size, "value": 0, "tail": True}
+    return Clue("zeroed-range", "likely", because, read.span(start, read.size), facts)
 
 
 def replace_start(place: Place, start: int) -> Place:
@@ -296,11 +309,34 @@ def of_length(read: BytesAt, place: Place, surplus: int) -> Clue:
     return _moved(read, place, surplus, why, how)
 
 
-def by_follower(read: BytesAt, place: Place, by: int) -> Clue:
-    """The next unit names this one and stands in another place."""
+def by_follower(read: BytesAt, unit: UnitAt, place: Place, end: int, begins: int) -> Clue:
+    """The unit that names this one stands at `begins`, and this one says that it ends at `end`.
+
+    One bit of a length does the same as so many bytes lost or put in, where their number is a power of two.
+    """
+    by = begins - end
+    flip = _length_bit(read, unit, place, begins) if abs(by).bit_count() == 1 else None
+    if flip is not None and flip[2]:
+        at, bit, _ = flip
+        was = read(at, 1)[0] >> bit & 1
+        because = (
+            f"bit {bit} of byte {at} went {1 - was} to {was}: without that the unit ends where the next one begins"
+        )
+        return Clue("bit-flip", "likely", because, read.span(at, at + 1))
     why = f"the unit that names this one begins {plural(abs(by), 'byte')} {_side(by)} than it must"
-    clue = _moved(read, place, by, why)
+    clue = _moved(read, place, by, why, "likely" if flip else "certain")
     return replace(clue, whole=False)
+
+
+def _length_bit(read: BytesAt, unit: UnitAt, place: Place, begins: int) -> tuple[int, int, bool] | None:
+    """A bit of the unit's first fields without which it ends at `begins`, and whether it then holds: offset, bit."""
+    for at in range(place.start, place.start + IN_HEADER):
+        for bit in range(8):
+            turned = over(read, at, bytes(byte ^ 1 << bit for byte in read(at, 1)))
+            found = unit(place.start, turned)
+            if found is not None and found.end == begins:
+                return at, bit, found.sound
+    return None
 
 
 def _side(by: int, size: bool = False) -> str:

@@ -77,6 +77,10 @@ class Scene(Struct):
     def mixed(self) -> bool:
         return self.traits is not None and self.traits.mixed
 
+    @property
+    def values(self) -> bool:
+        return self.traits is not None and self.traits.values
+
     def lone(self, place: Place) -> bool:
         """Whether a unit at the place is the only one of its kind."""
         return self.traits is not None and any(f.rule.code in self.traits.lone for f in place.findings)

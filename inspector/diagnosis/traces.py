@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
+from heapq import nsmallest
 
 from msgspec import Struct
 
@@ -108,15 +109,23 @@ def blocks_of(start: int, end: int, slack: int = CHANCE) -> tuple[int, int] | No
     return None
 
 
-def runs(data: bytes, at: int) -> list[Run]:
-    """Runs of 00 and FF in `data`, which lies at `at`; whole blocks and the longest first, short ones if no others."""
+def runs(data: bytes, at: int, most: int) -> list[Run]:
+    """The first `most` runs of 00 and FF in `data`, which lies at `at`; whole blocks and the longest first, short ones
+    if no others."""
     places = uniform(data, RUN) or uniform(data, SHORT)
-    found = [Run(at + start, at + end, data[start]) for start, end in places]
     least = min(UNITS) - 2 * CHANCE  # a shorter one is no block
-    return sorted(
-        found,
-        key=lambda run: (run.length < least or blocks_of(run.start, run.end) is None, -run.length, run.start),
-    )
+    blocks = [(a, b) for a, b in places if b - a >= least and blocks_of(at + a, at + b)]
+    found = nsmallest(most, blocks, key=_length_and_place)
+    if len(found) < most:  # there may be tens of thousands
+        others = set(blocks)
+        rest = nsmallest(most, (one for one in places if one not in others) if others else places, _length_and_place)
+        found += rest[: most - len(found)]
+    return [Run(at + start, at + end, data[start]) for start, end in found]
+
+
+def _length_and_place(place: tuple[int, int]) -> tuple[int, int]:
+    """The longest first, then the first."""
+    return place[0] - place[1], place[0]
 
 
 def binary(data: bytes) -> bool:
@@ -159,6 +168,11 @@ def text_run(data: bytes) -> tuple[int, int] | None:
         if best is None or match.end() - match.start() > best[1] - best[0]:
             best = match.start(), match.end()
     return best
+
+
+def printed(data: bytes) -> bool:
+    """Whether any stretch of these bytes is text, also such as `text_run` takes for none."""
+    return _LONG_TEXT in data.translate(_TEXT_MARKED)
 
 
 def magic_in(data: bytes, start: int, own: frozenset[str] = frozenset()) -> tuple[int, str] | None:

@@ -150,7 +150,7 @@ class BlockRun:
             order = [(key[:-8], -int.from_bytes(key[-8:], "little")) for key in keys]
             if self.last_key is not None:
                 order.insert(0, (self.last_key[:-8], -int.from_bytes(self.last_key[-8:], "little")))
-            if order != sorted(order):
+            if len(set(order)) < len(order) or order != sorted(order):
                 return False
         self.first_key = keys[0] if self.first_key is None else self.first_key
         self.last_key = keys[-1]

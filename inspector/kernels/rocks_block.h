@@ -129,7 +129,7 @@ static inline int follows(const uint8_t *old, size_t old_length, const uint8_t *
     }
     if (left != right)
         return left < right;
-    return le64(old + left) >= le64(key + right); /* newer ones come first */
+    return le64(old + left) > le64(key + right); /* newer ones come first, and none stands twice */
 }
 
 /* as objects the entries of a block may cost so much and not more (MAX_SPENT and _PAIR in formats/rocksdb/block.py) */
@@ -194,7 +194,7 @@ static int scan_content(block_run *run, const uint8_t *data, size_t length)
                     if (left > right)
                         return 0;
                     memcpy(key + shared, p, unshared);
-                    if (left == right && old_tag < le64(key + right))
+                    if (left == right && old_tag <= le64(key + right))
                         return 0;
                 } else
                     memcpy(key + shared, p, unshared);

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from inspector.messages.message import Message, family
 
-_said = family(
-    "cln",
-    frozenset({"gossip-store"}),
-    "ElementsProject/lightning",
-    ("inspector scan {store}", "inspector repair {store} -o gossip_store.repaired"),
-)
-_SHOW = "inspector show {store} {at}"
-_SCAN = "inspector scan {store}"
-_SAVE = "inspector repair {store} -o gossip_store.repaired"
+SHOW = "inspector show {store} {at}"
+SCAN = "inspector scan {store}"
+SAVE = "inspector repair {store} -o gossip_store.repaired"
+said = family("cln", frozenset({"gossip-store"}), "ElementsProject/lightning", (SCAN, SAVE))
 _N = r"\d{1,19}"
 _GS = r"(?:gossip_store: )?"
 
 MESSAGES: tuple[Message, ...] = (
-    _said(
+    said(
         "delete-entry",
         "gossipd",
         "get delete entry offset",
@@ -30,9 +25,9 @@ MESSAGES: tuple[Message, ...] = (
         releases="v24.02 and later; before v24.11 offsets wrapped above 4 GiB, before v25.02 reads and writes could "
         "disagree on ZFS and OpenBSD, since v25.09.1 the COMPLETED bit keeps half-written records apart",
         issues=("7249", "7142", "7320", "7689", "7763", "7899", "8224"),
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "bad-checksum",
         "gossipd",
         "bad checksum offset",
@@ -43,9 +38,9 @@ MESSAGES: tuple[Message, ...] = (
         "header",
         size="size",
         issues=("7309", "8224", "2583", "2750"),
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "verification-failed",
         "gossipd",
         "hecksum verification failed",
@@ -56,9 +51,9 @@ MESSAGES: tuple[Message, ...] = (
         "The whole store is moved to gossip_store.corrupt and all gossip is fetched again.",
         "header",
         releases="v22.11 and later; the offset since v24.02",
-        next_=(_SHOW, _SAVE),
+        next_=(SHOW, SAVE),
     ),
-    _said(
+    said(
         "moving",
         "gossipd",
         "oving to gossip_store.corrupt",
@@ -70,7 +65,7 @@ MESSAGES: tuple[Message, ...] = (
             "inspector repair gossip_store.corrupt -o gossip_store.repaired",
         ),
     ),
-    _said(
+    said(
         "moving-truncating",
         "gossipd",
         ".corrupt and truncating",
@@ -83,7 +78,7 @@ MESSAGES: tuple[Message, ...] = (
             "inspector repair gossip_store.corrupt -o gossip_store.repaired",
         ),
     ),
-    _said(
+    said(
         "cannot-read-version",
         "gossipd",
         "Cannot read gossip_store version",
@@ -91,7 +86,7 @@ MESSAGES: tuple[Message, ...] = (
         "The store has not even its version byte: it is 0 bytes long.",
         "The file is moved to gossip_store.corrupt.",
     ),
-    _said(
+    said(
         "cannot-upgrade",
         "gossipd",
         "Cannot upgrade gossip_store version",
@@ -101,7 +96,7 @@ MESSAGES: tuple[Message, ...] = (
         "The whole store is moved to gossip_store.corrupt.",
         releases="v23.02 to v23.05 refuse version 11, fixed in v23.08",
     ),
-    _said(
+    said(
         "ends-early",
         "gossipd",
         "store ends early at",
@@ -110,9 +105,9 @@ MESSAGES: tuple[Message, ...] = (
         "last append.",
         "v24.02 to v25.12 keep what came before; v26.04 and later move the whole store to gossip_store.corrupt.",
         "header",
-        next_=(_SHOW, _SAVE),
+        next_=(SHOW, SAVE),
     ),
-    _said(
+    said(
         "truncated-file",
         "gossipd",
         "gossip_store: truncated file?",
@@ -121,7 +116,7 @@ MESSAGES: tuple[Message, ...] = (
         "The whole store is moved to gossip_store.corrupt.",
         releases="v0.7.1 to v23.11",
     ),
-    _said(
+    said(
         "was-len",
         "gossipd",
         "gossip_store: file was len",
@@ -133,7 +128,7 @@ MESSAGES: tuple[Message, ...] = (
         releases="v25.02 and later",
         issues=("7971",),
     ),
-    _said(
+    said(
         "cannot-access",
         "gossipd",
         "can't access offset",
@@ -142,9 +137,9 @@ MESSAGES: tuple[Message, ...] = (
         '"no record". The bug is in memory; no byte of the store is named.',
         "gossipd stops, and lightningd with it.",
         issues=("5989",),
-        next_=(_SCAN,),
+        next_=(SCAN,),
     ),
-    _said(
+    said(
         "cannot-read-header",
         "gossipd",
         "can't read hdr offset",
@@ -154,9 +149,9 @@ MESSAGES: tuple[Message, ...] = (
         "gossipd stops, and lightningd with it.",
         "header",
         size="size",
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "cannot-read-body",
         "gossipd",
         "can't read len",
@@ -166,9 +161,9 @@ MESSAGES: tuple[Message, ...] = (
         "gossipd stops, and lightningd with it.",
         "body",
         size="size",
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "cannot-read-record",
         "gossipd",
         "can't read len",
@@ -180,9 +175,9 @@ MESSAGES: tuple[Message, ...] = (
         size="size",
         releases="v0.7.0",
         issues=("2583",),
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "failed-reading",
         "gossipd",
         "to gossip store @",
@@ -193,9 +188,9 @@ MESSAGES: tuple[Message, ...] = (
         "header",
         releases="v0.7.0",
         issues=("2583",),
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "asked-to-flag",
         "gossipd",
         "asked to flag",
@@ -206,9 +201,9 @@ MESSAGES: tuple[Message, ...] = (
         "The flag is not set; a stale record stays live.",
         "body",
         size="size",
-        next_=(_SHOW, _SCAN),
+        next_=(SHOW, SCAN),
     ),
-    _said(
+    said(
         "already-set",
         "gossipd",
         "already set!",
@@ -216,9 +211,9 @@ MESSAGES: tuple[Message, ...] = (
         "gossipd wanted to flag the record of type {type} whose body is at byte {at}; the flag was set already.",
         "It goes on.",
         "body",
-        next_=(_SHOW, _SCAN),
+        next_=(SHOW, SCAN),
     ),
-    _said(
+    said(
         "overrun",
         "gossipd",
         "overrun during get_timestamp",
@@ -226,9 +221,9 @@ MESSAGES: tuple[Message, ...] = (
         "gossipd asked for the time of a record whose body should be at byte {at}, and the store ends before.",
         "It goes on without a time.",
         "body",
-        next_=(_SHOW, _SCAN),
+        next_=(SHOW, SCAN),
     ),
-    _said(
+    said(
         "redundant-scid",
         "gossipd",
         "edundant channel_announce for scid",
@@ -236,9 +231,9 @@ MESSAGES: tuple[Message, ...] = (
         "A channel_announcement for {scid}, which the store has already, was about to be written.",
         "It is dropped.",
         issues=("8035",),
-        next_=(_SCAN,),
+        next_=(SCAN,),
     ),
-    _said(
+    said(
         "delete-by-index",
         "gossipd",
         "GOSSIP_STORE_LEN_DELETED_BIT) == 0",
@@ -249,7 +244,7 @@ MESSAGES: tuple[Message, ...] = (
         issues=("5387",),
         whole=False,
     ),
-    _said(
+    said(
         "size-not-written",
         "gossipd",
         "!= written size",
@@ -262,7 +257,7 @@ MESSAGES: tuple[Message, ...] = (
         releases="v25.09.1 and later",
         issues=("8542",),
     ),
-    _said(
+    said(
         "not-entire",
         "gossipd",
         "Gossmap failed to process entire gossip_store",
@@ -274,9 +269,9 @@ MESSAGES: tuple[Message, ...] = (
         size="size",
         releases="v25.02 and later",
         issues=("8542",),
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "compactd-failed",
         "gossipd",
         "compactd ",
@@ -284,9 +279,9 @@ MESSAGES: tuple[Message, ...] = (
         "The process that rewrites the store without dead records did not finish.",
         "The store stays as it is; a gossip_store.compact may be left behind.",
         releases="v26.04 and later",
-        next_=(_SCAN,),
+        next_=(SCAN,),
     ),
-    _said(
+    said(
         "compacted-invalid",
         "gossipd",
         "compacted gossip_store is invalid",
@@ -295,7 +290,7 @@ MESSAGES: tuple[Message, ...] = (
         "gossipd stops.",
         releases="v26.04 and later",
     ),
-    _said(
+    said(
         "without-amount",
         "gossipd",
         "channel_announcement without amount",
@@ -304,7 +299,7 @@ MESSAGES: tuple[Message, ...] = (
         "The whole store is moved to gossip_store.corrupt.",
         releases="v0.7.1 to v24.11",
     ),
-    _said(
+    said(
         "replaces",
         "gossipd",
         "gossip_store channel_announce ",
@@ -313,9 +308,9 @@ MESSAGES: tuple[Message, ...] = (
         "The whole store is moved to gossip_store.corrupt.",
         "body",
         releases="v0.7.1 to v23.11",
-        next_=(_SHOW, _SAVE),
+        next_=(SHOW, SAVE),
     ),
-    _said(
+    said(
         "message-replaces",
         "gossipd",
         " replaces ",
@@ -325,9 +320,9 @@ MESSAGES: tuple[Message, ...] = (
         "body",
         releases="v23.05 and before; later ones pass over the second one",
         issues=("6531",),
-        next_=(_SHOW, _SAVE),
+        next_=(SHOW, SAVE),
     ),
-    _said(
+    said(
         "compact-offline",
         "gossipd",
         "gossip_store_compact_offline: ",
@@ -336,9 +331,9 @@ MESSAGES: tuple[Message, ...] = (
         "Nothing: it is no error. Offsets in lines before this one are of another file.",
         releases="before v24.02",
         issues=("6531",),
-        next_=(_SCAN,),
+        next_=(SCAN,),
     ),
-    _said(
+    said(
         "not-updated",
         "gossipd",
         "not updated?",
@@ -348,9 +343,9 @@ MESSAGES: tuple[Message, ...] = (
         "header",
         releases="v0.7.1",
         issues=("2750",),
-        next_=(_SHOW, _SCAN),
+        next_=(SHOW, SCAN),
     ),
-    _said(
+    said(
         "failed-writing",
         "gossipd",
         "Failed writing to gossip store",
@@ -360,7 +355,7 @@ MESSAGES: tuple[Message, ...] = (
         "gossipd stops.",
         issues=("8194",),
     ),
-    _said(
+    said(
         "bad-message",
         "gossipd",
         ") truncating to ",
@@ -370,6 +365,6 @@ MESSAGES: tuple[Message, ...] = (
         "The store is cut; what came after is gone unless a copy exists.",
         "unread",
         releases="v0.6 to v0.7.1",
-        next_=(_SCAN,),
+        next_=(SCAN,),
     ),
 )

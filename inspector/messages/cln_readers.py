@@ -3,22 +3,14 @@ gossipd/compactd.c."""
 
 from __future__ import annotations
 
-from inspector.messages.message import Message, family
+from inspector.messages.cln import SAVE, SCAN, SHOW, said
+from inspector.messages.message import Message
 
-_said = family(
-    "cln",
-    frozenset({"gossip-store"}),
-    "ElementsProject/lightning",
-    ("inspector scan {store}", "inspector repair {store} -o gossip_store.repaired"),
-)
-_SHOW = "inspector show {store} {at}"
-_SCAN = "inspector scan {store}"
-_SAVE = "inspector repair {store} -o gossip_store.repaired"
 _N = r"\d{1,19}"
 _GS = r"(?:gossip_store: )?"
 
 MESSAGES: tuple[Message, ...] = (
-    _said(
+    said(
         "connectd-checksum",
         "connectd",
         "bad checksum at offset",
@@ -28,9 +20,9 @@ MESSAGES: tuple[Message, ...] = (
         "larger than they may send.",
         "header",
         issues=("5565", "5572"),
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "only-processed",
         "gossmap (gossipd and plugins)",
         "only processed",
@@ -40,9 +32,9 @@ MESSAGES: tuple[Message, ...] = (
         "At a start of gossipd the whole store is moved to gossip_store.corrupt.",
         "unread",
         size="size",
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "unknown-version",
         "gossmap (gossipd and plugins)",
         "Unknown gossip_store version",
@@ -50,7 +42,7 @@ MESSAGES: tuple[Message, ...] = (
         "Byte 0 says store version {version}, of a major that this reader does not know.",
         "The reader refuses the store.",
     ),
-    _said(
+    said(
         "bad-version",
         "gossmap (gossipd and plugins)",
         "Bad gossip_store version",
@@ -58,7 +50,7 @@ MESSAGES: tuple[Message, ...] = (
         "When the store was opened anew after a compaction, byte 0 said version {version}.",
         "The reader stops.",
     ),
-    _said(
+    said(
         "truncated-len",
         "gossmap (gossipd and plugins)",
         "Truncated gossip_store len",
@@ -66,7 +58,7 @@ MESSAGES: tuple[Message, ...] = (
         "When the store was opened anew after a compaction, it was too short for a version byte and a first record.",
         "The reader stops.",
     ),
-    _said(
+    said(
         "redundant-announce",
         "gossmap (gossipd and plugins)",
         "redundant channel_announce for",
@@ -78,9 +70,9 @@ MESSAGES: tuple[Message, ...] = (
         "body",
         releases="fixed in v25.02",
         issues=("8035",),
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "truncated-record",
         "gossmap (gossipd and plugins)",
         "Truncated gossmap record @",
@@ -90,9 +82,9 @@ MESSAGES: tuple[Message, ...] = (
         "header",
         size="size",
         issues=("7971", "8542"),
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "gossmap-checksum",
         "gossmap (gossipd and plugins)",
         "Bad checksum on gossmap record",
@@ -103,9 +95,9 @@ MESSAGES: tuple[Message, ...] = (
         "header",
         size="size",
         releases="v25.02 and later",
-        next_=(_SHOW, _SCAN, _SAVE),
+        next_=(SHOW, SCAN, SAVE),
     ),
-    _said(
+    said(
         "unknown-record",
         "gossmap (gossipd and plugins)",
         "in gossmap: ignoring",
@@ -113,9 +105,9 @@ MESSAGES: tuple[Message, ...] = (
         "The record whose body is at byte {at} has type {type}, which this release does not know.",
         "It is passed over; at a start of gossipd the whole store is moved to gossip_store.corrupt.",
         "body",
-        next_=(_SHOW, _SCAN),
+        next_=(SHOW, SCAN),
     ),
-    _said(
+    said(
         "map-copy",
         "gossmap (gossipd and plugins)",
         "offset + len <= map->map_size",
@@ -127,7 +119,7 @@ MESSAGES: tuple[Message, ...] = (
         issues=("7971", "7109"),
         whole=False,
     ),
-    _said(
+    said(
         "find-chan",
         "gossmap (gossipd and plugins)",
         "!gossmap_find_chan(",
@@ -138,7 +130,7 @@ MESSAGES: tuple[Message, ...] = (
         issues=("7249",),
         whole=False,
     ),
-    _said(
+    said(
         "first-not-uuid",
         "gossmap (gossipd and plugins)",
         "First gossip_store record is not uuid",
@@ -147,7 +139,7 @@ MESSAGES: tuple[Message, ...] = (
         "The reader stops.",
         releases="v26.04 and later",
     ),
-    _said(
+    said(
         "invalid-dying",
         "gossmap (gossipd and plugins)",
         "Invalid chan_dying message",
@@ -156,7 +148,7 @@ MESSAGES: tuple[Message, ...] = (
         "arguments.",
         "gossipd crashes with a segmentation fault, at every start.",
     ),
-    _said(
+    said(
         "compactd-incomplete",
         "compactd",
         "Incomplete gossip_store record at",
@@ -165,9 +157,9 @@ MESSAGES: tuple[Message, ...] = (
         "The compaction ends without a result.",
         "header",
         releases="v26.04 and later",
-        next_=(_SHOW, _SCAN),
+        next_=(SHOW, SCAN),
     ),
-    _said(
+    said(
         "compactd-offset",
         "compactd",
         "We reached offset",
@@ -177,9 +169,9 @@ MESSAGES: tuple[Message, ...] = (
         "unread",
         size="size",
         releases="v26.04 and later",
-        next_=(_SHOW, _SCAN),
+        next_=(SHOW, SCAN),
     ),
-    _said(
+    said(
         "compactd-read",
         "compactd",
         "Could not read old gossip_store",

@@ -4,12 +4,9 @@ against what the engines really print, on damaged databases."""
 
 from __future__ import annotations
 
-from inspector.messages.message import Message, family
+from inspector.messages.message import Message
+from inspector.messages.rocksdb import COPY, SAVE, SCAN, said
 
-_SCAN = "inspector scan {store}"
-_SAVE = "inspector repair {store} -o DB.repaired"
-_COPY = "cp -a {store} DB.copy   # before any program opens it: a read-write open may delete tables"
-_said = family("rocksdb", frozenset({"rocksdb"}), "facebook/rocksdb", (_COPY, _SCAN, _SAVE))
 _N = r"\d{1,19}"
 _PATH = r"[^\s\"']{1,400}?"
 _TABLE = rf"(?P<file>{_PATH}\.(?:sst|ldb))"
@@ -17,7 +14,7 @@ _CLOSED = "The database does not open."
 _BOTH = "RocksDB or LevelDB"
 
 MESSAGES: tuple[Message, ...] = (
-    _said(
+    said(
         "missing-files",
         "LevelDB",
         "missing files; e.g.",
@@ -27,7 +24,7 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "not-a-table",
         "LevelDB",
         "not an sstable",
@@ -36,7 +33,7 @@ MESSAGES: tuple[Message, ...] = (
         "The table's keys cannot be read; opening and compactions fail where they are needed.",
         whole=False,
     ),
-    _said(
+    said(
         "table-unreadable",
         "LevelDB",
         "Invalid argument",
@@ -46,7 +43,7 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "current-points-nowhere",
         "LevelDB",
         "CURRENT points to a non-existent file",
@@ -55,7 +52,7 @@ MESSAGES: tuple[Message, ...] = (
         _CLOSED,
         whole=False,
     ),
-    _said(
+    said(
         "no-manifest",
         _BOTH,
         "No such file or directory",
@@ -65,7 +62,7 @@ MESSAGES: tuple[Message, ...] = (
         issues=("1554",),
         whole=False,
     ),
-    _said(
+    said(
         "no-current",
         _BOTH,
         "CURRENT",
@@ -74,7 +71,7 @@ MESSAGES: tuple[Message, ...] = (
         "A program that may create a database makes an empty one over what is there: do not start it.",
         whole=False,
     ),
-    _said(
+    said(
         "does-not-exist",
         _BOTH,
         "does not exist (create_if_missing is false)",
@@ -83,7 +80,7 @@ MESSAGES: tuple[Message, ...] = (
         "A program that may create a database makes an empty one over what is there: do not start it.",
         whole=False,
     ),
-    _said(
+    said(
         "manifest-entries",
         "RocksDB",
         "entry in MANIFEST",
@@ -92,7 +89,7 @@ MESSAGES: tuple[Message, ...] = (
         _CLOSED,
         whole=False,
     ),
-    _said(
+    said(
         "footer-checksum",
         "RocksDB",
         "Footer at ",
@@ -101,10 +98,10 @@ MESSAGES: tuple[Message, ...] = (
         _CLOSED,
         "block",
         file="file",
-        next_=(_COPY, "inspector show {store} {file}@{at}", _SCAN, _SAVE),
+        next_=(COPY, "inspector show {store} {file}@{at}", SCAN, SAVE),
         whole=False,
     ),
-    _said(
+    said(
         "format-version",
         "RocksDB",
         "unsupported format_version",
@@ -115,7 +112,7 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "footer-version",
         "RocksDB",
         "Unknown Footer version",
@@ -124,7 +121,7 @@ MESSAGES: tuple[Message, ...] = (
         _CLOSED,
         whole=False,
     ),
-    _said(
+    said(
         "extended-magic",
         "RocksDB",
         "Bad extended magic number",
@@ -134,7 +131,7 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "input-too-short",
         "RocksDB",
         "too short to be an SST file",
@@ -144,7 +141,7 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "properties",
         "RocksDB",
         "properties unsorted",
@@ -153,7 +150,7 @@ MESSAGES: tuple[Message, ...] = (
         _CLOSED,
         whole=False,
     ),
-    _said(
+    said(
         "missing-wal",
         "RocksDB",
         "Missing WAL with log number",
@@ -164,7 +161,7 @@ MESSAGES: tuple[Message, ...] = (
         issues=("10892",),
         whole=False,
     ),
-    _said(
+    said(
         "wal-size",
         "RocksDB",
         "Size mismatch: WAL",
@@ -174,7 +171,7 @@ MESSAGES: tuple[Message, ...] = (
         _CLOSED,
         whole=False,
     ),
-    _said(
+    said(
         "write-batch",
         _BOTH,
         "WriteBatch",
@@ -184,7 +181,7 @@ MESSAGES: tuple[Message, ...] = (
         "The database does not open, or everything after that record is left out.",
         whole=False,
     ),
-    _said(
+    said(
         "log-record",
         _BOTH,
         "Corruption: ",
@@ -195,7 +192,7 @@ MESSAGES: tuple[Message, ...] = (
         _CLOSED,
         whole=False,
     ),
-    _said(
+    said(
         "overlapping",
         "RocksDB",
         "overlapping ",
@@ -204,7 +201,7 @@ MESSAGES: tuple[Message, ...] = (
         _CLOSED,
         whole=False,
     ),
-    _said(
+    said(
         "families-not-opened",
         "RocksDB",
         "olumn families not opened",
@@ -212,10 +209,10 @@ MESSAGES: tuple[Message, ...] = (
         "The database has column families that the program does not know ({names}): a newer or another program wrote it. "
         "Nothing is damaged.",
         "The program does not start.",
-        next_=(_SCAN,),
+        next_=(SCAN,),
         whole=False,
     ),
-    _said(
+    said(
         "locked",
         _BOTH,
         "LOCK",
@@ -224,7 +221,7 @@ MESSAGES: tuple[Message, ...] = (
         rf"IO error: lock (?P<held>{_PATH}LOCK): (?:already held by process|Resource temporarily unavailable))",
         "Another program, or the same one twice, has the database open. Nothing is damaged.",
         "This program does not start; the other one goes on.",
-        next_=("fuser -v {store}/LOCK   # which program it is", _SCAN),
+        next_=("fuser -v {store}/LOCK   # which program it is", SCAN),
         whole=False,
     ),
 )

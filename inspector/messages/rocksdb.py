@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from inspector.messages.message import Message, family
 
-_SCAN = "inspector scan {store}"
-_SAVE = "inspector repair {store} -o DB.repaired"
-_COPY = "cp -a {store} DB.copy   # before any program opens it: a read-write open may delete tables"
-_said = family("rocksdb", frozenset({"rocksdb"}), "facebook/rocksdb", (_COPY, _SCAN, _SAVE))
+SCAN = "inspector scan {store}"
+SAVE = "inspector repair {store} -o DB.repaired"
+COPY = "cp -a {store} DB.copy   # before any program opens it: a read-write open may delete tables"
+said = family("rocksdb", frozenset({"rocksdb"}), "facebook/rocksdb", (COPY, SCAN, SAVE))
 _N = r"\d{1,19}"
 _NAME = r"(?P<file>(?:[^\s\"',]{0,400}/)?[A-Za-z0-9_.-]{1,100}?\.(?:sst|ldb|log|blob))"
 _FILE = rf"\s{{1,4}}{_NAME}"
 
 MESSAGES: tuple[Message, ...] = (
-    _said(
+    said(
         "block-checksum",
         "RocksDB",
         "block checksum mismatch: ",
@@ -27,10 +27,10 @@ MESSAGES: tuple[Message, ...] = (
         "block",
         file="file",
         issues=("2882", "5251", "6838", "7033", "3509", "starcoinorg/starcoin#3730"),
-        next_=(_COPY, "inspector show {store} {file}@{at}", _SCAN, _SAVE),
+        next_=(COPY, "inspector show {store} {file}@{at}", SCAN, SAVE),
         whole=False,
     ),
-    _said(
+    said(
         "block-checksum-bare",
         "RocksDB or LevelDB",
         "orruption: block checksum mismatch",
@@ -40,7 +40,7 @@ MESSAGES: tuple[Message, ...] = (
         issues=("osquery/osquery#3570",),
         whole=False,
     ),
-    _said(
+    said(
         "sst-size",
         "RocksDB",
         "Sst file size mismatch",
@@ -51,7 +51,7 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "bad-magic",
         "RocksDB",
         "ad table magic number",
@@ -62,7 +62,7 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "file-too-short",
         "RocksDB",
         "to be an sstable",
@@ -72,7 +72,7 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "truncated-block",
         "RocksDB",
         "truncated block read from",
@@ -81,10 +81,10 @@ MESSAGES: tuple[Message, ...] = (
         "Reads of those keys fail.",
         "block",
         file="file",
-        next_=(_COPY, "inspector show {store} {file}@{at}", _SCAN, _SAVE),
+        next_=(COPY, "inspector show {store} {file}@{at}", SCAN, SAVE),
         whole=False,
     ),
-    _said(
+    said(
         "compressed-contents",
         "RocksDB",
         "orrupted compressed block contents",
@@ -94,7 +94,7 @@ MESSAGES: tuple[Message, ...] = (
         issues=("ProvableHQ/snarkOS#1636",),
         whole=False,
     ),
-    _said(
+    said(
         "manifest-missing-file",
         "RocksDB",
         "CURRENT",
@@ -103,7 +103,7 @@ MESSAGES: tuple[Message, ...] = (
         "The database does not open.",
         whole=False,
     ),
-    _said(
+    said(
         "version-edit",
         "RocksDB",
         "VersionEdit",
@@ -112,7 +112,7 @@ MESSAGES: tuple[Message, ...] = (
         "The database does not open.",
         whole=False,
     ),
-    _said(
+    said(
         "no-meta-lognumber",
         "RocksDB",
         "entry in descriptor",
@@ -121,7 +121,7 @@ MESSAGES: tuple[Message, ...] = (
         "The database does not open.",
         whole=False,
     ),
-    _said(
+    said(
         "log-checksum",
         "RocksDB",
         "hecksum mismatch",
@@ -133,7 +133,7 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "log-dropping",
         "RocksDB",
         "dropping ",
@@ -143,7 +143,7 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "wal-checksum",
         "RocksDB",
         "in log file",
@@ -154,7 +154,7 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "sst-ahead",
         "RocksDB",
         "ahead of WALs",
@@ -163,7 +163,7 @@ MESSAGES: tuple[Message, ...] = (
         "The database does not open.",
         whole=False,
     ),
-    _said(
+    said(
         "no-such-table",
         "RocksDB",
         "No such file or directory",
@@ -173,17 +173,17 @@ MESSAGES: tuple[Message, ...] = (
         file="file",
         whole=False,
     ),
-    _said(
+    said(
         "event-deleted",
         "RocksDB",
         '"table_file_deletion"',
         rf'EVENT_LOG_v1 \{{.{{0,200}}?"event": "table_file_deletion", "file_number": (?P<number>{_N})',
         "Table {number} was removed by the database itself: it is not missing, it was no longer needed.",
         "Nothing.",
-        next_=(_SCAN,),
+        next_=(SCAN,),
         whole=False,
     ),
-    _said(
+    said(
         "event-created",
         "RocksDB",
         '"table_file_creation"',
@@ -191,10 +191,10 @@ MESSAGES: tuple[Message, ...] = (
         rf'"file_size": (?P<have>{_N})',
         "Table {number} was written with {have} bytes.",
         "Nothing: hold the size against the file's.",
-        next_=(_SCAN,),
+        next_=(SCAN,),
         whole=False,
     ),
-    _said(
+    said(
         "background-error",
         "RocksDB",
         "ackground",

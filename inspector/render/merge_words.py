@@ -56,7 +56,7 @@ def _copies(result: Merged) -> Iterator[Block]:
     if result.made[1]:
         rows.append(row(("made", "note"), "", result.made[0], result.made[1], "from no copy: derived"))
     columns = (
-        Column("copy"),
+        Column("copy", wrap=True),
         Column(""),
         Column("records taken", right=True),
         Column("bytes taken", right=True),

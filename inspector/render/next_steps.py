@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from inspector.counted import plural
+from inspector.medium import lacks_rights
 from inspector.render.text import quoted
 from inspector.translations import undoing
 
@@ -45,9 +46,14 @@ def steps(report: Report) -> list[Step]:
     """The format's own commands with the source's path, the options of this scan, and what weaker proofs would save."""
     found: list[Step] = [*_undoing(report)]
     better = bool(found)
+    if lacks_rights(report.source):
+        command = f"sudo {_for_shell('inspector scan {path}', report)}"
+        found.append(Step(command, "as root, or as the owner of the store, who may open all of it"))
     for line in report.answer.next:
         if better and line.startswith(_MADE_OF_IT):
             continue
+        if report.source.closed and line.startswith("inspector repair "):
+            continue  # it is refused while something that somebody may read was not read
         command, _, remark = line.partition(REMARK)
         found.append(Step(_for_shell(command, report), remark))
         if command.startswith("inspector repair ") and "--accept" not in command:

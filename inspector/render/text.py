@@ -120,7 +120,8 @@ def lay(blocks: Iterable[Block], width: int) -> Iterator[Line]:
                 yield ((" " * block.indent, ""), *_safe(block.parts))
             case Heading():
                 yield ()
-                yield _safe(((block.title, "strong"), *(((f"  {block.rest}", "dim"),) if block.rest else ())))
+                line = _safe(((block.title, "strong"), *(((f"  {block.rest}", "dim"),) if block.rest else ())))
+                yield from (line,) if sum(cells(text) for text, _ in line) <= width else _wrapped(line, width, 0, 2)
             case Table():
                 yield from _table(block, width)
 

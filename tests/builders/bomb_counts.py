@@ -14,6 +14,7 @@ from inspector.formats.rocksdb.coding import put_varint
 from tests.builders import snarkos
 from tests.builders.bomb_claims import known
 from tests.builders.bombs import folder_of, packed
+from tests.builders.kad_trace import Log
 from tests.builders.known_peers import payload
 from tests.builders.rocksdb_table import Shape, Writer
 from tests.builders.snarkos_wal import write_wal
@@ -79,6 +80,31 @@ def with_dictionary(dictionary: bytes, codec: int, count: int, stored: bytes | N
     return bytes(writer.out) + footer.encode(5, writer.shape.checksum, 0, meta, top, len(writer.out), False)
 
 
+# --- traces ---
+
+
+def endless(lines: Callable[[Log, int], None], before: int = 0) -> bytes:
+    """A log of bootstraps that never end: `before` of one step each, then what `lines` says of each number."""
+    out, log = bytearray(), Log()
+    for number in range(MIB):
+        log.lines.clear()
+        log.ok_steps = 0
+        if number < before:
+            log.step(1, 13, 0.5, number)
+        else:
+            lines(log, number)
+        log.wait(0.01)
+        out += log.data
+        if len(out) >= MIB:
+            break
+    return bytes(out[:MIB])
+
+
+def begun(log: Log, number: int) -> None:
+    log.begin()
+    log.step(1, 13, 0.5, number)
+
+
 def noise(size: int) -> bytes:
     return b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(size // 32))
 
@@ -88,6 +114,10 @@ def files() -> dict[str, Callable[[], bytes]]:
     return {
         "dictionary-large.sst": lambda: with_dictionary(noise(MIB // 2), 0, 5_000),
         "dictionary-packed.sst": lambda: with_dictionary(bytes(MIB), 7, 5_000, packed(7, zeroes)),
+        "endless-begun.log": lambda: endless(begun),
+        "endless-started.log": lambda: endless(lambda log, number: log.begin()),
+        "endless-failed.log": lambda: endless(lambda log, number: log.say("Bootstrap query failed.", error="x"), 256),
+        "endless-finished.log": lambda: endless(lambda log, number: log.finish(), 256),
         "known_addresses-parts.bin": lambda: addressed(CIRCUIT * 30_000, 7),
         "known_addresses-relays.bin": lambda: addressed(relayed(1_000), 10),
         "known_addresses-tiny.bin": lambda: addressed(CIRCUIT, 30, 4_000),

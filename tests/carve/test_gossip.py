@@ -103,23 +103,30 @@ def test_windows_change_nothing_in_a_log(tmp_path: Path, monkeypatch: pytest.Mon
         assert (again.out, again.spans) == (expected.out, expected.spans), size
 
 
-def test_stores_of_two_networks_are_not_mixed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "hashed", "third"),
+    [
+        ("testnet", "43497fd7f826957108f4a30fd9cec3ae", "signet"),
+        ("signet", "f61eee3b63a380a477a063af32b2bbc9", "testnet"),
+    ],
+)
+def test_stores_of_two_networks_are_not_mixed(name: str, hashed: str, third: str, tmp_path: Path) -> None:
     most, least = healthy(16, 30_000, seed=2), healthy(16, 12_000, seed=9)
     other = bytearray(least)
     for record in walk(least):
         at = least.find(m.MAINNET, record.at, record.end)
         if at >= 0:
-            body = record.body.replace(m.MAINNET, bytes.fromhex("43497fd7f826957108f4a30fd9cec3ae") + bytes(16))
+            body = record.body.replace(m.MAINNET, bytes.fromhex(hashed) + bytes(16))
             other[record.at : record.end] = sealed(body, record.time, record.flags)
     device = most + bytes(700) + bytes(other)
     done = run(device, tmp_path)
     assert done.code is Exit.CLEAN
     assert done.out == run(most, tmp_path).out
     assert choosing.OTHER in done.fates()
-    assert any("testnet" in note for note in done.carved.notes)
-    taken = run(device, tmp_path, CarveWishes(chain="testnet"))
+    assert any(name in note for note in done.carved.notes)
+    taken = run(device, tmp_path, CarveWishes(chain=name))
     assert {key(r) for r in taken.records if r.kind != 4107} == live(bytes(other))
-    assert run(device, tmp_path, CarveWishes(chain="signet")).code is Exit.UNKNOWN_FORMAT
+    assert run(device, tmp_path, CarveWishes(chain=third)).code is Exit.UNKNOWN_FORMAT
     with pytest.raises(UsageError):
         run(device, tmp_path, CarveWishes(chain="moon"))
 

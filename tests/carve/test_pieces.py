@@ -100,3 +100,29 @@ def test_what_a_stranger_put_into_a_message_that_a_border_cuts_counts_for_nothin
     assert done.carved.haul.sums.pieces == 1
     assert choosing.TOMBSTONE not in done.fates()
     assert {key(r) for r in done.records if r.kind != 4107} == live(store)
+
+
+@pytest.mark.parametrize(("cut", "name", "behind"), [(256, "channel_announcement", 258), (258, "channel_update", 4101)])
+def test_what_stands_behind_a_cut_record_is_joined_to_it_only_as_the_amount_of_an_announcement(
+    cut: int, name: str, behind: int, tmp_path: Path
+) -> None:
+    """An announcement whose amount is lost has an update behind it; an update has a stray amount behind it."""
+    net = Network(Store(16))
+    for _ in range(30):
+        one, two = net.node(), net.node()
+        net.update(net.open(one, two), 0)
+    store = net.store.bytes()
+    records = list(walk(store))
+    number = next(n for n, r in enumerate(records) if n > len(records) // 2 and r.kind == cut)
+    follower = next(r for r in records[number + 1 :] if r.kind == behind)
+    victim = records[number]
+    store = store[: victim.end] + store[follower.at : follower.end] + store[follower.end :]
+    shift = -(victim.at + 16) % 512  # so that the border cuts this record
+    image = Random(2).randbytes(shift) + store
+    border = shift + victim.at + 16
+    first, second = image[:border], image[border:].ljust(-(-(len(image) - border) // 512) * 512, b"\0")
+    done = run(second + first, tmp_path)
+    assert done.carved.haul.sums.pieces == 1
+    assert {s.kind for s in done.spans if s.encoding == "piece"} == {name}
+    at = victim.end - victim.at - 16
+    assert [(s.end, s.encoding) for s in done.spans if s.start == at] == [(at + follower.end - follower.at, "bytes")]

@@ -73,6 +73,18 @@ def large(tmp_path: Path) -> str:
     return "large.tiny"
 
 
+def test_a_package_that_is_not_installed_is_told_as_such(tmp_path: Path) -> None:
+    """As where another Python than that of the installation runs it."""
+    script = (
+        "import sys; sys.modules['msgspec'] = None\nfrom inspector.__main__ import main\nsys.exit(main(['scan', 'x']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("inspector: the Python package msgspec is not there; the source was not changed")
+    assert sys.executable in done.stderr
+    assert "bug" not in done.stderr
+
+
 def test_the_version_says_which_kernels_run_without_loading_the_command_line() -> None:
     script = "import sys; from inspector.__main__ import main; main(['--version']); print('typer' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.cli.progress import line
 from inspector.field import Field
+from inspector.format import Wishes
+from inspector.formats import all_formats
+from inspector.merge import merge
 from inspector.render.damage_map import Slice, damage_map
 from inspector.render.hexdump import hexdump
+from inspector.render.merge_words import merge_blocks
 from inspector.render.record_lines import cut, field_words
-from inspector.render.text import Block, Column, Table, cells, lay, para, quoted, row, size_words
+from inspector.render.text import Block, Column, Heading, Table, cells, lay, para, quoted, row, size_words
+from inspector.source import open_source
+
+SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 def drawn(*blocks: Block, width: int = 40) -> list[str]:
@@ -43,11 +53,31 @@ def test_columns_wrap_until_the_row_fits() -> None:
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=4), st.integers(41, 140))
 def test_no_text_makes_a_line_too_wide_or_a_second_one(texts: list[str], width: int) -> None:
     table = Table(tuple(Column("", wrap=True) for _ in texts), [row(*texts)])
-    for parts in lay([para(*texts, indent=2, hang=2), table], width):
+    for parts in lay([para(*texts, indent=2, hang=2), Heading(texts[0], texts[-1]), table], width):
         text = "".join(t for t, _ in parts)
         assert "\n" not in text
         assert "\x1b" not in text
         assert cells(text.rstrip()) <= width
+
+
+def test_what_a_heading_says_besides_is_wrapped_where_it_is_too_long() -> None:
+    assert drawn(Heading("Found", "8 of one kind"), width=20) == ["", "Found  8 of one kind"]
+    assert drawn(Heading("Found", "8 of one kind"), width=18) == ["", "Found 8 of one", "  kind"]
+
+
+def test_copies_with_long_names_leave_room_for_what_is_said_of_them(tmp_path: Path) -> None:
+    """As two copies of a node's store are named: by folders, dates and the machine they come from."""
+    folder = tmp_path / "a-machine-with-a-name" / "2026-01-31-before-the-update"
+    folder.mkdir(parents=True)
+    for name in ("zeroed-hole", "clean-v16"):
+        shutil.copy2(SAMPLES / "gossip_store" / f"{name}.gossip_store", folder)
+    copies = [str(path) for path in sorted(folder.iterdir())]
+    result = merge([open_source(name) for name in copies], all_formats(), None, Wishes())
+    lines = drawn(*merge_blocks(result), width=80)
+    table = lines[lines.index("Copies  the newest first") :]
+    table = table[: table.index("", 1)]
+    assert len(table) > 3
+    assert max(map(cells, table)) <= 80
 
 
 def test_sizes_are_exact_and_rounded() -> None:

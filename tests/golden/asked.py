@@ -17,13 +17,14 @@ from inspector import formats
 from inspector.carve import CarveWishes, carve
 from inspector.carvers import MODULES, carver
 from inspector.comparing import compare
+from inspector.copies import Merge, Take
 from inspector.errors import InspectorError
 from inspector.follow import UnfollowableError
 from inspector.format import Format, Query, State, Stretch, Wishes
 from inspector.inspect import Report, inspect
 from inspector.merge import merge
 from inspector.redact import Redactor
-from inspector.render import documents
+from inspector.render import carve_documents, documents
 from inspector.render.encoding import encode
 from inspector.render.record_lines import as_csv
 from inspector.render.scan_words import scan_blocks
@@ -32,7 +33,7 @@ from inspector.repair import repair
 from inspector.source import MemorySource, Source
 from inspector.span import Span
 from tests.contract.corpus import Case, bottom_of, cases, damaged_again, memory, wishes_of
-from tests.golden.digests import digest, plain, step
+from tests.golden.digests import Tiles, digest, plain, step
 from tests.golden.stores import small_stores
 from tests.proof_stores import AGAINST, Store
 
@@ -45,6 +46,7 @@ P = ParamSpec("P")
 AT = 1_700_000_000  # what stands for now
 STEPS = 5  # in which a growing file is followed
 KEEP = 500
+MERGED = 1  # volumes of one
 COPIES = 3  # damaged ones of each store that is made
 
 
@@ -55,9 +57,10 @@ def path_of(form: Format) -> Path:
 def told(case: Case) -> Iterator[str]:
     """The lines of one sample."""
     places: list[Span] = []
+    tiles = Tiles()
 
     def tap(_: State, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
-        for stretch in stretches:
+        for stretch in tiles.seen(stretches):
             places.extend(stretch.span(i) for i in range(len(stretch)))
             yield stretch
 
@@ -65,11 +68,13 @@ def told(case: Case) -> Iterator[str]:
         report = inspect(source, FORMATS, wishes_of(case), case.format.name, KEEP, tap=tap)
         yield f"# {case.path.name}"
         yield f"  words {digest(_words(report))}"
+        yield f"  tiles {tiles.told()}"
         for form, state in zip(report.layers, report.states, strict=False):
-            for name, lines in _asked(form, state, source, places):
+            for name, lines in _asked(form, state, source, places, wishes_of(case)):
                 yield f"  {form.name} {name} {answer(lines)}"
         if source.size < LARGE:
             for words, wanted in wishes_for(case.format, wishes_of(case)):
+                yield f"  scan {words} {answer(_scanned, case, source, wanted)}"
                 yield f"  repair {words} {answer(_planned, case, source, wanted)}"
             yield from _with_others(case, source)
 
@@ -92,7 +97,7 @@ def _words(report: Report) -> Iterator[str]:
 Asked = tuple[str, Callable[[], Iterator[str]]]
 
 
-def _asked(form: Format, state: State, source: Source, places: list[Span]) -> Iterator[Asked]:
+def _asked(form: Format, state: State, source: Source, places: list[Span], wishes: Wishes) -> Iterator[Asked]:
     if form.records is not None:
         for words, query in _queries(form, state):
             yield f"records{words}", partial(_records, form, state, query)
@@ -106,6 +111,8 @@ def _asked(form: Format, state: State, source: Source, places: list[Span]) -> It
         yield "mask", lambda: _masked(form, state)
     if form.disguised is not None:
         yield "disguised", lambda: _disguised(form, state)
+    if form.plan is not None:
+        yield "plan", lambda: _plan(form, state, wishes)
     if form.kin is not None:
         yield "kin", lambda: _kin(form, state, source, places)
     if form.excerpts is not None:
@@ -202,6 +209,13 @@ def _disguised(form: Format, state: State) -> Iterator[str]:
         yield name + " ".join(part.hex() if isinstance(part, bytes) else str(part) for part in parts)
 
 
+def _plan(form: Format, state: State, wishes: Wishes) -> Iterator[str]:
+    """What a plan says before the first of its steps."""
+    assert form.plan is not None
+    plan = form.plan(state, wishes)
+    yield plain([plan.estimate, plan.folder, plan.size, plan.notes, plan.after("in", "out")])
+
+
 def _kin(form: Format, state: State, source: Source, places: list[Span]) -> Iterator[str]:
     assert form.kin is not None
     for span in places[:SHOWN]:
@@ -239,7 +253,8 @@ def wishes_for(form: Format, plainly: Wishes) -> Iterator[tuple[str, Wishes]]:
     known: dict[str, list[Any]] = {
         "compact": [True], "touch": [True], "lost": [True], "archive": [True], "no_correct": [True],
         "verify_signatures": [True], "to_version": [9, 14, 16], "at": [AT],
-        "release": ["v23.05", "v26.04", "spdk"], "max_unit": [1 << 15], "cluster_size": [4096],
+        "release": ["v0.10.1", "v23.05", "v24.11", "v26.04", "spdk"], "checksums": [True],
+        "max_unit": [1 << 15], "cluster_size": [4096],
         "accept": [frozenset({word}) for word in ("unique", "anchored", "unsealed", "name")],
         "thresholds": [{"stall": 1.0}],
     }  # fmt: skip
@@ -247,6 +262,14 @@ def wishes_for(form: Format, plainly: Wishes) -> Iterator[tuple[str, Wishes]]:
         for value in known[name]:
             words = ", ".join(sorted(value)) if isinstance(value, frozenset) else value
             yield f"{name} {words}", replace(plainly, **{"at": AT if name == "touch" else None, name: value})
+
+
+def _scanned(case: Case, source: Source, wanted: Wishes) -> Iterator[str]:
+    """What is said of it under a wish, and its items."""
+    report = inspect(source, FORMATS, wanted, case.format.name, KEEP)
+    yield plain(documents.scan(report, int(report.exit_code())))
+    if report.format.items is not None:
+        yield from (plain(documents.item(item)) for item in islice(report.format.items(report.state), FILTERED))
 
 
 def _planned(case: Case, source: Source, wanted: Wishes) -> Iterator[str]:
@@ -284,9 +307,37 @@ def differs(form: Format, one: Source, two: Source) -> Iterator[str]:
 
 
 def merged(form: Format, copies: Sequence[Source]) -> Iterator[str]:
-    done = merge(copies, FORMATS, None, Wishes(), forced=form.name, dry_run=True)
-    yield from (repr(take) for take in done.plan.takes)
-    yield plain([done.taken, done.notes, int(done.code), list(done.plan.losses)])
+    """One store of several; of a store of volumes the first behind its own blob."""
+    assert form.merge is not None
+    join = form.merge
+    takes: list[str] = []
+
+    def noted(found: Iterable[Take]) -> Iterator[Take]:
+        for take in found:
+            takes.append(repr(take))
+            yield take
+
+    def tapped(states: Sequence[State], wishes: Wishes, item: str | None) -> Merge:
+        plan: Merge = join(list(states), wishes, item)
+        plan.takes = noted(plan.takes)
+        return plan
+
+    every = [replace(one, merge=tapped) if one is form else one for one in FORMATS]
+    for item in _items_of(form, copies[0]):
+        done = merge(copies, every, None, Wishes(), forced=form.name, dry_run=True, item=item)
+        plan = done.plan
+        yield from takes
+        takes.clear()
+        yield plain([done.taken, done.notes, int(done.code), list(plan.losses)])
+        yield plain([done.size, done.made, done.proof, plan.estimate, plan.size, plan.order, plan.because, plan.counts])
+        yield plain([plan.losses_total, plan.disagreements, plan.disagreements_total, plan.after("in", "out")])
+
+
+def _items_of(form: Format, source: Source) -> list[str | None]:
+    if form.extents is None or form.items is None:
+        return [None]
+    state = inspect(source, FORMATS, Wishes(), form.name).state
+    return [item.id for item in islice(form.items(state), 1, 1 + MERGED)] or [None]
 
 
 def carved(name: str, source: Source) -> Iterator[str]:
@@ -295,8 +346,10 @@ def carved(name: str, source: Source) -> Iterator[str]:
         source, carver(name), None, CarveWishes(),
         report=lambda carved: lines.extend(repr(found) for found in carved.haul.spans()),
     )  # fmt: skip
+    haul = done.haul
     yield from lines
-    yield plain([done.notes, int(done.code), done.haul.version, done.haul.empty, done.haul.because])
+    yield plain([carve_documents.carve(done, []), haul.estimate, sorted(haul.lost), haul.choice, haul.after("out")])
+    yield plain([done.notes, int(done.code), haul.version, haul.empty, haul.because])
 
 
 def cases_of(form: Format) -> list[Case]:

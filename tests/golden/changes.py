@@ -2,8 +2,8 @@
 
 Families: the vocabulary of damage anywhere; cuts at, before and behind the end of each unit; units left out, put in
 again and exchanged; fields set to their least, greatest and next values, and bytes anywhere in units, with the
-checksums made right after; numbers and words of text; rows of a ledger; and what a document says that the store is
-held against.
+checksums made right after; two damages of any size, one made on the other; numbers and words of text; rows of a
+ledger; and what a document says that the store is held against.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from tests.proof_stores import AGAINST, Store, wishes
 
 Members = dict[str, bytes]
 SEEDS = 2  # of each kind of damage; one of a store that is only made for these tables
-ENDS, UNITS, VALUES, INSIDE, NUMBERS, SAID = 10, 12, 36, 18, 24, 60  # of each store, at most
+ENDS, UNITS, VALUES, INSIDE, TWO, NUMBERS, SAID = 10, 12, 36, 18, 24, 24, 60  # of each store, at most
+SIZES = (None, 4, 16, 48, 64, 130, 300)  # bytes of one of two damages
 OF_A_KIND = 2  # units of one kind whose fields are changed
 
 
@@ -180,6 +181,22 @@ def inside(store: Store, one: Seen) -> Iterator[Change]:
             yield Change(f"inside {span.member}@{at} ^ {mask:#x}", {**one.members, span.member: made})
 
 
+def two(store: Store, one: Seen) -> Iterator[Change]:
+    """Two damages that may lie in one unit or in two, small enough that small stores hold both."""
+    source = memory(one.members)
+    rng = Random(f"{store.name}/two")
+    able = [name for name, data in one.members.items() if len(data) > 1]
+    for number in range(TWO):
+        kinds, name = rng.choices(list(damage.KINDS), k=2), rng.choice(able)
+        size = rng.choice(SIZES)
+        try:
+            damaged, harms = harm(source, kinds, number, name, None, size)
+        except RefusedError:  # one of them would change nothing here, or has no size
+            continue
+        where = " and ".join(f"{one.kind} {one.before[0].start}-{one.before[0].end}" for one in harms)
+        yield Change(f"{name}@{where}", {**one.members, name: damaged.read(0, damaged.length(name), name)})
+
+
 def numbers(store: Store, one: Seen) -> Iterator[Change]:
     """Each in the text of a member gets other ones by turns: none, one more, ten times as much."""
     rng = Random(f"{store.name}/numbers")
@@ -286,6 +303,6 @@ def _place(span: Span) -> str:
 
 
 FAMILIES: dict[str, Callable[[Store, Seen], Iterator[Change]]] = {
-    "vocabulary": vocabulary, "ends": ends, "units": units, "values": values, "inside": inside, "numbers": numbers,
-    "rows": rows, "said": said,
+    "vocabulary": vocabulary, "ends": ends, "units": units, "values": values, "inside": inside, "two": two,
+    "numbers": numbers, "rows": rows, "said": said,
 }  # fmt: skip

@@ -23,7 +23,7 @@ from inspector.source import MemorySource, Source
 from tests.contract.corpus import SAMPLES, memory
 from tests.golden.asked import answer, carved, differs, followed, merged, wishes_for
 from tests.golden.changes import FAMILIES, Change, seen
-from tests.golden.digests import digest, place, plain, step
+from tests.golden.digests import Tiles, digest, place, plain, step
 from tests.golden.stores import stores as more_stores
 from tests.proof_stores import AGAINST, Store, sample, stores, wishes
 
@@ -35,6 +35,7 @@ AROUND = bytes(range(1, 252)) * 9  # what stands before and behind a store that 
 LOGS = ("finished.jsonl", "interleaved.log", "missing.log", "contradiction.log", "first-step.log", "gave-up.log",
         "repeated.log", "slow.log")  # fmt: skip
 HELD = ("healthy", "crash-loop", "memory-differs", "odd", "replica-differs")  # samples with a document
+ASKED_ONLY = ("spdk_blobstore/of known contents",)  # what a volume begins with is no matter of damage
 STORES = [
     *(store for store in stores() if "1 MiB" not in store.name),
     *(sample(f"kad_trace/{name}") for name in LOGS),
@@ -42,7 +43,7 @@ STORES = [
         replace(sample(f"longhorn/{name}.img"), against=(SAMPLES / f"longhorn/{name}.against").read_bytes)
         for name in HELD
     ),
-    *more_stores(),
+    *(store for store in more_stores() if store.name not in ASKED_ONLY),
 ]
 
 
@@ -85,8 +86,9 @@ def _copies(form: Format, sound: Source, changes: list[Change]) -> Iterator[str]
 
 def _line(form: Format, change: Change, wanted: Wishes) -> str:
     with memory({name: data for name, data in change.members.items() if name != AGAINST}) as source:
+        tiles = Tiles()
         try:
-            report = inspect(source, FORMATS, wanted, form.name, KEEP)
+            report = inspect(source, FORMATS, wanted, form.name, KEEP, tap=lambda _, found: tiles.seen(found))
         except InspectorError as error:
             return f"{type(error).__name__} {error}"
         found = sorted(report.tally.findings(), key=lambda f: (f.span, f.rule.code))
@@ -96,7 +98,8 @@ def _line(form: Format, change: Change, wanted: Wishes) -> str:
         shown = [f"{f.rule.code} {place(f.span)} {f.cause.name}, {f.cause.confidence}" for f in found[:SHOWN]]
         more = [f"{len(found) - SHOWN} more"] * (len(found) > SHOWN)
         first = f"exit {int(report.exit_code())}, {sound} of {report.account.units} units"
-        return "; ".join([first, *shown, *more, f"said {said}", f"read {_read(report)}", _mended(source, form, wanted)])
+        rest = [f"tiles {tiles.told()}", f"said {said}", f"read {_read(report)}", _mended(source, form, wanted)]
+        return "; ".join([first, *shown, *more, *rest])
 
 
 def _read(report: Report) -> str:

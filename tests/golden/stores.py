@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 
+from blake3 import blake3
 from msgspec.structs import replace
 
+from inspector.formats.known_peers.payload import Generation
+from inspector.formats.known_peers.slots import slot_length
 from inspector.formats.rocksdb import batch, blob, checksums, codecs, keys
 from inspector.formats.rocksdb import edit as edits
 from tests.builders import gossip, kad_trace, spdk
 from tests.builders import gossip_messages as m
+from tests.builders import known_peers as known
 from tests.builders.longhorn_samples import R1, R2, bdev, dump
 from tests.builders.rocksdb import World, blob_file, log_of, pairs
 from tests.builders.rocksdb_table import Shape, table
 from tests.builders.spdk import PAGE, Image
-from tests.proof_stores import Store, form_named
+from tests.proof_stores import ELEMENT, Store, form_named, tiny_elements
 from tests.proof_stores import stores as proof_stores
 
 Made = Callable[[], dict[str, bytes]]
@@ -169,13 +174,93 @@ def odd_steps() -> dict[str, bytes]:
     return {"": log.data}
 
 
+def many_stalls() -> dict[str, bytes]:
+    """More runs that stopped in the middle than are told one by one, with errors near them."""
+    log = kad_trace.Log(kad_trace.full)
+    for number in range(5):
+        log.process_start()
+        log.bootstrap(9, 3 + number)
+        log.yamux(20 + number)
+        log.idle(400 + 30 * number)
+    return {"": log.data}
+
+
+def many_undated() -> dict[str, bytes]:
+    """Bootstraps of one run that no date belongs to, all of them open, and nothing behind the last one."""
+    log = kad_trace.Log(kad_trace.full)
+    for number in range(5):
+        log.bootstrap(9, 3 + number, number)
+    return {"": b"".join(line.split(b" ", 1)[1] for line in log.lines)}
+
+
+def peers_of(generation: Generation, ages: tuple[int, int], old: int) -> dict[str, bytes]:
+    """Slots for two peers, of which the first says its own cache: lists of so many seconds, over an older one."""
+    room = slot_length(2)
+    lists = [known.peers(3, 0), known.peers(4, 2)]
+    bodies = [known.payload(some, known.WROTE - age, generation, 2) for some, age in zip(lists, ages, strict=True)]
+    over = known.seal(known.payload(known.peers(old, 50), known.WROTE - 99, generation, 2))
+    first, second = map(known.seal, bodies)
+    return {"": known.slot(first, over, room) + known.slot(second, over, room)}
+
+
+def elements() -> dict[str, bytes]:
+    """Pieces of 152 bytes, one of them twice and one whose index begins with a zero, with empty places between."""
+
+    def piece(index: int) -> bytes:
+        body = index.to_bytes(8, "little") + blake3(b"%d" % index).digest(length=ELEMENT - 40)
+        return body + blake3(body).digest()
+
+    order = (7, 0, 256, 9, 0, 0, 7, 11, 12)
+    return {"": b"".join(piece(index) if index else bytes(ELEMENT) for index in order)}
+
+
+_FOUND = (b"LUKS\xba\xbe", b"XFSB", bytes(1080) + b"\x53\xef", b"QFI\xfb")  # what volumes begin with
+
+
+def contents() -> dict[str, bytes]:
+    """Volumes with an encrypted one, file systems and an image in them, and a snapshot with one."""
+    image = Image(clusters=24, cluster_size=PAGE, md_len=14)
+    below = None
+    for number, begins in enumerate(_FOUND):
+        volume = image.lvol(f"volume-{number}", 2, [0], parent=below, snapshot=number == 1)
+        below = volume if number == 1 else None
+        at = image.vols[volume].map[0] * PAGE
+        image.data[at : at + len(begins)] = begins
+    return {"": bytes(image.build())}
+
+
+def half_done() -> dict[str, bytes]:
+    """Snapshots that a crash left half made and half deleted, after the write that shares clusters, and a short map."""
+    image = Image(clusters=40, cluster_size=PAGE, md_len=24)
+    base = image.lvol("base", 4, [0, 1], snapshot=True)
+    head = image.lvol("head", 4, [2, 3], parent=base)
+    made = {b"SNAPTMP": struct.pack("<Q", head)}
+    image.lvol("tmp", 4, [], parent=base, internal=made, at=dict(image.vols[head].map))
+    child = max(image.pages) + 3
+    gone = {b"SNAPRM": struct.pack("<Q", 1 << 32 | child)}
+    snap = image.lvol("snap", 4, [1, 2], parent=base, snapshot=True, internal=gone)
+    image.lvol("child", 4, [3], parent=snap, at=dict(image.vols[snap].map))
+    image.lvol("wide", 1100, [0, 600, 1099])
+    return {"": bytes(image.build(clean=False))}
+
+
+def from_cluster_one() -> dict[str, bytes]:
+    """All metadata in cluster 0, so that content begins in cluster 1: volumes on each other, in runs and in maps."""
+    image = Image(clusters=9, cluster_size=1 << 16, md_len=9)
+    snap = image.lvol("snap", 3, [0, 2], snapshot=True)
+    image.lvol("head", 3, [1], parent=snap)
+    image.lvol("runs", 2, [0, 1], thin=False, rle=True)
+    return {"": bytes(image.build())}
+
+
 def small_stores() -> list[Store]:
     """These and those of `tests.proof_stores`, but for those whose format works on other sizes there."""
-    return [*(store for store in proof_stores() if "pieces" not in store.name and "1 MiB" not in store.name), *stores()]
+    able = [*(store for store in proof_stores() if "1 MiB" not in store.name), *stores()]
+    return [store for store in able if store.within is nullcontext]
 
 
 def stores() -> list[Store]:
-    rocksdb = form_named("rocksdb")
+    rocksdb, peers = form_named("rocksdb"), form_named("known-peers")
     return [
         *(
             Store(
@@ -189,6 +274,15 @@ def stores() -> list[Store]:
         Store("rocksdb/database of two families", rocksdb, families),
         Store("kad_trace/said by the application", form_named("kad-trace"), said_by_the_application),
         Store("kad_trace/odd steps", form_named("kad-trace"), odd_steps),
+        Store("kad_trace/many stalls", form_named("kad-trace"), many_stalls),
+        Store("kad_trace/many without a date", form_named("kad-trace"), many_undated),
+        Store("known_peers/two lists of v1", peers, partial(peers_of, 1, (5, 0), 3)),
+        Store("known_peers/two lists of v2", peers, partial(peers_of, 2, (0, 0), 6)),
+        Store("known_peers/an older list in slot B", peers, partial(peers_of, 3, (0, 70), 9)),
+        Store("piece_cache/nine elements of 152 bytes", form_named("piece-cache"), elements, within=tiny_elements),
+        Store("spdk_blobstore/of known contents", form_named("spdk-blobstore"), contents),
+        Store("spdk_blobstore/from cluster 1", form_named("spdk-blobstore"), from_cluster_one),
+        Store("spdk_blobstore/half done", form_named("spdk-blobstore"), half_done),
         Store("spdk_blobstore/of wide pages", form_named("spdk-blobstore"), wide_pages),
         Store("spdk_blobstore/of a chain", form_named("spdk-blobstore"), chain),
         Store("longhorn/replica beside a rebuild", form_named("longhorn"), rebuilt, of_rebuilt),

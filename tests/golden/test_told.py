@@ -8,7 +8,7 @@ import pytest
 
 from inspector.format import Format
 from tests.contract.corpus import Case, case_id, cases
-from tests.golden import asked, damages, declared, told
+from tests.golden import asked, damages, declared, ledgers, readers, told
 from tests.proof_stores import Store
 
 
@@ -50,3 +50,20 @@ def test_what_becomes_of_a_changed_store_is_what_became_of_it(store: Store, fami
 @pytest.mark.parametrize("form", declared.FORMATS, ids=lambda form: f"{form.name}/declared")
 def test_what_a_format_declares_is_what_it_declared(form: Format) -> None:
     assert list(declared.lines_of(form)) == declared.path_of(form).read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("form", "reader"),
+    [(form, reader) for form in readers.FORMATS for reader in readers.readers_of(form)],
+    ids=lambda one: f"{one.name}/readers" if isinstance(one, Format) else one.name,
+)
+def test_what_a_reader_makes_of_bytes_is_what_it_made(form: Format, reader: readers.Reader) -> None:
+    kept = readers.path_of(form).read_text(encoding="utf-8").splitlines()
+    assert [line for line in kept if line.startswith(f"{reader.name}: ")] == [readers.line(reader)]
+
+
+@pytest.mark.parametrize("part", range(ledgers.PARTS))
+@pytest.mark.parametrize("family", [f"snarkos/{family}" for family in ledgers.FAMILIES])
+def test_what_is_said_of_a_changed_ledger_is_what_was_said(family: str, part: int) -> None:
+    name = family.removeprefix("snarkos/")
+    assert [f"# {name} {part}", *ledgers.lines_of(name, part)] == _kept(ledgers.PATH, f"# {name} {part}")

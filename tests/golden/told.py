@@ -18,7 +18,7 @@ from inspector.render import documents
 from inspector.repair import repair
 from inspector.source import MemorySource, Source
 from tests.contract.corpus import Case, cases, wishes_of
-from tests.golden import asked, damages, declared
+from tests.golden import asked, damages, declared, ledgers, readers
 from tests.golden.digests import digest, place, plain, step
 
 HERE = Path(__file__).parent
@@ -93,6 +93,9 @@ def main() -> int:
         _write(damages.path_of(form), damages.lines_of(form))
         _write(asked.path_of(form), asked.lines_of(form))
         _write(declared.path_of(form), declared.lines_of(form))
+    for form in readers.FORMATS:
+        _write(readers.path_of(form), readers.lines_of(form))
+    _write(ledgers.PATH, ledgers.lines())
     return 0
 
 

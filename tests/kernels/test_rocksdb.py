@@ -246,3 +246,14 @@ def test_both_widths_of_xxh3_are_the_same() -> None:
             assert [kernel.checksum_of(4, body) for body in bodies] == right
     finally:
         kernel.use_wide_hash(True)
+
+
+@each
+def test_one_key_twice_is_out_of_order(twin: ModuleType) -> None:
+    key, older = internal(b"k", 5, 1), internal(b"k", 4, 1)
+    for first, then, fine in ((key, key, False), (key, older, True), (older, key, False)):
+        within = twin.BlockRun(0, 0, True, True)
+        assert within.content(block.build([(first, b"1"), (then, b"2")])) is fine
+        across = twin.BlockRun(0, 0, True, True)
+        assert across.content(block.build([(first, b"1")]))
+        assert across.content(block.build([(then, b"2")])) is fine

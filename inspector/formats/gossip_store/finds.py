@@ -29,7 +29,7 @@ RECORD, HEX_RECORD, HEX_MESSAGE, JOINED = range(4)  # how the source has it; joi
 # what is known of a record beside its checksum; more is worse
 SOUND, INSIDE, ALONE, TORN, UNSEALED = range(5)
 SECTOR = 512  # bytes that a disk keeps together
-AMOUNT, AMOUNT_SIZE = 4101, 22
+AMOUNT = 4101
 HEADER = 12
 _CHAIN = HEADER + 66  # where an update names its network
 BATCH = 20_000  # rows written at a time

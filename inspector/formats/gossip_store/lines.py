@@ -13,6 +13,7 @@ from inspector.formats.gossip_store.records import entry, harmless
 from inspector.formats.gossip_store.walk import OK, Store, walk
 
 Encode = Callable[[Any], bytes]
+LONGEST = 1 << 17  # bytes of a record that are looked at
 _FLAGS = (versions.DELETED, versions.PUSH, 0x2000, versions.ZOMBIE, versions.DYING)
 
 
@@ -49,6 +50,9 @@ def _slowly(store: Store, stretch: Stretch, i: int) -> Iterator[Entry]:
     start, role, mark = stretch.starts[i], stretch.roles[i], stretch.marks[i]
     end = stretch.starts[i + 1] if i + 1 < len(stretch) else stretch.end
     if role in (UNIT, GAP) or mark != OK:
-        raw = store.source.read(start, min(end - start, 1 << 17))
+        stop = min(end, start + LONGEST)
+        base, data = stretch.columns.get("window", (0, b""))
+        seen = base <= start and stop <= base + len(data)  # by the walk: there may be tens of thousands
+        raw = bytes(data[start - base : stop - base]) if seen else store.source.read(start, stop - start)
         note = harmless(store, mark, raw[0] << 8) if role == UNIT else False
         yield entry(store, raw, start, end, role, mark, stretch.kinds[i], note)

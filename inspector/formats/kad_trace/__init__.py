@@ -72,6 +72,12 @@ def _sealed(state: State) -> bool:
     return state.packed
 
 
+def _events(state: State) -> int:
+    """Lines that say something of a bootstrap."""
+    counted = state.tracker.events
+    return counted.total() - counted["closed"] - counted["io-error"]
+
+
 FORMAT = Format(
     name="kad-trace",
     title="log with Kademlia bootstraps of a rust-libp2p program (tracing, Substrate, journald, docker; gzip)",
@@ -99,6 +105,7 @@ FORMAT = Format(
     follow=later("inspector.formats.kad_trace.follow", "follow"),
     schema=SCHEMA,
     splices=True,
+    slow=_events,
     sealed=_sealed,
     private=PRIVATE,
     traits=_traits,

@@ -57,7 +57,6 @@ class Step(Struct):
     count: int
     ok: bool
     remaining: int | None
-    last: bool
     time: int | None
     start: int
     end: int
@@ -96,6 +95,8 @@ class Bootstrap(Struct):
     last_time: int | None = None
     longest: float = 0.0
     finish_line: tuple[int, int] | None = None
+    number: int = 0  # in the order they began
+    ticked: int = -1  # where the last line began that had been taken when `until` and `later_line` were set
 
     @property
     def id(self) -> str:

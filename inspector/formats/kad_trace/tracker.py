@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable
 
 from msgspec import Struct, field
 
@@ -17,9 +16,9 @@ from inspector.formats.kad_trace.bootstrap import MAX_STEPS, Bootstrap, Ending, 
 from inspector.formats.kad_trace.clock import MICRO
 from inspector.formats.kad_trace.events import Event
 from inspector.formats.kad_trace.invariants import buckets_of, step_breaches
+from inspector.formats.kad_trace.opened import Opened, first_of, last_of
 from inspector.kernels.log import NOISE, Glide
 
-ATTACH = 5_000  # microseconds between an event line and the application's line about it
 MAX_OPEN = 256  # bootstraps followed at the same time; a program runs a few
 MAX_OVER = 8  # bootstraps that are over and wait for their line "Bootstrap finished."
 MAX_KEPT = 10_000
@@ -43,7 +42,10 @@ class Tracker(Struct):
     latest: int | None = None  # latest time of this segment
     first: int | None = None
     span: int = 0  # microseconds of log in the segments before
-    open: list[Bootstrap] = field(default_factory=list)
+    opened: Opened = field(default_factory=Opened)
+    begun: int = 0
+    reached: int = -1  # where the last line with a time began
+    here: dict[int, Bootstrap] = field(default_factory=dict)  # those of this segment that are followed, by number
     done: list[Bootstrap] = field(default_factory=list)
     verdicts: Counter[str] = field(default_factory=Counter)
     breaches: list[Breach] = field(default_factory=list)
@@ -53,6 +55,14 @@ class Tracker(Struct):
     peers: list[str] = field(default_factory=list)  # of the last process starts
     subspace: bool = False
     unread: int = 0  # lines about a step that say it in a form that is not known
+    _before: dict[tuple[int, int | None], int] = field(default_factory=dict)  # the last in `done`, by run and query
+
+    @property
+    def open(self) -> list[Bootstrap]:
+        """Those that are followed, in the order they began, as the last line left them."""
+        for boot in self.here.values():
+            self._settle(boot)
+        return [*self.opened.all.values()]
 
     def tick(self, time: int, start: int, end: int) -> None:
         """A line with a time: any line, not only events."""
@@ -62,15 +72,25 @@ class Tracker(Struct):
                 "clock", start, end, f"the time steps back by {back:.3f} s: the clock was set, or another log begins"
             )
             self._close_segment()
+            for boot in self.here.values():
+                self._settle(boot)
+            self.here.clear()
             self.latest = self.first = None
             self.segment += 1
         if self.first is None:
             self.first = time
         self.latest = time if self.latest is None else max(self.latest, time)
-        for boot in self.open:
-            if boot.segment == self.segment:
-                boot.until = self.latest
-                boot.later_line = boot.later_line or start >= boot.resume
+        self.reached = max(self.reached, start)
+
+    def _settle(self, boot: Bootstrap) -> None:
+        """What the lines since it was last looked at mean for it: how long the log went on, and that a line followed.
+
+        Each line means that for each bootstrap of its segment; nobody asks before one of them changes.
+        """
+        if boot.ticked < self.reached and boot.segment == self.segment:
+            boot.until = self.latest
+            boot.later_line = boot.later_line or self.reached >= boot.resume
+        boot.ticked = self.reached
 
     def glided(self, glide: Glide) -> None:
         """What was passed over: the same as a `tick` for each line, and a `take` for each that said something."""
@@ -82,10 +102,7 @@ class Tracker(Struct):
         if glide.ticked is None:
             return
         self.latest = glide.latest
-        for boot in self.open:
-            if boot.segment == self.segment:
-                boot.until = self.latest
-                boot.later_line = boot.later_line or glide.ticked >= boot.resume
+        self.reached = max(self.reached, glide.ticked)
 
     def steps_back(self, time: int) -> bool:
         return self.latest is not None and time < self.latest - NOISE
@@ -137,37 +154,41 @@ class Tracker(Struct):
 
     def finish(self) -> list[Bootstrap]:
         """All kept bootstraps in the order they began."""
-        for boot in list(self.open):
+        for boot in self.open:
             self._close(boot)
         self.done.sort(key=lambda b: (b.start, b.run))
         return self.done
 
     def _begin(self, event: Event, query: int | None) -> Bootstrap:
-        if len(self.open) >= MAX_OPEN:
-            self._close(self.open[0])
-        over = [b for b in self.open if not b.open]
-        for old in over[:-MAX_OVER]:
-            self._close(old)
+        if len(self.opened.all) >= MAX_OPEN and (first := first_of(self.opened.all)):
+            self._close(first)
+        over = self.opened.over
+        for number in sorted(over)[:-MAX_OVER] if len(over) > MAX_OVER else ():
+            self._close(over[number])
         boot = Bootstrap(self.run, query, self.segment, event.start, event.end, event.line, event.time)
         boot.subspace = event.subspace or self.subspace
-        boot.until = event.time
-        self.open.append(boot)
+        boot.until, boot.ticked, boot.number = event.time, self.reached, self.begun
+        self.begun += 1
+        self.here[boot.number] = boot
+        self.opened.note(boot)
         return boot
 
     def _close(self, boot: Bootstrap, ending: Ending | None = None, event: Event | None = None) -> None:
         if ending and boot.open:
             boot.ending = ending
             boot.ended = event.time if event else None
-        if boot in self.open:
-            self.open.remove(boot)
+        if self.opened.drop(boot):
+            self._settle(boot)
+            self.here.pop(boot.number, None)
             verdict = judge(boot, self.limits)
             self.verdicts[verdict] += 1
             if len(self.done) < MAX_KEPT or (verdict in ("stalled", "slow") and len(self.done) < 2 * MAX_KEPT):
+                self._before[boot.run, boot.query] = len(self.done)
                 self.done.append(boot)
 
     def _restart(self, time: int | None) -> None:
         """The process began again: what was open in the run before can no longer go on."""
-        for boot in list(self.open):
+        for boot in self.open:
             if time is not None and boot.until is not None and boot.segment == self.segment and time > boot.until:
                 boot.until, boot.later_line = time, True  # the silence lasted until somebody started it again
             self._close(boot, "restart")
@@ -177,19 +198,11 @@ class Tracker(Struct):
     def _new_run(self, after: Bootstrap) -> None:
         """Steps count from the start again: another process than that of `after`, whose start the log does not show."""
         self.run += 1
-        for boot in list(self.open):
+        for boot in self.open:
             if not boot.steps and boot.start >= after.resume:
                 boot.run = self.run  # its start line was the first sign of the new process
             else:
                 self._close(boot, "restart")
-
-    def _find(self, query: int | None) -> Bootstrap | None:
-        mine = (b for b in reversed(self.open) if b.run == self.run and b.query == query)
-        return next((b for b in mine if b.steps), None)
-
-    def _waiting(self) -> Bootstrap | None:
-        """A bootstrap of which only the start is known, oldest first."""
-        return next((b for b in self.open if b.run == self.run and b.query is None and not b.steps), None)
 
     def _step(self, event: Event) -> None:
         boot = self._known(event)
@@ -200,17 +213,18 @@ class Tracker(Struct):
             self.breach(name, event.start, event.end, message, boot)
         if boot.buckets is None:
             boot.buckets = buckets_of(event, count)
-        step = Step(count, bool(event.ok), event.remaining, bool(event.last), event.time, event.start, event.end,
+        step = Step(count, bool(event.ok), event.remaining, event.time, event.start, event.end,
                     event.line, event.stats.took if event.stats else None, None, event.peer,
                     event.start, event.end)  # fmt: skip
         self._add(boot, step, event)
         over = event.last if event.last is not None else event.ok and event.remaining == 0
         if over:
             boot.ending, boot.ended = "last", event.time
+            self.opened.note(boot)
 
     def _known(self, event: Event) -> Bootstrap | None:
         """The bootstrap this step belongs to, begun if need be; None for a line that is there twice."""
-        boot = self._find(event.query)
+        boot = self.opened.of_query(event.query)
         first = event.count == 1
         if boot and event.query is None and event.remaining is not None and boot.last_step:
             before = boot.last_step.remaining
@@ -226,7 +240,7 @@ class Tracker(Struct):
         elif boot is None and first and (known := self._done_before(event.query)):
             self._new_run(known)
         if boot is None:
-            boot = self._waiting() if first or event.count is None else None
+            boot = first_of(self.opened.waiting) if first or event.count is None else None
             if boot is None:
                 boot = self._begin(event, event.query)
             boot.query = event.query
@@ -239,8 +253,8 @@ class Tracker(Struct):
         return any((s.count, s.time, s.peer) == (event.count, event.time, event.peer) for s in boot.steps[-8:])
 
     def _done_before(self, query: int | None) -> Bootstrap | None:
-        mine = (b for b in reversed(self.done[-MAX_OPEN:]) if b.run == self.run and b.query == query)
-        return None if query is None else next(mine, None)
+        place = None if query is None else self._before.get((self.run, query))
+        return None if place is None or place < len(self.done) - MAX_OPEN else self.done[place]
 
     def _add(self, boot: Bootstrap, step: Step, event: Event) -> None:
         since = boot.last_time if boot.steps else None
@@ -251,49 +265,37 @@ class Tracker(Struct):
         boot.ok_steps += step.ok
         boot.timeouts += not step.ok
         boot.subspace = boot.subspace or event.subspace or self.subspace
-        boot.segment = self.segment
+        boot.segment, boot.ticked = self.segment, self.reached
+        self.here[boot.number] = boot
         boot.last_time = step.time if step.time is not None else boot.last_time
         boot.until, boot.later_line = self.latest, False
         if len(boot.steps) >= MAX_STEPS:
             del boot.steps[1]  # the first names the local peer, the last ones matter
         boot.steps.append(step)
+        self.opened.note(boot)
 
     def _app_step(self, event: Event) -> None:
-        boot = self._near(event, lambda s: s.ok and s.app_step is None)
+        boot = self.opened.silent.find(event.time)
         if boot is None:
             boot = self._app_stream(event)
             if boot is None:
                 return
         last = boot.last_step
         assert last is not None  # both ways above end with a step
+        self._settle(boot)
         boot.app_steps += 1
         last.good_start, last.good_end, last.app_step = event.start, event.end, event.app_step
         boot.later_line = False
+        self.opened.note(boot)
         if not boot.app_only and event.app_step is not None and event.app_step != boot.ok_steps - 1:
             begun_late = boot.steps[0].count != 1
             if not begun_late:
                 message = f"bootstrap_step={event.app_step} after {boot.ok_steps} successful steps"
                 self.breach("I8", event.start, event.end, message, boot)
 
-    def _near(self, event: Event, fits: Callable[[Step], bool] | None = None) -> Bootstrap | None:
-        """The bootstrap whose last step was logged at most 5 ms before, else the latest one that has a query id."""
-        near, apart = None, ATTACH + 1
-        mine: list[Bootstrap] = []
-        time, run = event.time, self.run
-        for boot in reversed(self.open):  # hundreds, in a log of bootstraps that never end, at each of its lines
-            if boot.run != run or boot.app_only or not boot.steps or (fits and not fits(boot.steps[-1])):
-                continue
-            since = boot.last_time
-            if time is not None and since is not None and 0 <= time - since < apart:
-                near, apart = boot, time - since
-                if not apart:
-                    break
-            mine.append(boot)
-        return near or max(mine, key=lambda b: b.resume, default=None)
-
     def _app_stream(self, event: Event) -> Bootstrap | None:
         """The one bootstrap of a log without event lines; a step number that does not grow begins another run."""
-        boot = next((b for b in self.open if b.run == self.run and b.app_only and b.steps), None)
+        boot = first_of(self.opened.apps)
         number = (
             event.app_step if event.app_step is not None else (boot.last_step.count if boot and boot.last_step else 0)
         )
@@ -309,31 +311,32 @@ class Tracker(Struct):
                 message = f"bootstrap_step={number} follows {before}: lines are missing"
                 self.breach("I8", event.start, event.end, message, boot)
         if boot is None:
-            boot = self._waiting() or self._begin(event, None)
+            boot = first_of(self.opened.waiting) or self._begin(event, None)
             boot.app_only = True
-        step = Step(number + 1, True, None, False, event.time, event.start, event.end, event.line)
+        step = Step(number + 1, True, None, event.time, event.start, event.end, event.line)
         self._add(boot, step, event)
         return boot
 
     def _about_step(self, event: Event) -> None:
         """Lines about a step that name no query: they extend it; a failed step without event lines is one too."""
-        boot = self._near(event)
+        boot = self.opened.stepped.find(event.time)
         if boot and boot.last_step:
+            self._settle(boot)
             boot.last_step.good_start, boot.last_step.good_end = event.start, event.end
             boot.later_line = False
+            self.opened.note(boot)
             return
-        boot = next((b for b in self.open if b.run == self.run and b.app_only), None)
+        boot = first_of(self.opened.apps)
         if boot and event.kind == "failed":
             boot.timeouts += 1
             boot.last_time = event.time if event.time is not None else boot.last_time
-            boot.until, boot.later_line = self.latest, False
+            boot.until, boot.later_line, boot.ticked = self.latest, False, self.reached
             if boot.last_step:
                 boot.last_step.good_start, boot.last_step.good_end = event.start, event.end
+            self.opened.note(boot)
 
     def _finished(self, event: Event) -> None:
-        mine = [b for b in self.open if b.run == self.run and b.finish_line is None and b.steps]
-        said = [b for b in mine if b.ending == "last"]
-        boot = max(said or mine, key=lambda b: b.resume, default=None) or self._waiting()
+        boot = last_of(self.opened.said) or last_of(self.opened.unsaid) or first_of(self.opened.waiting)
         if boot is None:
             self.breach("I9", event.start, event.end, "a bootstrap finished that the log does not show")
             return
@@ -341,13 +344,14 @@ class Tracker(Struct):
             self.breach("I9", event.start, event.end, "finished, and no step said last=true", boot)
         boot.finish_line = (event.start, event.end)
         boot.ending, boot.ended = ("last" if boot.ending == "last" else "said"), event.time
+        self.opened.note(boot, own=False)
 
     def _no_peers(self, event: Event) -> None:
-        boot = self._waiting() or self._begin(event, None)
+        boot = first_of(self.opened.waiting) or self._begin(event, None)
+        self._settle(boot)
         boot.start_end = max(boot.start_end, event.end)
         self._close(boot, "no peers", event)
 
     def _gave_up(self, event: Event) -> None:
-        mine = [b for b in self.open if b.run == self.run and b.open]
-        boot = max(mine, key=lambda b: b.resume, default=None) or self._begin(event, None)
+        boot = last_of(self.opened.lasting) or self._begin(event, None)
         self._close(boot, "gave up", event)

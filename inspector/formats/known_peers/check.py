@@ -39,7 +39,7 @@ def findings(state: State) -> Iterator[Finding]:
     if size and not state.geometry.right_length:
         yield _length(state)
     for slot in state.slots:
-        if slot.verdict in RULE_OF and (slot.verdict != "cut" or slot.end > slot.offset):
+        if slot.verdict in RULE_OF:
             yield _slot(state, slot)
         if slot.sealed:
             yield from _content(slot)

@@ -92,7 +92,8 @@ def _with_others(raw: bytes, base: int, peers: Sequence[Peer], name: Name) -> by
             found = find(old, at, end) if old else -1
             if found >= 0:
                 at = found + len(old)
-                out[found:at] = new
+                if new != old:  # what has no value stays
+                    out[found:at] = new
     return bytes(out)
 
 

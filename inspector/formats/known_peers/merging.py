@@ -46,7 +46,7 @@ def merge(states: Sequence[State], wishes: Wishes, item: str | None) -> Merge:
     cache_size = newest.slot.payload.cache_size or 0
     if not cache_size or slot_length(cache_size) != room:
         cache_size = cache_for(room) or MAX_PEERS
-    union = limited((peer for one in found for peer in one.peers), 1 << 40)
+    union = limited((peer for one in found for peer in one.peers), None)
     timestamp = newest.timestamp if newest.sealed else plausible(newest.timestamp)
     if wishes.touch:
         timestamp = wishes.at if wishes.at is not None else int(time.time())

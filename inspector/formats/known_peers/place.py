@@ -14,7 +14,6 @@ from inspector.formats.known_peers.payload import (
     NEWEST_FIRST,
     Generation,
     head_length,
-    parse_payload,
     payload_reach,
 )
 from inspector.formats.known_peers.scale import compact
@@ -119,7 +118,7 @@ def _hunt(buf: bytes) -> tuple[Slot, ...]:
                 continue
             end, whole = payload_reach(buf, start, generation)
             budget -= end - start + 256
-            if whole and is_sealed(buf, parse_payload(buf, start, len(buf), generation)):
+            if whole and is_sealed(buf, start, end):
                 done = end + DIGEST
                 found.append(read_slot(buf[start:done], 0, start, done - start))
     return tuple(found)

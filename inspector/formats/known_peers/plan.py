@@ -92,8 +92,11 @@ def compose(state: State, wishes: Wishes, accepted: bool) -> List | None:
     return List(generation, cache_size, timestamp, peers, base[0].index if base else None, used, proof)
 
 
-def limited(peers: Iterable[Peer], cache_size: int) -> tuple[Peer, ...]:
-    """Each peer once with its addresses merged, refused entries and addresses out, the writer's limits kept."""
+def limited(peers: Iterable[Peer], cache_size: int | None) -> tuple[Peer, ...]:
+    """Each peer once with its addresses merged, refused entries and addresses out, the writer's limits kept.
+
+    Without a `cache_size` all of them, however many.
+    """
     merged: dict[bytes, dict[bytes, Address]] = {}
     for peer in peers:
         if peer.problem:

@@ -68,11 +68,9 @@ def cache_for(length: int) -> int | None:
     return next((c for c in (cache, cache - 1) if c > 0 and slot_length(c) == length), None)
 
 
-def is_sealed(buf: bytes, payload: Payload) -> bool:
-    """True when the 32 bytes after the payload are its BLAKE3 digest."""
-    if payload.error or payload.end + DIGEST > len(buf):
-        return False
-    return _digest(buf, payload) == buf[payload.end : payload.end + DIGEST]
+def is_sealed(buf: bytes, start: int, end: int) -> bool:
+    """True when the 32 bytes after the payload [start, end) are its BLAKE3 digest."""
+    return end + DIGEST <= len(buf) and blake3(memoryview(buf)[start:end]).digest() == buf[end : end + DIGEST]
 
 
 def find_sealed(buf: bytes) -> Payload | None:
@@ -98,7 +96,7 @@ def sealed_as(buf: bytes) -> Generation | None:
 def _sealed_as(buf: bytes) -> Generation | None:
     for generation in NEWEST_FIRST:
         end = payload_end(buf, generation)
-        if end is not None and blake3(memoryview(buf)[:end]).digest() == buf[end : end + DIGEST]:
+        if end is not None and is_sealed(buf, 0, end):
             return generation
     return None
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from inspector.format import FREE, GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.known_peers.carve import carve
-from inspector.formats.known_peers.flip import Flip, Hashing, one_flip
+from inspector.formats.known_peers.flip import MAX_PAYLOAD, Flip, Hashing, one_flip
 from inspector.formats.known_peers.loader import Choice, choose
 from inspector.formats.known_peers.payload import DIGEST, Generation, Peer
 from inspector.formats.known_peers.place import MAX_SLOT, Geometry, measure, node_slots, read_slots
@@ -28,6 +28,7 @@ KINDS = {
 BAD = 1  # mark of a slot whose digest does not hold
 STANDARD = {2 * slot_length(c): c for c in CACHES}
 Region = tuple[int, int, int, int, int]  # start, end, role, kind, mark
+TRIED = 64 << 10  # bytes of a slot in which one flipped bit is looked for
 LOOK = 1 << 20  # bytes read at a time from slack
 
 
@@ -99,7 +100,10 @@ def open_state(source: Source, _: object, wishes: Wishes) -> State:
 def _flip(source: Source, slot: Slot, hashing: Hashing) -> Flip | None:
     if slot.verdict not in ("bad checksum", "torn"):
         return None
-    flip = one_flip(source.read(slot.offset, min(slot.room, 64 << 10)), slot.payload.generation, hashing)
+    within = max((end for p in slot.payload.peers if (end := p.end - slot.offset) <= TRIED), default=0)
+    if within > MAX_PAYLOAD and (slot.payload.error or slot.payload.end - slot.offset > TRIED):
+        return None  # what is tried breaks off too far behind
+    flip = one_flip(source.read(slot.offset, min(slot.room, TRIED)), slot.payload.generation, hashing)
     return replace(flip, payload=moved(flip.payload, slot.offset)) if flip else None
 
 

@@ -13,6 +13,7 @@ from inspector.format import Answer, Entry, Exhibit, Item, Query
 from inspector.formats.known_peers.check import findings
 from inspector.formats.known_peers.layout import HEADS, SEAL
 from inspector.formats.known_peers.loader import MAX_AGE, outcomes
+from inspector.formats.known_peers.multiaddr import address_text
 from inspector.formats.known_peers.payload import DIGEST, Peer, head_length
 from inspector.formats.known_peers.slots import LATEST, Slot
 from inspector.formats.known_peers.state import State, regions
@@ -174,8 +175,8 @@ def _entry(query: Query, kind: str, peer: Peer, trust: str, slot: int | None) ->
 
 def _fields(peer: Peer) -> dict[str, Any]:
     addresses = [
-        {"address": a.text if a.text is not None else f"0x{a.raw[:64].hex()}", "failed_at": a.failed}
-        for a in peer.addresses
+        {"address": f"0x{a.raw[:64].hex()}" if (text := address_text(a.raw)) is None else text, "failed_at": a.failed}
+        for a in peer.addresses  # there may be hundreds of thousands
     ]
     return {"peer": peer.text, "addresses": addresses, "problem": peer.problem or None}
 

@@ -167,8 +167,8 @@ class Comparison:
         if said.uuid is not None and uuid is not None and said.uuid.lower() != uuid.lower():
             text = f"{blob.name}: uuid {uuid} on disk, {said.uuid} in {said.where}"
             yield self._make(r.IDENTITY_DIFFERS, blob, text, {"disk": uuid, "memory": said.uuid})
-        size = (blob.clusters or 0) * self._store.geometry.cluster_size
-        if said.size is not None and blob.clusters is not None and said.size != size:
+        size = None if blob.clusters is None else blob.clusters * self._store.geometry.cluster_size
+        if said.size is not None and size is not None and said.size != size:
             text = f"{blob.name}: {size} bytes on disk, {said.size} in {said.where}"
             yield self._make(r.SIZE_DIFFERS, blob, text, {"disk": size, "memory": said.size})
         if not said.tells_parent:

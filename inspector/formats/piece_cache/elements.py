@@ -56,7 +56,7 @@ def claim(source: Source, _: object) -> Claim:
     size = source.length()
     if not named and (size < ELEMENT or size % ELEMENT):
         return Claim(0, f"no whole number of elements of {ELEMENT} bytes")
-    first = [judge(source.read(i * ELEMENT, ELEMENT)) for i in range(min(4, size // ELEMENT))]
+    first = [judge(source.read(i * ELEMENT, ELEMENT)) for i in range(4)]
     if "good" in first:
         return Claim(98, "an element carries the BLAKE3 digest of its piece")
     if named:
@@ -87,8 +87,8 @@ def elements(source: Source) -> Iterator[tuple[int, bytes, str]]:
                 element = source.read(at, ELEMENT)
             elif len(element) < ELEMENT:
                 break
-            elif (following := hunt.next(at) or at + ELEMENT) != at + ELEMENT:
-                element = source.read(at, following - at)
+            else:
+                element = source.read(at, (hunt.next(at) or at + ELEMENT) - at)
         if empty:
             yield at - len(empty), empty, "empty"
         empty = element if verdict == "empty" else b""
@@ -129,12 +129,14 @@ def _move(state: State, at: int) -> None:
     state.moved_pieces += 1
     by = at - number(at) * ELEMENT
     last = state.moved[-1] if state.moved else None
+    kept = len(state.moved) < MAX_MOVED
     if last and last.by == by and not state.broken:
         last.end = at + ELEMENT
         last.count += 1
-    elif len(state.moved) < MAX_MOVED:
+        kept = True
+    elif kept:
         state.moved.append(Moved(at, at + ELEMENT, by))
-    state.broken = False
+    state.broken = not kept  # nothing goes on with the last that was kept where another lies between
 
 
 def begins_none(state: State) -> bool:

@@ -68,9 +68,7 @@ class Hunt:
         return self._judged(at) == "good"
 
     def _heads(self, at: int) -> list[int]:
-        """Offsets at which bytes look like a piece index: few, because pieces look random."""
-        if self.tries <= 0:
-            return []
+        """Offsets at which bytes look like a piece index: few, because pieces look random, and none without a try."""
         data = self.source.read(at, 2 * ELEMENT + INDEX)
         last = min(2 * ELEMENT, self.size - ELEMENT - at)
         found: list[int] = []

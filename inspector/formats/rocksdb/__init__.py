@@ -54,6 +54,7 @@ FORMAT = Format(
     filters=frozenset({"kinds", "damaged", "deleted", "start", "end", "member", "text", "value_limit"}),
     wishes=frozenset({"accept", "jobs", "max_unit", "no_correct"}),
     standing=frozenset({"RDB035"}),
+    named=True,
     names=("*.sst", "*.ldb", "MANIFEST-*"),
     follow=later("inspector.formats.rocksdb.follow", "follow"),
     schema=LaterMapping("inspector.formats.rocksdb.words", "SCHEMA"),

@@ -18,7 +18,8 @@ MAGIC: Final = 0x00248F37
 MAGIC_BYTES: Final = MAGIC.to_bytes(4, "little")
 HEADER, RECORD_HEADER, FOOTER = 30, 32, 32
 _RECORD: Final = struct.Struct("<QQ8xII")  # key and value size, an expiry, checksums of these and of both
-_SIZES: Final = struct.Struct("<QQ")
+_HEAD: Final = struct.Struct("<QQ8xI")  # the same without the last
+_SIZES: Final = 16  # bytes of the lengths
 # where the upper bytes of a first length begin: those of both are zero in any blob below 4 GiB, 16 MiB, 64 KiB
 _BELOW: Final = {
     4: re.compile(rb"\0(?=\0{3}.{4}\0{4})", re.DOTALL),
@@ -201,17 +202,15 @@ def _next(read: Read, at: int, end: int, window: int = 1 << 20) -> int:
     below = _BELOW[half]
     while at < end:
         data = read(at, min(window + RECORD_HEADER, end - at))
-        view = memoryview(data)
         last = len(data) - RECORD_HEADER
-        pos, room, sizes_at, search = 0, end - at - RECORD_HEADER, _SIZES.unpack_from, below.search
+        pos, room, head_at, search = 0, end - at - RECORD_HEADER, _HEAD.unpack_from, below.search
         while (seems := search(data, pos + half)) and (pos := seems.start() - half) <= last:
-            key_size, value_size = sizes_at(data, pos)
+            key_size, value_size, sealed = head_at(data, pos)
             if not key_size | value_size:  # no record is empty: on to where its lengths would not be zeroes
-                some = _SOME.search(data, pos + _SIZES.size)
-                pos = max(pos, some.start() - _SIZES.size) + 1 if some else last + 1
+                some = _SOME.search(data, pos + _SIZES)
+                pos = max(pos, some.start() - _SIZES) + 1 if some else last + 1
                 continue
-            fits = key_size + value_size <= room - pos
-            if fits and u32(data, pos + 24) == mask(crc32c(view[pos : pos + 24])):
+            if key_size + value_size <= room - pos and sealed == mask(crc32c(data[pos : pos + 24])):
                 return at + pos
             pos += 1
         if at + len(data) >= end:

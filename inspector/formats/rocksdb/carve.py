@@ -33,6 +33,9 @@ WINDOW: Final = 4 << 20
 REACH: Final = 64 << 10
 _COST_PER_BYTE: Final = 500  # nanoseconds that the search may take for each byte of a region, and a base
 _COST_BASE: Final = 200_000_000
+# a bit flipped in 10,000 leaves most blocks damaged, and takes so much for each of the first bytes
+_COST_OF_FIRST: Final = 1500
+_FIRST: Final = 4 << 20
 _TRY: Final = 4_000  # for each place at which a block may begin
 FARTHEST: Final = 1 << 20  # bytes by which a block may stand behind or before the place that it was written for
 _STEP: Final = 256 << 10  # bytes in which each codec is looked for, before the next are
@@ -102,7 +105,7 @@ class Carver:
         self.context = context
         self.start, self.end = start, end
         self._base, self._buf = start, b""
-        self.meter = ends.Meter(_COST_BASE + _COST_PER_BYTE * (end - start))
+        self.meter = ends.Meter(_COST_BASE + _COST_PER_BYTE * (end - start) + _COST_OF_FIRST * min(end - start, _FIRST))
         self._largest = 4096
         self._seen: dict[int, int] = {}
         self._loose = False  # also blocks that were written for another place are taken
@@ -288,9 +291,9 @@ class Carver:
             base, stop, best = self._base, min(pos + _STEP, self.end), None
             if quick and (best := self._find(pos - base, stop - base, quick, largest)):
                 stop = best.offset
-            for pattern, group in tries:
-                for match in pattern.finditer(self._buf, pos - base, stop - base):
-                    if found := self._block(base + match.start(), group & types, largest):
+            for begins, group in tries:
+                for place in begins.places(self._buf, pos - base, stop - base):
+                    if found := self._block(base + place, group & types, largest):
                         best, stop = found, found.offset
                         break
                     if self.meter.left < 0:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _RUN: Final = 64  # bytes: longer than any padding inside a block
 _LOOK: Final = 1 << 20
 WRITTEN: Final = Cause("software-rule-violation", "likely", "the checksum holds: it was written this way")
+CHOSEN: Final = Cause("software-rule-violation", "likely", "the program that made it chose this")
+UNSEALED: Final = Cause("unknown", "possible", "nothing covers its bytes: not known whether they were written this way")
 UNREAD: Final = Cause("unknown", "certain", "the checksum holds; what it unpacks to was not looked at")
 MIXED: Final = Cause(
     "swapped", "possible", "each fragment holds, and together they are no batch: blocks of the log changed places"

@@ -29,12 +29,13 @@ from inspector.formats.rocksdb.whole import check_whole, end_is_missing
 from inspector.span import Span
 
 if TYPE_CHECKING:
-    from inspector.formats.rocksdb import cause, exchanged, mending
+    from inspector.formats.rocksdb import cause, exchanged, exchanged_pages, mending
 else:  # a healthy table needs nobody to explain or to undo damage
     from inspector.postponed import Postponed
 
     cause, mending = Postponed("inspector.formats.rocksdb.cause"), Postponed("inspector.formats.rocksdb.mending")
     exchanged = Postponed("inspector.formats.rocksdb.exchanged")
+    exchanged_pages = Postponed("inspector.formats.rocksdb.exchanged_pages")
 
 _BLOCK_RULES: Final = {
     kinds.INDEX: "RDB003",
@@ -71,7 +72,8 @@ _MANIFEST_RULES: Final = {
 }
 _LOST: Final = frozenset({"RDB001", "RDB002", "RDB007", "RDB008", "RDB009", "RDB020", "RDB021", "RDB023",
                           "RDB030", "RDB038"})  # fmt: skip
-_MOVABLE: Final = frozenset({"RDB020", "RDB021", "RDB023"})
+_MOVABLE: Final = frozenset({"RDB020", "RDB021", "RDB023", "RDB001", "RDB003", "RDB004", "RDB006", "RDB007", "RDB008",
+                             "RDB009"})  # fmt: skip
 
 
 def check(db: Database, stretches: Iterable[Stretch], tally: Tally) -> None:
@@ -181,7 +183,7 @@ def _finding(db: Database, code: str, severity: Severity | None, mark: Mark) -> 
     message = _message(db, mark, code, evidence)
     salvage: Salvage = "lost" if code in _LOST else "corrected" if mark.mark == kinds.RELENGTH else "kept"
     why = _cause(db, mark)
-    if moved := exchanged.undone(db, mark) if code in _MOVABLE else None:
+    if moved := _put_back(db, mark) if code in _MOVABLE else None:
         why, salvage, message = moved, "corrected", f"{message}; a repair undoes it"
     elif undone := mending.of_mark(db, mark, why):
         why, more, corrected = undone
@@ -192,6 +194,12 @@ def _finding(db: Database, code: str, severity: Severity | None, mark: Mark) -> 
     return Finding(BY_CODE[code], mark.span, message, evidence, why, salvage, severity)
 
 
+def _put_back(db: Database, mark: Mark) -> Cause | None:
+    """What broke a tile that holds again where blocks or pages that changed places are put back."""
+    table = isinstance(db.facts.get(mark.span.member), TableFacts)
+    return exchanged_pages.undone(db, mark) if table else exchanged.undone(db, mark)
+
+
 def _message(db: Database, mark: Mark, code: str, evidence: dict[str, Any]) -> str:
     member, span = mark.span.member, mark.span
     facts = db.facts.get(member)
@@ -200,6 +208,8 @@ def _message(db: Database, mark: Mark, code: str, evidence: dict[str, Any]) -> s
         low, high = lost_range(db.table(member), facts, span)
         evidence["after_key"], evidence["up_to_key"] = show_key(low), show_key(high)
         said = f"{what} of {span.length} bytes: keys after {show_key(low)} up to {show_key(high)}"
+        if code == "RDB009":
+            said += _sought(db.table(member), span)
         return f"{said}: {FOLDED_WHY}" if mark.mark == kinds.UNCHECKED else said
     if isinstance(facts, LogFacts) and span.start in facts.why:
         return f"{what}: {facts.why[span.start]}"
@@ -211,6 +221,15 @@ def _message(db: Database, mark: Mark, code: str, evidence: dict[str, Any]) -> s
     ):
         return f"{what} of {span.length} bytes: more places of this log are damaged than are read past"
     return f"{what} of {span.length} bytes: {kinds.MARK_NAMES[mark.mark]}"
+
+
+def _sought(table: Table, span: Span) -> str:
+    """How far blocks were looked for in a gap, where that was not to its end."""
+    if table.sought:
+        return f"; {table.sought}"
+    if any(start < span.end and span.start < end for start, end in table.unsearched):
+        return "; the search for blocks in it was given up, because it cost too much"
+    return ""
 
 
 def show_key(key: bytes | None) -> str:
@@ -231,6 +250,9 @@ def _cause(db: Database, mark: Mark) -> Cause:
     if mark.mark == kinds.ORDER and db.table(mark.span.member).by:
         return UNKNOWN_CAUSE  # bytes were put into this table: a block of it, as it seems
     if mark.mark in (kinds.CONTENT, kinds.ORDER, kinds.STREAM):
+        if db.files[mark.span.member].kind == "table" and _bare(db.table(mark.span.member)):
+            seen = cause.of_bytes(db.reader(mark.span.member), mark.span.start, mark.span.end)
+            return cause.UNSEALED if seen is UNKNOWN_CAUSE else seen
         return cause.WRITTEN
     if mark.mark == kinds.UNCHECKED:
         return cause.UNREAD
@@ -245,6 +267,11 @@ def _cause(db: Database, mark: Mark) -> Cause:
     return cause.of_bytes(db.reader(mark.span.member), mark.span.start, mark.span.end)
 
 
+def _bare(table: Table) -> bool:
+    """Whether a table was written without checksums: nothing that is odd in it shows that it was written so."""
+    return table.footer is not None and table.context.checksum == checksums.NONE
+
+
 def _moved(db: Database, mark: Mark) -> Cause | None:
     """Why a part of a table cannot be read behind which all stands elsewhere than before it."""
     if db.files[mark.span.member].kind != "table":
@@ -254,22 +281,22 @@ def _moved(db: Database, mark: Mark) -> Cause | None:
     return cause.put_in(by, span.end) if by else None
 
 
-def _put(db: Database, tally: Tally, code: str, member: str, at: int, message: str, evidence: Evidence) -> None:
-    severity = severity_of(db, code, member) if member in db.files else None
-    written = Finding(BY_CODE[code], Span(at, at, member), message, evidence, cause.WRITTEN, None, severity)
-    tally.put(written)
+def _put(db: Database, tally: Tally, code: str, where: Span, message: str, why: Cause, evidence: Evidence) -> None:
+    severity = severity_of(db, code, where.member)
+    tally.put(Finding(BY_CODE[code], where, message, evidence, why, None, severity))
 
 
 def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
     table = db.table(member)
     if table.declined and not table.data_blocks and "not read" in table.declined:
-        _put(db, tally, "RDB035", member, 0, table.declined, {})
+        _put(db, tally, "RDB035", Span(0, 0, member), table.declined, cause.CHOSEN, {})
         return
     if facts.endless:
         message = "the file ends behind a block that holds; the footer that was due there is not in it"
         _endless(db, member, message, tally)
     if table.footer and table.context.checksum == checksums.NONE:
-        _put(db, tally, "RDB037", member, table.footer.start, "checksum type none", {})
+        here = Span(table.footer.start, table.footer.start, member)
+        _put(db, tally, "RDB037", here, "checksum type none", cause.CHOSEN, {})
     if table.spare and (db.version is None or db.is_unlisted(db.files[member].number)):
         end, level = table.size, severity_of(db, "RDB013", member)
         zero = ("zero", "zeroes") if table.spare_is == "zeroes" else ("byte", "bytes")
@@ -287,7 +314,8 @@ def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
     whole = whole and not table.vanished and not (table.by and facts.order_faults)
     if stated is not None and whole and stated - (ranges or 0) != facts.entries and stated != facts.entries:
         message = f"the properties count {stated} entries, the blocks hold {facts.entries}"
-        _put(db, tally, "RDB019", member, 0, message, {"stated": stated, "found": facts.entries})
+        why = cause.UNSEALED if _bare(table) else cause.WRITTEN
+        _put(db, tally, "RDB019", Span(0, 0, member), message, why, {"stated": stated, "found": facts.entries})
 
 
 def _endless(db: Database, member: str, message: str, tally: Tally) -> None:

@@ -69,12 +69,14 @@ def _edits(source: Source, name: str) -> bool:
 
 
 def _batches(source: Source, name: str) -> bool:
+    """Whether a write batch with an operation verifies; a log may begin with empty ones."""
     size = min(source.length(name), 16 << 20)  # `sniff` has found a whole batch there
     pieces = LogReader(lambda at, n: source.read(at, min(n, size - at), name), size).pieces()
     for record in Assembler().records(pieces):
         if record.fate == WHOLE:
             try:
-                return any(True for _ in batch.operations(record.data))
+                if any(True for _ in batch.operations(record.data)):
+                    return True
             except MalformedError:
                 continue
     return False

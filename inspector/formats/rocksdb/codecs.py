@@ -3,7 +3,9 @@
 Source: util/compression.h and .cc; from format version 2 every codec but snappy is preceded by a varint32 size.
 """
 
-from functools import lru_cache
+from __future__ import annotations
+
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
@@ -13,6 +15,7 @@ from inspector.formats.rocksdb.coding import MalformedError, u64, varint
 if TYPE_CHECKING:
     import bz2
     import zlib
+    from threading import local
 
     import cramjam
     import zstandard
@@ -77,20 +80,42 @@ def _snappy(data: bytes, limit: int) -> bytes:
         raise MalformedError("snappy stream does not decode") from error
 
 
-@lru_cache(maxsize=2)
-def _trained(dictionary: bytes) -> zstandard.ZstdCompressionDict:
-    """A table's dictionary, taken in once for all of its blocks."""
-    return zstandard.ZstdCompressionDict(dictionary)
+@cache
+def _kept() -> local:
+    from threading import local  # postponed: most stores hold no zstd
+
+    return local()
+
+
+def _unpacker(dictionary: bytes) -> zstandard.ZstdDecompressor:
+    """One with that dictionary, kept for the next block: to make one takes as long as to unpack ten small blocks.
+
+    None may work in two threads at once, so each has its own: the last one with a dictionary, and one without.
+    """
+    kept: dict[bool, tuple[bytes, zstandard.ZstdDecompressor]] = _kept().__dict__.setdefault("zstd", {})
+    known, unpacker = kept.get(bool(dictionary), (None, None))
+    if unpacker is None or known != dictionary:
+        trained = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
+        unpacker = zstandard.ZstdDecompressor(dict_data=trained)
+        kept[bool(dictionary)] = dictionary, unpacker
+    return unpacker
+
+
+def _framed(data: bytes) -> int:
+    """How many bytes a zstd frame says that it holds, -1 where it does not say; MalformedError where there is none."""
+    try:
+        return zstandard.frame_content_size(data)
+    except zstandard.ZstdError as error:
+        raise MalformedError("zstd frame does not decode") from error
 
 
 def _zstd(data: bytes, size: int, dictionary: bytes) -> bytes:
+    # the frame header is as untrusted as the prefix: its size is looked at before anything is allocated
+    framed = _framed(data)
+    if framed > size:
+        raise MalformedError(f"zstd frame claims {framed} bytes, the block {size}")
     try:
-        # the frame header is as untrusted as the prefix: its size is looked at before anything is allocated
-        framed = zstandard.frame_content_size(data)
-        if framed > size:
-            raise MalformedError(f"zstd frame claims {framed} bytes, the block {size}")
-        trained = _trained(dictionary) if dictionary else None
-        out = zstandard.ZstdDecompressor(dict_data=trained).decompress(data, max_output_size=max(size, 1))
+        out = _unpacker(dictionary).decompress(data, max_output_size=max(size, 1))
     except zstandard.ZstdError as error:
         raise MalformedError("zstd frame does not decode") from error
     return out
@@ -142,7 +167,10 @@ def beyond(kind: int, data: bytes, version: int) -> int:
     if kind in (NO_COMPRESSION, SNAPPY):
         return 0  # they cannot do so much
     if version < 0:
-        claimed = zstandard.frame_content_size(data) if data[:4] == b"\x28\xb5\x2f\xfd" else 0
+        try:
+            claimed = _framed(data)
+        except MalformedError:
+            return 0
         claimed = MAX_BLOCK if claimed < 0 else claimed
     elif version >= 2:
         try:
@@ -179,7 +207,7 @@ def decompress(kind: int, data: bytes, version: int, dictionary: bytes = b"", li
     if version < 0:
         if kind != ZLIB:  # LevelDB's only other number means zstd (include/leveldb/options.h)
             raise MalformedError(f"compression type {kind} is unknown to LevelDB")
-        return _zstd(data, limit, dictionary) if zstandard.frame_content_size(data) >= 0 else _zstd_open(data, limit)
+        return _zstd(data, limit, dictionary) if _framed(data) >= 0 else _zstd_open(data, limit)
     size, stream = _sized(kind, data, version, limit)
     bound = limit if size is None else size
     if kind in (LZ4, LZ4HC):

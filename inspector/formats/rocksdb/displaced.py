@@ -99,11 +99,11 @@ def placed(table: Table, handle: Handle) -> Handle:
 def settle(table: Table) -> None:
     """Turn the places of data blocks from those that the index names into those where they are now."""
     offsets, sizes, count, by = table.offsets, table.sizes, table.data_blocks, table.by
-    keys = _separators(table) if not table.context.placed else []
+    keys = separators(table) if not table.context.placed else []
     last = _last_at_home(table, count, keys)
     start = table.data_handle(last).end if last >= 0 else 0
     near = (i for i in range(last + 1, min(count, last + 1 + _SCAN)) if offsets[i] + by >= start)
-    first = next((i for i in near if _is_block(table, i, by, keys)), count)
+    first = next((i for i in near if is_block(table, i, by, keys)), count)
     table.edge = offsets[first] if first < count else table.data_handle(count - 1).end if count else 0
     end = table.edge + by
     table.offsets, table.sizes = offsets[: last + 1], sizes[: last + 1]
@@ -118,14 +118,14 @@ def settle(table: Table) -> None:
     table.whole_index = False  # between there may be bytes that no block claims
 
 
-def _separators(table: Table) -> list[bytes]:
+def separators(table: Table) -> list[bytes]:
     """User keys of the index where they are in the order of bytes, else none: blocks of one size have no other name."""
     found = [key if table.shape.user_keys else key[:-8] for key, _ in islice(index.separators(table), _KEYS)]
     in_order = all(a <= b for a, b in pairwise(found))
     return found if in_order and len(found) == table.data_blocks else []
 
 
-def _is_block(table: Table, i: int, by: int, keys: list[bytes]) -> bool:
+def is_block(table: Table, i: int, by: int, keys: list[bytes]) -> bool:
     """Whether data block `i` stands there: it verifies, and where its checksum knows no place it has its keys."""
     handle = table.data_handle(i)
     if not _holds(table, handle, by):
@@ -146,6 +146,6 @@ def _last_at_home(table: Table, count: int, keys: list[bytes]) -> int:
     while high - low > 1:
         middle = (low + high) // 2
         near = range(middle, min(high, middle + _NEAR))
-        home = next((i for i in near if _is_block(table, i, 0, keys)), None)
+        home = next((i for i in near if is_block(table, i, 0, keys)), None)
         low, high = (low, middle) if home is None else (home, high)
     return low

@@ -7,6 +7,7 @@ import bz2
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final
 
 from msgspec import Struct
@@ -295,21 +296,59 @@ def _tried(
             yield byte.start()
 
 
-def starts(kind: int, sized: bool) -> re.Pattern[bytes]:
-    """Bytes with which a block of this compression type may begin; compiled once per type."""
-    key = (kind, sized)
-    if key not in _START_CACHE:
-        size = _SIZE if sized else b""
-        form = {
-            codecs.NO_COMPRESSION: _FIRST,
-            codecs.ZSTD: size + re.escape(_ZSTD_MAGIC),
-            codecs.LZ4: size + _LZ4_START,
-            codecs.SNAPPY: _SIZE + _SNAPPY_START,
-            codecs.BZIP2: size + rb"BZh[1-9]1AY",
-            codecs.ZLIB: rb"[\x80-\xff]{1,3}[\x01-\x7f]" + _DEFLATE_START,
-        }[kind]
-        _START_CACHE[key] = re.compile(rb"(?=" + form + rb")", re.DOTALL)
-    return _START_CACHE[key]
+class Beginnings(Struct, frozen=True):
+    """Where `form` matches.
+
+    A form that holds an `anchor`, 1 to `reach` bytes behind its beginning, is tried only before anchors: most of a
+    table is then passed over as fast as a literal is searched for.
+    """
+
+    form: re.Pattern[bytes]
+    anchor: re.Pattern[bytes] | None = None
+    reach: int = 0
+
+    def places(self, buf: bytes, at: int, until: int) -> Iterator[int]:
+        """Places in [at, until), in order; what begins there may go on behind `until`."""
+        if self.anchor is None:
+            yield from self._within(buf, at, until)
+            return
+        low = high = at  # [low, high): before anchors, and not yet looked at
+        for found in self.anchor.finditer(buf, at, min(len(buf), until + self.reach + _ANCHOR)):
+            place = found.start()
+            if place - self.reach > high or high - low > _RUN:
+                yield from self._within(buf, low, min(high, until))
+                low = max(high, place - self.reach)
+            high = place
+        yield from self._within(buf, low, min(high, until))
+
+    def _within(self, buf: bytes, low: int, high: int) -> Iterator[int]:
+        for match in self.form.finditer(buf, low, min(len(buf), high + _LONGEST)):
+            if match.start() >= high:
+                return
+            yield match.start()
 
 
-_START_CACHE: dict[tuple[int, bool], re.Pattern[bytes]] = {}
+_ANCHOR: Final = 4  # bytes of the longest anchor
+_LONGEST: Final = 20  # bytes of the longest form: a size, a token with its length, two bytes of an entry
+_RUN: Final = 4096  # bytes before anchors in a row that are looked at together
+_ENTRY: Final = re.compile(rb"\x00(?=[\x08-\xff])")
+
+
+@cache
+def starts(kind: int, sized: bool) -> Beginnings:
+    """Where a block of this compression type may begin."""
+    size = _SIZE if sized else b""
+    if kind == codecs.NO_COMPRESSION:
+        return Beginnings(_ENTRY)
+    if kind == codecs.ZLIB:  # its first byte is matched, not looked ahead at: so most others are passed over quickly
+        ahead = rb"(?=[\x80-\xff]{0,2}[\x01-\x7f]" + _DEFLATE_START + rb")"
+        return Beginnings(re.compile(rb"[\x80-\xff]" + ahead, re.DOTALL))
+    form, anchor, reach = {
+        codecs.ZSTD: (size + re.escape(_ZSTD_MAGIC), re.compile(re.escape(_ZSTD_MAGIC)), 4),
+        codecs.LZ4: (size + _LZ4_START, _ENTRY, 14),
+        codecs.SNAPPY: (_SIZE + _SNAPPY_START, _ENTRY, 7),
+        codecs.BZIP2: (size + rb"BZh[1-9]1AY", re.compile(rb"BZh"), 4),
+    }[kind]
+    if not sized and anchor is not _ENTRY:  # it begins with its anchor
+        return Beginnings(re.compile(form))
+    return Beginnings(re.compile(rb"(?=" + form + rb")", re.DOTALL), anchor, reach)

@@ -66,6 +66,7 @@ class TableFacts(Struct):
     size: int = 0  # without what is behind its footer
     separators: dict[int, bytes | None] = field(default_factory=dict)  # offset of a block -> its key in the index
     ahead: dict[int, bytes] = field(default_factory=dict)  # the same of the blocks behind the last one looked up
+    pages: Any = None  # of `exchanged_pages`: how much damage was known, and the pieces that put pages back
 
 
 class LogFacts(Struct):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from inspector.counted import counted
 from inspector.formats.rocksdb import checksums
 from inspector.formats.rocksdb.carve import REACH, Carver, Context, Found, Read, sound
 
@@ -16,25 +17,36 @@ _KINDS: Final = (checksums.XXH3, checksums.CRC32C, checksums.XXHASH64, checksums
 _GUESS_AT: Final = (0, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 28)
 
 
-def guess_context(read: Read, size: int, leveldb: bool) -> Context | None:
+def guess_context(read: Read, size: int, leveldb: bool) -> Context | str:
     """Checksum type, framing and base of a table whose footer is lost, from its first blocks that verify.
 
-    The first block usually decides; where it is damaged, windows further on are tried.
+    The first block usually decides; where it is damaged, windows further on are tried. What was tried, in words, where
+    none of it found a block.
     """
     if leveldb:
         return Context(checksums.CRC32C, 0, -1, frozenset({0, 1, 2}))
-    left = _GUESSES + _GUESSES_PER_BYTE * size
-    for start, base, kind in _trials(size):
+    left, trials = _GUESSES + _GUESSES_PER_BYTE * size, list(_trials(size))
+    cut = False  # a trial was given up before its window ended
+    for made, (start, base, kind) in enumerate(trials):
         if left <= 0:
-            return None
+            return f"{made} of {len(trials)} trials for its checksum type were made before they cost too much"
         context = Context(kind, base, 5 if base == 0 else 6)
         trial = Carver(read, max(start, 0), min(size, max(start, 0) + 4 * REACH), context)
         trial.meter.left = allowed = min(left, _GUESS if base == 0 else 10 * _GUESS)
         found = trial.first() if start < 0 else trial.following(start)
         left -= allowed - trial.meter.left + (_SCAN * (trial.end - start) if start >= 0 else 0)
+        cut = cut or trial.meter.left <= 0
         if found and (base is None or _confirmed(read, size, found, trial.context)):
             return trial.context
-    return None
+    places = {max(start, 0) for start, _, _ in trials}
+    ended = ", some of them given up" if cut else ""
+    return f"{len(trials)} trials for its checksum type found no block{ended}; they look into {_places(places, size)}"
+
+
+def _places(places: set[int], size: int) -> str:
+    if size <= 4 * REACH:
+        return "all of it"
+    return f"{4 * REACH >> 10} KiB at {counted(len(places), 'place')}, the last of them {max(places):,}"
 
 
 def _trials(size: int) -> Iterator[tuple[int, int | None, int]]:

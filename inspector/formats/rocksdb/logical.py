@@ -83,10 +83,9 @@ class Record(Struct, frozen=True):
 
 
 class Assembler(Struct):
-    """Feeds on pieces, gives logical records; `special` keeps the pieces of the types that stand alone."""
+    """Feeds on pieces, gives logical records."""
 
     compressed: bool = False
-    special: list[Piece] = field(default_factory=list)
     max_record: int = MAX_RECORD
     room: int = 0  # bytes that records may unpack to beyond RATIO times their size, all together
     _parts: list[bytes] = field(default_factory=list)
@@ -175,8 +174,6 @@ class Assembler(Struct):
     def _note(self, piece: Piece) -> None:
         if piece.type == SET_COMPRESSION:
             self.compressed = len(piece.payload) >= 4 and u32(piece.payload, 0) == ZSTD
-        if len(self.special) < 64:
-            self.special.append(piece)
 
     def _finish(self) -> Record:
         fate, data = WHOLE, b"".join(self._parts)

@@ -14,7 +14,18 @@ from msgspec import Struct, field
 from inspector.correct import NONE, Correction, Word, apply, correct_crc32c, difference, flips, noticed_by, told
 from inspector.finding import Cause
 from inspector.format import Proof, Wishes
-from inspector.formats.rocksdb import blob, checksums, codecs, exchanged, footer, judges, keys, kinds, log
+from inspector.formats.rocksdb import (
+    blob,
+    checksums,
+    codecs,
+    exchanged,
+    exchanged_pages,
+    footer,
+    judges,
+    keys,
+    kinds,
+    log,
+)
 from inspector.formats.rocksdb.checksums import unmask
 from inspector.formats.rocksdb.coding import MalformedError, u64
 from inspector.formats.rocksdb.correction import PAIRS, correct_block
@@ -347,10 +358,13 @@ def mend(db: Database, wishes: Wishes) -> Mended:
 
 
 def _put_back(mended: Mended) -> list[Mark]:
-    """Lay blocks of WALs that changed places over the damaged ones; the damage that is left then."""
+    """Lay what changed places, blocks of WALs and pages of tables, over the damage; the damage that is left then."""
     marks = list(mended.db.damage)
-    for member in mended.db.wals.values():
-        if pieces := exchanged.found(mended.db, member):
+    found = [(member, exchanged.found(mended.db, member)) for member in mended.db.wals.values()]
+    for member in mended.db.tables.values():
+        found.append((member, exchanged_pages.found(mended.db, member, [m for m in marks if m.span.member == member])))
+    for member, pieces in found:
+        if pieces:
             mended.db, left = seen_through(mended.db, Overlay(mended.db.source, pieces), {member})
             mended.pieces = [*mended.pieces, *pieces]
             marks = [mark for mark in marks if mark.span.member != member] + left

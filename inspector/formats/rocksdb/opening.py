@@ -51,7 +51,11 @@ def open_table(read: Read, size: int, leveldb: bool = False, search: bool = True
             if not table.troubles:
                 table.troubles.append(Trouble("footer", table.footer.start, size, "its handles lead to no metaindex"))
             # nothing of it is proved: other bytes may lie before its magic, and the checksum type is one of them
-            table.context = guess.guess_context(read, table.footer.start, leveldb) or table.context
+            guessed = guess.guess_context(read, table.footer.start, leveldb)
+            if isinstance(guessed, str):
+                table.sought = guessed
+            else:
+                table.context = guessed
     if search and not table.whole_index and size >= _SMALLEST:
         from inspector.formats.rocksdb.patch import complete  # a table that needs no patching never loads it
 

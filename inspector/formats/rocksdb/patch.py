@@ -25,9 +25,9 @@ def complete(table: Table) -> None:
     """Carve whatever no known block covers; sets data blocks, tail blocks, properties and gaps."""
     if table.footer is None:
         context = guess_context(table.read, table.size, table.leveldb)
-        if context is None:
+        if isinstance(context, str):
             table.gaps.append((0, table.size))
-            table.declined = "no block of it verifies with any checksum"
+            table.declined, table.sought = "no table as far as it was looked into (no block verifies)", context
             return
         table.context = context
     known = sorted({(h.offset, h.end): (role, h) for role, h in table.blocks()}.items())
@@ -39,6 +39,8 @@ def complete(table: Table) -> None:
             found += _carve(table, at, start)
         at = max(at, stop)
     table.carved = any(f.size is not None for f in found)
+    if table.carved:
+        table.sought = ""  # its footer says the right one, whatever else is wrong in it
     _sort_in(table, found)
 
 
@@ -72,6 +74,8 @@ def _sort_in(table: Table, found: list[Found]) -> None:
         if piece.size is None:
             if not (table.carved and _alignment(table, piece)):
                 table.gaps.append((piece.offset, piece.end))
+            if not piece.searched:
+                table.unsearched.append((piece.offset, piece.end))
             continue
         unknown.append(Handle(piece.offset, piece.size))
     if table.properties is None or not table.meta:

@@ -30,7 +30,7 @@ from inspector.formats.rocksdb.plan_file import refusal as refusal_of_file
 from inspector.formats.rocksdb.reblob import BlobMender
 from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, written_anew
 from inspector.formats.rocksdb.rewrite import Rewriter, joined
-from inspector.formats.rocksdb.superseded import Newer, superseded
+from inspector.formats.rocksdb.superseded import Newer, superseded, undecided
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family, Version
 from inspector.formats.rocksdb.view import families, file_of, is_homeless
@@ -66,7 +66,7 @@ def refusal(db: Database) -> RefusedError | None:
         return refusal_of_file(db)
     unread = [] if db.trusted else [m for m in db.unlisted().values() if _unread(db.table(m))]
     if not unread:
-        return None
+        return None if db.trusted else undecided(db)
     return RefusedError(
         f"{unread[0]} is {db.table(unread[0]).declined}: nothing but the lost MANIFEST says what is in it",
         "use RocksDB's own tools for this database",

@@ -25,6 +25,7 @@ from inspector.windowed import Windowed
 BEHIND: Final = "{} behind the footer"
 _M32: Final = 0xFFFFFFFF
 _COPIED: Final[tuple[Role, ...]] = ("dictionary", "range-deletes")
+_NAMES: Final[dict[Role, bytes]] = {"dictionary": b"rocksdb.compression_dict", "range-deletes": b"rocksdb.range_del"}
 # properties of the file as a whole that are not true any more, or name blocks that are not written again
 _DROPPED: Final = frozenset(
     PREFIX + name
@@ -59,7 +60,8 @@ class Rewriter(Struct):
     _places: bytearray = field(default_factory=bytearray)
     _meta: dict[bytes, Handle] = field(default_factory=dict)
     _ranges_left: bool = False  # a block of range deletes did not verify
-    _again: bool = False  # the last block that was looked at is a copy of the one before it
+    _again: bool = False  # the last block that was looked at is a copy of one that is kept
+    _own: dict[Role, Handle | None] = field(default_factory=dict)  # of the copied roles
     _held: list[block.Pair] | None = None  # entries of the data block that was placed last
     _done: int = 0  # source bytes told about so far
 
@@ -70,6 +72,7 @@ class Rewriter(Struct):
     def _steps(self) -> Iterator[Edit]:
         order = keys.order_of(self.family[2])
         read = Windowed(self.table.read, self.table.sparing)
+        self._own = {role: self._one(role) for role in _COPIED}
         for role, handle in self.table.blocks():
             if handle.offset < self._done or handle.end > self.table.size:
                 continue
@@ -87,6 +90,12 @@ class Rewriter(Struct):
         if self.blocks or self.ranges:
             yield from self._new_tail()
 
+    def _one(self, role: Role) -> Handle | None:
+        """A table has one block of this role: the one that its metaindex names, else the last that verifies."""
+        table, named = self.table, self.table.meta.get(_NAMES[role])
+        sound = [handle for one, handle in table.blocks() if one == role and table.load(handle).ok]
+        return named if named in sound else sound[-1] if sound else None
+
     def _skip(self, to: int, action: str, why: str) -> Iterator[Edit]:
         if to > self._done:
             span = Span(self._done, to, self.member)
@@ -99,7 +108,7 @@ class Rewriter(Struct):
         self._done = handle.end
         self._ranges_left = self._ranges_left or role == "range-deletes"
         if self._again:
-            yield Edit("dropped", span, why="the block before it once more", out=self.out, units=1)
+            yield Edit("dropped", span, why="a copy of another block of this table", out=self.out, units=1)
         elif role in ("data", *_COPIED):
             yield Edit("lost", span, why=f"{role} block does not verify, or is not unpacked", out=self.out, units=1)
         else:
@@ -112,6 +121,10 @@ class Rewriter(Struct):
             return None
         loaded = self.table.judge(handle, read(handle.offset, handle.end - handle.offset))
         if not loaded.ok:
+            return None
+        if role in _COPIED and handle != self._own[role]:
+            kept = self._own[role]
+            self._again = kept is not None and self.table.load(kept).content == loaded.content
             return None
         if role == "dictionary":
             return []
@@ -141,8 +154,7 @@ class Rewriter(Struct):
         else:
             if not self.tail_start:
                 self.tail_start = self.at
-            name = b"rocksdb.compression_dict" if role == "dictionary" else b"rocksdb.range_del"
-            self._meta[name] = placed
+            self._meta[_NAMES[role]] = placed
             self.ranges += len(pairs)
         self.at = placed.end
         base = self.table.context.base or 0

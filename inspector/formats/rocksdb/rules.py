@@ -88,7 +88,7 @@ RULES: tuple[Rule, ...] = (
         "A read-write open DELETES it, without a word.", _COPY + _REPAIR, "db/db_impl/db_impl_files.cc",
     ),
     Rule(
-        "RDB013", "table-size", W, "a table's size differs from the MANIFEST though its blocks are whole",
+        "RDB013", "table-size", W, "a table is longer than it was written",
         "Bytes were added after its footer, or the MANIFEST entry is damaged.",
         "Open fails: `Corruption: Sst file size mismatch`.", _REPAIR, "db/version_set.cc",
     ),

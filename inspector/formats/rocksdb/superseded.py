@@ -7,17 +7,19 @@ tables with one key under that number at most one was live; the engine shows suc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, combinations
 from typing import Final
 
 from msgspec import Struct
 
+from inspector.errors import RefusedError
 from inspector.formats.rocksdb import keys
 from inspector.formats.rocksdb.check import show_key
 from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
 from inspector.formats.rocksdb.edit import NewFile
 from inspector.formats.rocksdb.names import table_name
 from inspector.formats.rocksdb.version import Family
+from inspector.formats.rocksdb.view import families, is_homeless
 
 MOST: Final = 2_000_000  # entries that are compared; what is beyond them is left to the check of the output
 
@@ -56,6 +58,40 @@ def superseded(db: Database, family: Family, homeless: frozenset[int]) -> dict[i
             if shared is not None:
                 found[older.number] = Newer(newer.number, shared)
     return found
+
+
+def undecided(db: Database) -> RefusedError | None:
+    """Ingested tables say the same of their place in time, and the engine shows neither of two values as the later."""
+    homeless = frozenset(n for n, m in db.tables.items() if is_homeless(db.table(m).properties))
+    if len(homeless) < 2:
+        return None
+    for family in families(db):
+        if pair := _rivals(db, family, homeless):
+            one, other, key = pair
+            name, later = table_name(one), table_name(other)
+            return RefusedError(
+                f"{name} and {later} were ingested with {show_key(key)} in both: "
+                "which is newer stands in the lost MANIFEST alone",
+                f"by their file numbers it is {later}: move {name} away (or keep what it alone has) and repair again",
+            )
+    return None
+
+
+def _rivals(db: Database, family: Family, homeless: frozenset[int]) -> tuple[int, int, bytes] | None:
+    """Two ingested tables with one key, and that key: which came later stands in the lost MANIFEST alone."""
+    order = keys.order_of(family.comparator)
+    if order is None:
+        return None
+    files = [f for f in family.files.values() if f.assumed and f.smallest_sequence == 0 and f.number in homeless]
+    left = MOST
+    for one, other in combinations(sorted(files, key=lambda f: f.number), 2):
+        if not _meet(one, other, order) or left <= 0:
+            continue
+        shared, used = _shared(db, one, other, order, left)
+        left -= used
+        if shared is not None:
+            return one.number, other.number, shared
+    return None
 
 
 def _meet(one: NewFile, other: NewFile, order: keys.Order) -> bool:

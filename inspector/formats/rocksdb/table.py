@@ -78,6 +78,8 @@ class Table(Struct):
     sizes: array[int] = field(default_factory=lambda: array("Q"))
     tail: list[tuple[Role, Handle]] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)  # no block found, though one was due
+    unsearched: list[tuple[int, int]] = field(default_factory=list)  # of them, where the search was given up
+    sought: str = ""  # how its checksum type was looked for, where no block told it
     troubles: list[Trouble] = field(default_factory=list)
     carved: bool = False  # data blocks were found without the index
     declined: str = ""  # a table of a kind that is not read, or no table at all

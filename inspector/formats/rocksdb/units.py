@@ -56,8 +56,15 @@ def surplus(db: Database, member: str) -> int | None:
     if db.version is not None and not db.single:
         stated = next((f.size for _, f in db.version.live_tables() if f.number == what.number), None)
         if stated is not None:
-            return size - stated
+            # zeroes over the footer and on behind it are room that was made: what lies there did not move there
+            blank = size > stated and not db.source.read(size - footer.SIZE, footer.SIZE, member).strip(b"\0")
+            return None if blank and _blank_end(db, member, stated) else size - stated
     return _by_footer(db, member, size)
+
+
+def _blank_end(db: Database, member: str, stated: int) -> bool:
+    """Whether zeroes stand where a table ended that its MANIFEST lists with `stated` bytes."""
+    return not db.source.read(max(0, stated - 8), 8, member).strip(b"\0")
 
 
 def _by_footer(db: Database, member: str, size: int) -> int | None:
@@ -160,6 +167,7 @@ TRAITS = Traits(
     apart=_APART,
     lone=frozenset({"RDB003", "RDB004", "RDB005", "RDB006", "RDB007", "RDB008", "RDB032"}),
     tailed=True,
+    values=True,
     grid=grid,
     flipped=flipped,
     misplaced=misplaced,

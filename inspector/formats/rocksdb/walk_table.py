@@ -197,7 +197,10 @@ def _data(loaded: Loaded, facts: TableFacts, order: keys.Order | None, db: Datab
 
 
 def in_order(found: list[bytes], before: bytes | None, order: keys.Order | None) -> bool:
-    """Whether internal keys ascend, from the last key of the block before; True where the order is not known."""
+    """Whether internal keys ascend, from the last key of the block before; True where the order is not known.
+
+    A key that stands twice, with its number and type, is a copy: no engine writes it (BlockBasedTableBuilder::Add).
+    """
     if order is None:
         return True
     if before is not None:
@@ -207,7 +210,7 @@ def in_order(found: list[bytes], before: bytes | None, order: keys.Order | None)
     if len(set(users)) == len(users):
         return ranks == sorted(ranks)
     full = [(rank, -int.from_bytes(key[-8:], "little")) for rank, key in zip(ranks, found, strict=True)]
-    return full == sorted(full)
+    return len(set(found)) == len(found) and full == sorted(full)
 
 
 def _blob_references(pairs: list[block.Pair], facts: TableFacts, db: Database) -> None:

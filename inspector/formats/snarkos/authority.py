@@ -31,7 +31,7 @@ def kind_of(cursor: Cursor) -> int:
     """BEACON or QUORUM; the cursor then stands at the signature or the subdag."""
     kind = cursor.u8("authority")
     if kind not in (BEACON, QUORUM):
-        raise MalformedError(f"authority has kind {kind}", cursor.at - 1)
+        raise MalformedError(f"authority has kind {kind}")
     return kind
 
 
@@ -49,10 +49,9 @@ def _subdag(cursor: Cursor) -> Iterator[Certificate]:
     for _ in range(rounds):
         number = cursor.u64("round")
         for _ in range(cursor.count(cursor.u16("number of certificates"), _MIN_CERTIFICATE, "certificates")):
-            start = cursor.at
             certificate = read_certificate(cursor)
             if certificate.round != number:
-                raise MalformedError(f"a certificate of round {certificate.round} lies in round {number}", start)
+                raise MalformedError(f"a certificate of round {certificate.round} lies in round {number}")
             yield certificate
 
 
@@ -73,7 +72,7 @@ def read_certificate(cursor: Cursor) -> Certificate:
 def _transmission(cursor: Cursor) -> tuple[str, bytes, bytes]:
     kind = cursor.u8("transmission kind")
     if kind not in _TRANSMISSIONS:
-        raise MalformedError(f"a transmission has kind {kind}", cursor.at - 1)
+        raise MalformedError(f"a transmission has kind {kind}")
     if kind == 0:
         return "ratification", b"", b""
     name = cursor.take(8, "solution id") if kind == 1 else cursor.field("transaction id")

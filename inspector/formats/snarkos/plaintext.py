@@ -48,12 +48,12 @@ _LITERALS: Final[tuple[Decoder, ...]] = (
 def plaintext(cursor: Cursor, depth: int = 0) -> Any:
     """A literal as text, a struct as an object, an array as a list."""
     if depth > MAX_DEPTH:
-        raise MalformedError("a plaintext is too deep", cursor.at)
+        raise MalformedError("a plaintext is too deep")
     kind = cursor.u8("plaintext")
     if kind == LITERAL:
         number = cursor.u16("literal")
         if number >= len(_LITERALS):
-            raise MalformedError(f"a literal of kind {number}", cursor.at - 2)
+            raise MalformedError(f"a literal of kind {number}")
         return _LITERALS[number](cursor)
     if kind == STRUCT:
         members = cursor.count(cursor.u8("members"), 4, "members")
@@ -61,9 +61,9 @@ def plaintext(cursor: Cursor, depth: int = 0) -> Any:
     if kind == ARRAY:
         elements = cursor.count(cursor.u32("elements"), 3, "elements")
         if elements > MAX_ELEMENTS:
-            raise MalformedError(f"an array of {elements} elements", cursor.at - 4)
+            raise MalformedError(f"an array of {elements} elements")
         return [_sized(cursor, depth) for _ in range(elements)]
-    raise MalformedError(f"a plaintext of kind {kind}", cursor.at - 1)
+    raise MalformedError(f"a plaintext of kind {kind}")
 
 
 def _sized(cursor: Cursor, depth: int) -> Any:
@@ -77,7 +77,7 @@ def value(cursor: Cursor) -> Any:
     """What a mapping holds; records and futures are carried."""
     kind = cursor.u8("value")
     if kind != PLAINTEXT:
-        raise MalformedError(f"a value of kind {kind}", cursor.at - 1)
+        raise MalformedError(f"a value of kind {kind}")
     return plaintext(cursor)
 
 
@@ -86,7 +86,7 @@ def ratify(cursor: Cursor) -> Any:
     cursor.version((1,), "ratification")
     kind = cursor.u8("ratification")
     if kind not in (1, 2):
-        raise MalformedError(f"a ratification of kind {kind}", cursor.at - 1)
+        raise MalformedError(f"a ratification of kind {kind}")
     return {("block_reward", "puzzle_reward")[kind - 1]: cursor.u64("amount")}
 
 

@@ -16,12 +16,11 @@ T = TypeVar("T")
 
 
 class MalformedError(Exception):
-    """These bytes are not what the map should hold; `at` is the offset inside the value."""
+    """These bytes are not what the map should hold."""
 
-    def __init__(self, why: str, at: int = 0) -> None:
+    def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
-        self.at = at
 
 
 class Cursor:
@@ -40,7 +39,7 @@ class Cursor:
 
     def take(self, n: int, what: str = "bytes") -> bytes:
         if n > self.end - self.at:
-            raise MalformedError(f"{what} needs {n} bytes, {self.left} are left", self.at)
+            raise MalformedError(f"{what} needs {n} bytes, {self.left} are left")
         self.at += n
         return self.data[self.at - n : self.at]
 
@@ -59,47 +58,44 @@ class Cursor:
     def u64(self, what: str = "u64") -> int:
         return self._int(8, what)
 
-    def u128(self, what: str = "u128") -> int:
-        return self._int(16, what)
-
     def i64(self, what: str = "i64") -> int:
         return int.from_bytes(self.take(8, what), "little", signed=True)
 
     def flag(self, what: str) -> bool:
         value = self.u8(what)
         if value > 1:
-            raise MalformedError(f"{what} is {value}, it must be 0 or 1", self.at - 1)
+            raise MalformedError(f"{what} is {value}, it must be 0 or 1")
         return value == 1
 
     def version(self, allowed: tuple[int, ...], what: str) -> int:
         value = self.u8(f"version of {what}")
         if value not in allowed:
-            raise MalformedError(f"{what} has version {value}", self.at - 1)
+            raise MalformedError(f"{what} has version {value}")
         return value
 
     def field(self, what: str = "field") -> bytes:
         """32 bytes of a canonical field element."""
         raw = self.take(FIELD, what)
         if raw[31] >= 0x12 and int.from_bytes(raw, "little") >= FIELD_ORDER:
-            raise MalformedError(f"{what} is not a canonical field element", self.at - FIELD)
+            raise MalformedError(f"{what} is not a canonical field element")
         return raw
 
     def count(self, n: int, size: int, what: str) -> int:
         """`n` things of at least `size` bytes must fit into what is left."""
         if n * size > self.left:
-            raise MalformedError(f"{n} {what} do not fit into {self.left} bytes", self.at)
+            raise MalformedError(f"{n} {what} do not fit into {self.left} bytes")
         return n
 
     def sized(self, what: str) -> bytes:
         """A size-encoded value: u64 length and that many bytes."""
         n = self.u64(f"length of {what}")
         if n > self.left:
-            raise MalformedError(f"{what} claims {n} bytes, {self.left} are left", self.at - 8)
+            raise MalformedError(f"{what} claims {n} bytes, {self.left} are left")
         return self.take(n, what)
 
     def done(self, what: str) -> None:
         if self.left:
-            raise MalformedError(f"{what} leaves {self.left} bytes unread", self.at)
+            raise MalformedError(f"{what} leaves {self.left} bytes unread")
 
 
 def whole(data: bytes, read: Callable[[Cursor], T], what: str) -> T:

@@ -63,7 +63,7 @@ def nothing(_: Cursor) -> None:
 def solution_id(cursor: Cursor) -> str:
     inner = cursor.sized("solution id")
     if len(inner) != 8:
-        raise MalformedError(f"a solution id has {len(inner)} bytes, not 8", cursor.at)
+        raise MalformedError(f"a solution id has {len(inner)} bytes, not 8")
     return solution_name(inner)
 
 
@@ -107,16 +107,16 @@ def inside(read: Decoder, what: str) -> Decoder:
     return sized
 
 
-def text_of(raw: bytes, what: str, at: int) -> str:
+def text_of(raw: bytes, what: str) -> str:
     if not _IDENTIFIER.fullmatch(raw):
-        raise MalformedError(f"{what} is not an identifier", at)
+        raise MalformedError(f"{what} is not an identifier")
     return raw.decode("ascii")
 
 
 def identifier(cursor: Cursor) -> str:
     """A name: u8 length and that many letters, digits and underscores; no outer length."""
     size = cursor.u8("length of a name")
-    return text_of(cursor.take(size, "name"), "name", cursor.at - size)
+    return text_of(cursor.take(size, "name"), "name")
 
 
 program_id = inside(lambda cursor: f"{identifier(cursor)}.{identifier(cursor)}", "program id")
@@ -127,7 +127,7 @@ def header_bytes(cursor: Cursor) -> tuple[Any, ...]:
     raw = cursor.take(HEADER_SIZE, "header")
     values: tuple[Any, ...] = HEADER_FAST.unpack(raw)
     if values[0] != 1 or values[7] != 1:
-        raise MalformedError(f"header has version {values[0]}, its metadata {values[7]}", cursor.at - HEADER_SIZE)
+        raise MalformedError(f"header has version {values[0]}, its metadata {values[7]}")
     roots = Cursor(raw, 1)
     for name in HEADER_FIELDS[1:7]:
         roots.field(name)
@@ -205,7 +205,7 @@ def solutions(cursor: Cursor) -> list[str]:
 def confirmed(cursor: Cursor) -> dict[str, Any]:
     kind = cursor.u8("confirmed kind")
     if kind >= len(CONFIRMED):
-        raise MalformedError(f"a confirmed transaction has kind {kind}", cursor.at - 1)
+        raise MalformedError(f"a confirmed transaction has kind {kind}")
     found: dict[str, Any] = {"kind": CONFIRMED[kind], "index": cursor.u32("index")}
     if kind >= 2:
         found["rejected"] = rejected(cursor)
@@ -215,19 +215,19 @@ def confirmed(cursor: Cursor) -> dict[str, Any]:
 def rejected(cursor: Cursor) -> dict[str, Any]:
     kind = cursor.u8("rejected kind")
     if kind > 1:
-        raise MalformedError(f"a rejected transaction has kind {kind}", cursor.at - 1)
+        raise MalformedError(f"a rejected transaction has kind {kind}")
     return {"kind": ("deployment", "execution")[kind], "content": rest(cursor)}
 
 
 def operation(cursor: Cursor) -> str:
     tag = cursor.u8("finalize operation")
     if tag not in OPERATIONS:
-        raise MalformedError(f"a finalize operation has tag {tag}", cursor.at - 1)
+        raise MalformedError(f"a finalize operation has tag {tag}")
     name, _ = OPERATIONS[tag]
     size = cursor.left
     # releases before 2024 carried an index in two of them: 8 bytes more
     if size not in (OPERATIONS[tag][1] - 1, OPERATIONS[tag][1] + 7):
-        raise MalformedError(f"{name} has {size + 1} bytes", cursor.at - 1)
+        raise MalformedError(f"{name} has {size + 1} bytes")
     cursor.take(size)
     return name
 
@@ -235,7 +235,7 @@ def operation(cursor: Cursor) -> str:
 def transaction_kind(cursor: Cursor) -> str:
     kind = cursor.u32("transaction kind")
     if kind >= len(TRANSACTION_KINDS):
-        raise MalformedError(f"a transaction has kind {kind}", cursor.at - 4)
+        raise MalformedError(f"a transaction has kind {kind}")
     return TRANSACTION_KINDS[kind]
 
 

@@ -344,3 +344,44 @@ def test_damaged_records_beyond_the_limit_are_counted_as_lost(tmp_path: Path, mo
     done = merged(tmp_path, [bytes(data) for data in copies], Wishes(no_correct=True))
     assert done.plan.losses_total >= 4
     assert "were not looked for" in " ".join(done.notes)
+
+
+@pytest.mark.parametrize(("version", "target"), [(9, 9), (12, 12), (14, 14), (16, 16), (14, 16), (16, 14), (15, 14)])
+def test_flags_of_what_is_alive_are_kept_but_for_what_the_target_version_changes(
+    version: int, target: int, tmp_path: Path
+) -> None:
+    store = Store(version)
+    net = Network(store)
+    nodes = [net.node() for _ in range(4)]
+    for one, two in pairwise(nodes):
+        channel = net.open(one, two)
+        net.update(channel, 0)
+        net.update(channel, 1, flags=0x4000)
+    for node in nodes:
+        net.announce(node, flags=0x4000 if version >= 7 else 0)
+    if version < 14:
+        net.keep_private(*nodes[:2])
+    data = store.bytes()
+    merged(tmp_path, [data, data], Wishes(to_version=target))
+    assert (tmp_path / "merged").read_bytes()[0] == target
+    completed = 0x2000 if target >= 15 else 0
+    before = {told(r): r.flags & ~0x2000 if version >= 15 else r.flags for r in walk(data) if r.live}
+    after = {told(r): r.flags & ~completed for r in out_of(tmp_path)}
+    assert all(r.flags & completed == completed for r in out_of(tmp_path))
+    kept = {one: flags for one, flags in before.items() if one[0] != 4107}
+    assert {one: flags for one, flags in after.items() if one[0] != 4107} == kept
+    assert set(kept.values()) == {0, 0x4000}
+
+
+@pytest.mark.parametrize("version", [11, 12, 16])
+def test_what_is_written_of_a_dying_channel_is_flagged_so_since_version_12(version: int, tmp_path: Path) -> None:
+    net = grown(version, 9_000, 4)
+    dying = net.channels[1]
+    net.spend(dying)
+    bare = bytearray(net.store.bytes())
+    for record in walk(bytes(bare)):
+        bare[record.at] &= ~(DYING >> 8)  # another program's copy, which knows it by its own record alone
+    merged(tmp_path, [bytes(bare), bytes(bare)])
+    flagged = {(r.kind, channel(r)) for r in out_of(tmp_path) if r.flags & DYING}
+    assert flagged == ({(256, dying.scid), (258, dying.scid)} if version >= 12 else set())
+    assert {r.kind for r in out_of(tmp_path) if channel(r) == dying.scid} == {256, 258, 4106}

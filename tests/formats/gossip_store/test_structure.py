@@ -54,6 +54,23 @@ def test_extensions_are_read_to_their_very_end(raw: bytes, well: bool) -> None:
     assert well_formed_tlvs(raw) is well
 
 
+def _bigsize(value: int, width: int) -> bytes:
+    """In so many bytes behind the first one; that it could be shorter is no matter here."""
+    return bytes([value]) if not width else bytes([{2: 0xFD, 4: 0xFE, 8: 0xFF}[width]]) + value.to_bytes(width, "big")
+
+
+@pytest.mark.parametrize("type_width", [0, 2, 4, 8])
+@pytest.mark.parametrize("size_width", [0, 2, 4, 8])
+def test_numbers_of_extensions_have_any_width_and_are_whole(type_width: int, size_width: int) -> None:
+    for size in (0, 1, 5):
+        head = _bigsize(77, type_width) + _bigsize(size, size_width)
+        for before in (b"", b"\1\2ab"):
+            whole = before + head + bytes(size)
+            assert well_formed_tlvs(whole)
+            assert not any(well_formed_tlvs(whole[:cut]) for cut in range(len(before) + 1, len(whole)))
+            assert not well_formed_tlvs(whole + b"\1")
+
+
 def test_both_implementations_call_the_same_lengths_plausible() -> None:
     rng = Random(12)
     for kind in (256, 257, 258, 3503, 4101, 4102, 4103, 4104, 4105, 4106, 4107, 4108):

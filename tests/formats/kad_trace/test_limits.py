@@ -76,7 +76,7 @@ def test_a_silence_is_a_stall_from_its_limit_on(silence: int, about: dict[str, A
 
 def test_five_times_the_usual_pause_is_no_stall_where_steps_are_slow() -> None:
     boot = Bootstrap(0, 0, 0, 0, 10, 1, started=T, later_line=True)
-    boot.steps = [Step(n, True, None, False, T, 0, 9, n, gap=gap) for n, gap in enumerate((None, 20.0, 30.0))]
+    boot.steps = [Step(n, True, None, T, 0, 9, n, gap=gap) for n, gap in enumerate((None, 20.0, 30.0))]
     assert boot.median_gap == 25.0
     for silence, verdict in ((125 * SECOND - 1, "slow"), (125 * SECOND, "stalled")):
         boot.until = T + silence
@@ -164,6 +164,13 @@ def test_errors_without_a_time_are_counted_and_not_placed(monkeypatch: pytest.Mo
     tracker = follow(*(at(n, "io-error", seconds) for n, seconds in enumerate((None, 1.0, 2.0, 3.0))))
     assert (list(tracker.io_at), tracker.events["io-error"]) == ([100, 200], 4)
     assert list(tracker.io_time) == [T + SECOND, T + 2 * SECOND]
+
+
+def test_a_million_errors_are_placed_and_no_more() -> None:
+    tracker = Tracker(Thresholds())
+    tracker.io_at.frombytes(bytes(8 * 999_999))
+    follow(at(5, "io-error", 1.0), at(6, "io-error", 2.0), tracker=tracker)
+    assert (len(tracker.io_at), tracker.io_at[-1], list(tracker.io_time)) == (1_000_000, 500, [T + SECOND])
 
 
 @pytest.mark.parametrize(("late", "owner"), [(0.0, 1), (0.005, 1), (0.005001, 2), (-0.000001, 2)])

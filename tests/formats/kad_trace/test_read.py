@@ -229,6 +229,10 @@ def test_a_tree_has_its_parts_by_name() -> None:
     numbers = [part.number for _, part in tree.parts]
     assert numbers == [1, 2, None, None]
     assert [node.text or node.name for node in tree.walk()] == ["A", "1", "Some", "2", "", "x", "y", "f::G", "-3"]
+    for text in ("A) (", "A { b: 1 } ( [", "A(1)) :", "A } {"):  # what stands behind a value is none of it
+        read = parse_debug(text)
+        assert read is not None
+        assert (read.name, len(list(read.walk()))) == ("A", 2 if "1" in text else 1)
     assert parse_debug("A { b: 1") is None
     assert parse_debug("") is None
     assert parse_debug("(" * 64 + ")" * 64) is not None

@@ -11,7 +11,7 @@ from inspector.formats.kad_trace.events import Event, Stats
 from inspector.formats.kad_trace.invariants import buckets_of, step_breaches
 
 SECOND = 1_000_000  # microseconds
-LAST = Step(2, True, 10, False, 100 * SECOND, 0, 50, 1, took=1)
+LAST = Step(2, True, 10, 100 * SECOND, 0, 50, 1, took=1)
 GOOD = Event("step", 50, 99, 2, 105 * SECOND, 1, 3, False, True, 9)
 
 

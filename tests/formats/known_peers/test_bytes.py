@@ -136,3 +136,9 @@ def test_random_addresses_of_random_components_read_back() -> None:
 @pytest.mark.parametrize("text", ["ip4/1.2.3.4", "/ip4/300.1.1.1", "/tcp/70000", "/nothing", "/ip4", "/tcp/-1"])
 def test_text_that_is_no_address_gives_nothing(text: str) -> None:
     assert parse_address(text) is None
+
+
+def test_text_of_up_to_128_digits_is_read_as_base58() -> None:
+    assert from_base58("1" * 128) == bytes(128)
+    assert from_base58("1" * 129) is None
+    assert from_base58("") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from inspector.formats.known_peers.masking import _address
 from inspector.formats.known_peers.multiaddr import (
     PROTOCOLS,
     Refused,
@@ -53,6 +54,18 @@ def test_bytes_and_text_are_each_other_s(name: str, value: str, text: str) -> No
         assert isinstance(components(raw[:cut]), Refused)
 
 
+@pytest.mark.parametrize("name", ["certhash", "garlic32", "garlic64", "dns4", "unix"])
+def test_values_of_every_length_have_a_text_that_reads_back(name: str) -> None:
+    """Of which base64 pads some, and one length takes a byte while a longer one takes two."""
+    for length in range(200):
+        value = bytes((7 * length + 31 * k) % 127 for k in range(length))
+        raw = write_uvarint(int(CODES[name], 16)) + write_uvarint(length) + value
+        text = address_text(raw)
+        assert text is not None
+        assert parse_address(text) == raw
+        assert text.count("/") == 2  # no value is taken for another part
+
+
 def test_a_refusal_names_the_byte() -> None:
     tcp = b"\6\0\1"
     told = [components(tcp + bad) for bad in (b"\7", b"\x80", b"\6\0", b"\x36\x80", b"\x36\2a", b"\x36\1\xff")]
@@ -86,3 +99,22 @@ def test_an_address_has_128_parts_at_most() -> None:
     assert len(components(b"\xdd\x03" * 128)) == 128  # type: ignore[arg-type]  # no refusal
     assert components(b"\xdd\x03" * 129) == Refused(256, "more than 128 parts, which are not read")
     assert parse_address("/ws" * 255) == b"\xdd\x03" * 255
+
+
+def test_a_disguised_address_has_the_same_parts_with_other_values_behind_those_without_any_too() -> None:
+    """Peers, names, numbers of hosts and hashes are others of the same length; ports and what has no value stay."""
+    told = [(name, bytes.fromhex(value)) for name, value, _ in VALUES]
+    told.append(("p2p", b"\x26\x00\x24\x08\x01\x12\x20" + bytes(range(60, 92))))
+    shown = {"tcp", "udp", "sctp", "dccp", "ipcidr", "memory", "quic-v1", "ws", "p2p-circuit"}
+    for around in told:
+        for name, value in told:
+            parts = [around, (name, value), ("quic-v1", b""), ("p2p", told[-1][1])]
+            raw = b"".join(write_uvarint(int(CODES[one], 16)) + inside for one, inside in parts)
+            new = _address(raw, lambda noun, text: f"{noun} {text}")
+            before, after = components(raw), components(new)
+            assert not isinstance(before, Refused)
+            assert not isinstance(after, Refused)
+            assert [(one.name, len(one.value)) for one in after] == [(one.name, len(one.value)) for one in before]
+            for old, one in zip(before, after, strict=True):
+                same = old.name in shown or not old.value.strip(b"%")
+                assert (old.value == one.value) is same, (old, one)

@@ -16,7 +16,7 @@ from inspector.formats.known_peers.causes import cause_of
 from inspector.formats.known_peers.flip import one_flip
 from inspector.formats.known_peers.masking import mask
 from inspector.formats.known_peers.payload import Address, Peer, parse_payload
-from inspector.formats.known_peers.place import _heads_before
+from inspector.formats.known_peers.place import _heads_before, hunt
 from inspector.formats.known_peers.scale import write_compact
 from inspector.formats.known_peers.slots import LATEST, is_sealed
 from inspector.formats.known_peers.state import State, open_state
@@ -161,12 +161,14 @@ def test_old_entries_are_kept_up_to_a_number(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_payload_is_sealed_by_the_digest_that_follows_it() -> None:
     body = build.payload(build.peers(2))
     unit = build.seal(body)
-    assert is_sealed(unit, parse_payload(unit, 0, len(unit), 3))
-    assert not is_sealed(unit[:-1], parse_payload(unit[:-1], 0, len(unit) - 1, 3))
+    assert is_sealed(unit, 0, len(body))
+    assert is_sealed(b"\7" * 5 + unit, 5, 5 + len(body))
+    assert not is_sealed(unit[:-1], 0, len(body))
+    assert not is_sealed(unit, 0, len(body) - 1)
     broken = body[:-1]
     torn = broken + blake3(broken[: parse_payload(broken, 0, len(broken), 3).end]).digest()
     assert parse_payload(torn, 0, len(broken), 3).error is not None
-    assert not is_sealed(torn, parse_payload(torn, 0, len(broken), 3))
+    assert list(hunt(lambda at, n: (torn + bytes(2000))[at : at + n], 2000)) == []
 
 
 def test_peers_that_only_an_unsealed_list_names_are_counted() -> None:

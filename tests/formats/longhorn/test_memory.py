@@ -271,6 +271,15 @@ def test_a_line_is_looked_at_in_pieces_of_64_kib(before: int, seen_whole: bool) 
     assert len(read((("log", b"level=x\n" + line),)).refused) == seen_whole
 
 
+@pytest.mark.parametrize(("more", "seen"), [(0, True), (1, False)])
+def test_the_answer_to_a_call_stands_within_a_thousand_characters_behind_it(more: int, seen: bool) -> None:
+    head, answer = "pvc-1-r-abcdefgh ", "File exists"
+    between = "x" * (1000 - len(head) - len(answer) - 2 + more)
+    memory = read((("log", f"level=error bdev_lvol_create {between} {head}{answer}".encode()),))
+    assert list(memory.created) == (["pvc-1-r-abcdefgh"] if seen else [])
+    assert len(memory.refused) == 1
+
+
 def test_a_document_has_half_a_million_lists_and_objects_at_most() -> None:
     own = json.dumps([LVOL]).encode()
     room = 500_000 - own.count(b"[") - own.count(b"{")

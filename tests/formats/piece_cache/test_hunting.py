@@ -65,3 +65,35 @@ def test_what_is_no_piece_is_counted_apart() -> None:
     assert len([row for rows in told.rows for row in rows]) == 1
     assert told.kinds == {1: "piece"}
     assert told.counts == {"empty": 2, "bad": 1}
+
+
+@pytest.mark.parametrize(
+    "place", [1, 2, 300, ELEMENT - 7, ELEMENT, ELEMENT + 5, 2 * ELEMENT - 1, 2 * ELEMENT, 2 * ELEMENT + 1]
+)
+@pytest.mark.parametrize("index", [1, 0xFF, 0x100, 0x1FF, 0x10000, 0xABCDEF, 0x1000000, 0xFFFFFFFF])
+def test_what_looks_like_an_index_is_found_where_it_begins(place: int, index: int) -> None:
+    """Up to two lengths behind, and where a whole element fits before the end; nothing between other bytes is one."""
+    head = index.to_bytes(8, "little")
+    data = (b"\x5a" * place + head).ljust(4 * ELEMENT, b"\x5a")
+    for size in (4 * ELEMENT, place + ELEMENT, place + ELEMENT - 1):
+        fits = place <= 2 * ELEMENT and place + ELEMENT <= size
+        assert (place in hunt(data[:size])._heads(0)) is fits
+    found = hunt(data)
+    assert all(abs(one - place) < 4 for one in found._heads(0))  # a zero of its lower half may begin another
+    found.tries = 0
+    assert found._heads(0) == []
+
+
+def test_a_cache_is_known_by_its_first_four_elements() -> None:
+    for number, strength in ((0, 98), (3, 98), (4, 0)):
+        data = BAD * number + SEVEN + BAD * (5 - number)
+        assert FORMAT.claim(MemorySource(data, "cache"), None).strength == strength
+    assert FORMAT.claim(MemorySource(SEVEN, "cache"), None).strength == 98
+    assert FORMAT.claim(MemorySource(SEVEN + b"1", "cache"), None).strength == 0
+    assert FORMAT.claim(MemorySource(SEVEN + b"1", "piece_cache.bin"), None).strength == 98
+    assert FORMAT.claim(MemorySource(b"", "piece_cache.bin"), None).strength == 70
+
+
+@pytest.mark.parametrize("more", [0, 5, 152, ELEMENT - 1])
+def test_first_asked_are_the_places_of_elements_that_begin_with_the_file_or_end_with_it(more: int) -> None:
+    assert hunt(BAD + b"\1" * more).distances == [more, 0]

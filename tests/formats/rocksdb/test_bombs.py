@@ -119,3 +119,20 @@ def test_many_blocks_of_a_format_without_sizes_are_read(codec: int) -> None:
         report = inspect(source, FORMATS)
     assert report.exit_code() == Exit.CLEAN
     assert not report.tally.total
+
+
+def test_room_beyond_the_usual_is_taken_once_by_each_place_and_not_given_back() -> None:
+    room = codecs.Room(100)
+    asked = [
+        (0, 1, ""),
+        (101, 1, ""),
+        (60, 1, ""),
+        (60, 1, ""),
+        (60, 1, "other"),
+        (41, 2, ""),
+        (40, 2, ""),
+        (1, 3, ""),
+        (0, 3, ""),
+    ]
+    assert [room.fits(*one) for one in asked] == [True, False, True, True, False, False, True, False, True]
+    assert (room.left, room.taken) == (0, {("", 1), ("", 2)})

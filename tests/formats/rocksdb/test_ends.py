@@ -11,6 +11,8 @@ import cramjam
 import lz4.block
 import pytest
 import zstandard
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from inspector.formats.rocksdb import codecs, ends
 from inspector.formats.rocksdb.coding import put_varint
@@ -186,10 +188,10 @@ def test_every_tag_of_snappy() -> None:
         tag = (59 + extra) << 2 if extra else (length - 1) << 2
         stream += bytes([tag]) + (length - 1).to_bytes(4, "little")[:extra] + b"x" * length
         size += length
-        for copy, given in (((1 | 0 << 2, 9), 4), ((1 | 7 << 2, 9), 11), ((2 | 0 << 2, 9, 0), 1),
+        for copy, gives in (((1 | 0 << 2, 9), 4), ((1 | 7 << 2, 9), 11), ((2 | 0 << 2, 9, 0), 1),
                             ((2 | 63 << 2, 9, 0), 64), ((3 | 20 << 2, 9, 0, 0, 0), 21)):  # fmt: skip
             data, start, end = around(stream + bytes(copy))
-            assert ends.snappy_stream(data, start, len(data), size + given, meter()) == end
+            assert ends.snappy_stream(data, start, len(data), size + gives, meter()) == end
     assert ends.snappy_stream(b"\xf4\x01", 0, 2, 2, meter()) is None
 
 
@@ -246,7 +248,9 @@ def test_the_end_of_a_compressed_block_is_among_the_candidates(kind: str, large:
     made = packed(number, content, sized=True)
     data = BEFORE + made + bytes([number]) + b"\1\2\3\4" + made + BEHIND
     start, end = len(BEFORE), len(BEFORE) + len(made)
-    assert ends.starts(codecs.LZ4 if number == codecs.LZ4HC else number, True).match(data, start)
+    begins = ends.starts(codecs.LZ4 if number == codecs.LZ4HC else number, True)
+    assert start in begins.places(data, 0, len(data))
+    assert list(begins.places(data, start, start + 1)) == [start]  # it goes on behind what is searched
 
     def tried(types: set[int], size: int) -> list[int]:
         return list(ends.candidates(data, start, len(data), frozenset(types), True, 0, size, meter()))
@@ -257,6 +261,31 @@ def test_the_end_of_a_compressed_block_is_among_the_candidates(kind: str, large:
         assert tried({number}, len(content) - 1) == []
         assert tried({0}, len(content)) == []
     assert list(ends.candidates(data, len(data) - 7, len(data), frozenset({number}), True, 0, 99, meter())) == []
+
+
+LOOKALIKES = [b"\xff", b"\0\x08", b"\x28\xb5\x2f\xfd", b"\x82\x91\x05\x28\xb5\x2f\xfd", b"BZh31AY", b"\x90\x07BZh91AY"]
+LOOKALIKES += [
+    b"\xf1" + b"\xff" * 8 + b"\5\0\x09",
+    b"\xf0\x41\0\x10",
+    b"\xf4\1\1\0\x20",
+    b"\x85\xff\xff\1",
+    b"\xf0" * 8,
+]
+
+
+LONGEST = [b"\x85\xff\xff\1" + rest for rest in (LOOKALIKES[6], LOOKALIKES[8], LOOKALIKES[2], b"BZh91AY", b"\0")]
+FAR = b"\x07" * 40
+
+
+@example([FAR + one + FAR for one in LONGEST], 1, True)
+@given(st.lists(st.sampled_from(LOOKALIKES) | st.binary(max_size=9), max_size=60), st.integers(1, 200), st.booleans())
+def test_beginnings_are_found_wherever_their_form_matches(pieces: list[bytes], times: int, sized: bool) -> None:
+    data = b"".join(pieces) * times
+    data = data[: 3 * 4096]
+    for kind in (0, codecs.SNAPPY, codecs.ZLIB, codecs.BZIP2, codecs.LZ4, codecs.ZSTD) if sized else (1, codecs.ZSTD):
+        begins, until = ends.starts(kind, sized), len(data) - len(data) // 5
+        wanted = [at for at in range(7, until) if begins.form.match(data, at)]
+        assert list(begins.places(data, 7, until)) == wanted
 
 
 def test_without_sizes_before_them_only_snappy_and_zstd_tell_theirs() -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from inspector.format import UNIT, Wishes
+from inspector.format import FRAME, FREE, GAP, UNIT, Wishes
 from inspector.formats import all_formats
 from inspector.formats.rocksdb import checksums
+from inspector.formats.rocksdb.claim import open_store
 from inspector.formats.rocksdb.footer import Handle, decode, put_handle
+from inspector.formats.rocksdb.walk import walk
 from inspector.inspect import Report, inspect
 from inspector.repair import repair
 from inspector.source import MemorySource, open_source
@@ -88,3 +90,23 @@ def test_a_single_block_that_ends_with_the_file_is_found_without_a_footer(codec:
     built = table(pairs(0, 200), Shape(codec=codec))
     data = built.data[: built.blocks[0].end]
     assert looked_at(data).account.roles[UNIT] == len(data)
+
+
+@pytest.mark.parametrize("version", range(1, 6))
+@pytest.mark.parametrize(("put", "role"), [(b"\7" * 20, GAP), (bytes(20), FREE)], ids=["bytes", "zeroes"])
+def test_bytes_between_the_last_block_and_the_footer_are_a_tile_of_their_own(
+    version: int, put: bytes, role: int
+) -> None:
+    made = table(pairs(0, 40), Shape(version=version))
+    data = made.data[: made.footer] + put + made.data[made.footer :]
+    db = open_store(MemorySource(data, "000009.sst"), None, Wishes())
+    found: list[tuple[int, int, int]] = []
+    for stretch in walk(db):
+        ends = [*stretch.starts[1:], stretch.end]
+        found += zip(stretch.starts, ends, stretch.roles, strict=True)
+    blocks = sorted([*made.blocks, *made.places.values()], key=lambda handle: handle.offset)
+    assert found == [
+        *((handle.offset, handle.end, UNIT) for handle in blocks),
+        (made.footer, made.footer + 20, role),
+        (made.footer + 20, len(data), FRAME),
+    ]

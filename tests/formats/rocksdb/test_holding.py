@@ -68,6 +68,15 @@ def test_blocks_that_do_not_fit_are_refused(wrong: dict[str, Any]) -> None:
         holding.held_blocks(capsule, "f", 100)
 
 
+def test_a_run_of_one_block_is_given_back() -> None:
+    capsule: Any = Capsule()
+    run = SimpleNamespace(entries=1, types={1: 1}, first_key=b"a", last_key=b"a", max_tag=7)
+    holding.vouch_blocks(capsule, "f", 0, 40, run, array("I", [5]), array("I", [6]))
+    found = holding.held_blocks(capsule, "f", 0)
+    assert found is not None
+    assert (found[0], list(found[2]), list(found[3])) == (40, [5], [6])
+
+
 def test_no_blocks_at_all_are_refused() -> None:
     capsule = blocks()
     changed(capsule, BLOCKS, 100, _5=0, _6=b"")

@@ -11,11 +11,14 @@ import pytest
 from inspector import formats
 from inspector.errors import Exit
 from inspector.format import Wishes
+from inspector.formats.rocksdb.checksums import masked_crc
 from inspector.formats.rocksdb.database import open_database
+from inspector.formats.rocksdb.opening import open_table
 from inspector.formats.rocksdb.view import families, live_view
 from inspector.inspect import inspect
 from inspector.repair import repair
 from inspector.source import open_source
+from tests.contract.corpus import memory
 from tests.formats.rocksdb.test_engine import xor
 
 plyvel: Any = pytest.importorskip("plyvel")
@@ -82,6 +85,20 @@ def test_a_log_that_is_gone_is_told_also_of_a_copy_without_its_lock(tmp_path: Pa
     with open_source(str(tmp_path / "db")) as source:
         found = inspect(source, FORMATS).tally.findings()
     assert "RDB036" in [f.rule.code for f in found]
+
+
+def test_a_block_that_is_said_to_be_zstd_and_is_none_is_damaged() -> None:
+    folder = Path(__file__).parents[3] / "samples" / "rocksdb" / "leveldb-bit"
+    members = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (name,) = (name for name in members if name.endswith(".ldb"))
+    data = members[name]
+    first = open_table(lambda at, n: data[at : at + n], len(data), leveldb=True).data_handle(0)
+    body = data[first.offset : first.offset + first.size] + b"\2"
+    members[name] = data[: first.offset] + body + masked_crc(body).to_bytes(4, "little") + data[first.end :]
+    with memory(members) as source:
+        found = inspect(source, FORMATS).tally.findings()
+    assert [(f.rule.code, f.span.start, f.span.end) for f in found][:1] == [("RDB002", first.offset, first.end)]
+    assert "INS001" not in {f.rule.code for f in found}
 
 
 @pytest.mark.parametrize("what", ["manifest", "log"])

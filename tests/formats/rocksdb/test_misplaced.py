@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inspector.errors import Exit
+from inspector.errors import Exit, RefusedError
 from inspector.format import Wishes
 from inspector.formats import all_formats
 from inspector.inspect import Report, inspect
@@ -111,6 +111,31 @@ def test_an_ingested_table_without_its_manifest_is_no_column_family_of_its_own(t
     done = mended(tmp_path / "db")
     assert (done.code, rows(tmp_path / "db.new")) == (Exit.LOST, 51)
     assert any("ingested" in note for note in done.notes)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_of_two_ingested_tables_with_one_key_nothing_but_the_manifest_tells_the_newer(
+    apart: bool, tmp_path: Path
+) -> None:
+    options = rocksdict.Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_disable_auto_compactions(True)
+    database = rocksdict.Rdict(str(tmp_path / "db"), options)
+    for turn in range(2):
+        writer = rocksdict.SstFileWriter(options)
+        writer.open(str(tmp_path / "made.sst"))
+        for i in range(50):
+            writer[b"in%03d" % (i + 50 * turn * apart)] = b"value %d" % turn
+        writer.finish()
+        database.ingest_external_file([str(tmp_path / "made.sst")])
+    database.close()
+    for manifest in (tmp_path / "db").glob("MANIFEST-*"):
+        manifest.write_bytes(bytes(manifest.stat().st_size))
+    if apart:
+        assert (mended(tmp_path / "db").code, rows(tmp_path / "db.new")) == (Exit.LOST, 100)
+        return
+    with pytest.raises(RefusedError, match=r"were ingested with 'in000' in both"):
+        mended(tmp_path / "db")
 
 
 def test_a_wal_that_is_gone_is_a_loss_of_the_repair_too(store: Path) -> None:

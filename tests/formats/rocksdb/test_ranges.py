@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from inspector import formats
+from inspector.__main__ import main
 from inspector.formats.rocksdb import keys, view
+from inspector.formats.rocksdb.database import good_blocks, pairs_of
 from inspector.formats.rocksdb.edit import NewFile
 from inspector.formats.rocksdb.keys import MAX_SEQUENCE, PUT, RANGE_DELETE, internal
 from inspector.formats.rocksdb.opening import open_table
 from inspector.formats.rocksdb.table import Table
+from inspector.inspect import inspect
+from inspector.source import open_source
+from tests.builders.rocksdb import World
 from tests.builders.rocksdb_table import Shape, table
 
 
@@ -102,3 +110,22 @@ def test_a_range_delete_is_void_beyond_the_range_of_its_file(
     backwards = made(PAIRS, [(b"m", 5, b"c")])
     assert list(view.tombstones(backwards, "f", None)) == []
     assert [(t.begin, t.end) for t in view.tombstones(backwards, "f", None, bytewise=False)] == [(b"m", b"c")]
+
+
+def test_a_table_behind_a_torn_copy_of_itself_keeps_its_range_deletes_and_no_entry_twice(tmp_path: Path) -> None:
+    world = World(shape=Shape(codec=0))
+    ranges = ((internal(b"k", 36, RANGE_DELETE), b"p"),)
+    built = world.add(9, [(internal(b"long", 37, keys.DELETE), b"")], ranges=ranges)
+    tail = next(at for at in range(len(built.data)) if built.data[at:].startswith(internal(b"k", 36, RANGE_DELETE)))
+    folder = tmp_path / "db"
+    folder.mkdir()
+    for name, data in world.members().items():
+        (folder / name).write_bytes(data)
+    (folder / "000009.sst").write_bytes(built.data[: tail + 90] + built.data)
+    assert main(["repair", str(folder), "-o", str(tmp_path / "out")]) in (0, 4)
+    assert main(["scan", "-q", str(tmp_path / "out")]) == 0
+    with open_source(str(tmp_path / "out")) as source:
+        state = inspect(source, formats.all_formats()).state
+        found = state.table("000009.sst")
+        assert sum(len(pairs_of(content)) for _, _, content in good_blocks(found)) == 1
+        assert [(t.begin, t.end) for t in view.tombstones(found, "", None)] == [(b"k", b"p")]

@@ -179,3 +179,21 @@ def test_blocks_as_large_as_by_default_are_found_without_footer_and_first_block(
     built = table(pairs(0, 2000), Shape(version=6, codec=codec, block_size=4096))
     hurt = damage.noise(built.data, 20, built.blocks[1].offset + 9, 4).data[: built.blocks[-1].end]
     assert len(rows(opened(hurt))) >= 2000 - sum(built.counts[:3])
+
+
+def test_bits_that_flip_all_over_a_table_and_its_index_leave_every_sound_block_to_be_found() -> None:
+    built = table(
+        [(key, value * 60) for key, value in pairs(0, 400)], Shape(block_size=4096, checksum=checksums.CRC32C)
+    )
+    rng, hurt = Random(3), bytearray(built.data)
+    for _ in range(len(hurt) * 8 // 25_000):
+        bit = rng.randrange(len(hurt) * 8)
+        hurt[bit // 8] ^= 1 << bit % 8
+    index = built.blocks[-1].end + 20
+    hurt[index : index + 40] = bytes(40)
+    found = opened(bytes(hurt))
+    assert not found.whole_index
+    sound = {h.offset for h in built.blocks if hurt[h.offset : h.end] == built.data[h.offset : h.end]}
+    assert len(sound) > 20
+    assert sound <= {*found.offsets}
+    assert not found.unsearched

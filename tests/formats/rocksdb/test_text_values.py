@@ -51,6 +51,16 @@ def test_text_among_noise_is_another_programs() -> None:
     assert (told.name, told.confidence) == ("overwritten", "certain")
 
 
+def test_the_one_long_text_of_a_store_is_not_surely_another_programs() -> None:
+    values = [Random(i).randbytes(300) for i in range(400)]
+    values[200] = document(3) * 4
+    data = log(values)
+    at = data.index(document(3)) + 500
+    for count in (2, 5, 40):
+        told = cause(damage.flip_bits(data, at, at + 90, count, seed=count).data)
+        assert (told.name, told.confidence) != ("overwritten", "certain")
+
+
 def test_equal_bytes_that_fit_anywhere_have_not_changed_places_or_moved() -> None:
     """Any 512 bytes of such values stand for any others, and any record may end with them."""
     data = log([b"w" * Random(i).randrange(5, 300) for i in range(200)])

@@ -11,7 +11,7 @@ from inspector.formats.snarkos_blocks.walk import head_at
 from inspector.inspect import inspect
 from inspector.repair import repair
 from inspector.source import MemorySource
-from tests.builders.snarkos import cdn_file, ledger
+from tests.builders.snarkos import cdn_file, cdn_latest, ledger
 
 WHOLE = cdn_file(ledger(6), 0, 6)
 NAME = "0.6.blocks"
@@ -39,3 +39,10 @@ def test_blocks_of_one_second_follow_each_other_and_those_of_one_round_do_not(
     data = WHOLE[:at] + new + WHOLE[at + 8 : -10]
     done = repair(MemorySource(data, NAME), all_formats(), None, Wishes(), forced=FORMAT.name, dry_run=True)
     assert done.records["kept"] == kept
+
+
+def test_a_plan_says_how_large_the_output_may_become() -> None:
+    assert FORMAT.plan is not None
+    for data, name, most in ((WHOLE, NAME, len(WHOLE) + 8), (cdn_latest(9), "latest.json", len(cdn_latest(9)))):
+        state = inspect(MemorySource(data, name), (FORMAT,), Wishes(), FORMAT.name).state
+        assert FORMAT.plan(state, Wishes()).estimate == most

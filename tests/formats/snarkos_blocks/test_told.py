@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
+from inspector.diagnosis import diagnose
 from inspector.finding import Tally
 from inspector.format import Query, Wishes
 from inspector.formats.snarkos_blocks import FORMAT
@@ -23,7 +26,7 @@ from inspector.formats.snarkos_blocks.walk import (
     why_malformed,
 )
 from inspector.source import MemorySource
-from tests.builders.snarkos import cdn_latest, u
+from tests.builders.snarkos import cdn_file, cdn_latest, ledger, u
 from tests.formats.snarkos_blocks.support import BODIES, DATA, NAME, STARTS, codes, put, scan
 
 
@@ -219,3 +222,26 @@ def test_the_longest_run_is_kept_and_the_first_of_two(order: tuple[int, ...], ke
     assert made.notes == notes
     count = edits[0]
     assert (count.action, count.data) == (("kept", None) if len(kept) == len(order) else ("corrected", u(len(kept), 8)))
+
+
+def test_bits_that_flip_all_over_a_file_are_never_certain_to_be_blocks_that_changed_places() -> None:
+    data = cdn_file(ledger(50, 3, heavy=0), 0, 50)
+    for seed in (0, 5, 7, 16, 26):
+        rng, hurt = Random(seed), bytearray(data)
+        for _ in range(len(data) * 8 // 10_000):
+            bit = rng.randrange(64, len(data) * 8)
+            hurt[bit // 8] ^= 1 << bit % 8
+        said = {(event.cause.name, event.cause.confidence) for event in diagnose(scan(bytes(hurt))).events}
+        assert not {("swapped", "certain"), ("shifted", "certain")} & said, (seed, said)
+
+
+@pytest.mark.parametrize("bit", [3, 8, 9])
+def test_a_bit_of_a_length_is_told_from_as_many_bytes_that_moved(bit: int) -> None:
+    at = STARTS[3]
+    hurt = bytearray(DATA)
+    hurt[at + bit // 8] ^= 1 << bit % 8
+    first = diagnose(scan(bytes(hurt))).events[0]
+    assert first.cause.name == "bit-flip"
+    assert f"byte {at + bit // 8} " in first.cause.because
+    lost = diagnose(scan(DATA[: at + 900] + DATA[at + 900 + (1 << bit) :])).events[0]
+    assert lost.cause.name == "shifted"

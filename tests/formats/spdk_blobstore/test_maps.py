@@ -16,6 +16,7 @@ from inspector.formats.spdk_blobstore import clustermap, disk
 from inspector.formats.spdk_blobstore.clustermap import HOLE, UNKNOWN, Run, Slot, own_runs, resolve
 from inspector.formats.spdk_blobstore.crash import _common
 from inspector.formats.spdk_blobstore.disk import Disk, Moved
+from inspector.formats.spdk_blobstore.moved import undone
 from inspector.source import MemorySource
 from inspector.span import Span
 
@@ -188,3 +189,16 @@ def test_windows_tile_a_stretch_in_whole_units(
         assert data == NOISE[100 + low : 100 + high]
         at = high
     assert at == end
+
+
+@pytest.mark.parametrize("end", [None, 15_000])
+@pytest.mark.parametrize(("at", "by", "fill"), [(0, 300, b""), (4096, 300, b""), (0, -7, b""), (4096, -7, b"1234567")])
+def test_a_store_whose_bytes_moved_reads_as_it_was_and_ends_where_its_partition_does(
+    end: int | None, at: int, by: int, fill: bytes
+) -> None:
+    now = Disk(MemorySource(NOISE, "image"), 100, end)
+    there = NOISE[100:end]
+    before = undone(now, Moved(at, by, "", fill))
+    wanted = there[:at] + (there[at + by :] if by > 0 else (fill or bytes(-by)) + there[at:])
+    assert before.size == len(wanted) == now.size - by
+    assert before.read(0, 30_000) == wanted

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from inspector import formats
+from inspector.__main__ import main
 from inspector.errors import RefusedError
 from inspector.format import GAP, Wishes
 from inspector.formats.spdk_blobstore import moved
@@ -81,6 +82,38 @@ def test_the_place_the_cause_and_what_programs_do_are_told() -> None:
     assert all("without" in one.outcome for one in report.answer.loaders)
     assert "refuses the store with -84" in {one.outcome for one in look(put_in(CLEAN, 0, 3)).answer.loaders}
     assert "refuses the store with -19" in {one.outcome for one in look(put_in(CLEAN, PAGE, 3)).answer.loaders}
+
+
+WHOLE = "Every volume whose root page is there can be copied out whole."
+UNSURE = WHOLE[:-1] + ", if the bytes that are too many stand behind them all; else their content has moved."
+
+
+@pytest.mark.parametrize(
+    ("data", "where", "content"),
+    [
+        (put_in(CLEAN, ROOT + 100, 3), "3 bytes were put in at byte 20,580", WHOLE),
+        (put_in(CLEAN, 0, 1), "1 byte was put in at byte 0", WHOLE),
+        (CLEAN[:ROOT] + CLEAN[ROOT + PAGE :], "4,096 bytes are missing at byte 20,480", None),
+        (put_in(CLEAN, len(CLEAN) - 2 * PAGE - 7, 33), None, UNSURE),  # among clusters, which nothing covers
+        (CLEAN + b"junk!", None, UNSURE),
+        (CLEAN[:-PAGE] + bytes(PAGE) + b"a log line\n" * 200, None, WHOLE),  # by what it is, it stands behind
+        (CLEAN, None, None),
+    ],
+)
+def test_the_answer_says_whether_content_can_have_moved(data: bytes, where: str | None, content: str | None) -> None:
+    words = look(data).answer.words
+    moved_words = [word for word in words if "what is behind is read where it stands now" in word]
+    assert moved_words == ([f"{where}: what is behind is read where it stands now."] if where else [])
+    assert [word for word in words if "copied out whole" in word] == ([content] if content else [])
+
+
+@pytest.mark.parametrize(("tail", "warned"), [(b"junk!", True), (b"a log line\n" * 200, False), (b"", False)])
+def test_where_content_may_have_moved_an_extracted_volume_is_to_be_compared(
+    tail: bytes, warned: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "disk.img").write_bytes(CLEAN[:-PAGE] + bytes(PAGE) + tail)
+    main(["extract", str(tmp_path / "disk.img"), "vol-b", "-o", str(tmp_path / "volume")])
+    assert ("compare it before you trust it" in " ".join(capsys.readouterr().out.split())) is warned
 
 
 def test_what_was_put_in_between_pages_is_a_gap_of_its_own() -> None:
