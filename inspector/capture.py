@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import platform
 import tempfile
-import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -26,6 +24,7 @@ from msgspec import Struct, field
 
 from inspector import __version__, capsule
 from inspector import patch as patches
+from inspector.capsule_file import pack
 from inspector.catalogue import Formats
 from inspector.errors import InspectorError, RefusedError, SourceError, UnverifiedError
 from inspector.format import State, Stretch, Wishes
@@ -41,15 +40,7 @@ LOG_ENDS: Final = 1 << 20  # of a long text log: its first and its last bytes
 ITEMS: Final = 10_000  # items that are listed while reads are noted, so that the capsule can list them, too
 BESIDE: Final = 2  # tiles on each side of a damaged one that are taken as they are
 UNIT: Final = 4096  # runs of zeroes are found in units of this size
-COPY: Final = 4 << 20
-EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the same source gives the same capsule
-TEXT: Final = """A capsule of inspector: parts of a damaged store, at their original offsets.
-
-`inspector scan FILE.capsule` (and records, show, items, repair --patch) reads it like the store itself.
-Without inspector: capsule.json lists the members of the store. `ranges` of all members, in the order of the list,
-lie one after the other in `data`; `zeros` were read and are zero; `vouched` ranges verified when this was made, and
-are not in it but for what inspection takes from them (in `vouched`); what is in no list was not looked at.
-"""
+COPY: Final = 4 << 20  # bytes at a time
 
 
 class Captured(Struct):
@@ -160,7 +151,7 @@ def _write(
             "vouched_sha256": _digest(told),
             "members": members,
         }
-        _pack(file, manifest, data, told)
+        pack(file, manifest, data, told)
     done.size = os.fstat(fd).st_size
 
 
@@ -242,10 +233,8 @@ def _called(name: str, patterns: list[str], rename: Callable[[str], str]) -> str
 
 def _look_ahead(report: Report, recorder: Recorder, wishes: Wishes) -> str:
     """Read what listing and repairing read, so that the capsule can do both; why it cannot be repaired, or ""."""
-    listing = next((form.items for form in report.layers if form.items), None)
-    if listing is not None and not recorder.whole:
-        for _ in islice(listing(report.state), ITEMS):
-            pass
+    if not recorder.whole:
+        _list(report)
     maker = next((form for form in report.layers if form.plan is not None), None)
     if maker is None or maker.plan is None:
         return "no repair is offered for this format"
@@ -257,8 +246,16 @@ def _look_ahead(report: Report, recorder: Recorder, wishes: Wishes) -> str:
         made = patches.Patch(recorder.size, report.format.name, changes)
         inspect(patches.Patched(recorder, made), [*report.layers], Wishes(release=wishes.release), report.format.name)
     except InspectorError as error:
+        if recorder.whole:
+            _list(report)  # what they are called may stand in the message, and redaction knows only what it was shown
         return error.message
     return ""
+
+
+def _list(report: Report) -> None:
+    listing = next((form.items for form in report.layers if form.items), None)
+    for _ in islice(listing(report.state), ITEMS) if listing is not None else ():
+        pass
 
 
 def _take_small(recorder: Recorder, report: Report) -> None:
@@ -358,42 +355,3 @@ def _digest(data: IO[bytes]) -> str:
 def _host() -> Mapping[str, str]:
     """What of this computer bears on damage; never its name."""
     return {"system": platform.system(), "release": platform.release(), "machine": platform.machine()}
-
-
-class _Stream:
-    """A file that can only be written to."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def write(self, data: bytes) -> int:
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
-def _pack(file: IO[bytes], manifest: Mapping[str, Any], data: IO[bytes], told: IO[bytes]) -> None:
-    # as to a pipe: where a seek fails zipfile goes on in that way, and the same source would give another capsule
-    with zipfile.ZipFile(_Stream(file), "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
-        # the manifest comes first: by its name at the beginning of the file a capsule is known
-        text = json.dumps(manifest, separators=(",", ":"), sort_keys=True).encode()
-        if len(text) > capsule.MAX_MANIFEST or text.count(b"[") > capsule.MAX_LISTS:
-            raise RefusedError(
-                "too many places of the store were read to list them in a capsule",
-                "capture one of its files, or image it: a capsule is for what is small",
-            )
-        archive.writestr(_entry(capsule.MANIFEST), text, zipfile.ZIP_DEFLATED)
-        archive.writestr(_entry(capsule.README), TEXT.encode(), zipfile.ZIP_DEFLATED)
-        for name, content in ((capsule.DATA, data), (capsule.VOUCHED, told)):
-            content.seek(0)
-            with archive.open(_entry(name), "w", force_zip64=True) as packed:
-                while piece := content.read(COPY):
-                    packed.write(piece)
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    made = zipfile.ZipInfo(name, EPOCH)
-    made.compress_type = zipfile.ZIP_DEFLATED
-    made.external_attr = 0o600 << 16
-    return made

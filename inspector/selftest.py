@@ -302,10 +302,20 @@ def _held_to_truth(damaged: Edited, result: Result) -> tuple[int, int]:
         if edit.action != "corrected" or edit.proof != "sealed" or edit.origin is None or edit.data is None:
             continue
         truth = _as_it_was(damaged, edit.origin)
-        if truth is not None:
-            right += edit.data == truth
-            wrong += edit.data != truth
+        if truth is None:
+            continue
+        found = damaged.read(edit.origin.start, edit.origin.length, edit.origin.member)
+        good = _undone(truth, found, edit.data)
+        right += good
+        wrong += not good
     return right, wrong
+
+
+def _undone(truth: bytes, found: bytes, data: bytes) -> bool:
+    """Whether each byte that a correction changed is what it was; what no checksum covers stays as it was found."""
+    if len(data) != len(truth):
+        return False
+    return all(new == was for was, old, new in zip(truth, found, data, strict=True) if new != old)
 
 
 def _as_it_was(damaged: Edited, span: Span) -> bytes | None:

@@ -19,7 +19,7 @@ def spooled(fd: int, label: str, patience: float | None) -> tuple[IO[bytes], int
     deadline = time.monotonic() + patience if patience is not None else None
     try:
         while True:
-            if deadline is not None and not size and not select.select([fd], [], [], 0)[0]:
+            if deadline is not None and not size and not _ready(fd, 0):
                 if time.monotonic() > deadline:
                     raise SourceError(
                         f"{label}: a named pipe that nobody writes to", "pipe the bytes in and give - as the path"
@@ -29,7 +29,7 @@ def spooled(fd: int, label: str, patience: float | None) -> tuple[IO[bytes], int
             try:
                 data = os.read(fd, 1 << 20)
             except BlockingIOError:
-                select.select([fd], [], [], 1.0)
+                _ready(fd, 1000)
                 continue
             if not data and deadline is not None and not size and time.monotonic() < deadline:
                 time.sleep(0.05)  # opened without blocking: no writer has come yet
@@ -43,6 +43,13 @@ def spooled(fd: int, label: str, patience: float | None) -> tuple[IO[bytes], int
         spool.close()
         raise SourceError(f"{label}: {error.strerror}") from error
     return spool, size
+
+
+def _ready(fd: int, patience: int) -> bool:
+    """Whether there is something to read, or an end, within so many milliseconds, of any descriptor."""
+    asked = select.poll()
+    asked.register(fd, select.POLLIN | select.POLLHUP)
+    return bool(asked.poll(patience))
 
 
 def source_of(fd: int, label: str, patience: float | None) -> Source:

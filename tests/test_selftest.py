@@ -16,7 +16,7 @@ from inspector.formats import all_formats
 from inspector.render.dev_documents import selftest as document
 from inspector.render.encoding import encode
 from inspector.render.schemas import schema
-from inspector.selftest import selftest
+from inspector.selftest import _undone, selftest
 from inspector.source import MemorySource, open_source
 from tests.builders.gossip import healthy
 
@@ -161,3 +161,11 @@ def test_pages_of_small_stores_are_sectors_and_what_they_prove_is_told() -> None
         told = selftest(source, all_formats(), 12, 0, ("swap", "stale"))
     assert {s.length for r in told.rounds for s in r.spans} == {damage.SECTOR}
     assert sum(r.cause_right for r in told.rounds) >= 11
+
+
+def test_a_correction_is_right_where_each_byte_that_it_changed_is_what_it_was() -> None:
+    assert _undone(b"abcd", b"abXd", b"abcd")
+    assert _undone(b"abcd", b"YbXd", b"Ybcd")  # a flag that no checksum covers, as it was found
+    assert not _undone(b"abcd", b"abXd", b"abZd")
+    assert not _undone(b"abcd", b"abXd", b"aQcd")
+    assert not _undone(b"abcd", b"abXd", b"abc")

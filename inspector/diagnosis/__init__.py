@@ -17,6 +17,7 @@ from inspector.diagnosis.explain import best_of, explain
 from inspector.diagnosis.model import SURENESS, Clue, Diagnosis, Event
 from inspector.diagnosis.places import Place, is_damage, places, region_of
 from inspector.diagnosis.scene import Scene
+from inspector.diagnosis.traces import Facts
 from inspector.diagnosis.verdict import answer_of
 from inspector.finding import UNKNOWN_CAUSE, Cause, Finding
 from inspector.medium import UNREADABLE, as_unread
@@ -94,9 +95,11 @@ def _own(place: Place) -> Clue:
     cause = best_of(place) or UNKNOWN_CAUSE
     # of two stores one behind the other everything in the second one follows from that
     whole = cause.name == "appended-store"
-    named = (f.evidence.get("exchanged_with") for f in place.findings if f.cause == cause)
-    also = tuple(Span(at, at + 1, place.span.member) for at in named if isinstance(at, int))
-    return Clue(cause.name, cause.confidence, cause.because, place.span, also=also, whole=whole)
+    named = [f.evidence.get("exchanged_with") for f in place.findings if f.cause == cause]
+    others = [at for at in named if isinstance(at, int)]
+    also = tuple(Span(at, at + 1, place.span.member) for at in others)
+    facts: Facts = {"other": others[0]} if others else {}
+    return Clue(cause.name, cause.confidence, cause.because, place.span, facts, also, whole)
 
 
 def _joined(events: list[_Told]) -> list[_Told]:

@@ -15,6 +15,7 @@ import xxhash
 
 from inspector.crc32c import crc32c
 
+STORED = frozenset((0, 1, 2, 7, 0x11, 0x14, 0x16, 0x18))  # as in formats/rocksdb/keys.py: types of entries
 NONE, CRC32C, XXHASH, XXHASH64, XXH3 = range(5)
 TRAILER: Final = 5
 MAX_CONTENT: Final = 64 << 20
@@ -145,6 +146,8 @@ class BlockRun:
             return False
         types = Counter(key[-8] for key in keys)
         if not keys or (self._stop_type >= 0 and types[self._stop_type]):
+            return False
+        if self._checksum == NONE and not types.keys() <= STORED:
             return False
         if self._ordered:
             order = [(key[:-8], -int.from_bytes(key[-8:], "little")) for key in keys]

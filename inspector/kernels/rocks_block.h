@@ -14,6 +14,7 @@ enum { SUM_NONE, SUM_CRC32C, SUM_XXH32, SUM_XXH64, SUM_XXH3 };
 enum { RUN_ON, RUN_CODEC, RUN_WRONG };
 #define MAX_CONTENT (64u << 20)
 #define TRAILER_SIZE 5
+#define STORED 0x01520087u /* bits 0, 1, 2, 7, 0x11, 0x14, 0x16, 0x18: the types of entries (formats/rocksdb/keys.py) */
 
 typedef struct {
     uint8_t *data;
@@ -210,6 +211,10 @@ static int scan_content(block_run *run, const uint8_t *data, size_t length)
     }
     if (p != end || !count || (run->stop_type >= 0 && types[run->stop_type]))
         return 0;
+    if (run->checksum == SUM_NONE) /* what no engine writes is damage, where nothing else would show it */
+        for (int i = 0; i < 256; i++)
+            if (types[i] && (i >= 32 || !(STORED >> i & 1)))
+                return 0;
     if (!run->has_first) {
         if (!make_room(&run->first, first_length))
             return 0;

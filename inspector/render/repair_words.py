@@ -131,6 +131,10 @@ def _verified(result: Result) -> Iterator[Block]:
     for by in told.get("by", []):
         words = f"read again and inspected whole: clean{left}" if by == "inspector" else "opened a copy: fine"
         yield para((clean(str(by)), "good"), f": {words}", indent=2)
+    for rule in (rule for form in result.report.layers for rule in form.rules if rule.code in standing):
+        yield para(f"{rule.code} stays: {rule.summary}", indent=2)
+    if standing:
+        yield para(f"a scan of what was written says so again, and exits with {Exit.DAMAGED:d}", indent=2)
     engine = told.get("engine", {})
     if not engine.get("ran"):
         yield para(f"original engine: not run ({clean(str(engine.get('why', '')), 300)})", indent=2)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -82,6 +83,9 @@ def test_what_no_repair_takes_away_is_not_called_clean(tmp_path: Path, capfd: py
     main(["repair", log, "-o", out])
     told = " ".join(capfd.readouterr().out.split())
     assert "inspected whole: clean but for KDT001, which no repair takes away" in told
+    assert re.search(r"KDT001 stays: \S.* a scan of what was written says so again, and exits with 3", told)
+    assert main(["scan", out]) == 3
+    capfd.readouterr()
     main(["repair", log, "-o", out, "--force", "--json"])
     document = json.loads(capfd.readouterr().out)
     assert document["verified"]["standing"] == ["KDT001"]

@@ -4,8 +4,9 @@ A record is a 12-byte header (flags, length, CRC-32C, timestamp; big-endian) and
 type. There is no index, no padding and no magic: a wrong length desynchronises every sequential reader.
 
 Reading order: versions, layout, structure, walk (and legacy), oddities, check (with evidence, rules), loader,
-signed, known, correction (with vouching, fills), mending, verifying, survey, twice, words, records (with holding, for
-capsules), items, plan (with conversion, placing), merging (with merge_order, healing, merge_facts, merge_owners).
+signed, known (with exchanged), correction (with vouching, fills), mending, verifying, survey, twice, words, records
+(with holding, for capsules), items, plan (with conversion, placing), merging (with merge_order, healing, merge_facts,
+merge_owners).
 """
 
 from __future__ import annotations

@@ -61,7 +61,9 @@ RULE = BY_SLUG
 
 # only damage asks for these
 _MENDING = "inspector.formats.gossip_store.mending"
-of_record, of_gap, channel_lives = (later(_MENDING, name) for name in ("of_record", "of_gap", "channel_lives"))
+of_record, of_gap, of_order, channel_lives = (
+    later(_MENDING, name) for name in ("of_record", "of_gap", "of_order", "channel_lives")
+)
 
 
 def _flags(stretch: Stretch) -> Sequence[int]:
@@ -106,6 +108,8 @@ class Checker:
                 why, more, saved = mended(why)
                 told = {**told, **more}
             where = span() if callable(span) else span
+            if self.hurt.count and cause in (unfinished, writer, anchored):
+                why = of_order(self.store, where, why)
             return Finding(rule, where, text, {**(evidence or {}), **told}, why, saved, severity)
 
         self.tally.add(rule, make, severity)

@@ -5,12 +5,15 @@ Made in one walk over the store, only once a damaged record asks for it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from msgspec import Struct, field
 
 from inspector import kernels
 from inspector.crc32c import crc32c
+from inspector.format import Stretch
+from inspector.formats.gossip_store.exchanged import MOST_AREAS
 from inspector.formats.gossip_store.kinds import SEALED_HEADER
 from inspector.formats.gossip_store.signed import ANNOUNCEMENT, judge, kind_of
 from inspector.formats.gossip_store.walk import BAD_CHECKSUM, BAD_LENGTH, Store, walk
@@ -24,6 +27,7 @@ SHORTEST_ANNOUNCED = 12 + 432  # header and body of a channel_announcement witho
 MOST_FEATURES = 256  # bytes, of an announcement that is looked for backwards; real ones have at most 21
 TIMED = 1000  # announcements whose times are looked at
 _ANNOUNCES = ANNOUNCEMENT.to_bytes(2, "big")
+_DAMAGE = re.compile(rb"[^\x00]+")  # all marks but those of sound tiles
 SUSPECTS = 256  # damaged announcements that may be asked for a key once they are corrected
 
 
@@ -33,6 +37,7 @@ class Known(Struct):
     store: Store
     index: kernels.GossipKnown = field(default_factory=lambda: kernels.GossipKnown(CHANNELS, 4 * SAMPLED))
     suspects: list[tuple[int, int]] = field(default_factory=list)  # damaged records that may be announcements
+    areas: list[tuple[int, int]] = field(default_factory=list)  # where no record verifies, some more than are searched
     chains: Counter[bytes] = field(default_factory=Counter)
     learnt: dict[int, bytes] = field(default_factory=dict)  # scid -> corrected announcement
     _ids: list[bytes] | None = None
@@ -47,12 +52,23 @@ class Known(Struct):
             batch = stretch.columns.get("batch")
             if batch is None:
                 continue
+            known.damage(stretch)
             for i in known.index.feed(batch):
                 end = batch.starts[i + 1] if i + 1 < len(batch) else batch.end
                 announces = end - batch.starts[i] >= SHORTEST_ANNOUNCED
                 if batch.marks[i] in (BAD_CHECKSUM, BAD_LENGTH) and announces and len(known.suspects) < SUSPECTS:
                     known.suspects.append((batch.starts[i], end))
         return known
+
+    def damage(self, stretch: Stretch) -> None:
+        """Adds where no record of a stretch verifies; tiles that touch are one area."""
+        marks, areas = stretch.marks.tobytes(), self.areas
+        for match in _DAMAGE.finditer(marks) if len(areas) <= MOST_AREAS else ():
+            start, end = stretch.starts[match.start()], stretch.span(match.end() - 1).end
+            if areas and areas[-1][1] == start:
+                areas[-1] = areas[-1][0], end
+            else:
+                areas.append((start, end))
 
     def announced(self, scid: int) -> bool:
         """Whether a sound or corrected announcement of the channel is known."""

@@ -12,6 +12,7 @@ from inspector.counted import plural
 from inspector.finding import UNKNOWN_CAUSE, Cause, Salvage
 from inspector.format import Wishes
 from inspector.formats.gossip_store.correction import GAP_SOLVES, REPAIR_CHECKS, Corrector
+from inspector.formats.gossip_store.exchanged import Exchange, exchanges
 from inspector.formats.gossip_store.hurt import LOOKED_AT, Hurt
 from inspector.formats.gossip_store.walk import LOST, Store, walk
 from inspector.overlay import Overlay, Piece
@@ -38,6 +39,8 @@ def of_record(store: Store, span: Span, before: Cause) -> Mending:
     """What a finding about a damaged record says of its correction."""
     if store.wishes.no_correct:
         return before, {}, "lost"
+    if moved := _moved(store, span):
+        return moved
     found = corrector(store).record(span)
     unit = store.source.read(span.start, span.length)
     saved: Salvage = "corrected" if written(found, store.wishes) else "lost"
@@ -48,12 +51,46 @@ def of_gap(store: Store, span: Span, before: Cause) -> Mending:
     """What a finding about a stretch without records says of the records that can be proved in it."""
     if store.wishes.no_correct:
         return before, {}, "lost"
+    if moved := _moved(store, span):
+        return moved
     found = [(at, one) for at, one in corrector(store).gap(span) if written(one, store.wishes)]
     lines = [why(one, store.source.read(at.start, at.length), at.start) for at, one in found[:4]]
     facts: dict[str, Any] = {"records_corrected": len(found), "undone": lines} if found else {}
     if sum(at.length for at, _ in found) == span.length:
         return cause(found[0][1], before, store.source.read(span.start, span.length), span.start), facts, "corrected"
     return before, facts, "lost"
+
+
+def exchanged(store: Store) -> list[Exchange]:
+    """The pages of a store that changed places, looked for once."""
+    found: list[Exchange] | None = store.facts.get("exchanged")
+    if found is None:
+        found = store.facts["exchanged"] = exchanges(store, corrector(store).known.areas)
+    return found
+
+
+def _moved(store: Store, span: Span) -> Mending | None:
+    """What a finding about damage says that pages put back in their places undo."""
+    one = next((one for one in exchanged(store) if one.covers(span)), None)
+    if one is None:
+        return None
+    there = one.pieces[span.start < one.first.end]
+    told: dict[str, Any] = {"undone": [one.first.why], "exchanged_with": there.start}
+    return Cause("swapped", "certain", one.first.why), told, "corrected"
+
+
+def of_start(store: Store, before: Cause) -> tuple[Cause, int]:
+    """The cause of a finding about the version byte or the first record, and the version, with pages put back."""
+    one = None if store.wishes.no_correct else next((one for one in exchanged(store) if not one.first.start), None)
+    if one is None:
+        return before, store.version
+    return Cause("swapped", "certain", one.first.why), one.first.data[0]
+
+
+def of_order(store: Store, span: Span, before: Cause) -> Cause:
+    """The cause of a finding about a whole record's place: that of its page, where that one is put back."""
+    moved = None if store.wishes.no_correct else _moved(store, span)
+    return moved[0] if moved else before
 
 
 def cause(found: Correction, before: Cause, unit: bytes, base: int) -> Cause:
@@ -110,7 +147,11 @@ def mend(store: Store, wishes: Wishes) -> Mended:
     undo = corrector(store)
     undo.checks, undo.solves, undo.skipped = max(undo.checks, REPAIR_CHECKS), GAP_SOLVES, 0
     mended.beyond = hurt.count - len(hurt.places) // 3
+    moved = exchanged(store)
+    mended.pieces += (piece for one in moved for piece in one.pieces)
     for mark, span in hurt:
+        if any(one.covers(span) for one in moved):
+            continue
         if len(mended.pieces) >= LOOKED_AT:
             mended.beyond += 1
         elif mark == LOST:
@@ -149,13 +190,7 @@ def _piece(store: Store, span: Span, found: Correction) -> Piece:
 def seen_through(store: Store, mended: Mended) -> Store:
     """The store as it is with the corrections; what is still damaged has been searched and is not searched again."""
     over = Overlay(store.source, mended.pieces)
-    return Store(
-        over,
-        replace(store.wishes, no_correct=True),
-        store.size,
-        store.version,
-        store.version_byte,
-        store.version_at,
-        store.start,
-        store.guessed,
-    )
+    wishes = replace(store.wishes, no_correct=True)
+    byte = next((piece.data[0] for piece in mended.pieces if not piece.start), store.version_byte or 0)
+    version, guessed = (store.version, store.guessed) if byte == store.version_byte else (byte, False)
+    return Store(over, wishes, store.size, version, byte, store.version_at, store.start, guessed)

@@ -349,11 +349,13 @@ def plan(store: Store, wishes: Wishes) -> Plan:
             "inspector records lists them; lightningd makes a new store by itself",
         )
     accepting(wishes, ACCEPTS, "a gossip store")
-    target = target_version(store, wishes)
     mended = mend(store, wishes)
-    store = seen_through(store, mended) if mended.pieces else store
+    # where something could not be read it may have been read when the facts were made, and be gone since
+    anew = bool(mended.pieces or store.source.unreadable)
+    store = seen_through(store, mended) if anew else store
+    target = target_version(store, wishes)  # a page put back at the start tells the version
     tiles = Twice(store)
-    if mended.pieces:
+    if anew:
         check(store, tiles.first(), Tally(2))
     events: EventLog = store.facts["events"]
     planner = Planner(

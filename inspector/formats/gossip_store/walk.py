@@ -75,8 +75,14 @@ def claim(source: Source, _: object) -> Claim:
         return Claim(1, "an empty file with the name of a gossip store") if named else Claim(0, "the file is empty")
     head = source.read(0, 2)
     if size == 1:
-        known = 1 <= head[0] <= versions.NEWEST and (named or head[0] not in b"\t\n\r")
-        return Claim(2, "a version byte and nothing else") if known else Claim(0, "one byte that is no store version")
+        if not 1 <= head[0] <= versions.NEWEST:
+            return Claim(0, "one byte that is no store version")
+        if named or head[0] not in b"\t\n\r":
+            return Claim(2, "a version byte and nothing else")
+        why = (
+            f"one byte, a blank of a text or store version {head[0]} and nothing else (--format gossip-store reads it)"
+        )
+        return Claim(0, why)
     found, at = probe(source)
     if found and at == 1 and 1 <= head[0] <= 0x1F:
         return Claim(100, f"version byte {head[0]} and records that verify from offset 1")
@@ -151,11 +157,11 @@ def _place_version_byte(store: Store, head: bytes) -> None:
         found, first = _verified(store.source.glance(1, 1 << 20), 1)
         if found and first > 1:
             before = store.source.read(first - 1, 1)
-            if not 1 <= head[0] <= versions.NEWEST and _begins(store.source, before[0], first):
+            if not 1 <= head[0] <= versions.NEWEST and begins(store.source, before[0], first):
                 store.version, store.version_at, store.start = before[0], first - 1, first
 
 
-def _begins(source: Source, byte: int, first: int) -> bool:
+def begins(source: Source, byte: int, first: int) -> bool:
     """Whether this byte before the first record is a version byte and not the tail of a lost record.
 
     One byte in sixteen would pass for one, so the records must be of that version and, as only the uuid record of

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from inspector.catalogue import later
 from inspector.finding import Cause
 from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.causes import legal, missing, writer
 from inspector.formats.gossip_store.walk import OK, Store
 from inspector.span import Span
+
+of_start = later("inspector.formats.gossip_store.mending", "of_start")  # only damage asks for it
 
 
 def whole_file(add: Callable[..., None], store: Store) -> None:
@@ -33,20 +36,23 @@ def whole_file(add: Callable[..., None], store: Store) -> None:
         flipped = byte ^ store.version
         if store.guessed and not store.untold and flipped & (flipped - 1) == 0:
             why = Cause("bit-flip", "likely", f"{away}one bit away from 0x{byte:02x}")
-        fits = "no record tells the version" if store.untold else f"the records fit version {store.version}"
+        why, version = of_start(store, why)
+        fits = "no record tells the version" if store.untold else f"the records fit version {version}"
         text = f"version byte 0x{byte:02x} (major {byte >> 5}, minor {byte & 31}); {fits}"
-        add("version-unknown", at, text, lambda: (why, {"byte": byte, "fits": store.version}), None, "kept")
+        add("version-unknown", at, text, lambda: (why, {"byte": byte, "fits": version}), None, "kept")
     elif store.guessed and not store.version_at:
         flipped = byte ^ store.version
         why = Cause("multi-bit", "possible", f"the records are of version {store.version}: more than one bit away")
         if flipped & (flipped - 1) == 0:
             why = Cause("bit-flip", "likely", f"one bit away from version {store.version}")
-        text = f"the version byte says {byte}, the records are of version {store.version}"
-        add("version-contradicted", at, text, lambda: (why, {"byte": byte, "fits": store.version}), None, "kept")
+        why, version = of_start(store, why)
+        text = f"the version byte says {byte}, the records are of version {version}"
+        add("version-contradicted", at, text, lambda: (why, {"byte": byte, "fits": version}), None, "kept")
     first = store.facts.get("first")
     if versions.needs_uuid(store.version) and store.size > store.start and (not first or first[2:] != (4107, OK)):
         span = Span(store.start, min(store.size, store.start + 46))
-        add("uuid-missing", span, "the first record is not a uuid record that verifies", missing, None, "kept")
+        text = "the first record is not a uuid record that verifies"
+        add("uuid-missing", span, text, lambda: (of_start(store, missing()[0])[0], {}), None, "kept")
     by = versions.judged_for(store.version, store.wishes)
     if store.size > 1 << 32 and by < versions.release("v24.11"):
         text = f"{store.size:,} bytes; {by} keeps offsets in 32 bits"

@@ -16,7 +16,9 @@ from inspector.formats.rocksdb.log import Read
 
 MAGIC: Final = 0x00248F37
 MAGIC_BYTES: Final = MAGIC.to_bytes(4, "little")
+SEALED: Final = MAGIC_BYTES + (1).to_bytes(4, "little")  # magic and version: how each header begins
 HEADER, RECORD_HEADER, FOOTER = 30, 32, 32
+_EXPIRES: Final = 14  # where a header has the first and the last expiration of its values
 _RECORD: Final = struct.Struct("<QQ8xII")  # key and value size, an expiry, checksums of these and of both
 _HEAD: Final = struct.Struct("<QQ8xI")  # the same without the last
 _SIZES: Final = 16  # bytes of the lengths
@@ -78,6 +80,25 @@ def header(data: bytes) -> Header:
     if len(data) < HEADER or u32(data, 0) != MAGIC:
         raise MalformedError("no blob file header")
     return Header(u32(data, 4), u32(data, 8), data[12], data[13])
+
+
+def put_header(family: int, compression: int) -> bytes:
+    """The header of a blob file whose values do not expire."""
+    return SEALED + struct.pack("<IBBQQ", family, 0, compression, 0, 0)
+
+
+def header_fault(data: bytes) -> str:
+    """What no engine writes into the header of a blob file; "" for nothing."""
+    try:
+        found = header(data)
+    except MalformedError as error:
+        return str(error)
+    expires = any(data[_EXPIRES:HEADER])
+    if found.version != 1:
+        return f"version {found.version} of blob files is not known"
+    if found.flags > 1 or bool(found.flags) != expires:
+        return f"its flags are {found.flags}, and it {'tells of' if expires else 'has no'} expirations"
+    return ""
 
 
 def footer(data: bytes) -> Footer:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Later, Salvage, Severity, Tally
 from inspector.format import Stretch
-from inspector.formats.rocksdb import checksums, kinds, log, sequences
+from inspector.formats.rocksdb import kinds, log, sequences
 from inspector.formats.rocksdb.codecs import FOLDED_WHY
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import (
@@ -250,7 +250,7 @@ def _cause(db: Database, mark: Mark) -> Cause:
     if mark.mark == kinds.ORDER and db.table(mark.span.member).by:
         return UNKNOWN_CAUSE  # bytes were put into this table: a block of it, as it seems
     if mark.mark in (kinds.CONTENT, kinds.ORDER, kinds.STREAM):
-        if db.files[mark.span.member].kind == "table" and _bare(db.table(mark.span.member)):
+        if db.files[mark.span.member].kind == "table" and db.table(mark.span.member).bare:
             seen = cause.of_bytes(db.reader(mark.span.member), mark.span.start, mark.span.end)
             return cause.UNSEALED if seen is UNKNOWN_CAUSE else seen
         return cause.WRITTEN
@@ -265,11 +265,6 @@ def _cause(db: Database, mark: Mark) -> Cause:
     if mark.mark in (kinds.GONE, kinds.CHECKSUM) and (moved := _moved(db, mark)):
         return moved
     return cause.of_bytes(db.reader(mark.span.member), mark.span.start, mark.span.end)
-
-
-def _bare(table: Table) -> bool:
-    """Whether a table was written without checksums: nothing that is odd in it shows that it was written so."""
-    return table.footer is not None and table.context.checksum == checksums.NONE
 
 
 def _moved(db: Database, mark: Mark) -> Cause | None:
@@ -294,7 +289,7 @@ def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
     if facts.endless:
         message = "the file ends behind a block that holds; the footer that was due there is not in it"
         _endless(db, member, message, tally)
-    if table.footer and table.context.checksum == checksums.NONE:
+    if table.footer and table.bare:
         here = Span(table.footer.start, table.footer.start, member)
         _put(db, tally, "RDB037", here, "checksum type none", cause.CHOSEN, {})
     if table.spare and (db.version is None or db.is_unlisted(db.files[member].number)):
@@ -314,7 +309,7 @@ def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
     whole = whole and not table.vanished and not (table.by and facts.order_faults)
     if stated is not None and whole and stated - (ranges or 0) != facts.entries and stated != facts.entries:
         message = f"the properties count {stated} entries, the blocks hold {facts.entries}"
-        why = cause.UNSEALED if _bare(table) else cause.WRITTEN
+        why = cause.UNSEALED if table.bare else cause.WRITTEN
         _put(db, tally, "RDB019", Span(0, 0, member), message, why, {"stated": stated, "found": facts.entries})
 
 

@@ -126,8 +126,9 @@ class Database(Struct):
     def trusted(self) -> bool:
         """Whether the file set can be taken from the MANIFEST."""
         version = self.version  # zeroes are no damage to a log; a MANIFEST of nothing else lists nothing
-        known = version is not None and version.edits > 0 and not version.damaged and self.manifest == self.current
-        return known and not self.lost_edits
+        if version is None or not version.edits or version.damaged or version.lacks:
+            return False
+        return self.manifest == self.current and not self.lost_edits
 
     @property
     def unread_manifests(self) -> frozenset[str]:
@@ -321,7 +322,7 @@ def good_blocks(table: Table) -> Iterator[tuple[int, int, bytes]]:
     for i in range(table.data_blocks):
         handle = table.data_handle(i)
         loaded = table.judge(handle, read(handle.offset, handle.end - handle.offset))
-        if loaded.ok:
+        if loaded.ok and (not table.bare or table.holds("data", pairs_of(loaded.content))):
             yield handle.offset, handle.end, loaded.content
 
 

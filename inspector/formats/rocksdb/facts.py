@@ -61,6 +61,7 @@ class TableFacts(Struct):
     endless: bool = False  # no footer, and what stands last is sound: no tile can tell it
     missing_blobs: Counter[int] = field(default_factory=Counter)
     astray: dict[int, Astray] = field(default_factory=dict)  # by the number of the blob file
+    blob_codecs: dict[int, int] = field(default_factory=dict)  # the compression that entries name, by blob file
     crc: int = 0
     identity: bytes = b""  # what the engine knows the table by; none where its properties are not read
     size: int = 0  # without what is behind its footer

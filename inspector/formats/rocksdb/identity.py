@@ -151,9 +151,13 @@ def _measure(db: Database, member: str) -> tuple[int, int] | None:
 
 
 def _samples(db: Database, number: int) -> list[tuple[bytes, int, int]]:
-    """References to a blob file for which nothing was found in it."""
-    tables = (f.astray[number] for f in db.facts.values() if isinstance(f, TableFacts) and number in f.astray)
-    return [sample for one in tables for sample in one.samples]
+    """References to a blob file for which nothing was found in it.
+
+    Those of a table that was left over say nothing of it: a repair keeps them when their values are lost.
+    """
+    tables = ((m, f.astray[number]) for m, f in db.facts.items() if isinstance(f, TableFacts) and number in f.astray)
+    live = (one for m, one in tables if not (db.trusted and db.is_unlisted(db.files[m].number)))
+    return [sample for one in live for sample in one.samples]
 
 
 def _holds(db: Database, number: int, member: str) -> bool:

@@ -23,6 +23,7 @@ TYPE_NAMES: Final = {
     WIDE_COLUMNS: "wide-columns",
     PREFERRED_SEQNO: "put-preferred-seqno",
 }
+STORED: Final = frozenset(TYPE_NAMES.keys() - {RANGE_DELETE})  # the types of entries of data blocks
 REMOVES: Final = frozenset({DELETE, SINGLE_DELETE, DELETE_WITH_TS})
 MAX_SEQUENCE: Final = (1 << 56) - 1
 

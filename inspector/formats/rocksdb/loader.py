@@ -32,6 +32,7 @@ class Facts(Struct):
     manifest_torn: bool = False
     manifest_none: bool = False
     manifest_blank: bool = False  # it is there
+    manifest_lacks: tuple[str, ...] = ()  # of version.NEEDED
     missing: str = ""
     wrong_size: str = ""
     unopenable: str = ""  # table whose footer, metaindex, properties or index is damaged
@@ -75,6 +76,8 @@ def _open(f: Facts) -> tuple[str, str]:
         return REFUSES, "IO error: No such file or directory: MANIFEST"
     if f.manifest_bad:
         return REFUSES, "Corruption: checksum mismatch"
+    if f.manifest_lacks:
+        return REFUSES, f"Corruption: {_lacks(f)}"
     if f.manifest_refused:
         return REFUSES, f"an edit of {f.manifest_refused}"
     if f.missing:
@@ -92,6 +95,15 @@ def _open(f: Facts) -> tuple[str, str]:
     if f.wal_bad:
         return DROPS, f"{counted(f.wal_dropped, 'operation')} from {f.wal_bad} on"
     return OPENS, ""
+
+
+def _lacks(f: Facts) -> str:
+    """LevelDB asks in another order and names the first (db/version_set.cc, Recover)."""
+    if f.leveldb:
+        asked = {"next_file": "meta-nextfile", "log_number": "meta-lognumber", "last_sequence": "last-sequence-number"}
+        return f"no {next(word for name, word in asked.items() if name in f.manifest_lacks)} entry in descriptor"
+    said = {"log_number": "log_file_number", "next_file": "next_file_number", "last_sequence": "last_sequence"}
+    return f"no {', '.join(said[name] for name in f.manifest_lacks)} entry in MANIFEST"
 
 
 def _repair(f: Facts) -> tuple[str, str]:

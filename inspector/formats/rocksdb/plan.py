@@ -260,13 +260,12 @@ class Planner(Struct):
     def _mended_listing(self, name: str, family: Family, listed: NewFile) -> NewFile | None:
         """The entry of a healthy table whose range or whole-file checksum in the MANIFEST is wrong; else None."""
         facts, order = self.db.facts.get(name), keys.order_of(family.comparator)
-        if not isinstance(facts, TableFacts) or order is None or not facts.first_key or not facts.last_key:
-            return None
         smallest, largest, custom = listed.smallest, listed.largest, listed.custom
-        if order(facts.first_key[:-8]) < order(smallest[:-8]):
-            smallest = facts.first_key
-        if order(largest[:-8]) < order(facts.last_key[:-8]):
-            largest = facts.last_key
+        if isinstance(facts, TableFacts) and order is not None and facts.first_key and facts.last_key:
+            if order(facts.first_key[:-8]) < order(smallest[:-8]):
+                smallest = facts.first_key
+            if order(largest[:-8]) < order(facts.last_key[:-8]):
+                largest = facts.last_key
         if name in self.db.bad_sums:
             custom = tuple((tag, body) for tag, body in custom if tag not in _STALE_FIELDS)
             self.notes.append(f"{name}: every block verifies, so the whole-file checksum is left out of the MANIFEST")
@@ -349,6 +348,9 @@ class Planner(Struct):
                 yield Edit("lost", Span(0, db.size(name), name), why="no edit in it can be read", units=-1, out=name)
             else:
                 yield Edit("dropped", Span(0, db.size(name), name), why="made anew", out=name)
+        if version.lacks and db.manifest:
+            why = f"edits that every MANIFEST has: none here says {', '.join(version.lacks)}"
+            yield Edit("lost", Span(db.size(db.manifest), db.size(db.manifest), db.manifest), why=why, units=-1)
         numbers = [what.number for what in db.files.values()]
         number = max([version.next_file, *(n + 1 for n in numbers)])
         version = replace(version, next_file=number + 1, last_sequence=max(version.last_sequence, self._newest))

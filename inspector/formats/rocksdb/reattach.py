@@ -49,7 +49,7 @@ class References(Struct):
 
 def references(db: Database, number: int) -> References | None:
     """All references to a blob file; None where they are too many to be held."""
-    found: list[tuple[int, int, int]] = []
+    found: set[tuple[int, int, int]] = set()  # a table that was left over names the same ones as its successor
     for member in db.tables.values():
         for _, _, content in good_blocks(db.table(member)):
             for key, value in pairs_of(content):
@@ -60,12 +60,12 @@ def references(db: Database, number: int) -> References | None:
                 except MalformedError:
                     continue
                 if where.type != blob.INLINED_TTL and where.file == number:
-                    found.append((where.offset, where.size, crc32c(key[:-8])))
+                    found.add((where.offset, where.size, crc32c(key[:-8])))
         if len(found) > MOST:
             return None
-    found.sort()
+    ranked = sorted(found)
     return References(
-        array("Q", [f[0] for f in found]), array("Q", [f[1] for f in found]), array("I", [f[2] for f in found])
+        array("Q", [f[0] for f in ranked]), array("Q", [f[1] for f in ranked]), array("I", [f[2] for f in ranked])
     )
 
 
@@ -92,10 +92,11 @@ def runs(db: Database, member: str, end: int) -> list[Run]:
         return []
     found = _Found(records, sums, own, loose, _end_of(db, member))
     made: list[Run] = []
-    by, done = 0, blob.HEADER
-    for i, record in enumerate(records):
-        by = 0 if own[i] >= 0 else found.led_back(i, by)
-        if record.start - by < done:
+    done = blob.HEADER
+    shifts = found.all_shifts()
+    due = _next_places(found, shifts)
+    for i, (record, by) in enumerate(zip(records, shifts, strict=True)):
+        if record.start - by < done or record.end - by > due[i]:
             continue  # its place is taken: it is no value of this file any more
         done = record.end - by
         if made and made[-1].end == record.start and made[-1].by == by:
@@ -113,6 +114,16 @@ def _end_of(db: Database, member: str) -> int | None:
     return blob.HEADER + listed.size if listed is not None else None
 
 
+def _next_places(found: _Found, shifts: array[int]) -> array[int]:
+    """Before each record the place of the next one that an entry refers to; others may not reach into it."""
+    due, place = array("Q", bytes(8 * len(shifts))), (1 << 64) - 1
+    for i in reversed(range(len(shifts))):
+        due[i] = place
+        if found.own[i] >= 0 or shifts[i] in found.shifts(i):
+            due[i], place = (1 << 64) - 1, found.records[i].start - shifts[i]
+    return due
+
+
 class _Found(Struct, frozen=True):
     """Sound records, their references where they stand, and those whose values are not at their places."""
 
@@ -126,6 +137,14 @@ class _Found(Struct, frozen=True):
         record = self.records[i]
         value = record.end - record.value_size
         return [value - at for at in self.loose.get((record.value_size, self.sums[i]), ())]
+
+    def all_shifts(self) -> array[int]:
+        """How far each record stands behind its place."""
+        made, by = array("q"), 0
+        for i, own in enumerate(self.own):
+            by = 0 if own >= 0 else self.led_back(i, by)
+            made.append(by)
+        return made
 
     def led_back(self, i: int, by: int) -> int:
         """How far a record stands behind its place: as its reference tells, else as the one before.

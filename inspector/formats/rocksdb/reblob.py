@@ -7,7 +7,6 @@ number, because an older value of the key must not reappear.
 
 from __future__ import annotations
 
-import struct
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from msgspec import Struct, field
 
 from inspector.crc32c import crc32c
 from inspector.format import Edit
-from inspector.formats.rocksdb import blob, keys, reattach
+from inspector.formats.rocksdb import blob, blob_frame, keys, reattach
 from inspector.formats.rocksdb.checksums import masked_crc
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
@@ -46,8 +45,12 @@ class BlobMender(Struct):
         facts = self.db.facts.get(member)
         if not isinstance(facts, BlobFacts):
             return False
-        frame = facts.header_why or (facts.footer_why and not self._open(member))
+        frame = self._header_why(member) or (facts.footer_why and not self._open(member))
         return bool(facts.bad or frame or self._spans(member) or self._missing(member))
+
+    def _header_why(self, member: str) -> str:
+        facts = self.db.facts.get(member)
+        return (isinstance(facts, BlobFacts) and facts.header_why) or blob_frame.fault(self.db, member)
 
     def _missing(self, member: str) -> int:
         """Records that the footer counts and of which no byte is in the file; only where all others are sound."""
@@ -213,26 +216,11 @@ class BlobMender(Struct):
         return next((family.blobs[number] for family in lists if number in family.blobs), None)
 
     def _header(self, member: str, start: int) -> Iterator[Edit]:
-        facts = self.db.facts[member]
-        assert isinstance(facts, BlobFacts)
-        if not facts.header_why:
+        if not self._header_why(member):
             yield Edit("kept", Span(0, start, member), out=member)
             return
-        fixed = blob.MAGIC_BYTES + struct.pack("<IIBBQQ", 1, *self._written_for(member), 0, 0)
         why = "the header, by what the MANIFEST and the tables say of this file"
-        yield Edit("corrected", Span(0, start, member), fixed, "derived", why, out=member)
-
-    def _written_for(self, member: str) -> tuple[int, int, int]:
-        """The column family of a blob file, no flags, and the compression that a table's entry names."""
-        db, number = self.db, self.db.files[member].number
-        lists = db.version.families.values() if db.version is not None else ()
-        family = next((f.id for f in lists if number in f.blobs), 0)
-        for table in () if db.single else db.tables.values():
-            for _, _, content in good_blocks(db.table(table)):
-                for key, value in pairs_of(content):
-                    if key[-8] == keys.BLOB_INDEX and (found := _entry(value)) is not None and found.file == number:
-                        return family, 0, found.compression
-        return family, 0, 0
+        yield Edit("corrected", Span(0, start, member), blob_frame.made(self.db, member), "derived", why, out=member)
 
     def _count(self, member: str, end: int) -> int:
         read = Windowed(self.db.reader(member))
@@ -240,9 +228,13 @@ class BlobMender(Struct):
         return sum(map(_stays, blob.records(read, start, end, self.db.gaps(member))))
 
     def _footer(self, member: str, at: int, size: int, count: int) -> Iterator[Edit]:
-        """The footer that counts the records; without one the engine does not open the file."""
-        data = self.db.source.read(at, size - at, member)
-        body = blob.MAGIC_BYTES + count.to_bytes(8, "little") + data[12:28].ljust(16, b"\0")
+        """The footer that counts the records; without one the engine does not open the file.
+
+        It tells of expirations only as far as its checksum holds: the engine opens no listed file that has some.
+        """
+        data, facts = self.db.source.read(at, size - at, member), self.db.facts.get(member)
+        expires = data[12:28] if isinstance(facts, BlobFacts) and not facts.footer_why else b""
+        body = blob.MAGIC_BYTES + count.to_bytes(8, "little") + expires.ljust(16, b"\0")
         made = body + masked_crc(body).to_bytes(4, "little")
         span = Span(at, size, member)
         if self._open(member):

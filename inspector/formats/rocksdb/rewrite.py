@@ -132,7 +132,7 @@ class Rewriter(Struct):
             pairs = block.entries(loaded.content)
         except MalformedError:
             return None
-        if not pairs or any(len(key) < 8 for key, _ in pairs):
+        if not pairs or any(len(key) < 8 for key, _ in pairs) or not self.table.holds(role, pairs):
             return None
         if role == "data":
             if not in_order([key for key, _ in pairs], self.last, order):

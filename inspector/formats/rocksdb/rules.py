@@ -171,7 +171,7 @@ RULES: tuple[Rule, ...] = (
         _COPY + _REPAIR, "db/version_set.cc",
     ),
     Rule(
-        "RDB027", "manifest-truncated", E, "the MANIFEST ends inside a record",
+        "RDB027", "manifest-truncated", E, "the MANIFEST ends inside a record, or before all that it must say",
         "Edits after that are missing: tables on disk may be unlisted.",
         "Opens WITHOUT the lost edits, and a read-write open DELETES every table they would have listed.",
         _COPY + _REPAIR, "db/version_set.cc",

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from msgspec import Struct, field
 
-from inspector.formats.rocksdb import block, checksums, codecs
+from inspector.formats.rocksdb import block, checksums, codecs, keys
 from inspector.formats.rocksdb.carve import Context, Read, expected
 from inspector.formats.rocksdb.coding import MalformedError, u32
 from inspector.formats.rocksdb.footer import TRAILER, Footer, Handle
@@ -123,6 +123,19 @@ class Table(Struct):
         except MalformedError as error:
             return Loaded(handle, BAD_STREAM, b"", kind, stored, computed, str(error))
         return Loaded(handle, OK, content, kind, stored, computed)
+
+    @property
+    def bare(self) -> bool:
+        """Whether it was written without checksums: damage that still parses shows only in what no engine writes."""
+        return self.footer is not None and self.context.checksum == checksums.NONE
+
+    def holds(self, role: Role, pairs: list[block.Pair]) -> bool:
+        """Whether these entries are of types that a block of this role has; of a sealed one that is not asked.
+
+        The engine refuses others, and those that a newer one may know have a checksum.
+        """
+        known = keys.STORED if role == "data" else {keys.RANGE_DELETE}
+        return not self.bare or all(key[-8] in known for key, _ in pairs)
 
     @property
     def data_blocks(self) -> int:

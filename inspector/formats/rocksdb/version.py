@@ -16,6 +16,7 @@ from inspector.formats.rocksdb.logical import BROKEN, FATES, WHOLE, Assembler, R
 
 MAX_EDITS_KEPT: Final = 100
 MAX_MALFORMED: Final = 10_000
+NEEDED: Final = ("log_number", "next_file", "last_sequence")  # an engine opens no database whose MANIFEST says less
 _RISING: Final = ("next_file", "last_sequence")  # numbers that no edit of one MANIFEST takes back
 
 
@@ -69,6 +70,7 @@ class Version(Struct):
     leveldb: bool = True  # until an edit has a tag that only RocksDB writes
     wal_sizes: dict[int, int] = field(default_factory=dict)
     flushed: int = 0  # the highest sequence number of any table that an edit added; compactions set theirs to 0
+    given: set[str] = field(default_factory=set)  # of `NEEDED`, by any edit
     removed: set[int] = field(default_factory=set)  # file numbers that an edit deleted and none added again
     faults: list[tuple[int, int, str]] = field(default_factory=list)
     fault_count: int = 0
@@ -103,12 +105,18 @@ class Version(Struct):
             self.malformed_at[start] = why
 
     @property
+    def lacks(self) -> tuple[str, ...]:
+        """What no edit says though each was read: the MANIFEST ends too early (db/version_edit_handler.cc)."""
+        return tuple(name for name in NEEDED if name not in self.given) if self.edits and not self.damaged else ()
+
+    @property
     def damaged(self) -> bool:
         return bool(self.fault_count)
 
     def apply(self, edit: Edit) -> None:
         """One edit; the engine's VersionBuilder refuses what does not fit, this takes it as it comes."""
         self.edits += 1
+        self.given.update(name for name in NEEDED if getattr(edit, name) is not None)
         for name in ("next_file", "last_sequence", "prev_log", "min_log_to_keep", "max_family"):
             if (value := getattr(edit, name)) is not None:
                 setattr(self, name, max(value, getattr(self, name)) if name != "prev_log" else value)

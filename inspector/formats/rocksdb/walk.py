@@ -300,10 +300,7 @@ def walk_blob(db: Database, member: str) -> Iterator[Stretch]:
     db.facts[member] = facts
     size, tiles = db.size(member), Tiles(member)
     start = end = 0
-    try:
-        blob.header(db.source.read(0, blob.HEADER, member))
-    except MalformedError as error:
-        facts.header_why = str(error)
+    facts.header_why = blob.header_fault(db.source.read(0, blob.HEADER, member))
     start = min(blob.HEADER, size)
     tiles.add(start, UNIT, kinds.BLOB_HEADER, kinds.SHAPE if facts.header_why else 0)
     end = size

@@ -130,13 +130,15 @@ class TableWalk:
         mark = kinds.STATE_MARKS[loaded.state]
         if role == "data":
             if mark == kinds.SOUND:
-                mark = _data(loaded, self.facts, self.manner.order, self.db)
+                mark = _data(loaded, self.facts, self.manner.order, self.db, table)
             elif mark == kinds.UNCHECKED:
                 self.facts.folded += 1
             else:
                 mark = _lost(handle, self.facts, mark)
         elif any(t.start == handle.offset and t.role == role for t in table.troubles):
             mark = mark or kinds.SHAPE
+        elif role == "range-deletes" and table.bare and not mark:
+            mark = _held(table, role, loaded.content)
         if role != "data" and mark:
             self.db.bad_tails[self.member] = self.db.bad_tails.get(self.member, 0) + 1
         tiles.add(handle.end, UNIT, kinds.ROLE_KINDS[role], mark, loaded.stored, loaded.computed)
@@ -171,14 +173,24 @@ def _lost(handle: Handle, facts: TableFacts, mark: int) -> int:
     return mark
 
 
-def _data(loaded: Loaded, facts: TableFacts, order: keys.Order | None, db: Database) -> int:
+def _held(table: Table, role: Role, content: bytes) -> int:
+    """The mark of a block by the types of its entries."""
+    try:
+        pairs = block.entries(content)
+    except MalformedError:
+        return kinds.SHAPE
+    sound = all(len(key) >= 8 for key, _ in pairs) and table.holds(role, pairs)
+    return kinds.SOUND if sound else kinds.SHAPE
+
+
+def _data(loaded: Loaded, facts: TableFacts, order: keys.Order | None, db: Database, table: Table) -> int:
     """Take a data block's entries into the facts; the mark of the block."""
     try:
         pairs = block.entries(loaded.content)
     except MalformedError:
         return _lost(loaded.handle, facts, kinds.SHAPE)
     found = [key for key, _ in pairs]
-    if not found or min(map(len, found)) < 8:
+    if not found or min(map(len, found)) < 8 or not table.holds("data", pairs):
         return _lost(loaded.handle, facts, kinds.SHAPE)
     right = in_order(found, facts.last_key, order)
     types = Counter(key[-8] for key in found)
@@ -224,6 +236,7 @@ def _blob_references(pairs: list[block.Pair], facts: TableFacts, db: Database) -
             continue
         if where.type == blob.INLINED_TTL:
             continue
+        facts.blob_codecs.setdefault(where.file, where.compression)
         member = db.blobs.get(where.file)
         outside = member is None or where.offset + where.size > db.size(member)
         if outside or member is None:

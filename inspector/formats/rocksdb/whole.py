@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Salvage, Severity, Tally
+from inspector.formats.rocksdb import blob, blob_frame, identity, keys, names, sequences, wals
 from inspector.formats.rocksdb import edit as edits
-from inspector.formats.rocksdb import identity, keys, names, sequences, wals
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
 from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
@@ -45,7 +45,9 @@ def _say(
 
 
 def check_whole(db: Database, tally: Tally) -> None:
-    """Everything that needs more than one member; nothing for a single file."""
+    """Everything that needs more than one member; of a single file only whether a MANIFEST says all that it must."""
+    if db.version is not None and db.version.lacks:
+        _ends_early(db, db.version.lacks, tally)
     if db.single:
         return
     _current(db, tally)
@@ -102,6 +104,15 @@ def _current(db: Database, tally: Tally) -> None:
         message = text if there else "CURRENT is missing"
         span = Span(0, db.size("CURRENT"), "CURRENT") if there else Span(0, 0, "CURRENT")
         _say(tally, "RDB029", span, message, {"manifest_used": db.manifest}, salvage="kept", has_bytes=there)
+
+
+def _ends_early(db: Database, lacks: tuple[str, ...], tally: Tally) -> None:
+    name = db.manifest or ""
+    where = Span(db.size(name), db.size(name), name)
+    message = f"it verifies, and ends before the edits that say {', '.join(lacks)}: every MANIFEST has them"
+    severity = Severity.NOTE if db.single else None  # its folder can tell what is live, and it alone cannot be mended
+    why = Cause("truncated", "possible", "what is here verifies, and what follows in every MANIFEST does not follow")
+    _say(tally, "RDB027", where, message, {"lacks": list(lacks)}, why, "lost", severity, has_bytes=False)
 
 
 def _options(db: Database, tally: Tally) -> None:
@@ -202,6 +213,9 @@ def _blob_files(db: Database, family: Family, tally: Tally) -> None:
             continue
         member = db.blobs[number]
         facts, size = db.facts.get(member), db.size(member)
+        if isinstance(facts, BlobFacts) and not facts.header_why and (fault := blob_frame.fault(db, member)):
+            span = Span(0, min(blob.HEADER, size), member)
+            _say(tally, "RDB032", span, f"blob header: {fault}", {"length": span.length}, salvage="corrected")
         if isinstance(facts, BlobFacts) and facts.footer_count is None:
             message = f"{member} has no footer, and the MANIFEST lists only files that were finished"
             _say(tally, "RDB032", Span(size, size, member), message, {"size": size}, salvage="kept")

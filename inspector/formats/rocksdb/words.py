@@ -163,6 +163,7 @@ def gather(db: Database, tally: Tally) -> loader.Facts:
     facts.current_bad = next((f.message for f in tally.findings() if f.rule.code == "RDB029"), "")
     facts.manifest_none = "RDB039" in codes
     facts.manifest_blank = facts.manifest_none and bool(db.unread_manifests) and not (codes & {"RDB026", "RDB028"})
+    facts.manifest_lacks = db.version.lacks if db.version else ()
     facts.manifest_bad = bool(codes & {"RDB026", "RDB028"})
     stale = db.version.stale if db.version else []
     facts.manifest_refused = next((f"{db.manifest}@{s.start}: {s.why}" for s in stale if s.refused), "")

@@ -127,9 +127,7 @@ def _report_height(judge: Judge, found: Hash, height: bytes) -> None:
     """Maps 4 and 5 say the same height for this hash."""
     number = int.from_bytes(height, "big")
     back = found.one.get(5)
-    if 5 in found.broken:
-        judge.put(5, found.key, height[::-1])
-    elif back is None:
+    if back is None:
         judge.absent(5, found.key, height, height[::-1])
     elif back.payload != height:
         said = int.from_bytes(back.payload, "big")

@@ -157,17 +157,13 @@ def _identity(judge: Judge, now: Height) -> None:
     tip = judge.unfinalised(now.key)
     if tip:
         for number in (2, 4, 21):
-            for _ in now.rows.get(number, []):
+            for _ in (*now.rows.get(number, ()), *now.rows.get(number | BROKEN, ())):
                 judge.of_tip(number, now.key[::-1])
         for row in now.rows.get(3, []):
             judge.of_tip(3, row.payload)
-        judge.tip_missing += 2 not in now.rows
+        judge.tip_missing += not now.rows.keys() & {2, 2 | BROKEN}
     if own is None:
-        if 4 | BROKEN in now.rows and now.block is not None:
-            judge.spoil(now.key)
-            judge.put(4, now.key[::-1], now.block)
-        else:
-            judge.absent(4, now.key[::-1], now.key, now.block)
+        judge.absent(4, now.key[::-1], now.key, now.block)
     elif now.block is not None and own.payload != now.block and not tip:
         message = f"block {now.number}: id says {block_name(own.payload)}, the block here is {block_name(now.block)}"
         judge.wrong(rules.DERIVED_WRONG, 4, now.key[::-1], now.key, own.place, message, now.block)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from inspector.formats.snarkos import rules
-from inspector.formats.snarkos.judge import Judge
+from inspector.formats.snarkos.judge import FOLLOWS, Judge
 from inspector.formats.snarkos.names import transaction_name, transition_name
 from inspector.formats.snarkos.network import BROKEN, CLAIMED, INPUT, OUTPUT, UNKNOWN_HEIGHT, content_group, joined
 from inspector.formats.snarkos.rows import NOWHERE, Row
@@ -19,6 +19,8 @@ _LONE: Final = (_INPUTS - {39}, _OUTPUTS - {47})  # by side: rows that need no o
 _BUILT_IN: Final = b"\x0d\0\0\0\0\0\0\0\x07credits\x04aleo"  # a program id, behind its length
 _ONE_EACH: Final = (52, 53, 55, 34, 42)  # maps that every transition has one row of
 _REVERSE: Final = ((53, 54), (55, 56))  # what a transition has -> the map that leads back from it
+_UNPROVED: Final = frozenset(back for _, back in _REVERSE)
+_DOUBT: Final = "a transition names it, another row leads to that transition, and nothing proves which is right"
 _LISTED: Final = ((34, 35, INPUT), (42, 43, OUTPUT))
 
 
@@ -66,7 +68,7 @@ def _transaction(judge: Judge, key: bytes, height: bytes, found: dict[int, list[
     kind = _kind(found)
     if 17 not in found and 17 | BROKEN not in found:
         judge.absent(17, key, height, None, key)
-    if 51 not in found and 51 | BROKEN not in found:
+    if 51 not in found:
         sure = kind is not None and (kind != FEE or not judge.lost)  # a fee beside a lost row may be any kind's
         judge.absent(51, key, height, kind.to_bytes(4, "little") if sure and kind is not None else None, key)
     needed = {_STORE[kind]} if kind is not None else set()
@@ -88,6 +90,8 @@ def _transaction(judge: Judge, key: bytes, height: bytes, found: dict[int, list[
         for number in (22, 29, 31, 32, 51):
             if number in found or number | BROKEN in found:
                 judge.of_tip(number, key)
+        if 17 | BROKEN in found:  # a whole one names its block, and goes with that
+            judge.of_tip(17, key)
         for row in found.get(24, []):
             judge.of_tip(24, row.payload)
     _hand_on(judge, key, height, found)
@@ -211,8 +215,12 @@ def _reverse(
             judge.of_tip(number, row.payload)
         elif said is not None and row.payload not in said:
             judge.orphan(number, row.payload, height, row.place, owner)
-    for part in sorted((said or set()) - known):
-        judge.absent(number, part, height, key, owner)
+    lacking = sorted((said or set()) - known)
+    # an id of an input or output has a row of its own besides, which is lost where the list is wrong
+    against = 0 if tip or said is None or number not in _UNPROVED else min(len(lacking), len(known - said))
+    judge.disagreed += against
+    for part in lacking:
+        judge.absent(number, part, height, key, owner, _DOUBT if against else FOLLOWS)
 
 
 def check_parts(judge: Judge) -> None:

@@ -11,13 +11,14 @@ from msgspec import Struct, field
 from inspector.finding import Cause, Evidence, Finding, Rule, Salvage, Severity, Tally
 from inspector.formats.snarkos import rules
 from inspector.formats.snarkos.fixes import Fixes
-from inspector.formats.snarkos.maps import join, name_of
+from inspector.formats.snarkos.maps import join, name_of, past
 from inspector.formats.snarkos.names import transaction_name
 from inspector.formats.snarkos.network import UNKNOWN_HEIGHT, Network
 from inspector.span import Span
 
 MAX_HEIGHTS: Final = 1 << 18
 MAX_NAMES: Final = 1000
+FOLLOWS: Final = "it follows from other rows"
 NO_BYTES: Final = Span(0, 0)
 HALF_WRITTEN: Final = Cause("software-rule-violation", "likely", "the process ended between two writes of one block")
 STALE: Final = Cause("software-rule-violation", "possible", "an older row was left, or a newer one was not written")
@@ -107,6 +108,10 @@ class Judge(Struct):
     last_root: bytes | None = None  # state root of the highest block
     puts: Fixes = field(default_factory=Fixes)  # they come after the deletes: a row in both is written
     deletes: Fixes = field(default_factory=Fixes)
+    malformed: set[bytes] = field(default_factory=set)  # keys of rows that have a finding for their shape
+    # those of them that are written again ("corrected") or deleted
+    settled: dict[bytes, Salvage | None] = field(default_factory=dict)
+    disagreed: int = 0  # rows against their reverse, where nothing proves either
     obstacle: str = ""  # why rows cannot be set right though they are known
     _tip_key: bytes = UNKNOWN_HEIGHT  # the tip as a group key
 
@@ -123,15 +128,30 @@ class Judge(Struct):
         return join(self.network.id, number, key)
 
     def put(self, number: int, key: bytes, value: bytes) -> None:
-        self.puts.add(self.key(number, key), value)
+        self.puts.add(self._settle(number, key, "corrected"), value)
 
     def delete(self, number: int, key: bytes) -> None:
-        self.deletes.add(self.key(number, key), None)
+        self.deletes.add(self._settle(number, key), None)
+
+    def _settle(self, number: int, key: bytes, how: Salvage | None = None) -> bytes:
+        whole = self.key(number, key)
+        if whole in self.malformed:
+            self.settled[whole] = how or self.settled.get(whole)  # of both, writing comes last
+        return whole
 
     def absent(
-        self, number: int, key: bytes, height: bytes, value: bytes | None = None, transaction: bytes | None = None
+        self,
+        number: int,
+        key: bytes,
+        height: bytes,
+        value: bytes | None = None,
+        transaction: bytes | None = None,
+        how: str = FOLLOWS,
     ) -> None:
         """A row that should be there is not; `value` is what follows from other rows, if anything does."""
+        if self.key(number, key) in self.malformed:
+            self._instead(number, key, height, value)
+            return
         where = self.lost.over(self.key(number, key))
         tip = self.unfinalised(height)
         if tip:
@@ -148,14 +168,23 @@ class Judge(Struct):
         severity = Severity.WARNING if tip else None
         salvage: Salvage | None = None if tip else "corrected" if value is not None else "lost"
         cause = BLOCK_LOST if where else HALF_WRITTEN if tip else GONE
-        tail = " (its block was never finalised)" if tip else " (it follows from other rows)" if value else ""
+        tail = " (its block was never finalised)" if tip else f" ({how})" if value else ""
         message = f"{_at(height)}{name_of(number)} has no row {key.hex()}{tail}"
         span = where.span if where else NO_BYTES
         self._put(rule, span, message, number, key, height, transaction, cause, salvage, severity, where is not None)
 
+    def _instead(self, number: int, key: bytes, height: bytes, value: bytes | None) -> None:
+        """What becomes of a malformed row, which has its own finding, where a missing one would be written."""
+        if self.unfinalised(height):
+            self.of_tip(number, key)
+        elif value is not None:
+            self.derived += 1
+            self.put(number, key, value)
+        self.spoil(height)
+
     def nameless(self, number: int, height: bytes, transaction: bytes | None, what: str) -> None:
         """A row is not there whose key nothing tells: only its map and its block are known."""
-        where = self.lost.within(self.key(number, b""), self.key(number + 1, b""))
+        where = self.lost.within(self.key(number, b""), past(self.network.id, number))
         self.spoil(height)
         if self.unfinalised(height):
             self.tip_missing += 1
@@ -201,6 +230,8 @@ class Judge(Struct):
 
     def of_tip(self, number: int, key: bytes) -> None:
         """A row of a block that was never finalised."""
+        if self.settled and self.key(number, key) in self.settled:
+            return  # told once already
         self.tip_rows += 1
         self.delete(number, key)
 

@@ -145,6 +145,12 @@ def join(network: int, number: int, key: bytes) -> bytes:
     return network.to_bytes(2, "little") + number.to_bytes(2, "little") + key
 
 
+def past(network: int, number: int) -> bytes:
+    """The smallest key behind all rows of a map: both numbers are little-endian, so it is no key of the next map."""
+    prefix = join(network, number, b"").rstrip(b"\xff")
+    return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff" * 5
+
+
 def decode_key(number: int, key: bytes) -> object:
     return _decode(MAPS[number].key, key, f"key of {MAPS[number].name}")
 

@@ -140,6 +140,9 @@ def _notes(verdict: Verdict, stale: bool, cut: Cut | None) -> list[str]:
         notes.append(
             f"wrote {counted(judge.derived, 'row')} of reverse maps and indexes again, from the rows they follow from"
         )
+    if judge.disagreed:
+        rows = counted(judge.disagreed, "row that leads back", "rows that lead back")
+        notes.append(f"took the transitions' word against {rows}: nothing in the ledger proves which is right")
     if cut is not None:
         notes.append(f"cut the WAL {cut.member} at byte {cut.start}, where the engine would stop")
     if stale:

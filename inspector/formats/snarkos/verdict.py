@@ -26,7 +26,7 @@ from inspector.formats.snarkos.check_transactions import (
 )
 from inspector.formats.snarkos.judge import BLOCK_LOST, GONE, HALF_WRITTEN, NO_BYTES, Judge
 from inspector.formats.snarkos.ledger import Ledger, entries, find_cut, lost_ranges, walked
-from inspector.formats.snarkos.maps import KNOWN_IN_2024, MAPS, join, name_of
+from inspector.formats.snarkos.maps import KNOWN_IN_2024, MAPS, join, name_of, past
 from inspector.formats.snarkos.names import network_name
 from inspector.formats.snarkos.network import Network
 from inspector.formats.snarkos.reader import MAX_WRONG, read
@@ -108,7 +108,7 @@ def judge_ledger(ledger: Ledger, tally: Tally, tip: int | None = None, outermost
     judge = Judge(main, tally, lost_ranges(ledger))
     judge.finalised(_finalised(judge) if tip is None else tip)
     verdict = Verdict(judge, {n.id: n.rows for n in networks.values()}, short_keys=short)
-    _malformed(judge)
+    judge.malformed = {judge.key(wrong.map, wrong.key) for wrong in main.wrong}
     check_hashes(judge)
     check_heights(judge)
     check_transactions(judge)
@@ -121,6 +121,7 @@ def judge_ledger(ledger: Ledger, tally: Tally, tip: int | None = None, outermost
         judge.say(rules.ARCHIVE, None, "this is an archive, not a ledger for a node", evidence, _ARCHIVED, None)
     else:
         _current_round(judge)
+    _malformed(judge)
     _mappings(judge, verdict)
     _maps(judge, verdict)
     _classify(ledger, verdict)
@@ -155,12 +156,14 @@ def _finalised(judge: Judge) -> int | None:
 
 
 def _malformed(judge: Judge) -> None:
+    """Malformed rows are lost, but for those that follow from others and those that no block needs."""
     network = judge.network
-    judge.beyond_repair += network.wrong_count
+    judge.beyond_repair += network.wrong_count - len(judge.settled)
     for wrong in network.wrong:
+        saved = judge.settled.get(judge.key(wrong.map, wrong.key), "lost")
         evidence = {"map": name_of(wrong.map), "key": wrong.key.hex(), "why": wrong.why}
         message = f"{name_of(wrong.map)}, key {wrong.key[:40].hex()}: {wrong.why}"
-        judge.say(rules.MALFORMED, wrong.place, message, evidence, GONE, "lost")
+        judge.say(rules.MALFORMED, wrong.place, message, evidence, GONE, saved)
     for _ in range(min(network.wrong_count - len(network.wrong), MAX_WRONG)):
         judge.tally.add(rules.MALFORMED, lambda: Finding(rules.MALFORMED, NO_BYTES, "another", bytes_known=False))
 
@@ -186,7 +189,7 @@ def _mappings(judge: Judge, verdict: Verdict) -> None:
     """Damaged blocks over the finalised values, of which nothing else tells."""
     later = (n for n in judge.network.counts if n >= KNOWN_IN_2024)  # nothing tells which rows these should have
     for number in (*MAPPING_MAPS, *sorted(later)):
-        start, end = join(judge.network.id, number, b""), join(judge.network.id, number + 1, b"")
+        start, end = join(judge.network.id, number, b""), past(judge.network.id, number)
         for lost in judge.lost.found:
             if lost.after < end and (lost.up_to is None or lost.up_to >= start):
                 verdict.mappings_lost += 1

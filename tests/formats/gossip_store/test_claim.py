@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from inspector.__main__ import main
 from inspector.format import Wishes
 from inspector.formats.gossip_store import FORMAT
 from inspector.formats.gossip_store.walk import guess_version, probe
@@ -56,6 +57,16 @@ CLAIMS = [  # bytes, a name of its own, another name
 def test_how_sure_it_is(data: bytes, named: int, other: int) -> None:
     assert FORMAT.claim(MemorySource(data, "gossip_store"), None).strength == named
     assert FORMAT.claim(MemorySource(data, "notes"), None).strength == other
+
+
+def test_a_blank_that_may_be_a_version_is_not_called_none(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for byte in b"\t\n\r":
+        path = tmp_path / "repaired"
+        path.write_bytes(bytes([byte]))
+        assert main(["scan", str(path)]) == 5
+        told = " ".join(capfd.readouterr().err.split())
+        assert f"store version {byte} and nothing else (--format gossip-store reads it)" in told
+        assert main(["scan", str(path), "--format", "gossip-store"]) == 0
 
 
 def test_only_its_two_names_claim_what_is_no_store(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""Headers of blob files against what MANIFEST and tables say of them: nothing in a blob file protects its header.
+
+The engine reads no value of a file whose header names another column family, another compression than the entries
+that refer to it, or expirations (db/blob/blob_file_reader.cc).
+"""
+
+from __future__ import annotations
+
+from inspector.formats.rocksdb import blob
+from inspector.formats.rocksdb.coding import MalformedError
+from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.facts import TableFacts
+
+
+def listing(db: Database, member: str) -> int | None:
+    """The column family in whose list of blob files this one is; None where the MANIFEST does not list it."""
+    number = db.files[member].number
+    families = db.version.families.values() if db.version is not None and not db.single else ()
+    return next((family.id for family in families if number in family.blobs), None)
+
+
+def codec(db: Database, member: str) -> int | None:
+    """The compression that entries of tables name for the values of this blob file; None where none refers to it."""
+    number = db.files[member].number
+    facts = db.facts.values() if not db.single else ()
+    return next((f.blob_codecs[number] for f in facts if isinstance(f, TableFacts) and number in f.blob_codecs), None)
+
+
+def fault(db: Database, member: str) -> str:
+    """What of a header that could be read differs from what MANIFEST and tables say of the file; "" for nothing."""
+    try:
+        found = blob.header(db.source.read(0, blob.HEADER, member))
+    except MalformedError:
+        return ""  # which the walk has told
+    family, used = listing(db, member), codec(db, member)
+    if family is not None and found.family != family:
+        return f"it names column family {found.family}, the MANIFEST lists the file in {family}"
+    if family is not None and found.flags:
+        return "it tells of expirations, which no blob file has that the MANIFEST lists"
+    if used is not None and found.compression != used:
+        return f"it names compression {found.compression}, the entries of tables {used}"
+    return ""
+
+
+def made(db: Database, member: str) -> bytes:
+    """The header as MANIFEST and tables say that it must be; what they do not tell of as it was read."""
+    found, read = blob.Header(1, 0, 0, 0), db.source.read(0, blob.HEADER, member)
+    if read[: len(blob.SEALED)] == blob.SEALED:
+        found = blob.header(read.ljust(blob.HEADER, b"\0"))
+    family, used = listing(db, member), codec(db, member)
+    family = found.family if family is None else family
+    return blob.put_header(family, found.compression if used is None else used)
