@@ -27,8 +27,7 @@ def main(argv: list[str] | None = None) -> int:
 
             code = run(arguments)
     except KeyboardInterrupt:
-        sys.stderr.write("inspector: interrupted\n")
-        code = 130
+        code = _interrupted()
     except BrokenPipeError:
         code = 0
     except OSError as error:  # of a call between reading and writing: a look at a folder, a close
@@ -118,15 +117,18 @@ def _flushed(code: int) -> int:
     return code
 
 
-def _listen() -> list[int]:
+def _interrupted() -> int:
+    sys.stderr.write("inspector: interrupted\n")
+    return 130
+
+
+def _listen(came: list[int]) -> None:
     """Let what ends a process from outside (a service manager, a closed terminal, a limit) undo what is half done.
 
-    The first such signal is put into the list that this returns and ends like a key press; a second one kills.
+    The first such signal is put into `came` and ends like a key press; a second one kills.
     """
     import signal
     from types import FrameType
-
-    came: list[int] = []
 
     def stop(number: int, _: FrameType | None) -> None:
         came.append(number)
@@ -136,17 +138,21 @@ def _listen() -> list[int]:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
             signal.signal(number, stop)
-    return came
 
 
 def entry() -> None:
     """The process of one command line."""
-    if any(word.startswith("--timeout") for word in sys.argv):
-        from inspector import pace
+    came: list[int] = []
+    try:
+        if any(word.startswith("--timeout") for word in sys.argv):
+            from inspector import pace
 
-        pace.begun = time.monotonic() - time.process_time()
-    came = [] if sys.argv[1:] == ["--version"] else _listen()
-    code = main()
+            pace.begun = time.monotonic() - time.process_time()
+        if sys.argv[1:] != ["--version"]:
+            _listen(came)
+        code = main()
+    except KeyboardInterrupt:  # before `main` could take it, or behind it
+        code = _interrupted()
     if code == 130 and came:  # whoever sent it is to see that it did; a limit, which would dump core, sees 130
         import signal
 

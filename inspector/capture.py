@@ -24,23 +24,23 @@ from msgspec import Struct, field
 
 from inspector import __version__, capsule
 from inspector import patch as patches
-from inspector.capsule_file import pack
+from inspector.account import Progress
+from inspector.capsule_file import COPY, pack
 from inspector.catalogue import Formats
 from inspector.errors import InspectorError, RefusedError, SourceError, UnverifiedError
 from inspector.format import State, Stretch, Wishes
-from inspector.inspect import Progress, Report, detect, inspect
+from inspector.inspect import Report, detect, inspect
 from inspector.output import place_file, preflight
-from inspector.recorder import Range, Recorder, merged, without
+from inspector.recorder import Recorder, without
 from inspector.shown import shown_by
 from inspector.source import Source
-from inspector.span import Span
+from inspector.span import Run, Span, merged
 
 SMALL: Final = 64 << 10  # bytes up to which a whole file of the store is taken
 LOG_ENDS: Final = 1 << 20  # of a long text log: its first and its last bytes
 ITEMS: Final = 10_000  # items that are listed while reads are noted, so that the capsule can list them, too
 BESIDE: Final = 2  # tiles on each side of a damaged one that are taken as they are
 UNIT: Final = 4096  # runs of zeroes are found in units of this size
-COPY: Final = 4 << 20  # bytes at a time
 
 
 class Captured(Struct):
@@ -316,11 +316,11 @@ def _runs_of(recorder: Recorder, member: str, told: IO[bytes]) -> Iterator[capsu
             yield what, start, end, told.tell(), told.write(noted.told.read(length))
 
 
-def _held_of(chart: Mapping[str, Any]) -> list[Range]:
+def _held_of(chart: Mapping[str, Any]) -> list[Run]:
     return merged((*chart["ranges"], *chart["zeros"]))
 
 
-def _vouched_of(chart: Mapping[str, Any]) -> list[Range]:
+def _vouched_of(chart: Mapping[str, Any]) -> list[Run]:
     return merged((start, end) for _, start, end, _, _ in chart["vouched"])
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from inspector.account import Progress
 from inspector.errors import Exit, RefusedError
-from inspector.inspect import Progress
+from inspector.ledger import DRY, unverified
 from inspector.mapfile import Rescued
 from inspector.output import Place, place_file, place_folder, preflight, writers_of
 from inspector.sanitize import for_shell
@@ -155,8 +156,7 @@ def carve(
         if output is not None and haul.choice:
             raise RefusedError(*haul.choice)
         if output is None or haul.empty:
-            why = haul.empty or "dry run: nothing was written"
-            carved.verified = {"ok": False, "by": [], "engine": {"ran": False, "why": why}}
+            carved.verified = unverified(haul.empty or DRY)
         else:
             _write(carved, output, force)
         if not source.still_same():

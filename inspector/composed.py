@@ -6,10 +6,10 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
-from inspector.source import Member, Source
+from inspector.source import Member, Source, without_holes
 from inspector.span import Span
 from inspector.unread import Unread
-from inspector.view import View
+from inspector.view import HELD, View
 
 Part = Span | bytes  # bytes of the source, or bytes that are made
 Composition = Mapping[str, Sequence[Part]]  # the parts of each member, in order
@@ -17,6 +17,11 @@ Composition = Mapping[str, Sequence[Part]]  # the parts of each member, in order
 
 def size_of(part: Part) -> int:
     return len(part) if isinstance(part, bytes) else part.length
+
+
+def total(composition: Composition) -> int:
+    """Bytes of all members."""
+    return sum(size_of(part) for parts in composition.values() for part in parts)
 
 
 class Composed(View):
@@ -36,6 +41,7 @@ class Composed(View):
             members.append(Member(name, at, known.mtime_ns if known else 0))
         super().__init__(below, members)
         self.unreadable = Unread()  # at other places below
+        self._whole: dict[str, bytes] = {}
 
     def inside(self, folder: str) -> Source:
         head = f"{folder}/"
@@ -45,11 +51,16 @@ class Composed(View):
     def locked_by(self, member: str) -> int | None:
         return None
 
-    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
-        if start < self.length(member):
-            yield Span(start, self.length(member), member)
+    data_ranges = without_holes
 
     def _pread(self, member: str, n: int, at: int) -> bytes:
+        if len(self._parts[member]) == 1 or self.size > HELD:
+            return self._join(member, n, at)
+        if member not in self._whole:
+            self._whole[member] = self._join(member, self.length(member), 0)
+        return self._whole[member][at : at + n]
+
+    def _join(self, member: str, n: int, at: int) -> bytes:
         parts, starts = self._parts[member], self._starts[member]
         out: list[bytes] = []
         index = bisect_right(starts, at) - 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct, field
 
 from inspector.format import Proof
-from inspector.source import Source
+from inspector.source import Source, without_holes
 from inspector.span import Span
 from inspector.view import Laid
 
@@ -115,6 +115,4 @@ class Quilt(Laid):
         i = bisect_right(self._starts, at) - 1
         return self.patches[i].copy if i >= 0 and at < self.patches[i].end else None
 
-    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
-        if start < self.length(member):
-            yield Span(start, self.length(member), member)
+    data_ranges = without_holes

@@ -72,8 +72,8 @@ def _itself(stored: int) -> int:
 class Word(Struct, frozen=True):
     """Where the CRC-32C of a unit lies and what it covers; offsets within the unit.
 
-    `stands_for` turns the stored number into the checksum (RocksDB masks it). `seed` is the offset of four bytes
-    that the checksum continues from.
+    `stands_for` turns the stored number into the checksum (RocksDB masks it), and `stored_as` a checksum into the
+    number that is stored for it. `seed` is the offset of four bytes that the checksum continues from.
     """
 
     start: int
@@ -82,6 +82,7 @@ class Word(Struct, frozen=True):
     order: Literal["big", "little"] = "little"
     seed: int | None = None
     stands_for: Callable[[int], int] = _itself
+    stored_as: Callable[[int], int] = _itself
 
     def read(self, unit: bytes, at: int) -> int:
         return int.from_bytes(unit[at : at + 4], self.order)
@@ -144,9 +145,9 @@ def one_bit(word: Word, unit: bytes) -> Iterator[Candidate]:
     place = syndromes.one_flip(word.end - word.start, syndrome)
     if place:
         yield from (Candidate((spot,), "one flipped bit") for spot in _spots(word, place))
-    for bit in _STORED:
-        if word.stands_for(stored ^ 1 << bit) == computed:
-            yield Candidate((word.place(word.stored, bit),), "one flipped bit")
+    wrong = stored ^ word.stored_as(computed)
+    if wrong.bit_count() == 1:
+        yield Candidate((word.place(word.stored, wrong.bit_length() - 1),), "one flipped bit")
 
 
 def two_bits(word: Word, unit: bytes) -> Iterator[Candidate]:
@@ -158,15 +159,13 @@ def two_bits(word: Word, unit: bytes) -> Iterator[Candidate]:
     for first, second in syndromes.two_flips(length, computed ^ word.stands_for(stored)):
         yield from (_pair(a, b) for a in _spots(word, first) for b in _spots(word, second))
     for bit in _STORED:
-        place = syndromes.one_flip(length, computed ^ word.stands_for(stored ^ 1 << bit))
-        if place:
+        syndrome = computed ^ word.stands_for(stored ^ 1 << bit)
+        if syndrome.bit_count() & 1 and (place := syndromes.one_flip(length, syndrome)):
             yield from (_pair(spot, word.place(word.stored, bit)) for spot in _spots(word, place))
-    if word.stands_for is _itself and (computed ^ stored).bit_count() != 2:
-        return  # the usual case, without trying 496 pairs
-    for high in _STORED:
-        for low in range(high):
-            if word.stands_for(stored ^ 1 << high ^ 1 << low) == computed:
-                yield _pair(word.place(word.stored, high), word.place(word.stored, low))
+    wrong = stored ^ word.stored_as(computed)
+    if wrong.bit_count() == 2:
+        high, low = wrong.bit_length() - 1, (wrong & -wrong).bit_length() - 1
+        yield _pair(word.place(word.stored, high), word.place(word.stored, low))
 
 
 def _spots(word: Word, place: syndromes.Place) -> list[tuple[int, int]]:

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from typing import Final
 
 from msgspec import Struct, field
 
+from inspector.account import Progress
 from inspector.catalogue import Formats
-from inspector.composed import Composed, Composition, chart, size_of
+from inspector.composed import Composed, Composition, chart, total
 from inspector.errors import RefusedError
 from inspector.format import State, Stretch, Wishes
-from inspector.inspect import Progress, Report, detect, inspect
+from inspector.inspect import Report, detect, inspect
 from inspector.reducing import Search, Units
 from inspector.shown import KEEP, alike, shown_by, signature
 from inspector.source import Source
-from inspector.span import Span
-from inspector.spliced import Holed, Run, Spliced
+from inspector.span import Run, Span
+from inspector.spliced import Holed, Spliced
+
+ENDED: Final = "the search for a smaller one ended at its limit of work"
+TOO_MUCH: Final = "so much fails that no smaller one was tried: judging one is beyond the limit of work"
 
 
 class Excerpt(Struct):
@@ -40,7 +45,7 @@ class Excerpt(Struct):
     @property
     def size(self) -> int:
         if self.composition is not None:
-            return sum(size_of(part) for parts in self.composition.values() for part in parts)
+            return total(self.composition)
         return sum(end - start for start, end in self.runs)
 
     def chart(self) -> list[dict[str, int | str | None]]:
@@ -92,12 +97,12 @@ def excerpt(
     search = Search(source, [*report.layers], wishes, report, units)
     chosen = search.smallest(lambda raw: bottom.kin(recorded[0], raw) if bottom.kin and recorded else ())
     if chosen is None:
-        all_of_it.whole = "what it shows depends on its whole"
+        all_of_it.whole = "what it shows depends on its whole" if search.goes_on() else ENDED
         return all_of_it
     chosen = search.with_context(chosen, context)
     done = Excerpt(report, units.runs(chosen), len(units.starts), search.tries, told)
     if done.runs == all_of_it.runs and not search.goes_on():
-        done.whole = "the search for a smaller one ended at its limit of work"
+        done.whole = ENDED
     elif not search.goes_on():
         done.notes.append("the search ended at its limit of work: a smaller one may exist")
     return done
@@ -107,11 +112,12 @@ def _proposed(
     source: Source, formats: Formats, wishes: Wishes, forced: str | None, context: int, progress: Progress | None
 ) -> Excerpt:
     """Where the format knows how to leave out what others name."""
-    from inspector.smaller import Points, smaller
+    from inspector.smaller import Points, affords, smaller
 
     points = Points()
     report = inspect(source, formats, wishes, forced, KEEP, progress, points.through).whole()
-    found = smaller(source, report, points.spans, wishes, context)
+    tried = affords(report)
+    found = smaller(source, report, points.spans, wishes, context) if tried else None
     if found is None:
         told = shown_by(report)
         patterns = [pattern for form in report.layers for pattern in form.private.files]
@@ -121,7 +127,7 @@ def _proposed(
             if not one.name or (not one.secret and any(fnmatchcase(one.name.split("/")[-1], p) for p in patterns))
         }
         found = Excerpt(report, [], report.account.units, 0, told, composition=whole)
-        found.whole = "what it shows depends on its whole"
+        found.whole = "what it shows depends on its whole" if tried else TOO_MUCH
         if list(whole) == [one.name for one in source.members]:
             found.shown = report
     return found

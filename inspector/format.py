@@ -131,6 +131,7 @@ class Answer(Struct, frozen=True):
     loaders: tuple[Outcome, ...] = ()
     next: tuple[str, ...] = ()  # commands to run now; "{path}" stands for the source
     ribbon: tuple[tuple[int, int, int, int], ...] = ()  # bytes live, deleted, damaged, lost of each equal slice
+    unjudged: str = ""  # what is in the source that the format does not read, so that nobody can call it sound
 
 
 class Entry(Struct, frozen=True):
@@ -264,6 +265,7 @@ class Traits(Struct, frozen=True, eq=False):
     units are alone of their kind in a member: what stands around is of another, and only noise is strange there.
     `values`: units hold what anybody chose to put in, so that text in one of them may be its own.
     `grid`: blocks that the format itself has: their size, where the first begins, what one is called.
+    `lacking`: rules by which a whole record lacks one that damaged bytes beside it may have held.
     """
 
     unit: Callable[[State, str, int, Reading], Unit | None]
@@ -280,6 +282,7 @@ class Traits(Struct, frozen=True, eq=False):
     values: bool = False
     lone: frozenset[str] = frozenset()
     grid: Callable[[State, str], tuple[int, int, str] | None] | None = None
+    lacking: frozenset[str] = frozenset()
 
 
 # there is one of each; what is not made costs no start-up

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import compress
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
+from inspector.account import Account, Progress
 from inspector.catalogue import Formats, bottoms, is_packed, named, standing_on
 from inspector.errors import Exit, InspectorError, OutOfTime, OutputError, UnknownFormatError
 from inspector.finding import Cause, Finding, Rule, Severity, Tally
-from inspector.format import FRAME, GAP, ROLE_NAMES, UNIT, Answer, Claim, Format, State, Stretch, Wishes
+from inspector.format import FRAME, GAP, Answer, Claim, Format, State, Stretch, Wishes
 from inspector.medium import CLOSED, UNREADABLE, add_what_went_bad, findings_of, in_part, refuse_nothing
 from inspector.source import Source
 from inspector.span import Span
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 LATE = "the time limit was reached"
 NO_MEMORY = "the memory that this process may have was used up"
 SURE = 95  # a claim of this strength rests on checksums of several units
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
 OUR_BUG = Rule(
     "INS001",
@@ -76,61 +74,6 @@ CACHE = Rule(
 CORE_RULES = (OUR_BUG, UNREADABLE, CHANGED, TRANSIENT, IN_FLIGHT, CACHE, CLOSED)
 
 
-class Account(Struct):
-    """Bytes and units by role and kind, filled while stretches pass through."""
-
-    roles: list[int] = field(default_factory=lambda: [0] * len(ROLE_NAMES))
-    kinds: Counter[int] = field(default_factory=Counter)
-    units: int = 0
-    damaged: int = 0
-    done: int = 0
-    holes: list[str] = field(default_factory=list)  # where the tiling itself is broken: a bug of ours
-
-    def through(
-        self, stretches: Iterable[Stretch], source: Source, bad: frozenset[int], progress: Progress | None
-    ) -> Iterator[Stretch]:
-        """The same stretches, counted; notes every place where they do not tile the members in order."""
-        member, at = None, 0
-        total = source.size
-        for stretch in stretches:
-            if stretch.member != member:
-                self._close(source, member, at)
-                member, at = stretch.member, 0
-            if stretch.start != at or not stretch.starts or stretch.starts[0] != stretch.start:
-                self.holes.append(f"{member or source.label}: tiles jump from {at} to {stretch.start}")
-            self._count(stretch, bad)
-            at = stretch.end
-            self.done += stretch.end - stretch.start
-            if progress:
-                progress(self.done, total)
-            yield stretch
-        self._close(source, member, at)
-
-    def _count(self, stretch: Stretch, bad: frozenset[int]) -> None:
-        roles, count = stretch.roles.tobytes(), len(stretch)
-        units = roles.count(UNIT)
-        self.units += units
-        if units == count:
-            self.roles[UNIT] += stretch.end - stretch.start
-            counts = stretch.counts
-            self.kinds.update(stretch.kinds if counts is None else {kind: n for kind, n in counts.items() if n})
-        else:
-            ends = [*stretch.starts[1:], stretch.end]
-            for start, end, role, kind in zip(stretch.starts, ends, roles, stretch.kinds, strict=True):
-                self.roles[role] += end - start
-                if role == UNIT:
-                    self.kinds[kind] += 1
-        marks = stretch.marks.tobytes()
-        if marks.count(0) != count:
-            if units != count:
-                marks = bytes(compress(marks, map(UNIT.__eq__, roles)))
-            self.damaged += sum(map(marks.count, bad))
-
-    def _close(self, source: Source, member: str | None, at: int) -> None:
-        if member is not None and at != source.length(member) and not source.changed:
-            self.holes.append(f"{member or source.label}: tiles end at {at} of {source.length(member)}")
-
-
 class Report(Struct):
     """The result of an inspection; renderers need nothing else."""
 
@@ -170,13 +113,18 @@ class Report(Struct):
         return self.layers[-1]
 
     @property
+    def unchecked(self) -> str:
+        """Why not everything was checked: the inspection ended early, or something is of a kind that is not read."""
+        return self.partial or self.answer.unjudged
+
+    @property
     def damaged(self) -> bool:
         return bool(self.tally.severity_count(Severity.ERROR) or self.tally.severity_count(Severity.WARNING))
 
     @property
     def verdict(self) -> str:
         """In one word; "partial" where nothing is wrong in what was checked, and that was not all."""
-        return "damaged" if self.damaged else "partial" if self.partial else "clean"
+        return "damaged" if self.damaged else "partial" if self.unchecked else "clean"
 
     def whole(self) -> Report:
         """This report; raises MemoryError where memory ended it: nothing may be made from half of a state."""
@@ -194,7 +142,7 @@ class Report(Struct):
             wrong += self.tally.severity_count(Severity.NOTE)
         if wrong:
             return Exit.DAMAGED
-        return Exit.PARTIAL if self.partial else Exit.CLEAN
+        return Exit.PARTIAL if self.unchecked else Exit.CLEAN
 
 
 def detect(source: Source, formats: Formats, forced: str | None = None) -> tuple[list[Format], Claim]:
@@ -277,7 +225,7 @@ def inspect(
         for upper in _uppers(source, formats, chain, state, forced is not None):
             state = upper.open(source, state, wishes)
             upper.check(state, (), tally)
-            answer = upper.answer(state, tally) if answers else answer
+            answer = _above(upper.answer(state, tally), answer) if answers else answer
             layers.insert(0, upper)
     except InspectorError:
         raise
@@ -288,8 +236,6 @@ def inspect(
         partial = NO_MEMORY
     except OSError as error:  # the source's own became findings: this is one of a temporary file
         raise OutputError(f"a temporary file: {error.strerror or error}", "TMPDIR names another place") from error
-    except RecursionError as error:
-        _our_bug(tally, source, account.done, error)
     except Exception as error:  # noqa: BLE001  the one border: a bug of ours becomes a finding
         _our_bug(tally, source, account.done, error)
     for hole in account.holes:
@@ -372,6 +318,11 @@ def _uppers(source: Source, formats: Formats, chain: list[Format], state: State,
             return
 
 
+def _above(answer: Answer, below: Answer) -> Answer:
+    """What the format below does not read, the one that stands on it has not seen."""
+    return structs.replace(answer, unjudged=answer.unjudged or below.unjudged) if below.unjudged else answer
+
+
 def _until(stretches: Iterator[Stretch], deadline: float) -> Iterator[Stretch]:
     for stretch in stretches:
         yield stretch
@@ -396,4 +347,4 @@ def _our_bug(tally: Tally, source: Source, at: int, error: BaseException) -> Non
     )
 
 
-__all__ = ["CORE_RULES", "FRAME", "GAP", "Account", "Report", "detect", "inspect", "name_causes"]
+__all__ = ["CORE_RULES", "FRAME", "GAP", "Report", "detect", "inspect", "name_causes"]

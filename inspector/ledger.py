@@ -15,6 +15,7 @@ from inspector.source import Source
 from inspector.span import Span
 
 ACTIONS = ("kept", "corrected", "dropped", "lost")
+DRY = "dry run: nothing was written"
 UNREAD = "the medium could not deliver these bytes; zeroes stand for them in the copy"
 
 
@@ -37,6 +38,11 @@ class Result(Struct):
     code: Exit = Exit.CLEAN
 
 
+def unverified(why: str) -> dict[str, Any]:
+    """What `Result.verified` says where nothing was read again."""
+    return {"ok": False, "by": [], "engine": {"ran": False, "why": why}}
+
+
 def _unread(source: Source, span: Span) -> bool:
     """Whether a part of it could not be read: what is left out on purpose is known."""
     return any(True for _ in source.unreadable.within(span))
@@ -54,15 +60,15 @@ class Ledger:
         result = self.result
         if edit.action == "dropped" and edit.origin and _unread(result.report.source, edit.origin):
             edit = replace(edit, action="lost", why=f"{edit.why}; it could not be read")
-        span = edit.origin.end - edit.origin.start if edit.origin else 0
+        length = edit.origin.length if edit.origin else 0
         if edit.action != "added":
-            result.bytes[edit.action] += span
+            result.bytes[edit.action] += length
             known = result.records[edit.action]
             result.records[edit.action] = None if known is None or edit.units < 0 else known + edit.units
         else:
             result.bytes["added"] += len(edit.data or b"")
         if edit.action in ("kept", "corrected", "added") or edit.data is not None:
-            result.proof[edit.proof] += len(edit.data) if edit.data is not None else span
+            result.proof[edit.proof] += len(edit.data) if edit.data is not None else length
         if edit.action != "kept":
             result.changes_total += 1
             if len(result.changes) < self._half:

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from inspector.account import Progress
 from inspector.catalogue import Formats
 from inspector.errors import InspectorError, OutOfTime
 from inspector.finding import Finding, Severity
 from inspector.format import Wishes
-from inspector.inspect import CACHE, CHANGED, IN_FLIGHT, LATE, TRANSIENT, Progress, Report
+from inspector.inspect import CACHE, CHANGED, IN_FLIGHT, LATE, TRANSIENT, Report
 from inspector.inspect import inspect as look
 from inspector.pace import forget
 from inspector.source import Drift, Member, Source

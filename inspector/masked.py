@@ -10,10 +10,10 @@ from inspector.composed import Composed
 from inspector.counted import counted
 from inspector.errors import RefusedError
 from inspector.excerpt import Excerpt
-from inspector.format import GAP, Hide, Wishes
-from inspector.inspect import inspect
+from inspector.format import GAP, Format, Hide, Wishes
+from inspector.inspect import Report, inspect, name_causes
 from inspector.overlay import Overlay, Piece
-from inspector.shown import KEEP, alike, signature
+from inspector.shown import KEEP, alike, numbers_of, signature
 from inspector.source import Source
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOST: Final = 20_000  # originals that are looked for
 PIECE: Final = 4 << 20
 OVERLAP: Final = 4096
+MOST_ASKED: Final = 10_000  # steps that causes of a source may have taken for those of a copy of all of it to be asked
 
 
 def masked(
@@ -71,35 +72,47 @@ def masked(
             continue
         _search(other, redactor)
         if other.pieces:
-            what = "signatures in them no longer hold" if bottom.name == "gossip-store" else "their checksums are new"
-            noun = "record" if bottom.splices else "place"
-            told = counted(len(other.pieces), f"{noun} has other bytes", f"{noun}s have other bytes")
-            found.notes.append(f"{told}: {what}")
+            found.notes.append(_changed(bottom, len(other.pieces)))
         if again.account.damaged or again.account.roles[GAP]:
             found.notes.append(words)
         return other
     raise RefusedError("with private things taken out it does not show the same", "--no-redact keeps its bytes")
 
 
+def _changed(bottom: Format, count: int) -> str:
+    """What the changed places of an excerpt cost."""
+    what = "signatures in them no longer hold" if bottom.name == "gossip-store" else "their checksums are new"
+    noun = "record" if bottom.splices else "place"
+    return f"{counted(count, f'{noun} has other bytes', f'{noun}s have other bytes')}: {what}"
+
+
 def _anew(
     found: Excerpt, view: Source, formats: Formats, wishes: Wishes, redactor: Redactor, forced: str | None
 ) -> Source:
     """A store that is written anew, because what stands for private bytes has other lengths."""
-    bottom, tried = found.report.bottom, found.shown or inspect(view, formats, wishes, forced, KEEP, answers=False)
+    bottom, report = found.report.bottom, found.report
+    tried = found.shown or inspect(view, formats, wishes, forced, KEEP, causes=False, answers=False)
     assert bottom.disguised is not None
     parts = bottom.disguised(tried.state_of_bottom, redactor.name, lambda start, end: True)
     other = Composed(view, parts)
-    wanted, again = signature(found.report), signature(inspect(other, formats, wishes, forced, KEEP, answers=False))
-    if again[:-1] != wanted[:-1]:
+    again = inspect(other, formats, wishes, forced, KEEP, causes=False, answers=False)
+    if numbers_of(again) != numbers_of(report):
         raise RefusedError("with private things taken out it does not show the same", "--no-redact keeps its bytes")
     _search(other, redactor)
     found.composition = parts
     found.notes[:] = ["it is written anew with other keys and filler for values: the map names no bytes of the source"]
-    if again != wanted:
-        found.notes.append(
-            "the same units fail, but noise stands for damaged bytes: a cause or a correction is another"
-        )
+    found.notes += _of_causes(report, again, bool(found.whole))
     return other
+
+
+def _of_causes(report: Report, again: Report, whole: bool) -> list[str]:
+    """What is to be said of why the units of a store that was written anew fail."""
+    if whole and report.diagnosis is not None and report.diagnosis.work > MOST_ASKED:
+        return ["the same units fail; so many do that it was not asked again why: a cause may be another"]
+    name_causes(again)
+    if signature(again) == signature(report):
+        return []
+    return ["the same units fail, but noise stands for damaged bytes: a cause or a correction is another"]
 
 
 def _search(view: Source, redactor: Redactor) -> None:

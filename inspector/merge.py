@@ -17,6 +17,7 @@ from inspector.copies import Loss, Merge, Take
 from inspector.errors import Exit, OutputError, RefusedError, UsageError, worst
 from inspector.format import Edit, Format, Wishes
 from inspector.inspect import Report, inspect
+from inspector.ledger import DRY, unverified
 from inspector.output import place_file, preflight
 from inspector.repair import Result, not_in_use, verify_file, write_edit
 from inspector.sanitize import for_shell, quoted
@@ -105,7 +106,7 @@ def _merge(
         if dry_run or output is None:
             for take in plan.takes:
                 writer.count(take)
-            result.verified = {"ok": False, "by": [], "engine": {"ran": False, "why": "dry run: nothing was written"}}
+            result.verified = unverified(DRY)
         else:
             _write(result, writer, sources, output, map_to, force, formats, wishes, maker)
             result.after = plan.after(for_shell(sources[plan.order[0]].label), for_shell(output))

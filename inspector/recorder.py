@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import tempfile
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from msgspec import Struct, field
 
 from inspector.errors import OutputError
 from inspector.source import Source
+from inspector.span import Run, merged
 from inspector.view import View
 
-Range = tuple[int, int]
 MANY = 1 << 15  # noted ranges of a member, from which on they are merged
 
 
 class Noted(Struct):
     """What was noted of all members. Of each run that was vouched for: its end, and where its words lie in `told`."""
 
-    reads: dict[str, list[Range]] = field(default_factory=dict)
-    glanced: dict[str, list[Range]] = field(default_factory=dict)
+    reads: dict[str, list[Run]] = field(default_factory=dict)
+    glanced: dict[str, list[Run]] = field(default_factory=dict)
     runs: dict[tuple[str, str], dict[int, tuple[int, int, int]]] = field(default_factory=dict)  # member, what -> start
     told: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     size: int = 0
     _crowds: dict[tuple[str, bool], int] = field(default_factory=dict)  # member, glances: how many are merged again
 
-    def wanted(self, member: str) -> list[Range]:
+    def wanted(self, member: str) -> list[Run]:
         """What was read, and what was glanced at and nobody vouched for."""
         return merged((*self.reads.get(member, ()), *self._in_doubt(member)))
 
-    def _in_doubt(self, member: str) -> Iterator[Range]:
+    def _in_doubt(self, member: str) -> Iterator[Run]:
         vouched = merged(
             (a, b) for (name, _), runs in self.runs.items() if name == member for a, (b, *_) in runs.items()
         )
@@ -111,25 +111,14 @@ class Recorder(View):
         self.noted.read(self._head + member, start, end)
 
 
-def _add(ranges: list[Range], start: int, end: int) -> None:
+def _add(ranges: list[Run], start: int, end: int) -> None:
     if ranges and ranges[-1][0] <= start <= ranges[-1][1]:
         ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
     elif start < end:
         ranges.append((start, end))
 
 
-def merged(ranges: Iterable[Range]) -> list[Range]:
-    """The same bytes in order, each once."""
-    found: list[Range] = []
-    for start, end in sorted(ranges):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        else:
-            found.append((start, end))
-    return found
-
-
-def without(ranges: list[Range], taken: list[Range]) -> Iterator[Range]:
+def without(ranges: list[Run], taken: list[Run]) -> Iterator[Run]:
     """What of `ranges` is not in `taken`; both merged."""
     ends = [end for _, end in taken]
     for start, end in ranges:

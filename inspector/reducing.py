@@ -20,7 +20,8 @@ from inspector.inspect import Report, inspect
 from inspector.numbers import Numbers
 from inspector.shown import KEEP, MANY, NOTE, apart, judged, signature
 from inspector.source import Source
-from inspector.spliced import Run, Spliced
+from inspector.span import Run
+from inspector.spliced import Spliced
 
 MOST_UNITS: Final = 1 << 20  # that may each be left out where nothing tells which are needed
 MOST_TRIES: Final = 4000  # inspections of candidates; the smallest so far is taken then
@@ -34,7 +35,8 @@ FINDING: Final = 12  # costs of a unit that a finding is made of
 SLOW: Final = 70  # costs of a unit that is read by itself, of a format that passes over most at once
 DAMAGE: Final = 400  # costs of a damage whose cause is looked for, of MOST_JUDGED
 MOST_JUDGED: Final = 200
-LOOKED: Final = 4  # costs of a step in which a cause is looked for
+LOOKED: Final = 8  # costs of a step in which a cause is looked for
+READ: Final = 5  # costs of a read
 LOST: Final = 4  # damaged bytes that cost 1
 MOST_APART: Final = 512  # places of damage that are kept apart from each other
 MOST_IDS: Final = 32  # ids that are looked for in the whole source
@@ -85,9 +87,14 @@ class Units:
         return found
 
 
-def _work(report: Report) -> int:
-    """What looking for this report's causes cost."""
-    return LOOKED * report.diagnosis.work if report.diagnosis else 0
+def work(report: Report) -> int:
+    """What looking for what explains this report's findings cost, in a source that nothing else has read."""
+    return READ * report.source.reads + (LOOKED * report.diagnosis.work if report.diagnosis else 0)
+
+
+def room(size: int) -> int:
+    """What an excerpt of so many bytes may cost."""
+    return ROOM + PER_BYTE * min(size, STEEP) + PER_BYTE * max(0, size - STEEP) // 10
 
 
 class Search:
@@ -100,13 +107,15 @@ class Search:
         self.findings = report.tally.findings()
         self.tries = 0
         self._bare: dict[Any, int] | None = None
-        self.left = ROOM + PER_BYTE * min(source.size, STEEP) + PER_BYTE * max(0, source.size - STEEP) // 10
+        self.left = room(source.size)
         self._unit = FINDING * min(1.0, report.tally.total / max(1, len(units.starts)))
         lost = sum(end - start for start, end in map(units.span, units.fixed - {0}))
         self._damage = TRY + DAMAGE * min(MOST_JUDGED, len(units.fixed)) + lost // LOST
         bottom = report.bottom
         self._slow = bottom.slow(report.state_of_bottom) if bottom.slow else 0
-        self._looking = _work(report)  # what a candidate's causes will cost, as far as one can tell before
+        self._looking = work(report)  # what it will cost for a candidate, as far as one can tell before
+        # what was spent on the source itself, and will be on its excerpt with other names in it
+        self.left -= self._damage + self._looking + source.size // BYTES + int(self._unit * len(units.starts))
 
     def goes_on(self) -> bool:
         """Whether more may be tried; the smallest so far is taken then."""
@@ -128,7 +137,7 @@ class Search:
         found = judged(view, self.layers, self.wishes, self.forced, self.wanted) if view is not None else None
         if found is None:
             return False
-        self.left -= _work(found)
+        self.left -= work(found)
         return signature(found) == self.wanted
 
     def _inspected(self, chosen: set[int]) -> tuple[Spliced, Report] | None:
@@ -140,7 +149,7 @@ class Search:
             found = inspect(view, self.layers, self.wishes, self.forced, KEEP)
         except InspectorError:
             return None
-        self.left -= _work(found)
+        self.left -= work(found)
         return view, found
 
     def smallest(self, kin: Callable[[bytes], Iterable[bytes]]) -> set[int] | None:
@@ -148,6 +157,9 @@ class Search:
         needed = self.units.fixed | {0} | {i for f in self._pointing() for i in self._at(f)}
         if self.shows(needed):
             return self._less(needed, set())
+        if self.left <= self._damage + self._looking:
+            self.left = 0
+            return None  # no candidate with all the damage can be judged any more
         apart = self._harmless()
         if self.shows(needed | apart):
             return self._less(needed, apart)

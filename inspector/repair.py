@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from inspector.account import Progress
 from inspector.catalogue import Formats
 from inspector.edits import close_member, link_member, open_member, write_edit
 from inspector.errors import Exit, OutputError, RefusedError, SourceError, UnverifiedError
 from inspector.format import Edit, Format, Plan, Wishes
-from inspector.inspect import Progress, inspect
-from inspector.ledger import ACTIONS, Ledger, Result
+from inspector.inspect import inspect
+from inspector.ledger import ACTIONS, DRY, Ledger, Result, unverified
 from inspector.output import place_file, place_folder, preflight, writers_of
 from inspector.sanitize import for_shell
 from inspector.source import Source
@@ -56,7 +57,7 @@ def repair(
             for edit in plan.edits:
                 ledger.note(edit)
             ledger.close(source)
-            result.verified = {"ok": False, "by": [], "engine": {"ran": False, "why": "dry run: nothing was written"}}
+            result.verified = unverified(DRY)
             result.code = report.exit_code()
             return result
         if patch:
@@ -190,7 +191,7 @@ def _make_patch(
     mended, forced = patches.Patched(source, made), result.report.format.name
     again = inspect(mended, formats, wishes.of_a_copy(), forced, causes=False, answers=False)
     with _medium_blamed(source):
-        left = must_be_clean(again)
+        left = must_be_clean(again, result.report)
     result.size = patches.write(output, source, made, force)
     result.after = patches.after(source.label, output)
     result.verified = {"ok": True, "by": ["inspector"], **left, "engine": no_engine(result)}

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from msgspec import Struct, field
 
-from inspector.inspect import Progress
+from inspector.account import Progress
 from inspector.source import Source
 from inspector.span import Span
 

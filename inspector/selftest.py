@@ -176,9 +176,9 @@ def selftest(
     """
     units = _Units()
     healthy = inspect(source, formats, Wishes(), forced, tap=units.tap).whole()
-    if healthy.damaged or healthy.partial:
+    if healthy.damaged or healthy.unchecked:
         found = next((f for f in healthy.tally.findings() if f.level is not Severity.NOTE), None)
-        why = f"{found.rule.code}: {found.message}" if found else healthy.partial
+        why = f"{found.rule.code}: {found.message}" if found else healthy.unchecked
         raise RefusedError(f"{source.label} is not healthy ({why})", "a self-test needs a store without damage")
     noted = {(f.rule.code, f.span) for f in healthy.tally.findings()}
     covers = healthy.bottom.sealed is None or healthy.bottom.sealed(healthy.state_of_bottom)

@@ -24,7 +24,8 @@ def shown_by(report: Report) -> dict[str, int]:
     return {code: n for (code, _), n in sorted(report.tally.counts.items()) if code != CHANGED.code}
 
 
-def _numbers_of(report: Report) -> Signature:
+def numbers_of(report: Report) -> Signature:
+    """What two inspections must have in common before anybody asks for causes: the start of `signature`."""
     tally = report.tally
     counted = tuple(sorted((code, str(level), n) for (code, level), n in tally.counts.items() if level is not NOTE))
     about = {code: n for (code, level), n in tally.counts.items() if level is NOTE and code != CHANGED.code}
@@ -36,7 +37,7 @@ def signature(report: Report) -> Signature:
     causes = tuple(
         sorted((f.rule.code, f.cause.name, f.salvage or "") for f in report.tally.findings() if f.level is not NOTE)
     )
-    return *_numbers_of(report), causes
+    return *numbers_of(report), causes
 
 
 def alike(view: Source, layers: Formats, wishes: Wishes, forced: str | None, wanted: Signature) -> Report | None:
@@ -49,7 +50,7 @@ def judged(view: Source, layers: Formats, wishes: Wishes, forced: str | None, wa
     """An inspection of `view` with its causes, where all else is as in this signature."""
     try:
         found = inspect(view, layers, wishes, forced, KEEP, causes=False, answers=False)
-        if _numbers_of(found) != wanted[:-1]:
+        if numbers_of(found) != wanted[:-1]:
             return None
         name_causes(found)
     except InspectorError:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from inspector.catalogue import Formats
-from inspector.composed import Composed, Composition, size_of
+from inspector.composed import Composed, total
 from inspector.excerpt import Excerpt
 from inspector.format import State, Stretch, Wishes
 from inspector.inspect import Report
-from inspector.shown import alike, signature
+from inspector.reducing import room, work
+from inspector.shown import alike, shown_by, signature
 from inspector.source import Source
 from inspector.span import Span
 
@@ -30,6 +31,11 @@ class Points:
             yield stretch
 
 
+def affords(report: Report) -> bool:
+    """Whether a candidate may be judged: it may cost what the source did, and its copy with other names as much."""
+    return 3 * work(report) <= room(report.source.size)
+
+
 def smaller(source: Source, report: Report, points: Sequence[Span], wishes: Wishes, context: int) -> Excerpt | None:
     """The smallest of what the bottom format proposes that shows what `report` says; None where nothing does."""
     propose = report.bottom.excerpts
@@ -37,13 +43,13 @@ def smaller(source: Source, report: Report, points: Sequence[Span], wishes: Wish
     layers: Formats = [*report.layers]
     wanted, tries = signature(report), 0
     found = [f.span for f in report.tally.findings() if f.bytes_known]
-    told = dict(sorted((code, n) for (code, _), n in report.tally.counts.items()))
+    told = shown_by(report)
     for candidate in propose(report.state_of_bottom, [*points, *found], context):
         tries += 1
         if tries > MOST_TRIES:
             break
         view = Composed(source, candidate)
-        if _total(candidate) >= source.size:
+        if total(candidate) >= source.size:
             continue
         shown = alike(view, layers, wishes, report.format.name, wanted)
         if shown is None:
@@ -53,7 +59,3 @@ def smaller(source: Source, report: Report, points: Sequence[Span], wishes: Wish
             done.notes.append("what names blocks or files by their place is made anew; the map says which bytes are")
         return done
     return None
-
-
-def _total(candidate: Composition) -> int:
-    return sum(size_of(part) for parts in candidate.values() for part in parts)

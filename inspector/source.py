@@ -66,6 +66,7 @@ class Source(Vouching):
         # of a store in a folder: the folder that was named, and the way from it, on which no link is followed
         self.under: tuple[Path, str] | None = None
         self.members = tuple(members)
+        self.reads = 0  # how often `read` was asked: a measure of work that is the same each time
         self.unreadable = Unread()
         self.closed: dict[str, str] = {}  # members, and folders in this one, that cannot be opened, and why
         self.shrunk = False  # some bytes were gone when they were read, and stand as zeroes in what `read` gave
@@ -138,6 +139,7 @@ class Source(Vouching):
         """
         size = self.length(member)
         n = min(n, size - at)
+        self.reads += 1
         if n <= 0 or at < 0:
             return b""
         if member in self.closed:
@@ -309,6 +311,12 @@ class Source(Vouching):
             self._note_change(member, "removed", f"was removed or replaced while it was read ({error.why})")
 
 
+def without_holes(source: Source, member: str = "", start: int = 0) -> Iterator[Span]:
+    """`data_ranges` of a source whose bytes are no file's: all of the member."""
+    if start < source.length(member):
+        yield Span(start, source.length(member), member)
+
+
 class MemorySource(Source):
     """Bytes in memory, for tests and for inspecting what another format holds."""
 
@@ -324,9 +332,7 @@ class MemorySource(Source):
     def _pread(self, member: str, n: int, at: int) -> bytes:
         return self._bytes[member][at : at + n]
 
-    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
-        if start < self.length(member):
-            yield Span(start, self.length(member), member)
+    data_ranges = without_holes
 
 
 def open_source(path: str, stdin: IO[bytes] | None = None) -> Source:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
+
+Run = tuple[int, int]  # [start, end) of one member
 
 
 class Span(Struct, frozen=True, order=True):
@@ -25,3 +29,14 @@ class Span(Struct, frozen=True, order=True):
 
     def __contains__(self, at: object) -> bool:
         return isinstance(at, int) and self.start <= at < self.end
+
+
+def merged(runs: Iterable[Run]) -> list[Run]:
+    """The same bytes in order, each once; runs that touch are one."""
+    found: list[Run] = []
+    for start, end in sorted(runs):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((start, end))
+    return found

@@ -6,12 +6,10 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
-from inspector.source import Member, Source
-from inspector.span import Span
+from inspector.source import Member, Source, without_holes
+from inspector.span import Run, Span
 from inspector.unread import Unread
-from inspector.view import View
-
-Run = tuple[int, int]  # [start, end) of the source
+from inspector.view import HELD, View
 
 
 class Spliced(View):
@@ -25,17 +23,23 @@ class Spliced(View):
         super().__init__(below, [Member("", size)])
         self.kind = "file"
         self.unreadable = Unread()  # at other places below
+        self._whole: bytes | None = None
 
     def below_at(self, at: int) -> int:
         """Where in the source below a byte lies."""
         index = max(0, bisect_right(self._at, at) - 1)
         return self._runs[index][0] + at - self._at[index]
 
-    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
-        if start < self.length(member):
-            yield Span(start, self.length(member), member)
+    data_ranges = without_holes
 
     def _pread(self, member: str, n: int, at: int) -> bytes:
+        if self._whole is None:
+            if self.size > HELD:
+                return self._join(n, at)
+            self._whole = self._join(self.size, 0)
+        return self._whole[at : at + n]
+
+    def _join(self, n: int, at: int) -> bytes:
         parts = []
         index = bisect_right(self._at, at) - 1
         while n > 0 and index < len(self._runs):

@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from inspector.account import Progress
 from inspector.catalogue import Formats
 from inspector.errors import OutOfTime, SourceError
 from inspector.finding import Finding, Severity
 from inspector.format import Wishes
-from inspector.inspect import CHANGED, LATE, TRANSIENT, Progress, Report, detect
+from inspector.inspect import CHANGED, LATE, TRANSIENT, Report, detect
 from inspector.inspect import inspect as look
 from inspector.source import Drift, Member, Source, open_source
 from inspector.span import Span

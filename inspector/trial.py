@@ -26,30 +26,6 @@ def flipped(covered: bytes, matches: Matches, start: int = 0) -> Iterator[Candid
         trial[at] = right
 
 
-def flipped_pairs(covered: bytes, matches: Matches, start: int = 0, most: int = 1 << 20) -> Iterator[Candidate]:
-    """Pairs of flips, the first `most` trials of them: a list to look at, because a short checksum has many."""
-    trial = bytearray(covered)
-    left = most
-    for first in range(8 * len(trial)):
-        trial[first >> 3] ^= 1 << (first & 7)
-        for second in range(first):
-            if not left:
-                return
-            left -= 1
-            trial[second >> 3] ^= 1 << (second & 7)
-            if matches(trial):
-                yield _both(start, first, second)
-            trial[second >> 3] ^= 1 << (second & 7)
-        trial[first >> 3] ^= 1 << (first & 7)
-
-
-def _both(start: int, first: int, second: int) -> Candidate:
-    masks: dict[int, int] = {}
-    for k in (second, first):
-        masks[start + (k >> 3)] = masks.get(start + (k >> 3), 0) ^ 1 << (k & 7)
-    return Candidate(tuple(sorted(masks.items())), "two flipped bits")
-
-
 def stored_flip(stored: bytes, computed: bytes, at: int) -> Iterator[Candidate]:
     """The single flip of the stored checksum, which lies at `at`, that makes it the computed one."""
     wrong = [(k, a ^ b) for k, (a, b) in enumerate(zip(stored, computed, strict=True)) if a != b]

@@ -66,7 +66,7 @@ def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, 
         result.sha256 = hashing.result()
         if written.unreadable:
             raise OutputError(f"{place.target}: what was written cannot be read back; nothing stays of it")
-        left = must_be_clean(again)
+        left = must_be_clean(again, result.report)
     result.verified = {"ok": True, "by": ["inspector"], **left, "engine": no_engine(result)}
 
 
@@ -76,7 +76,7 @@ def verify_folder(folder: Path, result: Result, formats: Formats, wishes: Wishes
         again = inspect(written, formats, wishes.of_a_copy(), forced, causes=False, answers=False)
         if written.unreadable or written.closed:
             raise OutputError(f"{folder.name}: what was written cannot be read back; nothing stays of it")
-        left = must_be_clean(again)
+        left = must_be_clean(again, result.report)
     engine = next((f.engine for f in result.report.layers if f.engine), None)
     told = dict(engine(str(folder))) if engine else no_engine(result)
     result.verified = {"ok": True, "by": ["inspector"], **left, "engine": told}
@@ -92,8 +92,11 @@ def no_engine(result: Result) -> dict[str, Any]:
     return {"ran": False, "why": f"{result.report.format.name}: the original program is not a library"}
 
 
-def must_be_clean(again: Report) -> dict[str, list[str]]:
-    """What a repair may leave: under `standing` the rules of errors and warnings that none can take away."""
+def must_be_clean(again: Report, before: Report) -> dict[str, Any]:
+    """What a repair may leave: under `standing` the rules of errors and warnings that none can take away.
+
+    Under `unjudged` what the format does not read, in the copy as in the source.
+    """
     standing = {code for form in again.layers for code in form.standing}
     found = [f for f in again.tally.findings() if f.level is not Severity.NOTE]
     wrong = [f for f in found if f.rule.code not in standing]
@@ -104,7 +107,10 @@ def must_be_clean(again: Report) -> dict[str, list[str]]:
         )
     if again.partial:
         raise OutputError(f"the repaired copy could not be inspected whole ({again.partial})", "nothing was written")
-    return {"standing": sorted({f.rule.code for f in found})} if found else {}
+    left: dict[str, Any] = {"standing": sorted({f.rule.code for f in found})} if found else {}
+    if before.answer.unjudged and any(code in standing for code, _ in again.tally.counts):
+        left["unjudged"] = before.answer.unjudged
+    return left
 
 
 def sha256_of(source: Source) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from inspector.source import Member, Source
 from inspector.span import Span
 from inspector.vouching import Vouched
+
+HELD: Final = 4 << 20  # bytes of a view of many parts that are joined once: each small read of one takes several below
 
 
 class View(Source):

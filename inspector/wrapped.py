@@ -41,6 +41,8 @@ _PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?<(?:!doctype html|html|head|\?xml)", r
 _XXD = re.compile(rb"[0-9a-f]{8}: (?:[0-9a-f]{2,8} ){1,16}")
 _HEXDUMP = re.compile(rb"[0-9a-f]{8}  (?:[0-9a-f]{2} {1,2}){1,16}")
 _HEX = re.compile(rb"[0-9a-fA-F]{32,}|(?:[0-9a-fA-F]{2}[ :]){8,}(?:[0-9a-fA-F]{2})?")
+_JOURNAL = re.compile(rb'\{ ?"')
+_NUMBERS = re.compile(rb'"MESSAGE" ?: ?\[ ?[0-9]')
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}={0,2}")
 # the marks of the longer ones begin like those of the shorter
 _WIDE_MARKS = (
@@ -153,6 +155,11 @@ def _written_out(sample: bytes, source: Source) -> Wrapped | None:
         whole = all(map(_BASE64.fullmatch, lines))
         command = "base64 -d {}" if whole else r"tr -d '\r' < {} | grep -E '^[A-Za-z0-9+/=]+$' | base64 -d"
         return Wrapped("base64", f"make it bytes again: {_piped(command, source)}")
+    if _mostly(lines, _JOURNAL.match) and any(map(_NUMBERS.search, lines)):
+        turn = "jq -r '.MESSAGE | if type == \"array\" then implode else . end' {}"  # journald does so with colours
+        return Wrapped(
+            "a journal in JSON with messages written as numbers", f"make it text again: {_piped(turn, source)}"
+        )
     if lines and re.match(rb"begin [0-7]{3,4} \S", lines[0]):
         return Wrapped("uuencoded", f"make it bytes again: {_piped('uudecode -o - {}', source)}")
     return Wrapped(

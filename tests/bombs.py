@@ -31,7 +31,7 @@ from pathlib import Path
 
 import inspector
 from inspector.__main__ import main as entry
-from tests.builders import bomb_claims, bomb_counts, bomb_documents, bombs
+from tests.builders import bomb_claims, bomb_counts, bomb_crowds, bomb_documents, bombs
 from tests.builders.bombs import SAMPLES
 
 PEAK = 256 << 20
@@ -236,9 +236,10 @@ def suspicious(line: str, done: Run, size: int, start: float) -> bool:
 
 
 def all_bombs() -> Iterator[Bomb]:
-    for name, build in (bombs.blobs() | bomb_claims.files() | bomb_counts.files()).items():
+    for name, build in (bombs.blobs() | bomb_claims.files() | bomb_counts.files() | bomb_crowds.files()).items():
         yield name, partial(bomb_documents.fill, make=build), COMMANDS
-    for name, fill in (bombs.folders() | bomb_claims.folders() | bomb_counts.folders()).items():
+    found = bombs.folders() | bomb_claims.folders() | bomb_counts.folders() | bomb_crowds.folders()
+    for name, fill in found.items():
         yield name, fill, COMMANDS
     for name, build in bomb_documents.documents().items():
         yield f"beside-{name}", partial(bomb_documents.fill, make=build), BESIDE

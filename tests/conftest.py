@@ -10,9 +10,11 @@ import pytest
 
 from inspector.kernels import plain_gossip, plain_known, plain_oddities, plain_owners
 
-# a shell that runs the tests in the background lets them ignore SIGINT, and so would every process that they start
-if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# a shell that runs the tests in the background, or nohup, lets them ignore these, and so would what they start
+if threading.current_thread() is threading.main_thread():
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from inspector.diagnosis import Diagnosis
 from inspector.inspect import inspect
 from inspector.source import MemorySource
 from tests.builders import gossip
+from tests.builders import gossip_messages as m
 
 STORE = gossip.healthy(16, 200_000, 3)
 LINE = b"2026-11-21T18:00:01Z WARN disk nearly full on /dev/sda1, 812 blocks left; trimming\n"
@@ -117,6 +118,65 @@ def test_what_a_boundary_is_worth_is_said() -> None:
 def test_a_run_with_one_end_on_a_boundary_is_not_certain() -> None:
     found = told(put(STORE, 61_440, bytes(1500))).events[0]
     assert (found.cause.name, found.cause.confidence, found.facts["one_in"]) == ("zeroed-range", "likely", 2048)
+
+
+def causes_of(data: bytes, *codes: str) -> list[tuple[str, str, str]]:
+    report = inspect(MemorySource(data, "gossip_store"), formats.all_formats())
+    return [(f.rule.code, f.cause.name, f.cause.because[:12]) for f in report.tally.findings() if f.rule.code in codes]
+
+
+def test_what_the_records_behind_zeroes_lack_follows_from_the_zeroes_and_not_from_the_writer() -> None:
+    """A channel's records stand together: not only the first behind its lost announcement lacks it."""
+    start, end = _channel(STORE)
+    lacking = causes_of(put(STORE, start, bytes(end - start)), "GSP015", "GSP018")
+    assert lacking[0] == ("GSP015", "zeroed-range", "follows from")
+    assert set(lacking[1:]) == {("GSP018", "unknown", "what it lack")}
+
+
+def test_what_a_record_lacks_is_the_writer_s_doing_only_where_all_before_it_verifies() -> None:
+    start, end = _channel(STORE)
+    without = STORE[:start] + STORE[end:]
+    assert {name for _, name, _ in causes_of(without, "GSP015", "GSP018")} == {"software-rule-violation"}
+    before = causes_of(put(without, start - 50_000, bytes(600)), "GSP015", "GSP018")
+    assert ("GSP015", "unknown", "what it lack") in before
+    behind = causes_of(put(without, len(without) - 9_000, bytes(600)), "GSP015")
+    assert behind[0] == ("GSP015", "software-rule-violation", "each record ")
+
+
+@pytest.mark.parametrize("old", [20_480, 51_200, 81_920])
+def test_records_in_a_page_of_another_place_are_there_twice_because_of_the_page(old: int) -> None:
+    found = causes_of(put(STORE, 102_400, STORE[old : old + 2048]), "GSP017", "GSP020")
+    assert found
+    assert {name for _, name, _ in found} == {"stale-page"}
+
+
+def test_what_the_second_end_of_a_page_cut_off_follows_from_the_page_too() -> None:
+    found = causes_of(put(STORE, 102_400, STORE[51_200:53_248]), "GSP015")
+    assert found == [("GSP015", "stale-page", "follows from")]
+
+
+def test_updates_behind_the_first_record_that_lacks_its_channel_lack_it_for_the_same_reason() -> None:
+    store, noise, node = gossip.Store(16), m.Noise(Random(5)), bytes(33)
+    start = 0
+    for block in range(700_000, 700_020):
+        channel = m.scid(block, 1, 0)
+        start = store.append(m.channel_announcement(noise, channel, node, node))
+        store.append(m.amount(1000))
+        for direction in (0, 1):
+            store.append(m.channel_update(noise, channel, direction, gossip.START), gossip.START)
+    found = causes_of(put(store.bytes(), start, bytes(432)), "GSP015", "GSP018")
+    assert [(code, name) for code, name, _ in found] == [("GSP015", "zeroed-range")] + [("GSP018", "zeroed-range")] * 2
+
+
+def _channel(data: bytes) -> tuple[int, int]:
+    """Where an announcement stands that an amount and an update follow, in bytes."""
+    at = 1
+    kinds = [(record[12:14], len(record)) for record in records(data)]
+    for (kind, size), (second, _), (third, _) in zip(kinds, kinds[1:], kinds[2:], strict=False):
+        if at > 60_000 and (kind, second, third) == (b"\x01\x00", b"\x10\x05", b"\x01\x02"):
+            return at, at + size
+        at += size
+    raise AssertionError("no such channel")
 
 
 def test_the_table_counts_what_was_missed_and_what_was_falsely_certain() -> None:

@@ -246,7 +246,7 @@ def test_what_looking_for_the_causes_of_candidates_costs_is_counted(
 ) -> None:
     """A candidate's causes may cost more than the source's own did: the search ends there."""
     costs = iter([0])  # of the source
-    monkeypatch.setattr("inspector.reducing._work", lambda report: next(costs, 1 << 40))
+    monkeypatch.setattr("inspector.reducing.work", lambda report: next(costs, 1 << 40))
     path = tmp_path / "gossip_store"
     path.write_bytes(large(3))
     code, out = told(capfd, "excerpt", str(path), "-o", str(tmp_path / "small"))

@@ -54,7 +54,7 @@ def test_volumes_that_an_image_was_cut_out_of_are_not_said_to_be_whole() -> None
     first = image.cluster_size * image.vols[cut].map[5] + 1000
     data = bytes(image.build())[:first]
     report = scan(data, "disk.img")
-    assert "cut: 48152 bytes are unknown." in report.answer.words
+    assert "cut: 48,152 bytes are unknown." in report.answer.words
     assert not any("whole" in words for words in report.answer.words)
     form = next(f for f in report.layers if f.extents)
     assert form.extents is not None

@@ -167,6 +167,8 @@ def _document(found: Excerpt, source: Source, output: str | None, chart: str | N
     from inspector.cli.privacy import file_of
     from inspector.render.documents import TOOL, source_part
 
+    runs = found.chart()
+    names = {name: file_of(name) for name in dict.fromkeys(str(run["file"]) for run in runs if run["file"])}
     return {
         "schema": "inspector/excerpt/1",
         "tool": TOOL,
@@ -174,7 +176,7 @@ def _document(found: Excerpt, source: Source, output: str | None, chart: str | N
         "format": found.report.format.name,
         "output": {"path": output, "size": found.size},
         "map": chart,
-        "runs": [{**run, "file": file_of(str(run["file"])) if run["file"] else None} for run in found.chart()],
+        "runs": [{**run, "file": names[str(run["file"])] if run["file"] else None} for run in runs],
         "findings": found.findings,
         "tries": found.tries,
         "whole": found.whole,

@@ -135,7 +135,7 @@ class Fleet(Struct):
             return code, None
         compared = self.baseline.compare(path, report)
         if code is Exit.DAMAGED and not compared.fails(fail_on):
-            code = Exit.PARTIAL if report.partial else Exit.CLEAN
+            code = Exit.PARTIAL if report.unchecked else Exit.CLEAN
         return code, compared
 
     def recall(self, path: str, source: Source, formats: Formats, key: str) -> Recalled | None:
@@ -169,7 +169,7 @@ class Fleet(Struct):
         self.samples.append(Sample("inspector_exit_code", int(code), here))
         self.samples.append(Sample("inspector_scan_duration_seconds", seconds, here))
         self.samples.append(Sample("inspector_last_scan_timestamp_seconds", int(time.time()), here))
-        unfinished = report.partial != "" if report is not None else code == Exit.PARTIAL
+        unfinished = report.unchecked != "" if report is not None else code == Exit.PARTIAL
         self.samples.append(Sample("inspector_partial", int(unfinished), here))
         if new is not None:
             self.samples.append(Sample("inspector_new_findings", new, here))

@@ -68,7 +68,7 @@ def items(
         else:
             from inspector.render.item_words import item_lines
 
-            out.blocks(item_lines(found, out.utf8))
+            out.blocks(item_lines(found, out.utf8, out.width if out.tty else None))
         out.flush()
         return store.ending()
 

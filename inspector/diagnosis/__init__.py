@@ -52,6 +52,7 @@ def diagnose(report: Report) -> Diagnosis:
     bottom = report.bottom
     scene = Scene(report.source, bottom, report.state_of_bottom, [])
     apart = scene.traits.apart if scene.traits else frozenset()
+    lacking = scene.traits.lacking if scene.traits else frozenset()
     found = places(findings, frozenset(rule.code for rule in bottom.rules) - bottom.standing - apart)
     scene.places, scene.budget = found, budget_for(report.source.size, len(found))
     allowed = scene.budget.trials
@@ -73,8 +74,9 @@ def diagnose(report: Report) -> Diagnosis:
     events = _joined(events)
     causes = {id(f): e.clue for e in events for f in e.findings}
     after: list[Finding] = []
+    beside = _beside([f for f in findings if _lacks(f, lacking)], events)
     for finding in findings:
-        clue_of = causes.get(id(finding)) or _follows(finding, events)
+        clue_of = causes.get(id(finding)) or _follows(finding, events, beside.get(id(finding)))
         after.append(replace(finding, cause=_better(finding, clue_of)) if clue_of else finding)
     report.tally.settle(after)
     answer = answer_of(report, [_event(e) for e in events[:MOST_EVENTS]], len(events), after)
@@ -192,8 +194,8 @@ def _owns(owner: _Told, weak: _Told) -> bool:
     return owner.place.span.overlaps(weak.clue.span) or weak.place.end == owner.clue.span.start
 
 
-def _follows(finding: Finding, events: list[_Told]) -> Clue | None:
-    """The event that a finding about the store's structure follows from: one whose bytes it names."""
+def _follows(finding: Finding, events: list[_Told], beside: _Told | None) -> Clue | None:
+    """The event that a finding about the store's structure follows from: one whose bytes it names, or touches."""
     if not finding.bytes_known:
         return None
     said = finding.cause.name
@@ -207,19 +209,39 @@ def _follows(finding: Finding, events: list[_Told]) -> Clue | None:
         # pieces of two records read as one, and not as they were written
         torn = told.clue.name in (*_BLOCKS, "shifted") and finding.span.overlaps(span)
         from_here = touches and structural and (said == "unknown" or (said == "software-rule-violation" and torn))
-        if from_here or _beside(finding, told.place):
-            return Clue(told.clue.name, "possible", f"follows from {told.clue.because}", span)
+        if from_here or told is beside or (torn and _lacks(finding)):
+            return Clue(told.clue.name, "possible", f"follows from damage here: {told.clue.because}", span)
     return None
 
 
-def _beside(finding: Finding, place: Place) -> bool:
-    """Whether what a record lacks is what the damaged bytes beside it may have held: then nobody left it out."""
-    lacks = finding.cause.name == "software-rule-violation" and finding.cause.confidence == "possible"
-    return lacks and bool(finding.span.length) and place.span.length > 0 and _touch(finding.span, place.span)
+def _beside(lacking: list[Finding], events: list[_Told]) -> dict[int, _Told]:
+    """By finding: the event whose damaged bytes may have held what its record lacks, for they stand beside it.
+
+    Records that belong together stand together: what the first of them lacks with those bytes, the next lacks, too.
+    """
+    ends: dict[tuple[str, int], _Told] = {}
+    starts: dict[tuple[str, int], _Told] = {}
+    for told in events:
+        for span in (told.place.span, *(f.span for f in told.findings)):
+            if span.length:
+                ends.setdefault((span.member, span.end), told)
+                starts.setdefault((span.member, span.start), told)
+    out: dict[int, _Told] = {}
+    for finding in sorted(lacking, key=lambda f: (f.span.member, f.span.start)):
+        span = finding.span
+        event = ends.get((span.member, span.start)) or starts.get((span.member, span.end))
+        if event is not None:
+            out[id(finding)] = event
+            ends.setdefault((span.member, span.end), event)
+    return out
 
 
-def _touch(one: Span, two: Span) -> bool:
-    return one.end == two.start or two.end == one.start
+def _lacks(finding: Finding, lacking: frozenset[str] = frozenset()) -> bool:
+    """Whether a whole record lacks another one, or is there twice, and nothing says why."""
+    cause = finding.cause
+    if cause.confidence != "possible" or not finding.bytes_known or not finding.span.length:
+        return False
+    return cause.name == "software-rule-violation" or (cause.name == "unknown" and finding.rule.code in lacking)
 
 
 def _better(finding: Finding, clue: Clue) -> Cause:

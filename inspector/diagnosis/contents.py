@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
-from math import fsum, sqrt
 
 from msgspec.structs import replace
 
@@ -14,23 +12,16 @@ from inspector.diagnosis.model import Clue
 from inspector.diagnosis.moves import UnitAt, lengths_behind
 from inspector.diagnosis.places import Place
 from inspector.finding import CauseName, Confidence
-from inspector.uniform import uniform
 
 LOOK = 1 << 20  # bytes of a place that are looked at
 CHAIN = 8
 REST = 1024  # bytes of a cut unit that may be left beside a run
 SECTOR = 512
-FEW = 8192  # sound bytes that show only a part of a kind
-SAMPLES = 400  # places of a member that are looked at for its kind
 BESIDE = 8192  # bytes on either side of a place that stand for its kind in a small store
-KIN = 20_000  # bytes of them that are kept
-MOST = 1 << 20  # bytes of a place that are held against its kind
-MARGIN = 0.04  # of the packed size, by which sectors of one kind differ
 LETTERS = 24  # of random bytes in a row that all are text: one in 10^9
 LOG = 1 << 16  # bytes of a block behind whose damage nothing in it is read
 PAGE = 4096
 USUAL = 2  # runs in sound bytes nearby that are as long as one in a damaged place
-NOISE = 0.97  # how well noise packs: where pages of the kind pack as badly it cannot be told from them
 TRANSLATED = 8192  # bytes in which a store has many newlines
 SPECKS = 16  # bytes that a few flipped bits reach
 SHORTEST = 32  # bytes of one value that no unit is
@@ -300,101 +291,3 @@ def newlines_clue(read: BytesAt, place: Place) -> Clue | None:
     because = f"each of {count} bytes 0a in [{start}, {end}) follows a 0d: a part was written in text mode"
     facts: traces.Facts = {"translation": "newlines", "at": start}
     return Clue("shifted", "certain", because, read.span(start, end), facts)
-
-
-def trials_of(place: Place) -> int:
-    """What `strange` costs, in trials: it packs each sector."""
-    return 8 * (min(place.end - place.start, MOST) // SECTOR)
-
-
-def strange(read: BytesAt, place: Place, kin: bytes, lone: bool = False) -> tuple[int, int] | None:
-    """Sectors of the place that do not pack beside sound bytes as sound sectors do: [start, end) or None.
-
-    Around a unit that is alone of its kind nothing says what it should look like, but that it is no noise.
-    """
-    near, size, usual = _around(read, place, kin)
-    if usual is None:
-        return None
-    low, high = usual  # what packs outside of these is of another kind
-    if lone or (len(near) < FEW and low < 0.6):
-        low, high = 0.0, 0.93  # a small store shows a part of its kind: strange is what knows nothing of it
-    start = place.start - place.start % size
-    odd: list[int] = []
-    sure = False  # one sector alone must differ more
-    for at in range(start, min(place.end, start + MOST), size):
-        begin, end = max(at, place.start), min(at + size, place.end)
-        packed = traces.packs(read(begin, end - begin), near) if end - begin >= size * 3 // 4 else (low + high) / 2
-        if not low < packed < high:
-            odd.append(at)
-            sure |= not low - MARGIN < packed < high + MARGIN
-    if odd and (sure or any(b - a == size for a, b in pairwise(odd))):
-        return odd[0], odd[-1] + size
-    return None if lone else _strange_pages(read, place, near)
-
-
-def _strange_pages(read: BytesAt, place: Place, near: bytes) -> tuple[int, int] | None:
-    """The same for whole pages: of a store whose sectors are of many kinds, each page is a mixture."""
-    usual = _usual(near, PAGE)
-    if usual is None:
-        return None
-    first = -(-place.start // PAGE) * PAGE
-    pages = range(first, min(place.end, first + MOST) - PAGE + 1, PAGE)
-    odd = [at for at in pages if not usual[0] < traces.packs(read(at, PAGE), near) < usual[1]]
-    return (odd[0], odd[-1] + PAGE) if odd else None
-
-
-def familiar(read: BytesAt, place: Place, kin: bytes) -> bool:
-    """Whether enough sound bytes are known to say that these are of their kind, where `strange` finds nothing."""
-    near, _, _ = _around(read, place, kin)
-    usual = _usual(near, PAGE)
-    return usual is not None and usual[1] < NOISE
-
-
-def _around(read: BytesAt, place: Place, kin: bytes) -> tuple[bytes, int, tuple[float, float] | None]:
-    """Sound bytes to hold a place against, in pieces of which size, and how well their own pieces pack."""
-    near = read(place.end, 12288) + read(max(0, place.start - 12288), min(place.start, 12288))
-    near = _apart(kin, near) + _without_runs(near)
-    size = SECTOR if len(near) >= 16 * SECTOR else SECTOR // 2
-    return near, size, _usual(near, size)
-
-
-def kin_of(read: BytesAt, places: list[Place]) -> bytes:
-    """Sound bytes from all over the member, to know what its own kind looks like."""
-    out = bytearray()
-    hurt = [p for p in places if p.span.member == read.member]
-    for at in range(0, read.size - SECTOR, max(4 * SECTOR, read.size // SAMPLES)):
-        if not any(p.start < at + 4 * SECTOR and at < p.end for p in hurt):
-            out += _without_runs(read(at, 4 * SECTOR))
-    # of many samples an even share of each: zlib looks back over 32 KiB
-    share = max(1, -(-len(out) // KIN))
-    parts = [out[k : k + SECTOR] for k in range(0, len(out), SECTOR * share)]
-    return bytes(b"".join(parts))
-
-
-def _apart(kin: bytes, near: bytes) -> bytes:
-    """Those samples that are not among the bytes nearby: a sector that stands twice packs to nothing."""
-    pieces = (kin[at : at + SECTOR] for at in range(0, len(kin), SECTOR))
-    return b"".join(piece for piece in pieces if piece not in near)
-
-
-def _without_runs(data: bytes) -> bytes:
-    """Zeroes and ones tell nothing about a kind."""
-    kept, at = [], 0
-    for start, end in uniform(data, traces.RUN):
-        kept.append(data[at:start])
-        at = end
-    return b"".join([*kept, data[at:]])
-
-
-def _usual(near: bytes, size: int) -> tuple[float, float] | None:
-    """How well sectors of the neighbourhood pack beside the rest of it: the bounds that none of them passes."""
-    if len(near) < 8 * size:
-        return None
-    step = max(size, len(near) // 24 // size * size)
-    found = [
-        traces.packs(near[at : at + size], near[:at] + near[at + size :]) for at in range(0, len(near) - size + 1, step)
-    ]
-    mean = fsum(found) / len(found)
-    spread = sqrt(fsum((one - mean) ** 2 for one in found) / len(found))
-    margin = max(MARGIN, 4 * spread)
-    return min(min(found) - MARGIN, mean - margin), max(max(found) + MARGIN, mean + margin)

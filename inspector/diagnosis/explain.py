@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from inspector.counted import counted
-from inspector.diagnosis import between, contents, copied, moves, traces
+from inspector.diagnosis import between, contents, copied, kinship, moves, traces
 from inspector.diagnosis.bytes_at import BytesAt
 from inspector.diagnosis.model import Clue
 from inspector.diagnosis.places import Place, Region
@@ -133,7 +133,7 @@ def _beside(scene: Scene, read: BytesAt, whole: Place, run: Clue) -> bool:
     before = (max(whole.start, run.span.start // size * size), run.span.start)
     behind = (run.span.end, min(whole.end, -(-run.span.end // size) * size))
     sides = (Place(Span(low, high, member), []) for low, high in (before, behind) if high - low >= 2 * contents.SECTOR)
-    return any(contents.strange(read, side, scene.kin(member)) for side in sides)
+    return any(kinship.strange(read, side, scene.kin(member)) for side in sides)
 
 
 def _core(read: BytesAt, unit: moves.UnitAt, whole: Place) -> Place:
@@ -303,8 +303,8 @@ def _rest(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, told: C
     missing = _no_units(scene, read, unit, place)
     if missing:
         return missing
-    affords = not scene.mixed and scene.budget.spend(contents.trials_of(place))
-    odd = contents.strange(read, place, scene.kin(place.span.member), scene.lone(place)) if affords else None
+    affords = not scene.mixed and scene.budget.spend(kinship.trials_of(place))
+    odd = kinship.strange(read, place, scene.kin(place.span.member), scene.lone(place)) if affords else None
     if odd and told and told.name == "torn-write" and _runs_out(read, first, place.start, odd[0]):
         return None
     empty = contents.emptied(read, place) if odd else None
@@ -351,8 +351,8 @@ def _rest(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, told: C
         block = _block_inside(place, head)
         tail = f"; a block of {block[1]} bytes at {block[0]} covers them" if block else ""
         because = f"nothing in {length:,} bytes is what was due, and no shift explains it{tail}"
-        own = not scene.mixed and contents.familiar(read, place, scene.kin(place.span.member))
-        return Clue("overwritten", "likely" if block and not own else "possible", because, place.span)
+        foreign = block is not None and (scene.mixed or not kinship.familiar(read, place, scene.kin(place.span.member)))
+        return Clue("overwritten", "likely" if foreign else "possible", because, place.span)
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from inspector.diagnosis import contents, moves
+from inspector.diagnosis import kinship, moves
 from inspector.diagnosis.bytes_at import Budget, BytesAt, Read
 from inspector.diagnosis.model import Clue
 from inspector.diagnosis.places import Place
@@ -60,7 +60,7 @@ class Scene(Struct):
 
     def kin(self, member: str) -> bytes:
         if member not in self.kinds:
-            self.kinds[member] = contents.kin_of(self.read(member), [self.reach(p) for p in self.places])
+            self.kinds[member] = kinship.kin_of(self.read(member), [self.reach(p) for p in self.places])
         return self.kinds[member]
 
     def reach(self, place: Place) -> Place:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from inspector.kernels.plain_stamp import COLOUR, HIT, NEVER, NOISE, SAMPLE, lin
 
 WRAP = 4096  # bytes of a line in which JSON begins
 TARGET = 256  # bytes before a message in which its target stands
+Clock = Callable[[bytes], int | None]  # the time of a line
 Kind = Literal["nothing", "closed", "broken", "read"]
 _ESCAPED = re.compile(rb"\\u001[bB]\[[0-9;]{0,8}m|\x1b?\[[0-9;]{0,8}m")
 _RUN = re.compile(rb"[A-Za-z0-9_:-]*\Z")
@@ -57,7 +59,7 @@ def _first(text: bytes, words: tuple[bytes, ...]) -> int:
     return next((at for word in words if (at := text.find(word)) >= 0), -1)
 
 
-def judge(line: bytes, words: LineWords, target: bool) -> tuple[Kind, int | None, bool]:
+def judge(line: bytes, words: LineWords, target: bool, clock: Clock = line_time) -> tuple[Kind, int | None, bool]:
     """What a line (without its end) says, its time, and with `target` whether its target names subspace.
 
     Of a line in JSON that says something it leaves the reading to the caller; the compiled twin reads the usual forms.
@@ -85,7 +87,7 @@ def judge(line: bytes, words: LineWords, target: bool) -> tuple[Kind, int | None
     named = _subspace(text, at) if target else False
     if named is None:
         return "read", None, False
-    return kind, line_time(text), named
+    return kind, clock(text), named
 
 
 def _subspace(text: bytes, at: int) -> bool | None:
@@ -108,11 +110,14 @@ class Glide:
 
     Looked at are lines with a word, each `SAMPLE`-th line, and lines from the end backwards until one has a time;
     before a line that says something also the last one with a time. Nothing is done about the line it stops at.
+    Times are read by `clock`; the compiled twin knows the usual ones alone.
     """
 
     def __init__(
-        self, data: bytes, size: int, at: int, starts: array[int], flags: array[int], words: LineWords
-    ) -> None:
+        self, data: bytes, size: int, at: int, starts: array[int], flags: array[int], words: LineWords,
+        clock: Clock = line_time,
+    ) -> None:  # fmt: skip
+        self._clock = clock
         self._data, self._size, self._at, self._starts = data, size, at, starts
         self._flags, self._words = flags, words
         self._index = 0
@@ -134,7 +139,7 @@ class Glide:
         return raw[:-1].removesuffix(b"\r") if raw.endswith(b"\n") else raw
 
     def _time(self, index: int) -> int | None:
-        return line_time(self._line(index))
+        return self._clock(self._line(index))
 
     def on(self, latest: int | None, subspace: bool, broken_at: array[int], broken_time: array[int], room: int) -> int:
         """Go on; the number of the line that must be read, or -1 at the end. At most `room` lines are appended."""
@@ -155,11 +160,13 @@ class Glide:
 
     def _pass(self, index: int, broken_at: array[int], broken_time: array[int], room: int) -> bool:
         line = self._line(index)
-        kind, time, named = judge(line, self._words, not self.subspace) if self.hit else ("nothing", None, False)
+        kind, time, named = (
+            judge(line, self._words, not self.subspace, self._clock) if self.hit else ("nothing", None, False)
+        )
         if kind == "read":
             return False
         if kind == "nothing":
-            return self._tick([(index, line_time(line))])
+            return self._tick([(index, self._clock(line))])
         if time is not None and self._back(time, self.latest):
             return False
         earlier = ((i, self._time(i)) for i in range(index - 1, self.before, -1))

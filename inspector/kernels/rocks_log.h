@@ -28,7 +28,8 @@ static inline int log_prefixed(const uint8_t **at, const uint8_t *end)
     return 1;
 }
 
-/* operations of a write batch by family; 0 where it cannot be read to its end or is unusual (db/write_batch.cc) */
+/* operations of a write batch by family; 0 where it cannot be read to its end or is unusual (db/write_batch.cc): what
+ * an operation says of a value in a blob file, 0x10 and 0x11, the plain reader looks at */
 static int batch_read(const uint8_t *data, size_t length, uint64_t *families, uint32_t *found, int *prepared)
 {
     const uint8_t *at = data + 12, *end = data + length;
@@ -41,8 +42,8 @@ static int batch_read(const uint8_t *data, size_t length, uint64_t *families, ui
         int keys = 1, value = 0, counted = 1;
         switch (tag) {
         case 0x00: case 0x07: break;
-        case 0x01: case 0x02: case 0x0F: case 0x11: case 0x16: case 0x18: value = 1; break;
-        case 0x04: case 0x08: case 0x05: case 0x06: case 0x0E: case 0x10: case 0x17: case 0x19:
+        case 0x01: case 0x02: case 0x0F: case 0x16: case 0x18: value = 1; break;
+        case 0x04: case 0x08: case 0x05: case 0x06: case 0x0E: case 0x17: case 0x19:
             value = tag != 0x04 && tag != 0x08;
             if (!read_varint(&at, end, &family) || family >= LOG_FAMILIES)
                 return 0;

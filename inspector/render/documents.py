@@ -60,7 +60,7 @@ def scan(report: Report, code: int) -> Document:
         "loaders": [outcome(o) for o in answer.loaders],
         **following(report),
         "summary": dict(answer.summary),
-        "partial": report.partial,
+        "partial": report.unchecked,
         **({"live": dict(report.live)} if report.live else {}),
         "exit_code": code,
     }

@@ -135,6 +135,10 @@ def _verified(result: Result) -> Iterator[Block]:
         yield para(f"{rule.code} stays: {rule.summary}", indent=2)
     if standing:
         yield para(f"a scan of what was written says so again, and exits with {Exit.DAMAGED:d}", indent=2)
+    if unjudged := str(told.get("unjudged", "")):
+        yield para(f"not checked: {clean(unjudged, 300)}", indent=2)
+        if not standing:
+            yield para(f"a scan of what was written says so, too, and exits with {Exit.PARTIAL:d}", indent=2)
     engine = told.get("engine", {})
     if not engine.get("ran"):
         yield para(f"original engine: not run ({clean(str(engine.get('why', '')), 300)})", indent=2)
@@ -181,7 +185,7 @@ def _extracted(result: Extraction) -> Iterator[Block]:
     if result.code is not Exit.LOST:
         yield para(("complete", "good"), ": no byte of it is unknown", indent=2)
         if result.proof.get("placed"):
-            yield para("placed: it stands where the map of the volume says; no checksum covers it", indent=2, hang=2)
+            yield para("placed: it stands where the store says it belongs; no checksum covers it", indent=2, hang=2)
         return
     lost = plural(result.proof["none"], "byte")
     yield para(

@@ -77,8 +77,8 @@ def _head(report: Report) -> Iterator[Block]:
         size.append(f"{account.damaged:,} damaged")
     size += [f"{account.roles[r]:,} {name} bytes" for r, name in ROLES if account.roles[r]]
     yield para(", ".join(size), indent=2)
-    if report.partial:
-        yield para(("not fully checked: ", "warn"), report.partial, "; what is said here is a lower bound", indent=2)
+    if report.unchecked:
+        yield para(("not fully checked: ", "warn"), report.unchecked, "; what is said here is a lower bound", indent=2)
     if report.live:
         from inspector.render.live_words import live_blocks
 

@@ -153,7 +153,8 @@ def _repair(_: Formats) -> Schema:
             "changes": listed(record(change)),
             "changes_total": COUNT,
             "verified": record(
-                {"ok": {"type": "boolean"}, "by": TEXTS, "standing": TEXTS, "engine": engine}, ["standing"]
+                {"ok": {"type": "boolean"}, "by": TEXTS, "standing": TEXTS, "unjudged": TEXT, "engine": engine},
+                ["standing", "unjudged"],
             ),
             "notes": TEXTS,
             "after": TEXTS,

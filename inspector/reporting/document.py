@@ -82,8 +82,8 @@ def report_document(report: Report, chart: Chart, asked: Asked, hide: Hide, hear
 
 
 def _partial(report: Report) -> Iterator[str]:
-    if report.partial:
-        yield f"Not fully checked: {report.partial}; what is said here is a lower bound."
+    if report.unchecked:
+        yield f"Not fully checked: {report.unchecked}; what is said here is a lower bound."
 
 
 def _weight(found: Finding) -> tuple[int, bool, str, int, str]:

@@ -15,8 +15,9 @@ import cramjam
 import lz4.block
 import zstandard
 
-from inspector.formats.rocksdb import block, footer, keys
+from inspector.formats.rocksdb import block, footer, keys, properties
 from inspector.formats.rocksdb.coding import put_varint
+from inspector.formats.rocksdb.properties import PREFIX
 from tests.builders.rocksdb_table import Shape, Writer
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -28,7 +29,9 @@ def table(blocks: list[tuple[int, bytes]]) -> bytes:
     writer = Writer(Shape(index="full"))
     handles = [writer.block(payload, codec) for codec, payload in blocks]
     named = [(keys.internal(b"key-%06d" % i, 5, keys.PUT), footer.put_handle(h)) for i, h in enumerate(handles)]
-    top, meta = writer.block(block.build(named, 1)), writer.block(block.build([], 1))
+    stated = [(PREFIX + b"num.data.blocks", properties.number(len(blocks)))]
+    named_block = (b"rocksdb.properties", footer.put_handle(writer.block(block.build(stated, 1))))
+    top, meta = writer.block(block.build(named, 1)), writer.block(block.build([named_block], 1))
     return bytes(writer.out) + footer.encode(5, writer.shape.checksum, 0, meta, top, len(writer.out), False)
 
 

@@ -86,6 +86,12 @@ def _miscounted() -> bytes:
     return table(pairs(0, 30), Shape(properties={b"rocksdb.num.entries": b"\x4d"})).data
 
 
+def _unknown_type() -> bytes:
+    rows = pairs(0, 60)
+    rows[20] = (keys.internal(b"key-000020", 120, 0x3A), rows[20][1])
+    return table(rows).data
+
+
 def _plain() -> bytes:
     return b"plain table rows " * 30 + (0x8242229663BF9564).to_bytes(8, "little")
 
@@ -234,13 +240,15 @@ def _options(world: World, members: Members) -> None:
     members["OPTIONS-000007"] = damage.zero(OPTIONS, 0, 60).data
 
 
-def _with_blobs() -> World:
+def _with_blobs(change: dict[int, Callable[[bytes], bytes]] | None = None) -> World:
+    """Twelve values in a blob file and a table that refers to them; `change` makes other references of some."""
     world = World()
     data, places = blob_file(_values())
     world.blobs[8] = data
     rows = []
     for n, ((key, _), (at, size)) in enumerate(zip(_values(), places, strict=True)):
         where = blob.put_index(blob.BlobIndex(blob.BLOB, 8, at, size, 0))
+        where = change[n](where) if change and n in change else where
         rows.append((keys.internal(key, 100 + n, keys.BLOB_INDEX), where))
     world.add(9, rows)
     world.listed[0] = replace(world.listed[0], custom=((edits.CUSTOM_OLDEST_BLOB, b"\x08"),))
@@ -255,6 +263,16 @@ def _no_blob(world: World, members: Members) -> None:
 def _bad_blob(world: World, members: Members) -> None:
     data, places = blob_file(_values())
     members["000008.blob"] = _flip(data, places[5][0] + 30)
+
+
+def _expiring() -> Members:
+    """Values that expire as the stacked BlobDB writes them: one in its entry, one in the blob file, one in the WAL."""
+    when = put_varint(1_700_000_000)
+    held = b"\0" + when + b"held by the entry"
+    world = _with_blobs({2: lambda _: held, 5: lambda where: b"\2" + when + where[1:]})
+    world.wals[14] = log_of([batch.encode(10_001, [(0, keys.BLOB_INDEX, b"key-000050", held)])])
+    world.log_number = 14
+    return world.members()
 
 
 def _synced(world: World, members: Members) -> None:
@@ -297,6 +315,7 @@ SAMPLES: tuple[Sample, ...] = tuple(
          _index_and_data),
         ("misordered.sst", "blocks written out of order", ("RDB015",), _misordered),
         ("miscounted.sst", "properties that count 77 of 30 entries", ("RDB019",), _miscounted),
+        ("unknown-type.sst", "an entry of a type that no release writes", ("RDB043",), _unknown_type),
         ("plain.sst", "a plain table, which is not read", ("RDB035",), _plain, False),
         ("no-checksums.sst", "a table written without checksums", ("RDB037",),
          lambda: _table(Shape(checksum=checksums.NONE)).data),
@@ -327,6 +346,7 @@ SAMPLES: tuple[Sample, ...] = tuple(
         ("options-zeroed", "the head of OPTIONS is zeroed", ("RDB033",), _world(_options)),
         ("blob-missing", "the blob file is missing", ("RDB031",), _world(_no_blob, _with_blobs())),
         ("blob-value", "one bit of a value that a table refers to", ("RDB030",), _world(_bad_blob, _with_blobs())),
+        ("value-expires", "values with a time of expiry, which only the stacked BlobDB reads", ("RDB042",), _expiring),
         ("wal-short", "a WAL shorter than it was synced", ("RDB036",), _world(_synced)),
         ("leveldb-bit", "a LevelDB database with one bit of a block flipped", ("RDB001",), _leveldb),
     )

@@ -87,7 +87,7 @@ class Writer:
     def block(self, payload: bytes, codec: int = 0) -> Handle:
         at = len(self.out)
         sealed = checksums.block_checksum(self.shape.checksum, payload + bytes([codec]))
-        sealed = (sealed + checksums.modifier(self.base, at)) & 0xFFFFFFFF if self.shape.checksum else 0
+        sealed = (sealed + checksums.modifier(self.base, at)) & 0xFFFFFFFF
         self.out += payload + bytes([codec]) + sealed.to_bytes(4, "little")
         return Handle(at, len(payload))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -19,9 +20,9 @@ class Sheet:
         return len(text)
 
 
-def drawn(*items: Item) -> list[str]:
+def drawn(*items: Item, width: int | None = None) -> list[str]:
     sheet = Sheet()
-    write(item_lines(iter(items), True), sheet, 80)
+    write(item_lines(iter(items), True, width), sheet, 80)
     return [line.rstrip() for line in sheet.lines]
 
 
@@ -48,6 +49,30 @@ def test_an_item_that_is_its_own_parent_and_a_lost_parent_are_shown_once() -> No
 def test_a_chain_of_ten_thousand_parents_is_no_recursion() -> None:
     chain = [Item("0", "x"), *(Item(str(i), "x", str(i - 1)) for i in range(1, 10_000))]
     assert len(drawn(*chain)) == 10_000
+
+
+def test_what_is_known_of_an_item_goes_on_below_it_and_beside_the_tree() -> None:
+    told = {f"field-{n}": "x" * 12 for n in range(4)}
+    lines = drawn(Item("top", "x"), Item("a", "x", "top", told), Item("b", "x", "a", told), width=44)
+    assert lines == [
+        "top x",
+        "└ a x field-0=xxxxxxxxxxxx",
+        "  │   field-1=xxxxxxxxxxxx",
+        "  │   field-2=xxxxxxxxxxxx",
+        "  │   field-3=xxxxxxxxxxxx",
+        "  └ b x field-0=xxxxxxxxxxxx",
+        "        field-1=xxxxxxxxxxxx",
+        "        field-2=xxxxxxxxxxxx",
+        "        field-3=xxxxxxxxxxxx",
+    ]
+
+
+def test_no_depth_of_parents_makes_a_line_wider_than_the_terminal() -> None:
+    told = {"path": "é" * 60}
+    chain = [Item("0", "x"), *(Item(str(i), "x", str(i - 1), told) for i in range(1, 300))]
+    lines = drawn(*chain, width=60)
+    assert max(map(len, lines)) <= 60
+    assert "".join(re.sub("[│└ ]", "", line) for line in lines[-12:]).endswith("é" * 60)
 
 
 def test_items_as_json_and_lines(run: Run, good: str) -> None:

@@ -16,8 +16,9 @@ from inspector import diagnosis, finding, formats, pace
 from inspector import inspect as inspection
 from inspector import repair as repairing
 from inspector.__main__ import main
+from inspector.account import Account
 from inspector.errors import Exit, OutOfTime
-from inspector.inspect import Account, Report
+from inspector.inspect import Report
 from inspector.render.schemas import schema
 from inspector.reporting import logs
 from inspector.source import open_source

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,10 @@ def _sessions() -> list[list[str]]:
 def test_a_command_of_the_readme_prints_what_it_shows(
     session: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "samples").symlink_to(ROOT / "samples")
+    for name in {word for word in shlex.split(session[0]) if word.startswith("samples/")}:  # owned by who runs this
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
     end = session.index("$ echo $?")

@@ -98,7 +98,7 @@ def _followed(data: bytes, twin: ModuleType | None) -> Tracker:
         count, looked = len(starts), set(range(0, len(starts), plain_stamp.SAMPLE))
         for index in range(count - 1, max(-1, count - 1 - plain_stamp.SAMPLE), -1):
             looked.add(index)
-            if scan._time(block, index) is not None:
+            if scan._time(tracker, block, index) is not None:
                 break
         before = -1
         for index in sorted(looked | {i for i, flag in enumerate(flags) if flag & plain_stamp.HIT}):

@@ -3,10 +3,10 @@
 A record is a 12-byte header (flags, length, CRC-32C, timestamp; big-endian) and a body that begins with its
 type. There is no index, no padding and no magic: a wrong length desynchronises every sequential reader.
 
-Reading order: versions, layout, structure, walk (and legacy), oddities, check (with evidence, rules), loader,
-signed, known (with exchanged), correction (with vouching, fills), mending, verifying, survey, twice, words, records
-(with holding, for capsules), items, plan (with conversion, placing), merging (with merge_order, healing, merge_facts,
-merge_owners).
+Reading order: versions, layout, structure, walk (and legacy), oddities, check (with evidence, over_start, rules),
+loader, signed, known, exchanged (with borders), correction (with vouching, fills), mending, verifying, survey, twice,
+words, records (with holding, for capsules), items, plan (with conversion, placing), merging (with merge_order, healing,
+merge_facts, merge_owners).
 """
 
 from __future__ import annotations

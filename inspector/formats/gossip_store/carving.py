@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+from inspector.account import Progress
 from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums
 from inspector.counted import plural
 from inspector.errors import UsageError
@@ -26,7 +27,6 @@ from inspector.formats.gossip_store.placing import steps
 from inspector.formats.gossip_store.proving import prove
 from inspector.formats.gossip_store.signed import UPDATE
 from inspector.formats.gossip_store.writing import Reader, written_store
-from inspector.inspect import Progress
 from inspector.kernels.carving import Finds, gossip_records
 from inspector.kernels.gossip_tiles import LONGEST_RECORD
 from inspector.scratch import kept_on_disk

@@ -7,6 +7,7 @@ from typing import Any
 from inspector.finding import Cause
 from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.evidence import Run, longest_run
+from inspector.formats.gossip_store.hurt import Hurt
 from inspector.formats.gossip_store.walk import Store
 from inspector.span import Span
 
@@ -48,6 +49,14 @@ def unfinished() -> Told:
     return Cause(
         "software-rule-violation", "possible", "each record is whole; the writer stopped, or wrote it twice"
     ), {}
+
+
+def lacking(hurt: Hurt, at: int) -> Told:
+    """Why the record at `at` lacks one before it: it is the writer's doing only where all before it verifies."""
+    first = hurt.first
+    if first is None or first >= at:
+        return unfinished()
+    return Cause("unknown", "possible", "what it lacks may have stood in the damaged bytes before it"), {}
 
 
 def unfinished_flag(flags: int, store: Store, span: Span) -> Told:

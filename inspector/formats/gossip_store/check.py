@@ -20,6 +20,7 @@ from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.causes import (
     anchored,
     flag_bits,
+    lacking,
     legal,
     run_cause,
     torn,
@@ -28,7 +29,7 @@ from inspector.formats.gossip_store.causes import (
     writer,
     zero_cause,
 )
-from inspector.formats.gossip_store.events import EVENTS, OWNERS, EventLog
+from inspector.formats.gossip_store.events import DUPLICATE_ANNOUNCEMENT, EVENTS, LACKING, OWNERS, EventLog
 from inspector.formats.gossip_store.evidence import body_cause, is_uniform, length_cause, longest_run
 from inspector.formats.gossip_store.hurt import Hurt
 from inspector.formats.gossip_store.kinds import KINDS, SEALED_HEADER, kind_name
@@ -61,9 +62,10 @@ RULE = BY_SLUG
 
 # only damage asks for these
 _MENDING = "inspector.formats.gossip_store.mending"
-of_record, of_gap, of_order, channel_lives = (
-    later(_MENDING, name) for name in ("of_record", "of_gap", "of_order", "channel_lives")
+of_record, of_gap, of_start, of_order, channel_lives = (
+    later(_MENDING, name) for name in ("of_record", "of_gap", "of_start", "of_order", "channel_lives")
 )
+over_start = later("inspector.formats.gossip_store.over_start", "tell")
 
 
 def _flags(stretch: Stretch) -> Sequence[int]:
@@ -108,7 +110,8 @@ class Checker:
                 why, more, saved = mended(why)
                 told = {**told, **more}
             where = span() if callable(span) else span
-            if self.hurt.count and cause in (unfinished, writer, anchored):
+            told_by = cause.func if isinstance(cause, partial) else cause
+            if self.hurt.count and told_by in (unfinished, lacking, writer, anchored):
                 why = of_order(self.store, where, why)
             return Finding(rule, where, text, {**(evidence or {}), **told}, why, saved, severity)
 
@@ -266,7 +269,8 @@ class Checker:
         if at == 1 and self.store.version <= 9 and self.store.source.read(0, 1) == b"\0":
             why = Cause("software-rule-violation", "likely", "version at offset 1 and zero at 0, as before v0.10.0")
         text = f"the version byte ({self.store.version}) stands at offset {at}, not 0"
-        self.add("version-byte-displaced", span, text, lambda: (why, {"version_at": at}), None, "kept")
+        told = {"version_at": at}
+        self.add("version-byte-displaced", span, text, lambda: (of_start(self.store, why)[0], told), None, "kept")
 
     def _gap(self, span: Span) -> None:
         source, at_end = self.store.source, span.end == self.store.size
@@ -373,6 +377,9 @@ class Checker:
         for k in range(0, len(found), 3):
             at, code, other = found[k], found[k + 1], found[k + 2]
             slug, text, name = EVENTS[code]
+            if code == DUPLICATE_ANNOUNCEMENT and other == self.store.start and over_start(self.store, at, self.add):
+                self.fact(name, at)
+                continue
             severity = None
             if code == 4:
                 dead = bool(self.store.source.read(at, 1)[0] & 0x80)
@@ -383,7 +390,8 @@ class Checker:
             self.fact(name, at)
             told = {"other": other} if other else {}
             words = partial(text.format, other=other)
-            self.add(slug, partial(self._record_at, at), words, unfinished, severity, "kept", told)
+            why = partial(lacking, self.hurt, at) if code in LACKING else unfinished
+            self.add(slug, partial(self._record_at, at), words, why, severity, "kept", told)
 
     def _record_at(self, at: int) -> Span:
         return Span(at, min(self.store.size, at + 12 + int.from_bytes(self.store.source.read(at + 2, 2), "big")))

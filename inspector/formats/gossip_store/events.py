@@ -27,6 +27,8 @@ EVENTS: dict[int, tuple[str, str, str]] = {
     9: ("closed-channel-live", "this tombstone closes the channel announced at {other}, which is still live", ""),
 }
 
+LACKING = frozenset({3, 5, 7})  # a record that belongs to one before it, which is not there
+
 
 class EventLog:
     """(offset, code, other) of everything a repair acts on, read back in the order of offsets."""

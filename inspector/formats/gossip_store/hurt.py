@@ -30,6 +30,11 @@ class Hurt(Struct):
             end = stretch.starts[i + 1] if i + 1 < len(stretch.starts) else stretch.end
             self.places.extend((mark, stretch.starts[i], end))
 
+    @property
+    def first(self) -> int | None:
+        """Where the first of them starts, in bytes."""
+        return self.places[1] if self.count else None
+
     def __iter__(self) -> Iterator[tuple[int, Span]]:
         flat = self.places
         for i in range(0, len(flat), 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 from msgspec import Struct, field
@@ -65,8 +66,41 @@ def exchanged(store: Store) -> list[Exchange]:
     """The pages of a store that changed places, looked for once."""
     found: list[Exchange] | None = store.facts.get("exchanged")
     if found is None:
-        found = store.facts["exchanged"] = exchanges(store, corrector(store).known.areas)
+        found = exchanges(store, corrector(store).known.areas)
+        if any(one.left for one in found):
+            found = _settled(put_back(store, found), found)
+        store.facts["exchanged"] = found
     return found
+
+
+def put_back(store: Store, moved: list[Exchange]) -> Store:
+    """The store with pages in their places, which may be damaged yet."""
+    back: Store | None = store.facts.get("put_back")
+    if back is None:
+        back = seen_through(store, Mended([piece for one in moved for piece in one.pieces]))
+        back = store.facts["put_back"] = replace(back, wishes=store.wishes)
+    return back
+
+
+def _settled(back: Store, moved: list[Exchange]) -> list[Exchange]:
+    """The exchanges without the records over borders that are corrected once the pages are in their places."""
+    undo, out = corrector(back), []
+    for one in moved:
+        edges = [edge for piece in one.pieces for edge in (piece.start, piece.end)]
+        left = [
+            (start, end)
+            for start, end in one.left
+            if not any(start < edge < end for edge in edges) or not _corrected(undo, Span(start, end))
+        ]
+        out.append(replace(one, left=tuple(left)))
+    return out
+
+
+def _corrected(undo: Corrector, span: Span) -> bool:
+    """Whether a repair writes all of a damaged record, or of a stretch."""
+    wishes = undo.store.wishes
+    parts = [at.length for at, one in undo.gap(span) if written(one, wishes)]
+    return written(undo.record(span), wishes) or sum(parts) == span.length
 
 
 def _moved(store: Store, span: Span) -> Mending | None:
@@ -74,8 +108,7 @@ def _moved(store: Store, span: Span) -> Mending | None:
     one = next((one for one in exchanged(store) if one.covers(span)), None)
     if one is None:
         return None
-    there = one.pieces[span.start < one.first.end]
-    told: dict[str, Any] = {"undone": [one.first.why], "exchanged_with": there.start}
+    told: dict[str, Any] = {"undone": [one.first.why], "exchanged_with": one.other(span.start)}
     return Cause("swapped", "certain", one.first.why), told, "corrected"
 
 
@@ -144,10 +177,12 @@ def mend(store: Store, wishes: Wishes) -> Mended:
     hurt = _hurt(store)
     if wishes.no_correct or not hurt.count:
         return mended
+    moved = exchanged(store)
+    if "put_back" in store.facts:
+        return _mend_behind(store, moved, wishes)
     undo = corrector(store)
     undo.checks, undo.solves, undo.skipped = max(undo.checks, REPAIR_CHECKS), GAP_SOLVES, 0
     mended.beyond = hurt.count - len(hurt.places) // 3
-    moved = exchanged(store)
     mended.pieces += (piece for one in moved for piece in one.pieces)
     for mark, span in hurt:
         if any(one.covers(span) for one in moved):
@@ -165,6 +200,26 @@ def mend(store: Store, wishes: Wishes) -> Mended:
             if written(found, wishes):
                 mended.pieces.append(_piece(store, span, found))
     mended.unsearched = undo.skipped
+    return mended
+
+
+def _mend_behind(store: Store, moved: list[Exchange], wishes: Wishes) -> Mended:
+    """Pages in their places, and corrections of what is damaged then."""
+    back = put_back(store, moved)
+    back.facts["exchanged"] = []
+    mended = mend(back, wishes)
+    fixes = sorted(mended.pieces, key=lambda piece: piece.start)
+    for one in moved:
+        for piece in one.pieces:
+            at = piece.start
+            for fix in fixes:
+                if fix.start >= piece.end or fix.end <= at:
+                    continue
+                if at < fix.start:
+                    mended.pieces.append(one.part(piece, at, fix.start))
+                at = fix.end
+            if at < piece.end:
+                mended.pieces.append(one.part(piece, at, piece.end))
     return mended
 
 
@@ -191,6 +246,7 @@ def seen_through(store: Store, mended: Mended) -> Store:
     """The store as it is with the corrections; what is still damaged has been searched and is not searched again."""
     over = Overlay(store.source, mended.pieces)
     wishes = replace(store.wishes, no_correct=True)
-    byte = next((piece.data[0] for piece in mended.pieces if not piece.start), store.version_byte or 0)
-    version, guessed = (store.version, store.guessed) if byte == store.version_byte else (byte, False)
-    return Store(over, wishes, store.size, version, byte, store.version_at, store.start, guessed)
+    byte = next((piece.data[0] for piece in mended.pieces if not piece.start), None)
+    if byte is not None:  # of a page put back
+        return Store(over, wishes, store.size, byte, byte, 0, 1)
+    return replace(store, source=over, wishes=wishes, facts={}, ribbon=array("Q"))

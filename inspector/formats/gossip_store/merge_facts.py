@@ -51,6 +51,7 @@ class Facts(Struct):
     quilt: Quilt | None
     wishes: Wishes
     mended: frozenset[int] = frozenset()  # offsets of corrected records: no checksum covers their flags
+    over: frozenset[int] = frozenset()  # of a copy over the first record, and of the amount that is not its own
     doubted: list[int] = field(default_factory=list)  # tiles of this stretch that may be dead or alive
     refused: int = 0  # live records that no lightningd loads: of an unknown type, or too short
 
@@ -69,6 +70,9 @@ class Facts(Struct):
                 elif sound[i] and bit & odd.UNKNOWN_FLAGS and self._flagless(stretch, i):
                     sound[i] = 0
                     self.doubted.append(i)
+        if self.over and stretch.start <= min(self.over):
+            for i, start in enumerate(stretch.starts[: len(self.over)]):
+                sound[i] = sound[i] and start not in self.over
         if self.mended:
             for i, start in enumerate(stretch.starts):
                 if start in self.mended and stretch.columns["batch"].flags[i] >= versions.DELETED:
@@ -101,7 +105,7 @@ class Facts(Struct):
         for i in others:
             good, kind, flags, owner, start = sound[i], kinds[i], flags_of[i], owners[i], starts[i]
             if not good:
-                self.refused += stretch.marks[i] == OK and flags < versions.DELETED
+                self.refused += stretch.marks[i] == OK and flags < versions.DELETED and start not in self.over
                 continue
             dead = flags >= versions.DELETED
             if kind in _UPDATES:

@@ -26,6 +26,7 @@ from inspector.formats.gossip_store.mending import mend, seen_through
 from inspector.formats.gossip_store.merge_facts import FLAGS, INSIDE, Facts, damaged
 from inspector.formats.gossip_store.merge_order import ranked, version_for
 from inspector.formats.gossip_store.merge_owners import CODE, NAMED, PLACE, SIDE, WANTED_UPDATE, Channel, Channels
+from inspector.formats.gossip_store.over_start import covering
 from inspector.formats.gossip_store.placing import steps
 from inspector.formats.gossip_store.walk import Store, walk
 from inspector.formats.gossip_store.words import LEAVE_ALONE, NO_FUNDS
@@ -51,6 +52,7 @@ class Copy(Struct):
     healing: Healing
     quilt: Quilt | None = None
     overlay: Overlay | None = None
+    over: frozenset[int] = frozenset()  # of a copy over the first record, and of the amount behind it
     used: int = 0
     window: tuple[int, bytes] = (0, b"")
 
@@ -104,7 +106,7 @@ class Merger(Struct):
     def _channels(self) -> None:
         owners, anchored = Channels(whole=self.whole), "anchored" in self.wishes.accept
         for rank, copy in enumerate(self.copies):
-            facts = Facts(owners, rank, copy.store.version, copy.quilt, self.wishes, copy.mended)
+            facts = Facts(owners, rank, copy.store.version, copy.quilt, self.wishes, copy.mended, copy.over)
             hurt, widest = False, 0
             for stretch in walk(copy.store):
                 facts.stretch(stretch)
@@ -161,7 +163,7 @@ class Merger(Struct):
             for told in part:
                 owners.feed(told)
         for rank, copy in enumerate(self.copies):
-            facts = Facts(owners, rank, copy.store.version, copy.quilt, self.wishes, copy.mended)
+            facts = Facts(owners, rank, copy.store.version, copy.quilt, self.wishes, copy.mended, copy.over)
             for stretch in walk(copy.store):
                 facts.nodes(stretch)
         for node in owners.finish():
@@ -328,7 +330,8 @@ def _seen(number: int, copies: list[tuple[int, Store]], wishes: Wishes, made: Me
         overlay = store.source
     if mended is not None:
         made.notes += [f"{by_number[number].source.label}: {line}" for line in mended.notes()]
-    return Copy(number, store, healing, quilt, overlay)
+    over = frozenset[int]() if quilt and quilt.taken_from(store.start) is not None else covering(store, facts)
+    return Copy(number, store, healing, quilt, overlay, over)
 
 
 def _moved(copy: Copy, at: int) -> SourceError:

@@ -240,7 +240,16 @@ class Planner(Struct):
                     "corrected", f"{kind_name(kind)} is whole: COMPLETED set", flags=flags | versions.COMPLETED
                 )
 
+    def _over_start(self, stretch: Stretch, verdicts: dict[int, Verdict], at: int) -> None:
+        """The copy over the first record goes, and the amount that is not its own; the announcement at `at` stays."""
+        self._delete(stretch, verdicts, 0, f"written over the first record, and stands at {at}: DELETED set")
+        if self._is_amount(stretch, 1):
+            self._delete(stretch, verdicts, 1, "amount of an announcement that was written over: DELETED set")
+
     def _contradictions(self, stretch: Stretch, verdicts: dict[int, Verdict]) -> None:
+        genuine = self.store.facts.get("over_start")
+        if genuine is not None and stretch.start == self.store.start:
+            self._over_start(stretch, verdicts, genuine)
         while (event := self.pending or next(self.events, None)) is not None:
             if event[0] >= stretch.end:
                 self.pending = event
@@ -248,6 +257,8 @@ class Planner(Struct):
             self.pending = None
             at, code, other = event
             i = _index(stretch, at)
+            if code == DUPLICATE_ANNOUNCEMENT and at == genuine:
+                continue
             if code == DUPLICATE_ANNOUNCEMENT and other in self.bare and not self._lacks_amount(at):
                 self.bare.discard(other)  # that one is deleted, and this one is whole
             elif code == DUPLICATE_ANNOUNCEMENT:

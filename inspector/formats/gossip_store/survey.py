@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def check(store: Store, stretches: Iterable[Stretch], tally: Tally) -> None:
     """Findings over the whole store; leaves the loader's facts and the counts in `store.facts`."""
+    store.facts.pop("over_start", None)  # of an earlier check
     checker = Checker(store, tally)
     with ExitStack() as stack:
         verifier = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from inspector.finding import Severity, Tally
 from inspector.format import Answer, Outcome
@@ -12,6 +12,9 @@ from inspector.formats.gossip_store import loader, versions
 from inspector.formats.gossip_store.kinds import kind_name
 from inspector.formats.gossip_store.walk import Store
 from inspector.sanitize import quoted
+
+if TYPE_CHECKING:
+    from inspector.formats.gossip_store.exchanged import Exchange
 
 NO_FUNDS = (
     "This file holds no funds: it is a cache of public gossip, and the network sends it again. Deleting it is safe and "
@@ -27,7 +30,7 @@ def answer(store: Store, tally: Tally) -> Answer:
     facts: loader.Facts = store.facts["loader"]
     outcomes = loader.outcomes(facts, by)
     return Answer(
-        version=str(store.version),
+        version=str(told_version(store)),
         because=_because(store),
         words=tuple(_words(store, tally, outcomes)),
         summary=_summary(store, tally),
@@ -38,26 +41,42 @@ def answer(store: Store, tally: Tally) -> Answer:
 
 
 def _because(store: Store) -> str:
+    if (moved := _first_page(store)) is not None:
+        return f"by the version byte of the first page, which changed places and stands at {moved.froms[0]}"
     who = versions.written_by(store.version)
     if store.untold:
         return "a guess: the version byte is no version, and no record holds that would tell it"
+    if store.guessed and store.version < versions.NEWEST - 1:
+        return f"a guess: the records fit version {store.version}, written by {who}; the version byte does not say so"
     if store.guessed:
         return f"the records are of version {store.version}, written by {who}; the version byte does not say so"
     return f"written by {who}"
 
 
+def _first_page(store: Store) -> Exchange | None:
+    """The exchange that moved the first page, where the findings asked for exchanges."""
+    return next((one for one in store.facts.get("exchanged", ()) if not one.first.start), None)
+
+
+def told_version(store: Store) -> int:
+    """The version that a repair writes: the one of the first page where that is put back, else as records are read."""
+    moved = _first_page(store)
+    return store.version if moved is None else moved.first.data[0]
+
+
 def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[str]:
     channels, nodes = store.facts["channels"], store.facts["nodes"]
-    who = versions.written_by(store.version)
+    version = told_version(store)
+    who = versions.written_by(version)
     if store.version_byte is None:
         return [
             "This gossip store is empty: even its version byte is gone. Nothing can be saved from it.",
             NO_FUNDS,
             LEAVE_ALONE,
         ]
-    if store.version < versions.OLDEST_JUDGED:
+    if version < versions.OLDEST_JUDGED:
         return [
-            f"This is a gossip store of version {store.version} ({who}).",
+            f"This is a gossip store of version {version} ({who}).",
             "Its checksums were not standard CRC-32C, so its records can be listed but not judged.",
             "Current releases do not load this version; lightningd makes a new store by itself.",
             NO_FUNDS,
@@ -67,16 +86,16 @@ def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[st
     whole = f"{channels:,} channel{'s' * (channels != 1)} and {nodes:,} node{'s' * (nodes != 1)} are whole"
     lines = []
     if not places and not choking:
-        lines.append(f"This gossip store is healthy (version {store.version}, {who}): {whole}.")
+        lines.append(f"This gossip store is healthy (version {version}, {who}): {whole}.")
         if store.size <= store.start:
-            lines[0] = f"This gossip store is healthy and empty (version {store.version}, {who})."
+            lines[0] = f"This gossip store is healthy and empty (version {version}, {who})."
         return lines + _signatures(store)
     if places:
         where = f"{places:,} place{'s' * (places != 1)}"
-        lines.append(f"This gossip store (version {store.version}, {who}) is damaged in {where}; {whole}.")
+        lines.append(f"This gossip store (version {version}, {who}) is damaged in {where}; {whole}.")
         lines += _loss(store, tally)
     else:
-        lines.append(f"Nothing is lost in this gossip store (version {store.version}, {who}): {whole}.")
+        lines.append(f"Nothing is lost in this gossip store (version {version}, {who}): {whole}.")
     bad = [o for o in outcomes if o.outcome != loader.LOADS]
     if bad:
         said = f' ("{bad[0].message}")' if bad[0].message else ""

@@ -36,6 +36,12 @@ def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
     for _ in stretches:
         _drain(state, tally, 1)  # the last damage may go on in the next stretch
     _drain(state, tally, 0)
+    if state.backwards:
+        message = "the newest lines stand first: bootstraps cannot be followed"
+        tally.put(finding_at(state, rules.CLOCK, 0, state.text_size, message, {"lines": state.lines}))
+    elif state.mixed:
+        message = f"lines of {len(state.mixed)} programs stand among each other: bootstraps cannot be followed"
+        tally.put(finding_at(state, rules.CLOCK, 0, state.text_size, message, {"programs": len(state.mixed)}))
     for boot in state.tracker.finish():
         for finding in _boot(state, boot):
             tally.put(finding)

@@ -11,9 +11,12 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from inspector.formats.kad_trace.clock import line_time
 from inspector.formats.kad_trace.debug_form import Node, parse_debug
+from inspector.formats.kad_trace.dialects import Clock
 from inspector.formats.kad_trace.forms import Line, read_line
 from inspector.kernels.log import LineWords
+from inspector.kernels.plain_log import LineWords as PlainWords
 
 Kind = Literal[
     "started", "step", "succeeded", "failed", "app-step", "finished", "error", "timed-out", "closed", "io-error",
@@ -46,13 +49,14 @@ PHRASES = tuple(phrase.encode() for phrase, _ in _PHRASES)
 STEPS = (b"OutboundQueryProgressed step.", b"Kademlia bootstrapping...", b"BootstrapOk", b"Bootstrap(Err(Timeout")
 _AFTER = ("Connection closed", "socket error", "i/o error")  # phrases that count only where no other is
 _BROKEN = ("IO(", "Io(", "with error")  # after "Connection closed"
-LINES = LineWords(
+PLAIN_LINES = PlainWords(
     needles=NEEDLES,
     told=tuple(phrase.encode() for phrase, _ in _PHRASES if phrase not in _AFTER),
     closed=(b"Connection closed",),
     causes=tuple(word.encode() for word in _BROKEN),
     broken=(b"socket error", b"i/o error"),
 )
+LINES = LineWords(**{name: getattr(PLAIN_LINES, name) for name in PlainWords.__struct_fields__})
 
 
 class Stats(Struct, frozen=True):
@@ -123,9 +127,9 @@ def _kind_of(text: str) -> Kind:
     raise AssertionError("a message that phrase_at did not find")
 
 
-def recognise(raw: bytes, start: int, end: int, number: int) -> Event | None:
+def recognise(raw: bytes, start: int, end: int, number: int, clock: Clock = line_time) -> Event | None:
     """The event that the line `raw` (without its line end) reports, or None."""
-    line = read_line(raw, phrase_at)
+    line = read_line(raw, phrase_at, clock)
     if line is None:
         return None
     kind = _kind_of(line.text)

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 
 from inspector.formats.kad_trace.clock import line_time, parse_time
 from inspector.formats.kad_trace.debug_form import value_end
+from inspector.formats.kad_trace.dialects import Clock
 from inspector.kernels.plain_stamp import COLOUR
 
 _TARGET = re.compile(r"([A-Za-z0-9_:-]+): (?:\[[^\]]{0,40}\] )?$")
@@ -39,7 +40,7 @@ class Line(Struct, frozen=True):
         return fields_of(self.text) | dict(self.beside)
 
 
-def read_line(raw: bytes, phrase_of: Any) -> Line | None:
+def read_line(raw: bytes, phrase_of: Any, clock: Clock = line_time) -> Line | None:
     """`raw` without its line end. `phrase_of(text)` gives the offset of a known message, or -1; None without one."""
     time: int | None = None
     for _ in range(MAX_UNWRAP):
@@ -52,10 +53,12 @@ def read_line(raw: bytes, phrase_of: Any) -> Line | None:
         inner, own = _inner(found)
         time = own if own is not None else time
         if inner is None:
+            if time is None and clock is not line_time:
+                time = clock(raw[start:])
             return _from_json(found, time, phrase_of)
         raw = inner
     plain = COLOUR.sub(b"", raw) if b"[" in raw else raw
-    own = line_time(plain)
+    own = clock(plain)
     text = plain.decode("utf-8", "replace").rstrip()
     at = phrase_of(text)
     if at < 0:
@@ -121,6 +124,8 @@ def _from_json(found: Mapping[str, Any], time: int | None, phrase_of: Any) -> Li
     if message is None or (at := phrase_of(message)) < 0:
         return None
     own = next((t for name in _STAMPS if (t := _time(str(found.get(name, "")))) is not None), None)
+    if own is None and at:  # the message is a whole line, with its own time
+        own = line_time(message[:at].encode("utf-8", "replace"))
     fields = {k: _text(v) for k, v in list(inside.items())[:MAX_FIELDS] if k not in _MESSAGES}
     target = str(found.get("target", inside.get("target", "")))
     return Line(own if own is not None else time, message[at:], target, fields)

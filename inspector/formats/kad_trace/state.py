@@ -12,11 +12,14 @@ from msgspec import Struct, field
 from inspector.format import GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.kad_trace.bootstrap import Thresholds, thresholds
 from inspector.formats.kad_trace.clock import HEAD, line_time
-from inspector.formats.kad_trace.events import LINES, NEEDLES, PHRASES, STEPS, Event, Kind, recognise
+from inspector.formats.kad_trace.dialects import Clock, clock_of, newest_first
+from inspector.formats.kad_trace.events import LINES, NEEDLES, PHRASES, PLAIN_LINES, STEPS, Event, Kind, recognise
 from inspector.formats.kad_trace.lines import Block, Words, surveyed, surveyed_text
 from inspector.formats.kad_trace.packed import MAGIC, Member, Unpacked, until_damage
+from inspector.formats.kad_trace.streams import streams
 from inspector.formats.kad_trace.tracker import MAX_IO, Tracker
 from inspector.kernels.log import HIT, Glide
+from inspector.kernels.plain_log import Glide as PlainGlide
 from inspector.source import Source
 
 KIND_LINE, KIND_UNREADABLE, KIND_ZEROES, KIND_LONG, KIND_PACKED, KIND_REST = 1, 2, 3, 4, 5, 6
@@ -58,6 +61,8 @@ class State(Struct):
     packed: bool
     tracker: Tracker
     unpacked: Unpacked
+    backwards: bool = False  # the newest line stands first: nothing can be followed
+    mixed: tuple[bytes, ...] = ()  # what begins the lines of each of several programs: nothing can be followed
     lines: int = 0
     text_size: int = 0
     read: bool = False  # the walk came to its end
@@ -79,20 +84,11 @@ class State(Struct):
 def claim(source: Source, _: object) -> Claim:
     if source.member("") is None:
         return Claim(0, "not a single file")
-    head = source.read(0, LOOK)
-    packed = head.startswith(MAGIC)
-    if packed:
-        packed_head, head = head, b""
-        try:
-            head = zlib.decompressobj(wbits=31).decompress(packed_head, LOOK)
-        except zlib.error:
-            for piece in until_damage(zlib.decompressobj(wbits=31), packed_head):
-                head = (head + piece)[:LOOK]
-                if len(head) == LOOK:
-                    break
-            if not head:
-                return Claim(0, "gzip that cannot be unpacked")
-    rows = [row for row in head[: 64 << 10].split(b"\n")[:200] if row.strip(b"\0")]
+    packed = source.read(0, 3) == MAGIC
+    head = _head(source)
+    if packed and not head:
+        return Claim(0, "gzip that cannot be unpacked")
+    rows = _rows(head)
     timed = sum(line_time(row) is not None for row in rows)
     if not rows or timed * 8 < len(rows):
         if b"\0" not in head and any(needle in head for needle in NEEDLES[:2]):
@@ -105,11 +101,36 @@ def claim(source: Source, _: object) -> Claim:
     return Claim(15, f"a text log: {timed} of its first {len(rows)} lines have a time")
 
 
+def _head(source: Source) -> bytes:
+    """The first MiB of the text, or what of it can be unpacked."""
+    head = source.read(0, LOOK)
+    if not head.startswith(MAGIC):
+        return head
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, LOOK)
+    except zlib.error:
+        text = b""
+        for piece in until_damage(zlib.decompressobj(wbits=31), head):
+            text = (text + piece)[:LOOK]
+            if len(text) == LOOK:
+                break
+        return text
+
+
+def _rows(head: bytes) -> list[bytes]:
+    """The first lines that hold anything."""
+    return [row for row in head[: 64 << 10].split(b"\n")[:200] if row.strip(b"\0")]
+
+
 def open_log(source: Source, _: object, wishes: Wishes) -> State:
     accepting(wishes, frozenset({"unsealed"}), "a log")
     limits = thresholds(wishes.thresholds)
     packed = source.read(0, 3) == MAGIC
-    return State(source, wishes, limits, packed, Tracker(limits), Unpacked(source.size))
+    head = _head(source)
+    tracker = Tracker(limits, clock_of(_rows(head)))
+    mixed = streams(head, NEEDLES[:2])
+    backwards = newest_first(head, tracker.clock)
+    return State(source, wishes, limits, packed, tracker, Unpacked(source.size), backwards, mixed)
 
 
 def walk(state: State) -> Iterator[Stretch]:
@@ -150,29 +171,31 @@ def _study(state: State, block: Block) -> Stretch:
         return tiles(state, block)
     state.lines += len(block.starts)
     state.closed += block.counted
-    _events(state.tracker, block)
+    if not state.backwards and not state.mixed:
+        _events(state.tracker, block)
     return tiles(state, block)
 
 
 def _events(tracker: Tracker, block: Block) -> None:
     """Lines of which only kind and time matter are passed over; the others are read one by one."""
-    glide = Glide(block.data, block.size, block.at, block.starts, block.flags, LINES)
+    about = (block.data, block.size, block.at, block.starts, block.flags)
+    glide = Glide(*about, LINES) if tracker.clock is line_time else PlainGlide(*about, PLAIN_LINES, tracker.clock)
     while True:
         room = max(0, MAX_IO - len(tracker.io_at))
         index = glide.on(tracker.latest, tracker.subspace, tracker.io_at, tracker.io_time, room)
         tracker.glided(glide)
         if index < 0:
             return
-        event = event_at(block, index) if block.flags[index] & HIT else None
-        if event is None and block.flags[index] & HIT:
-            tracker.unread += any(word in block.line(index) for word in STEPS)
+        event = event_at(block, index, tracker.clock) if block.flags[index] & HIT else None
+        if event is None and block.flags[index] & HIT and any(word in block.line(index) for word in STEPS):
+            tracker.unreadable(block.bounds(index)[0], _time(tracker, block, index))
         _line(tracker, block, index, glide.before, event)
         glide.took(index)
 
 
 def _line(tracker: Tracker, block: Block, index: int, before: int, event: Event | None) -> None:
     """Take one line; of those since line `before` only the times that matter here are read."""
-    time = event.time if event else _time(block, index)
+    time = event.time if event else _time(tracker, block, index)
     if time is not None and tracker.steps_back(time):
         for between in range(before + 1, index):  # the break lies at one of these
             _tick(tracker, block, between)
@@ -187,17 +210,17 @@ def _line(tracker: Tracker, block: Block, index: int, before: int, event: Event 
 
 
 def _tick(tracker: Tracker, block: Block, index: int) -> bool:
-    time = _time(block, index)
+    time = _time(tracker, block, index)
     if time is not None:
         tracker.tick(time, *block.bounds(index))
     return time is not None
 
 
-def _time(block: Block, index: int) -> int | None:
-    return line_time(block.line(index)[:HEAD])
+def _time(tracker: Tracker, block: Block, index: int) -> int | None:
+    return tracker.clock(block.line(index)[:HEAD])
 
 
-def event_at(block: Block, index: int) -> Event | None:
+def event_at(block: Block, index: int, clock: Clock = line_time) -> Event | None:
     """The event of a line; zeroes before it, as a power cut leaves them, are no part of it."""
     raw = block.line(index)
     # what is escaped in no way holds a phrase as it is, or none
@@ -205,7 +228,7 @@ def event_at(block: Block, index: int) -> Event | None:
         return None
     start, end = block.bounds(index)
     text = raw.lstrip(b"\0")
-    return recognise(text, start + len(raw) - len(text), end, block.first + index)
+    return recognise(text, start + len(raw) - len(text), end, block.first + index, clock)
 
 
 ERASED = b"\xff" * 32  # no text of any encoding

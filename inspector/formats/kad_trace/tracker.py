@@ -8,12 +8,14 @@ was appended), and silence is never measured across them.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import Counter
 
 from msgspec import Struct, field
 
 from inspector.formats.kad_trace.bootstrap import MAX_STEPS, Bootstrap, Ending, Step, Thresholds, judge
-from inspector.formats.kad_trace.clock import MICRO
+from inspector.formats.kad_trace.clock import MICRO, line_time
+from inspector.formats.kad_trace.dialects import Clock
 from inspector.formats.kad_trace.events import Event
 from inspector.formats.kad_trace.invariants import buckets_of, step_breaches
 from inspector.formats.kad_trace.opened import Opened, first_of, last_of
@@ -37,6 +39,7 @@ class Breach(Struct, frozen=True):
 
 class Tracker(Struct):
     limits: Thresholds
+    clock: Clock = line_time  # how times are read
     run: int = 0
     segment: int = 0
     latest: int | None = None  # latest time of this segment
@@ -54,7 +57,8 @@ class Tracker(Struct):
     io_time: array[int] = field(default_factory=lambda: array("q"))
     peers: list[str] = field(default_factory=list)  # of the last process starts
     subspace: bool = False
-    unread: int = 0  # lines about a step that say it in a form that is not known
+    unread_at: array[int] = field(default_factory=lambda: array("Q"))  # lines about a step in a form that is not known
+    unread_time: array[int] = field(default_factory=lambda: array("q"))  # -1 where it has none
     _before: dict[tuple[int, int | None], int] = field(default_factory=dict)  # the last in `done`, by run and query
 
     @property
@@ -179,12 +183,31 @@ class Tracker(Struct):
             boot.ended = event.time if event else None
         if self.opened.drop(boot):
             self._settle(boot)
+            self._doubt(boot)
             self.here.pop(boot.number, None)
             verdict = judge(boot, self.limits)
             self.verdicts[verdict] += 1
             if len(self.done) < MAX_KEPT or (verdict in ("stalled", "slow") and len(self.done) < 2 * MAX_KEPT):
                 self._before[boot.run, boot.query] = len(self.done)
                 self.done.append(boot)
+
+    def unreadable(self, start: int, time: int | None) -> None:
+        """A line that speaks of a step, and nothing more is understood: it may be the next one of any bootstrap."""
+        if len(self.unread_at) < MAX_IO:
+            self.unread_at.append(start)
+            self.unread_time.append(-1 if time is None else time)
+
+    def _doubt(self, boot: Bootstrap) -> None:
+        """Silence is not known beyond a step that could not be read, where there are enough of those to end it."""
+        first = bisect_left(self.unread_at, boot.resume)
+        unread = bisect_right(self.unread_at, boot.ticked) - first  # later ones are of another segment
+        if not boot.open and boot.ending != "restart":
+            return
+        if unread <= 0 or (boot.expected is not None and unread < boot.expected - boot.step_count):
+            return
+        time = self.unread_time[first]
+        since = boot.last_time if boot.last_time is not None else boot.started
+        boot.until = since if time < 0 else time if boot.until is None else min(boot.until, time)
 
     def _restart(self, time: int | None) -> None:
         """The process began again: what was open in the run before can no longer go on."""

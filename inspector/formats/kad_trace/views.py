@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from inspector.formats.kad_trace.events import NEEDLES, Event
 from inspector.formats.kad_trace.lines import MAX_LINE, Block, blocks
 from inspector.formats.kad_trace.rules import UPSTREAM
 from inspector.formats.kad_trace.state import State, event_at, readable, walk
+from inspector.sanitize import quoted
 from inspector.span import Span
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -43,9 +45,21 @@ def followed(state: State) -> list[Bootstrap]:
 
 def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> Iterator[str]:
     counts = state.tracker.verdicts
-    if not boots:
-        speak = counted(state.tracker.unread, "line speaks", "lines speak")
-        if state.tracker.unread:
+    unread = len(state.tracker.unread_at)
+    speak = counted(unread, "line speaks", "lines speak")
+    if state.backwards:
+        yield (
+            "The newest lines stand first, as Grafana, Kibana and journalctl -r write them: bootstraps cannot be "
+            f"followed so. The other way round: {_turned(state)} | inspector scan -"
+        )
+    elif state.mixed:
+        yield (
+            f"Lines of {len(state.mixed)} programs stand among each other: bootstraps cannot be followed so. "
+            "One program at a time:"
+        )
+        yield from (f"{_alone(state, begin.decode())} | inspector scan -" for begin in state.mixed)
+    elif not boots:
+        if unread:
             yield f"No bootstrap could be followed: {speak} of one in a form that is not known."
             yield "Whether it stalled is not known either."
         else:
@@ -55,12 +69,15 @@ def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> It
         runs = len({b.run for b in boots})
         total = sum(counts.values())
         yield f"{counted(total, 'bootstrap')} in {counted(runs, 'run')} of the process: {told}."
+        if unread:
+            yield f"{speak} of a step in a form that is not known: silence after them is no sign of a stall."
     for boot in stalled[:3]:
         found = evidence(state, boot)
         yield (
             f"Bootstrap {boot.id} stopped after {last_told(boot)} at {found['last_time']}; the log "
             f"goes on for {found['gap_seconds']} s without another step. Last good line at byte "
-            f"{found['last_good_offset']}, reading can go on at byte {found['resume_offset']} (of the {state.offsets})."
+            f"{(boot.last_step.good_start if boot.last_step else boot.start)}, reading can go on at byte "
+            f"{found['resume_offset']} (of the {state.offsets})."
         )
         if found["io_errors_near"]:
             yield (
@@ -82,6 +99,27 @@ def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> It
         yield f"{count} that are no text, or stretches of zeroes, were skipped; a repair leaves them out."
     if state.packed:
         yield "The log is packed with gzip: offsets of lines are those of the unpacked text."
+
+
+def _turned(state: State) -> str:
+    """The command that gives a log's lines the other way round."""
+    return f"{_text(state)} | tac"
+
+
+def _alone(state: State, begin: str) -> str:
+    """The command that gives the lines of one program; of several spaces, as docker compose pads names, one is told."""
+    if "  " not in begin:
+        return f"{_text(state)} | grep -aF -e {quoted(begin)}"
+    pattern = re.sub(" {2,}", " +", re.sub(r"[^\w /@-]", r"[\g<0>]", begin))
+    return f"{_text(state)} | grep -aE -e {quoted(pattern)}"
+
+
+def _text(state: State) -> str:
+    """The command that gives the text of the log."""
+    label = state.source.label
+    if label == "-":
+        return "... | zcat" if state.packed else "..."
+    return f"{'zcat' if state.packed else 'cat'} {quoted(label)}"
 
 
 def _summary(state: State, boots: list[Bootstrap]) -> dict[str, Any]:
@@ -161,7 +199,7 @@ def records(state: State, query: Query) -> Iterator[Entry]:
                     line = {"line": block.first + index}
                     yield _entry(state, "unreadable line", "unreadable", start, end, line)
                 continue
-            event = event_at(block, index)
+            event = event_at(block, index, state.tracker.clock)
             if event and _asked(query, event.kind, event.start, event.end):
                 yield _entry(state, event.kind, "ok", event.start, event.end, _fields(event))
 
@@ -203,7 +241,7 @@ def show(state: State, _: str, at: int) -> Exhibit | None:
     span = Span(start, start + len(raw))
     text = raw.rstrip(b"\r\n")
     block = next(blocks([raw], start), None)
-    event = event_at(block, 0) if block and not block.over else None
+    event = event_at(block, 0, state.tracker.clock) if block and not block.over else None
     shown = text[:DATA_SHOWN]
     fields = [Field("line", start, span.end, shown, shown.decode("utf-8", "replace"), privacy="private")]
     if event:

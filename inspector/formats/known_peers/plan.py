@@ -86,8 +86,12 @@ def compose(state: State, wishes: Wishes, accepted: bool) -> List | None:
     if wishes.touch:
         timestamp = wishes.at if wishes.at is not None else int(time.time())
     used = frozenset(s.index for s in loose) | ({base[0].index} if base else frozenset())
-    same = base is not None and not loose and not wishes.touch and _contents(peers) == _contents(base[1])
-    same = same and base is not None and base[0].payload.cache_size == cache_size  # else its digest is another one
+    same = (
+        base is not None
+        and not (loose or wishes.touch)
+        and base[0].payload.cache_size == cache_size  # else its digest is another one
+        and _contents(peers) == _contents(base[1])
+    )
     proof: Proof = "none" if loose else "sealed" if same else "derived"
     generation = base[0].payload.generation if base else state.generation
     return List(generation, cache_size, timestamp, peers, base[0].index if base else None, used, proof)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from inspector.comparing import Described, Identities, Row, key_of, pack
 from inspector.copies import Loss, Merge, Take
-from inspector.errors import UsageError
+from inspector.errors import RefusedError, UsageError
 from inspector.format import Wishes
 from inspector.formats.piece_cache.elements import MAX_INDEXES, State, elements, number
 from inspector.formats.piece_cache.layout import ELEMENT
-from inspector.formats.piece_cache.views import after
+from inspector.formats.piece_cache.views import AFRESH, after
 from inspector.span import Span
 
 PIECE = 1
@@ -20,6 +20,8 @@ LACKING = 10_000  # bad elements that are remembered until all pieces are known
 def merge(states: Sequence[State], wishes: Wishes, item: str | None) -> Merge:
     if item is not None:
         raise UsageError("a piece cache is merged as a whole", "inspector extract writes one piece")
+    if not any(state.good for state in states) and any(state.bad or state.cut for state in states):
+        raise RefusedError("no piece is good in any copy: the merged cache would be all zeroes", AFRESH)
     order = sorted(range(len(states)), key=lambda n: (-states[n].good, n))
     words = tuple(f"{state.good} good elements; pieces have no age" for state in states)
     size = max(-(-state.source.length() // ELEMENT) * ELEMENT for state in states)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from inspector.counted import counted
+from inspector.errors import RefusedError
 from inspector.finding import Cause, Finding, Severity, Tally
 from inspector.format import UNIT, Answer, Edit, Entry, Exhibit, Item, Outcome, Plan, Query, Stretch, Wishes
 from inspector.formats.piece_cache import rules
@@ -23,6 +24,7 @@ from inspector.formats.piece_cache.layout import ELEMENT, PIECE
 from inspector.span import Span
 
 MAX_LISTED = 1000
+AFRESH = "stop the farmer and delete it: the farmer makes a new one and fetches its pieces again"
 
 
 def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
@@ -113,7 +115,7 @@ def answer(state: State, _: Tally) -> Answer:
     unread = state.bad + state.moved_pieces
     outcome = "loads; " + (f"skips {counted(unread, 'piece')}, each with a warning" if unread else "uses every piece")
     message = "Hash doesn't match, corrupted piece in cache" if unread else ""
-    following = ("inspector repair {path} -o piece_cache.repaired.bin",) if unread or state.cut else ()
+    following = ("inspector repair {path} -o piece_cache.repaired.bin",) if state.good and (unread or state.cut) else ()
     loaders = (Outcome("subspace farmer", "", outcome, message),)
     return Answer("", "elements of 1,048,712 bytes with a digest", tuple(words), summary, loaders, following)
 
@@ -169,6 +171,8 @@ def _around(state: State, at: int) -> tuple[Span, str]:
 
 def plan(state: State, _: Wishes) -> Plan:
     """Good and empty elements stay, or go back to their places; bad ones become empty, as what the farmer lacks."""
+    if not state.good and (state.bad or state.cut):
+        raise RefusedError("no piece of this cache is good: a repaired one would be all zeroes", AFRESH)
     length = state.source.length()
     # where bytes were put in, as many are too many at the end
     behind = Span(length - state.cut, length)

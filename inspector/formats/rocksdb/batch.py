@@ -1,6 +1,6 @@
 """Write batches: what one WAL record does, operation by operation (db/write_batch.cc)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -94,6 +94,19 @@ def operations(data: bytes) -> Iterator[Op | Mark]:
             raise MalformedError(f"write batch tag {tag:#04x} at {start} is unknown")
     if found != count:
         raise MalformedError(f"write batch claims {count} operations, it has {found}")
+
+
+def replaced(data: bytes, change: Callable[[Op], tuple[int, bytes] | None]) -> bytes:
+    """The batch with other types and values of some operations; all keep their keys and sequence numbers."""
+    out, done = bytearray(), 0
+    for step in operations(data):
+        if isinstance(step, Op) and (made := change(step)) is not None:
+            kind, value = made
+            tag = _TAGS[kind, step.family != 0]
+            out += data[done : step.at] + bytes([tag]) + (put_varint(step.family) if step.family else b"")
+            out += put_prefixed(step.key) + (put_prefixed(value) if _OPS[tag][2] else b"")
+            done = step.end
+    return bytes(out) + data[done:]
 
 
 _TAGS: Final = {(kind, family): tag for tag, (kind, family, _) in _OPS.items()}

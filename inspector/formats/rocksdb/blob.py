@@ -40,6 +40,10 @@ GOOD, BAD_BODY, UNREAD, TORN, PADDING = range(5)
 STATES: Final = ("ok", "bad checksum", "gap", "torn", "ok")
 
 
+class TimelessError(MalformedError):
+    """An expiry of 0: the engine refuses the entry for what it is, before it looks at the time."""
+
+
 class Header(Struct, frozen=True):
     version: int
     family: int
@@ -109,17 +113,22 @@ def footer(data: bytes) -> Footer:
 
 
 def index(data: bytes) -> BlobIndex:
-    """The value of a blob-index entry (db/blob/blob_index.h)."""
+    """The value of a blob-index entry (db/blob/blob_index.h).
+
+    Of the types with an expiry, which only the stacked BlobDB of old wrote, none expired in 1970: it is a time of the
+    clock and a lifetime (utilities/blob_db/blob_db_impl.cc, PutWithTTL).
+    """
     if not data:
         raise MalformedError("empty blob index")
     kind, at, end = data[0], 1, len(data)
-    if kind == INLINED_TTL:
-        _, at = varint(data, at, end)
-        return BlobIndex(kind, inline=data[at:])
-    if kind == BLOB_TTL:
-        _, at = varint(data, at, end)
+    if kind in (INLINED_TTL, BLOB_TTL):
+        expires, at = varint(data, at, end)
+        if not expires:
+            raise TimelessError("blob index with an expiry of 0")
     elif kind != BLOB:
         raise MalformedError(f"blob index type {kind}")
+    if kind == INLINED_TTL:
+        return BlobIndex(kind, inline=data[at:])
     file, at = varint(data, at, end)
     offset, at = varint(data, at, end)
     size, at = varint(data, at, end)

@@ -6,10 +6,18 @@ that refer to it, or expirations (db/blob/blob_file_reader.cc).
 
 from __future__ import annotations
 
-from inspector.formats.rocksdb import blob
+from contextlib import suppress
+from itertools import islice
+from typing import Final
+
+from inspector.formats.rocksdb import blob, codecs
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import TableFacts
+
+_LOOK: Final = 32  # records at the beginning of a file, and values of them that are asked how they are compressed
+_SAMPLES: Final = 3
+_LONGEST: Final = 64 << 10  # bytes of such a value
 
 
 def listing(db: Database, member: str) -> int | None:
@@ -24,6 +32,38 @@ def codec(db: Database, member: str) -> int | None:
     number = db.files[member].number
     facts = db.facts.values() if not db.single else ()
     return next((f.blob_codecs[number] for f in facts if isinstance(f, TableFacts) and number in f.blob_codecs), None)
+
+
+def compression(db: Database, member: str) -> int:
+    """How the values of this blob file are compressed: nothing covers its header, so it is held to what else tells.
+
+    What entries say goes first. Before a table was walked, and of a file alone, the first values that verify are asked.
+    """
+    if (used := codec(db, member)) is not None:
+        return used
+    named = codecs.NO_COMPRESSION
+    with suppress(MalformedError):
+        named = blob.header(db.source.read(0, blob.HEADER, member)).compression
+    values = _values(db, member)
+    trials = (named, *sorted(codecs.NAMES.keys() - {named, codecs.NO_COMPRESSION}))
+    return next((one for one in trials if _undoes(db, one, values)), codecs.NO_COMPRESSION)
+
+
+def _values(db: Database, member: str) -> list[bytes]:
+    found = islice(blob.records(db.reader(member), blob.HEADER, db.size(member)), _LOOK)
+    good = islice(
+        (record for record in found if record.state == blob.GOOD and 0 < record.value_size <= _LONGEST), _SAMPLES
+    )
+    return [db.source.read(record.end - record.value_size, record.value_size, member) for record in good]
+
+
+def _undoes(db: Database, compression: int, values: list[bytes]) -> bool:
+    try:
+        for value in values if compression else ():
+            blob.plain(value, compression, db.max_unit)
+    except MalformedError:
+        return False
+    return True
 
 
 def fault(db: Database, member: str) -> str:

@@ -341,11 +341,17 @@ class Carver:
         if end - start <= REACH and self.context.base is not None:
             data = memoryview(self._read(start, end - start))
             stop = len(data) - TRAILER
+            stored, kind, placed = (
+                u32(bytes(data[-4:]), 0) if stop > 0 else 0,
+                self.context.checksum,
+                self.context.placed,
+            )
             for at in range(1, stop - 8) if stop > 0 and data[stop] == 0 else ():
                 self.meter.call(stop - at)
                 if self.meter.left < 0:
                     break
-                if u32(bytes(data[stop:]), 1) == expected(self.context, data[at : stop + 1], start + at):
+                own = checksums.block_checksum(kind, data[at : stop + 1])
+                if stored == (own + self.context.modifier(start + at) & 0xFFFFFFFF if placed else own):
                     yield Found(start, start + at, None)
                     yield Found(start + at, end, stop - at)
                     return

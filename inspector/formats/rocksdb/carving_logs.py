@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
+from inspector.account import Progress
 from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums
 from inspector.descriptors import pwrite_all
 from inspector.errors import SourceError, UnverifiedError
@@ -28,7 +29,7 @@ from inspector.formats.rocksdb.log import Piece
 from inspector.formats.rocksdb.log_writer import frame
 from inspector.formats.rocksdb.logical import BROKEN, CUT, WHOLE, Assembler, Record
 from inspector.formats.rocksdb.names import wal_name
-from inspector.inspect import Progress, inspect
+from inspector.inspect import inspect
 from inspector.kernels.carving import log_places
 from inspector.output import Place
 from inspector.scratch import kept_on_disk, scratch

@@ -18,13 +18,13 @@ from typing import Any, Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from inspector.account import Progress
 from inspector.carve import DUPLICATE, WRITTEN, Carver, CarveWishes, Found, Haul, Sums
 from inspector.descriptors import pread_all, pwrite_all
 from inspector.errors import SourceError, UnverifiedError
 from inspector.formats.rocksdb.extent import MAGICS, Piece, Read, TableAt, extent, verified
 from inspector.formats.rocksdb.names import table_name
 from inspector.formats.rocksdb.pieces import MOST, Split, gathered, split, tries
-from inspector.inspect import Progress
 from inspector.kernels.carving import eight_places
 from inspector.output import Place
 from inspector.search import Area, Window, search

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _RUN: Final = 64  # bytes: longer than any padding inside a block
 _LOOK: Final = 1 << 20
 WRITTEN: Final = Cause("software-rule-violation", "likely", "the checksum holds: it was written this way")
+OTHER_KIND: Final = Cause("unknown", "certain", "no damage: the program was set to write its tables like this")
 CHOSEN: Final = Cause("software-rule-violation", "likely", "the program that made it chose this")
 UNSEALED: Final = Cause("unknown", "possible", "nothing covers its bytes: not known whether they were written this way")
 UNREAD: Final = Cause("unknown", "certain", "the checksum holds; what it unpacks to was not looked at")
@@ -26,6 +27,9 @@ REST: Final = Cause("unknown", "possible", "its own bytes hold: what it goes on 
 CUT: Final = Cause("truncated", "certain", "the file ends inside it")
 ENDLESS: Final = Cause("truncated", "likely", "every table ends with a footer: it was cut, or never finished")
 TAKEN_OUT: Final = Cause("shifted", "likely", "whole ones are missing and all others hold: bytes were taken out")
+STACKED: Final = Cause(
+    "unknown", "possible", "the checksum holds: another program, or another kind of database, wrote it"
+)
 TORN: Final = Cause("torn-write", "likely", "an append that did not finish: a killed process or a power cut")
 BLANK: Final = Cause("zeroed-range", "possible", "nothing tells whether anything was written there")
 MISSING: Final = Cause("unknown", "certain", "the file is not there")

@@ -73,7 +73,7 @@ _MANIFEST_RULES: Final = {
 _LOST: Final = frozenset({"RDB001", "RDB002", "RDB007", "RDB008", "RDB009", "RDB020", "RDB021", "RDB023",
                           "RDB030", "RDB038"})  # fmt: skip
 _MOVABLE: Final = frozenset({"RDB020", "RDB021", "RDB023", "RDB001", "RDB003", "RDB004", "RDB006", "RDB007", "RDB008",
-                             "RDB009"})  # fmt: skip
+                             "RDB009", "RDB015"})  # fmt: skip
 
 
 def check(db: Database, stretches: Iterable[Stretch], tally: Tally) -> None:
@@ -182,6 +182,14 @@ def _finding(db: Database, code: str, severity: Severity | None, mark: Mark) -> 
         evidence |= {"stored": mark.stored, "computed": mark.computed}
     message = _message(db, mark, code, evidence)
     salvage: Salvage = "lost" if code in _LOST else "corrected" if mark.mark == kinds.RELENGTH else "kept"
+    if mark.mark == kinds.ORDER:
+        from inspector.formats.rocksdb.strays import strays_of  # a table in order needs none
+
+        strays = strays_of(db, mark.span.member)
+        if strays.pairs is not None:
+            salvage, message = "corrected", f"{message}; a repair puts all entries of the table in order"
+        elif mark.span.start not in strays.copies:
+            salvage = "lost"
     why = _cause(db, mark)
     if moved := _put_back(db, mark) if code in _MOVABLE else None:
         why, salvage, message = moved, "corrected", f"{message}; a repair undoes it"
@@ -220,7 +228,10 @@ def _message(db: Database, mark: Mark, code: str, evidence: dict[str, Any]) -> s
         and span.end > facts.gave_up
     ):
         return f"{what} of {span.length} bytes: more places of this log are damaged than are read past"
-    return f"{what} of {span.length} bytes: {kinds.MARK_NAMES[mark.mark]}"
+    why = kinds.MARK_NAMES[mark.mark]
+    if isinstance(facts, BlobFacts) and mark.kind in (kinds.BLOB_HEADER, kinds.BLOB_FOOTER):
+        why = (facts.header_why if mark.kind == kinds.BLOB_HEADER else facts.footer_why) or why
+    return f"{what} of {span.length} bytes: {why}"
 
 
 def _sought(table: Table, span: Span) -> str:
@@ -284,7 +295,7 @@ def _put(db: Database, tally: Tally, code: str, where: Span, message: str, why: 
 def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
     table = db.table(member)
     if table.declined and not table.data_blocks and "not read" in table.declined:
-        _put(db, tally, "RDB035", Span(0, 0, member), table.declined, cause.CHOSEN, {})
+        _put(db, tally, "RDB035", Span(0, 0, member), table.declined, cause.OTHER_KIND, {})
         return
     if facts.endless:
         message = "the file ends behind a block that holds; the footer that was due there is not in it"
@@ -292,6 +303,11 @@ def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
     if table.footer and table.bare:
         here = Span(table.footer.start, table.footer.start, member)
         _put(db, tally, "RDB037", here, "checksum type none", cause.CHOSEN, {})
+    if facts.unknown:
+        kinds_of = ", ".join(str(kind) for kind in sorted(facts.unknown))
+        message = f"{counted(facts.unknown.total(), 'entry', 'entries')} of a type that is not known: {kinds_of}"
+        found: Evidence = {"count": facts.unknown.total(), "types": sorted(facts.unknown)}
+        _put(db, tally, "RDB043", Span(0, 0, member), message, cause.WRITTEN, found)
     if table.spare and (db.version is None or db.is_unlisted(db.files[member].number)):
         end, level = table.size, severity_of(db, "RDB013", member)
         zero = ("zero", "zeroes") if table.spare_is == "zeroes" else ("byte", "bytes")

@@ -75,7 +75,7 @@ def _batches(source: Source, name: str) -> bool:
     for record in Assembler().records(pieces):
         if record.fate == WHOLE:
             try:
-                if any(True for _ in batch.operations(record.data)):
+                if sum(1 for _ in batch.operations(record.data)):  # all of them make sense
                     return True
             except MalformedError:
                 continue

@@ -97,6 +97,7 @@ def _unpacker(dictionary: bytes) -> zstandard.ZstdDecompressor:
     if unpacker is None or known != dictionary:
         trained = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
         unpacker = zstandard.ZstdDecompressor(dict_data=trained)
+    if known is not dictionary:  # equal bytes that are another object would be compared for each block
         kept[bool(dictionary)] = dictionary, unpacker
     return unpacker
 

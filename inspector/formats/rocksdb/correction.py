@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from inspector.correct import NONE, Correction, Word, correct_crc32c, noticed_by
-from inspector.formats.rocksdb.checksums import CRC32C, XXH3, block_checksum, folded, unmask
+from inspector.formats.rocksdb import unsealed
+from inspector.formats.rocksdb.checksums import CRC32C, XXH3, block_checksum, folded, mask, unmask
 from inspector.formats.rocksdb.checksums import NONE as UNSEALED
 from inspector.formats.rocksdb.footer import TRAILER
 from inspector.formats.rocksdb.judges import Judge, reads
@@ -28,12 +29,20 @@ def correct_block(
 
     `modifier` is what format version 6 adds to a checksum at this place. `judge` is one of data blocks where not said.
     """
-    if len(unit) <= TRAILER or kind == UNSEALED or unit.count(0) == len(unit):
+    if len(unit) <= TRAILER or unit.count(0) == len(unit):
         return NONE  # of nothing but zeroes no few bits were flipped, and a hole of a file has thousands of such units
+    if kind == UNSEALED:
+        return unsealed.trailer(unit, modifier, judge or reads(version, dictionary))
     witness = noticed_by(judge or reads(version, dictionary))
     stored_at = len(unit) - 4
     if kind == CRC32C:
-        word = Word(0, stored_at, stored_at, stands_for=lambda stored: unmask((stored - modifier) & _M32))
+        word = Word(
+            0,
+            stored_at,
+            stored_at,
+            stands_for=lambda stored: unmask((stored - modifier) & _M32),
+            stored_as=lambda computed: (mask(computed) + modifier) & _M32,
+        )
         return correct_crc32c(unit, word, witness, 2 if len(unit) <= PAIRS else 1)
 
     def digest(covered: bytearray) -> bytes:

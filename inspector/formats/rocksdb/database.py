@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from inspector.format import Wishes
 from inspector.formats.rocksdb import batch, blob, block, codecs, names
+from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.coding import MalformedError, u32
 from inspector.formats.rocksdb.facts import Mark
 from inspector.formats.rocksdb.footer import LEGACY_MAGIC, MAGIC, OTHER_TABLES
@@ -18,6 +19,7 @@ from inspector.formats.rocksdb.log import BLOCK, GOOD, LogReader, Read
 from inspector.formats.rocksdb.logical import WHOLE, Assembler
 from inspector.formats.rocksdb.names import FileName
 from inspector.formats.rocksdb.opening import open_table
+from inspector.formats.rocksdb.stacked import blobs_inside
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Version, replay
 from inspector.kernels.rocksdb import batch_count
@@ -56,8 +58,10 @@ class Database(Struct):
     damage: list[Mark] = field(default_factory=list)  # tiles that are not sound, as many as are tried for correction
     damage_count: int = 0
     corrector: Any = None  # of `mending`, made when the first damaged tile asks
+    newest: int | None = None  # sequence number that the MANIFEST knows, once it was asked for
     lost_edits: bool = False  # a table on disk is newer than everything that MANIFEST and WALs know
     room: codecs.Room = field(default_factory=codecs.Room)
+    stacked: dict[int, str] = field(default_factory=dict)  # blob files in a folder inside, as a BlobDB has them
     _gaps: dict[str, blob.Gaps] = field(default_factory=dict)
     _glances: dict[str, Windowed] = field(default_factory=dict)
     _open: OrderedDict[str, Table] = field(default_factory=OrderedDict)
@@ -188,6 +192,8 @@ def open_database(source: Source, max_unit: int = 64 << 20) -> Database:
     _choose_manifest(database)
     database.leveldb = _is_leveldb(database)
     database.lost_edits = _has_lost_edits(database)
+    lists = database.version.families.values() if database.version else ()
+    database.stacked = blobs_inside(files, {number for family in lists for number in family.blobs})
     return database
 
 
@@ -249,7 +255,7 @@ def _open_single(source: Source, max_unit: int) -> Database:
 
 
 def sniff(read: Read, size: int) -> names.Kind | None:
-    """What a file is by its bytes: a table by its magic, a blob file, or a log whose first record verifies."""
+    """What a file is by its bytes: a table by its magic, a blob file, or a log of which a record verifies."""
     tail = read(max(0, size - 8), 8)
     if len(tail) == 8 and int.from_bytes(tail, "little") in (MAGIC, LEGACY_MAGIC, *OTHER_TABLES):
         return "table"
@@ -258,13 +264,32 @@ def sniff(read: Read, size: int) -> names.Kind | None:
         return "blob"
     for reach in (1 << 18, _REACH):  # a first batch may be large
         records = islice(Assembler().records(LogReader(read, min(size, reach)).pieces()), MOST_BROKEN)
-        if (first := next((r for r in records if r.fate == WHOLE), None)) is not None:
-            return "wal" if _is_batch(first.data) else "manifest"
+        if kind := _kind_of_log(record.data for record in records if record.fate == WHOLE):
+            return kind
         if not _first_verifies(read, size):
             break
     # nothing protects a blob file's own header; its first record has a checksum over its lengths
     found = blob.record_at(read, blob.HEADER, size)
     return "blob" if found and found.state == blob.GOOD else None
+
+
+def _kind_of_log(records: Iterable[bytes]) -> names.Kind | None:
+    """By the first record that is a batch or says anything as an edit; a WAL where none does; None without a record."""
+    kind: names.Kind | None = None
+    for data in records:
+        if _is_batch(data):
+            return "wal"
+        if _is_edit(data):
+            return "manifest"
+        kind = "wal"
+    return kind
+
+
+def _is_edit(data: bytes) -> bool:
+    try:
+        return edits.decode(data) != edits.Edit()
+    except MalformedError:
+        return False
 
 
 def _first_verifies(read: Read, size: int) -> bool:
@@ -286,14 +311,16 @@ def _is_batch(data: bytes) -> bool:
 
 def _choose_manifest(database: Database) -> None:
     """CURRENT's MANIFEST where it exists; else the one with the most edits that can be read."""
+    known = _has_rocksdb_files(database)
     if database.current in database.files and database.current is not None:
         database.manifest, database.manifest_because = database.current, "CURRENT names it"
-        database.version = replay(database.reader(database.current), database.size(database.current))
+        read, size = database.reader(database.current), database.size(database.current)
+        database.version = replay(read, size, Version(leveldb=not known))
         if database.version.edits:
             return
     best: tuple[int, int] = (0, -1)
     for number, name in sorted(database.manifests.items())[-8:]:
-        version = replay(database.reader(name), database.size(name))
+        version = replay(database.reader(name), database.size(name), Version(leveldb=not known))
         # a younger MANIFEST begins with a snapshot of everything: any edit of it is worth more than an older file
         if version.edits and (1, number) > best:
             best = (1, number)
@@ -301,8 +328,13 @@ def _choose_manifest(database: Database) -> None:
             database.manifest_because = "CURRENT does not lead to a MANIFEST that can be read; this is the youngest"
 
 
+def _has_rocksdb_files(database: Database) -> bool:
+    """Whether files are there that LevelDB has not."""
+    return any(what.kind in ("options", "identity") for what in database.files.values())
+
+
 def _is_leveldb(database: Database) -> bool:
-    if any(what.kind in ("options", "identity") for what in database.files.values()):
+    if _has_rocksdb_files(database):
         return False
     if any(name.endswith(".ldb") for name in database.tables.values()):  # RocksDB takes them as well
         return True
@@ -322,7 +354,7 @@ def good_blocks(table: Table) -> Iterator[tuple[int, int, bytes]]:
     for i in range(table.data_blocks):
         handle = table.data_handle(i)
         loaded = table.judge(handle, read(handle.offset, handle.end - handle.offset))
-        if loaded.ok and (not table.bare or table.holds("data", pairs_of(loaded.content))):
+        if loaded.ok and table.holds("data", loaded.content):
             yield handle.offset, handle.end, loaded.content
 
 

@@ -7,6 +7,7 @@ again; any other becomes noise of the same shape whose checksum fails, or holds,
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
@@ -159,16 +160,20 @@ class _Disguise:
         bad = {mark.span.start for mark in db.damage if mark.span.member == member}
         if table.properties is not None:
             table.properties = properties.Properties(dict(self._properties(table.properties)))
-        made = Shrinker(
-            table, member, facts, lambda start, end: any(start <= at < end for at in bad), 0, kept=facts.entries
-        )
+        places = sorted(bad)  # as many as the table has blocks, and each block asks
+
+        def hurt(start: int, end: int) -> bool:
+            first = bisect_left(places, start)
+            return first < len(places) and places[first] < end
+
+        made = Shrinker(table, member, facts, hurt, 0, kept=facts.entries)
         names = {place.offset: key for key, place in table.meta.items()}
         ends = {h.offset: self.keys[key if table.shape.user_keys else key[:-8]] for key, h in separators(table)}
         done, index_kept = 0, False
         for role, handle in table.blocks():
             if handle.offset < done or handle.end > table.size:
                 continue
-            if any(done <= at < handle.offset for at in bad):
+            if hurt(done, handle.offset):
                 yield made.take(noise(table.read(done, handle.offset - done), done))
             done = handle.end
             if role == "metaindex":
@@ -185,7 +190,7 @@ class _Disguise:
                     index_kept = index_kept or role == "index"
                 yield made.take(body)
         end = table.footer.start if table.footer else table.size
-        if any(done <= at < end for at in bad):
+        if hurt(done, end):
             yield made.take(noise(table.read(done, end - done), done))
         if table.footer is not None:
             yield from made.tail(table.footer, index_kept)

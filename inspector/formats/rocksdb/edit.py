@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_prefixed, put_varint, u64, varint
+from inspector.formats.rocksdb.keys import TYPE_NAMES
 
 IGNORABLE: Final = 1 << 13  # a tag with this bit has a length, and may be skipped by who does not know it
 COMPARATOR, LOG_NUMBER, NEXT_FILE, LAST_SEQUENCE, COMPACT_CURSOR, DELETED_FILE, NEW_FILE = range(1, 8)
@@ -31,6 +32,8 @@ _NUMBERS: Final = {
     MIN_LOG_TO_KEEP: "min_log_to_keep",
     MAX_FAMILY: "max_family",
 }
+# of a table's first and last key; 0x1A only bounds the others and passes all the same (IsExtendedValueType)
+_TYPES: Final = frozenset({*TYPE_NAMES, 0x1A})
 MAX_LEVELS: Final = 64  # RocksDB allows fewer; a level beyond this is damage
 
 
@@ -44,9 +47,9 @@ class NewFile(Struct, frozen=True):
     largest: bytes
     smallest_sequence: int = 0
     largest_sequence: int = 0
-    path_id: int = 0
     custom: tuple[tuple[int, bytes], ...] = ()
     assumed: bool = False  # told by the table itself: its level is not known
+    path_id: int = 0  # number of its folder in db_paths
 
     def field(self, tag: int) -> bytes | None:
         return next((body for t, body in self.custom if t == tag), None)
@@ -105,7 +108,15 @@ def _customs(data: bytes, at: int, end: int) -> tuple[tuple[tuple[int, bytes], .
         out.append((tag, body))
 
 
-def _new_file(tag: int, data: bytes, at: int, end: int) -> tuple[NewFile, int]:
+def _internal(key: bytes, typed: bool) -> None:
+    """A table's first or last key; `typed` where the engine takes in only types that it knows (InternalKey::Valid)."""
+    if len(key) < 8:
+        raise MalformedError("an internal key has at least 8 bytes")
+    if typed and key[-8] not in _TYPES:
+        raise MalformedError(f"a table's first or last key is of type {key[-8]}, which no release knows")
+
+
+def _new_file(tag: int, data: bytes, at: int, end: int, typed: bool) -> tuple[NewFile, int]:
     level, at = varint(data, at, end, 32)
     number, at = varint(data, at, end)
     path_id = 0
@@ -114,8 +125,8 @@ def _new_file(tag: int, data: bytes, at: int, end: int) -> tuple[NewFile, int]:
     size, at = varint(data, at, end)
     smallest, at = prefixed(data, at, end)
     largest, at = prefixed(data, at, end)
-    if len(smallest) < 8 or len(largest) < 8:
-        raise MalformedError("an internal key has at least 8 bytes")
+    for key in (smallest, largest):
+        _internal(key, typed or tag != NEW_FILE)
     sequences = [0, 0]
     if tag != NEW_FILE:
         sequences, at = _numbers(data, at, end, 2)
@@ -125,7 +136,7 @@ def _new_file(tag: int, data: bytes, at: int, end: int) -> tuple[NewFile, int]:
         path_id = next((body[0] for t, body in custom if t == CUSTOM_PATH_ID and body), 0)
     if level > MAX_LEVELS:
         raise MalformedError(f"level {level}")
-    return NewFile(level, number, size, smallest, largest, sequences[0], sequences[1], path_id, custom), at
+    return NewFile(level, number, size, smallest, largest, sequences[0], sequences[1], custom, False, path_id), at
 
 
 def _blob(tag: int, data: bytes, at: int, end: int) -> tuple[BlobFile, int]:
@@ -151,8 +162,12 @@ def _wal(data: bytes, at: int, end: int) -> tuple[tuple[int, int | None], int]:
         size, at = varint(data, at, end)
 
 
-def decode(data: bytes) -> Edit:
-    """The edit that a MANIFEST record spells; MalformedError names what does not fit."""
+def decode(data: bytes, typed: bool = False) -> Edit:
+    """The edit that a MANIFEST record spells; MalformedError names what does not fit.
+
+    `typed`: RocksDB wrote it, which refuses keys of types that it does not know; LevelDB takes in any. The tags that
+    only RocksDB writes say so themselves.
+    """
     edit, at, end = Edit(), 0, len(data)
     while at < end:
         tag = data[at]
@@ -161,7 +176,7 @@ def decode(data: bytes) -> Edit:
             value, at = varint(data, at, end)
             setattr(edit, _NUMBERS[tag], value)
         elif tag in (NEW_FILE, NEW_FILE2, NEW_FILE3, NEW_FILE4):
-            new, at = _new_file(tag, data, at, end)
+            new, at = _new_file(tag, data, at, end, typed)
             edit.added.append(new)
             if (kept := new.field(CUSTOM_MIN_LOG)) and len(kept) == 8:
                 edit.min_log_to_keep = u64(kept, 0)

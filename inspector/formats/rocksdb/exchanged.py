@@ -15,6 +15,7 @@ from inspector.formats.rocksdb.facts import LogFacts, Mark
 from inspector.formats.rocksdb.order import Run, order_of, runs
 from inspector.formats.rocksdb.seen import seen_through
 from inspector.overlay import Overlay, Piece
+from inspector.pages import PAGES
 from inspector.source import Source
 
 _LOOKED: Final = 8  # blocks that are looked at before the whole log is
@@ -22,7 +23,6 @@ _LOOKED: Final = 8  # blocks that are looked at before the whole log is
 _AWAY: Final = frozenset({"moved", "lost"})
 _RUNS: Final = 4  # that two pages leave out of order
 MOST: Final = 512  # blocks that are put back in one log
-PAGES: Final = (4096, 512, 1024, 2048, 8192, 16384, log.BLOCK)
 _WHY: Final = "put back where the numbers of its records are missing: blocks of {size} bytes changed places"
 
 
@@ -81,7 +81,7 @@ def _candidates(db: Database, member: str) -> Iterator[list[Piece]]:
     if "moved" in order_of(db, member).astray.values() and (places := _by_number(db, member)):
         yield _pieces(db, member, places, log.BLOCK)
     moved = [run for run in runs(db, member) if run.fate in _AWAY]
-    for size in PAGES:
+    for size in (*PAGES, log.BLOCK):
         yield from _pages(db, member, moved, size)
 
 

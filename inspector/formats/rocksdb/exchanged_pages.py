@@ -15,15 +15,19 @@ from inspector.formats.rocksdb import kinds, moved_blocks
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import Mark, TableFacts
 from inspector.formats.rocksdb.footer import TRAILER, Handle
-from inspector.overlay import Piece
-from inspector.span import Span
+from inspector.formats.rocksdb.opening import open_table
+from inspector.formats.rocksdb.seen import seen_through
+from inspector.overlay import Overlay, Piece
+from inspector.pages import PAGES
+from inspector.span import Span, merged
 
-PAGES: Final = (4096, 512, 8192, 16384, 1024, 2048)
 MOST_PAGES: Final = 200  # of one size that may have moved: each pair of them is tried
 MOST_BLOCKS: Final = 2000  # damaged ones of one table
 MOST_PAIRS: Final = 8  # that are put back in one table
 _WORK: Final = 256 << 20  # bytes that all trials for one table may read, and what each costs besides
+_WORK_FOR_LEAD: Final = 64 << 20  # the same for blocks that tell where others lie: these are tried with every page
 _TRIAL: Final = 2048
+_LEAD: Final = frozenset({kinds.METAINDEX, kinds.TOP_INDEX, kinds.INDEX})  # blocks that tell where the others lie
 _WHY: Final = "the pages of {size} bytes at {one} and {two} changed places: every block in them verifies when put back"
 
 
@@ -41,8 +45,11 @@ def _exchanged(db: Database, member: str, marks: list[Mark]) -> list[Piece]:
     bad = sorted((m.span for m in marks if m.mark == kinds.CHECKSUM and m.kind != kinds.FOOTER), key=_start)
     if not bad or len(bad) > MOST_BLOCKS or db.table(member).context.base is None:
         return []
-    search = _Search(db, member, bad, _joined([m.span for m in marks]))
+    search = _Search(db, member, bad, merged((m.span.start, m.span.end) for m in marks))
+    lead = [m.span for m in marks if m.mark == kinds.CHECKSUM and m.kind in _LEAD]
     pieces: list[Piece] = []
+    if lead and (pair := search.led(lead)):
+        return pair  # with it the others are seen at their places
     while len(pieces) < 2 * MOST_PAIRS and (pair := search.next()):
         pieces += pair
     return pieces
@@ -55,13 +62,22 @@ def undone(db: Database, mark: Mark) -> Cause | None:
         return None
     marks = [one for one in db.damage if one.span.member == member]
     if facts.pages is None or facts.pages[0] != len(marks):  # the walk may go on
-        facts.pages = (len(marks), found(db, member, marks))
-    if moved := moved_blocks.undone(mark, facts.pages[1]):
+        pieces = found(db, member, marks)
+        facts.pages = (len(marks), pieces, _ordered(db, member, marks, pieces) if pieces else frozenset())
+    pieces, ordered = facts.pages[1:]
+    if moved := moved_blocks.undone(mark, pieces):
         return moved
-    for piece in facts.pages[1]:
-        if mark.span.start < piece.end and piece.start < mark.span.end:
+    for piece in pieces:
+        if mark.span in ordered or (mark.span.start < piece.end and piece.start < mark.span.end):
             return Cause("swapped", "certain", piece.why)
     return None
+
+
+def _ordered(db: Database, member: str, marks: list[Mark], pieces: list[Piece]) -> frozenset[Span]:
+    """Blocks out of order that are in order where these pieces are laid over: others than the moved ones, too."""
+    astray = {mark.span for mark in marks if mark.mark == kinds.ORDER}
+    left = seen_through(db, Overlay(db.source, pieces), {member})[1] if astray else []
+    return frozenset(astray - {mark.span for mark in left})
 
 
 class _Search:
@@ -84,12 +100,49 @@ class _Search:
                     return []
                 if self._fits(one, two, size):
                     self.placed += [(one, one + size), (two, two + size)]
-                    why = _WHY.format(size=size, one=one, two=two)
-                    return [
-                        Piece(here, self.read(there, size), "sealed", why, 1, self.member)
-                        for here, there in ((one, two), (two, one))
-                    ]
+                    return self._pieces(one, two, size)
         return []
+
+    def led(self, lead: list[Span]) -> list[Piece]:
+        """Two pages of which one holds a part of the index, or of what leads to it; nothing where none fits.
+
+        Without an index blocks are found wherever they verify, also in a page that changed its place: then the other
+        pages are all that there are, and what the index names must verify.
+        """
+        self.left = _WORK_FOR_LEAD
+        found = self._led(lead)
+        self.left = _WORK
+        return found
+
+    def _led(self, lead: list[Span]) -> list[Piece]:
+        for size in PAGES:
+            last = self.table.size - size
+            for span in lead:
+                for one in range(span.start // size * size, min(span.end - 1, last) + 1, size):
+                    for two in range(0, last + 1, size):
+                        if self.left <= 0:
+                            return []
+                        laid = ((one, self.read(two, size)), (two, self.read(one, size)))
+                        if one != two and self._verifies(span, laid) and self._leads(laid, size):
+                            return self._pieces(min(one, two), max(one, two), size)
+        return []
+
+    def _leads(self, laid: tuple[tuple[int, bytes], ...], size: int) -> bool:
+        """Whether the table has a whole index with these pages in their places, and the blocks in them verify."""
+
+        def read(at: int, n: int) -> bytes:
+            return _laid(at, self.read(at, n), laid)
+
+        table = open_table(read, self.table.size + self.table.spare, self.table.leveldb, search=False)
+        near = [h for _, h in table.blocks() if any(h.offset < at + size and at < h.end for at, _ in laid)]
+        return table.whole_index and all(table.load(handle, compressed=False).ok for handle in near)
+
+    def _pieces(self, one: int, two: int, size: int) -> list[Piece]:
+        why = _WHY.format(size=size, one=one, two=two)
+        return [
+            Piece(here, self.read(there, size), "sealed", why, 1, self.member)
+            for here, there in ((one, two), (two, one))
+        ]
 
     def _pages(self, size: int) -> Iterator[int]:
         """Where pages begin in which nothing verifies."""
@@ -113,25 +166,20 @@ class _Search:
                 yield span
 
     def _verifies(self, span: Span, laid: tuple[tuple[int, bytes], ...]) -> bool:
-        raw = bytearray(self.read(span.start, span.length))
+        raw = _laid(span.start, self.read(span.start, span.length), laid)
         self.left -= len(raw) + _TRIAL
-        for at, data in laid:
-            low, high = max(at, span.start), min(at + len(data), span.end)
-            if low < high:
-                raw[low - span.start : high - span.start] = data[low - at : high - at]
-        return self.table.judge(Handle(span.start, span.length - TRAILER), bytes(raw), compressed=False).ok
+        return self.table.judge(Handle(span.start, span.length - TRAILER), raw, compressed=False).ok
+
+
+def _laid(start: int, raw: bytes, laid: tuple[tuple[int, bytes], ...]) -> bytes:
+    """The bytes from `start` on with others laid over them, each with its place."""
+    over = bytearray(raw)
+    for at, data in laid:
+        low, high = max(at, start), min(at + len(data), start + len(raw))
+        if low < high:
+            over[low - start : high - start] = data[low - at : high - at]
+    return bytes(over)
 
 
 def _start(span: Span) -> int:
     return span.start
-
-
-def _joined(spans: list[Span]) -> list[tuple[int, int]]:
-    """Where no byte verifies: spans that touch, as one."""
-    areas: list[tuple[int, int]] = []
-    for span in sorted(spans, key=_start):
-        if areas and span.start <= areas[-1][1]:
-            areas[-1] = areas[-1][0], max(areas[-1][1], span.end)
-        else:
-            areas.append((span.start, span.end))
-    return areas

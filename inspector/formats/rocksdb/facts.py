@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from inspector.format import FRAME, UNIT, Stretch
-from inspector.formats.rocksdb import kinds
+from inspector.formats.rocksdb import keys, kinds
 from inspector.formats.rocksdb.index import separators
 from inspector.formats.rocksdb.table import Table
 from inspector.span import Span
@@ -45,7 +45,26 @@ class Astray(Struct):
     samples: list[tuple[bytes, int, int]] = field(default_factory=list)
 
 
-class TableFacts(Struct):
+class Refers(Struct):
+    """What entries say of their values, where these are in blob files."""
+
+    missing_blobs: Counter[int] = field(default_factory=Counter)
+    astray: dict[int, Astray] = field(default_factory=dict)  # by the number of the blob file
+    blob_codecs: dict[int, int] = field(default_factory=dict)  # the compression that entries name, by blob file
+    found_blobs: Counter[int] = field(default_factory=Counter)  # entries whose values are here, by blob file
+    unread_blobs: int = 0  # entries that say in no known way where their values are
+    stacked: int = 0  # entries of a BlobDB whose values are in a folder inside
+    expiring: int = 0  # entries with a time at which they expire, whose values are here
+
+    refused: str = ""  # what the engine says of the first of these two kinds
+
+    @property
+    def off(self) -> bool:
+        """Whether the engine does not read a value to which one of these entries refers."""
+        return bool(self.missing_blobs or self.astray or self.unread_blobs or self.expiring)
+
+
+class TableFacts(Refers):
     """Sums over the data blocks of a table that could be read."""
 
     entries: int = 0
@@ -59,18 +78,20 @@ class TableFacts(Struct):
     lost: dict[int, bytes | None] = field(default_factory=dict)  # offset of a lost block -> last key before it
     order_faults: int = 0
     endless: bool = False  # no footer, and what stands last is sound: no tile can tell it
-    missing_blobs: Counter[int] = field(default_factory=Counter)
-    astray: dict[int, Astray] = field(default_factory=dict)  # by the number of the blob file
-    blob_codecs: dict[int, int] = field(default_factory=dict)  # the compression that entries name, by blob file
-    crc: int = 0
     identity: bytes = b""  # what the engine knows the table by; none where its properties are not read
     size: int = 0  # without what is behind its footer
     separators: dict[int, bytes | None] = field(default_factory=dict)  # offset of a block -> its key in the index
     ahead: dict[int, bytes] = field(default_factory=dict)  # the same of the blocks behind the last one looked up
-    pages: Any = None  # of `exchanged_pages`: how much damage was known, and the pieces that put pages back
+    strays: Any = None  # of `strays`, made when keys are out of order
+    pages: Any = None  # of `exchanged_pages`: how much damage was known, pieces that undo it, what is in order then
+
+    @property
+    def unknown(self) -> Counter[int]:
+        """Entries of types that no known release writes, by type."""
+        return Counter({kind: count for kind, count in self.types.items() if kind not in keys.STORED})
 
 
-class LogFacts(Struct):
+class LogFacts(Refers):
     """Sums over the records of a WAL or MANIFEST."""
 
     records: int = 0

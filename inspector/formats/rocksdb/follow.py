@@ -6,7 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from inspector.follow import AppendOnly, Landed, UnfollowableError, What
-from inspector.formats.rocksdb.log import BLOCK, EMPTY, GOOD, PAD, STALE, STATES, TORN, LogReader, Piece
+from inspector.formats.rocksdb.log import (
+    BLOCK,
+    EMPTY,
+    GOOD,
+    PAD,
+    RECYCLABLE_HEADER,
+    STALE,
+    STATES,
+    TORN,
+    LogReader,
+    Piece,
+    header_size,
+)
 from inspector.source import Source
 
 KEY = "log record"
@@ -53,16 +65,19 @@ class WalFollower(AppendOnly):
 
 
 def _pieces(source: Source, at: int, end: int | None = None) -> Iterator[Piece]:
-    """Pieces from `at` on; records lie in 32 KiB blocks, so reading begins where that block does.
+    """Pieces from `at` on, where one begins: of many damaged places in a block each would read all before it again.
 
     With `end` no more is read than the blocks of [at, end) and the one behind them.
     """
-    base = at - at % BLOCK
     size = source.length() if end is None else min(source.length(), end - end % BLOCK + 2 * BLOCK)
-    reader = LogReader(lambda start, n: source.read(base + start, min(n, size - base - start)), size - base)
-    for piece in reader.pieces():
-        if piece.end + base > at:
-            yield Piece(max(at, piece.start + base), piece.end + base, piece.state, piece.type)
+    return LogReader(lambda start, n: source.read(start, min(n, size - start)), size, _number(source), at).pieces()
+
+
+def _number(source: Source) -> int | None:
+    """The log's own number, where its records repeat it: what an older log left behind them is none of its own."""
+    head = source.read(0, RECYCLABLE_HEADER)
+    recyclable = len(head) == RECYCLABLE_HEADER and header_size(head[6]) == RECYCLABLE_HEADER
+    return int.from_bytes(head[7:], "little") if recyclable else None
 
 
 def follow(saved: Mapping[str, Any] | None) -> WalFollower:

@@ -15,7 +15,7 @@ from inspector.formats.rocksdb import blob, names
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
-from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
+from inspector.formats.rocksdb.facts import BlobFacts, Refers, TableFacts
 from inspector.formats.rocksdb.names import FileName
 from inspector.formats.rocksdb.properties import Properties
 
@@ -155,7 +155,7 @@ def _samples(db: Database, number: int) -> list[tuple[bytes, int, int]]:
 
     Those of a table that was left over say nothing of it: a repair keeps them when their values are lost.
     """
-    tables = ((m, f.astray[number]) for m, f in db.facts.items() if isinstance(f, TableFacts) and number in f.astray)
+    tables = ((m, f.astray[number]) for m, f in db.facts.items() if isinstance(f, Refers) and number in f.astray)
     live = (one for m, one in tables if not (db.trusted and db.is_unlisted(db.files[m].number)))
     return [sample for one in live for sample in one.samples]
 
@@ -164,7 +164,7 @@ def _holds(db: Database, number: int, member: str) -> bool:
     return all(blob.stands(db.reader(member), *sample) for sample in _samples(db, number))
 
 
-def astray(db: Database, facts: TableFacts) -> dict[int, int]:
+def astray(db: Database, facts: Refers) -> dict[int, int]:
     """References of a table to values of other keys, by the number of a blob file that is whole and its own."""
     return {
         number: one.count - one.outside

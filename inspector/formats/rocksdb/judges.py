@@ -16,7 +16,7 @@ from inspector.formats.rocksdb import batch, blob, block, edit, keys, properties
 from inspector.formats.rocksdb.codecs import decompress
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.footer import TRAILER, Handle, read_handle
-from inspector.formats.rocksdb.log import FRAGMENT, FULL, HEADER, header_size
+from inspector.formats.rocksdb.log import FRAGMENT, FULL, header_size
 from inspector.formats.rocksdb.table import Table, role_of
 
 CONTENT: Final = 4 << 20  # a block that claims to be longer uncompressed is not taken for sound
@@ -230,7 +230,7 @@ def record_judge(manifest: bool, kinds: frozenset[int], sequences: tuple[int, in
 
     def judge(unit: bytes) -> bool:
         kind = unit[6]
-        if kind not in kinds or header_size(kind) - HEADER + HEADER > len(unit):
+        if kind not in kinds or header_size(kind) > len(unit):
             return False
         if FRAGMENT.get(kind) != FULL:
             return True

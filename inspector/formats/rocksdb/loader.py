@@ -17,6 +17,8 @@ REFUSES: Final = "refuses to open"
 STOPS: Final = "opens; iteration stops there"
 DROPS: Final = "opens; drops WAL operations silently"
 DELETES: Final = "opens; deletes tables"
+_NO_PATHS: Final = "without it the process dies: std::bad_alloc"  # 9.8.4, out of the bounds of its list of folders
+UNKNOWN: Final = "not known"
 EMPTY: Final = "makes a new, empty database over it where create_if_missing is set"
 
 
@@ -26,18 +28,24 @@ class Facts(Struct):
     leveldb: bool = False
     release: str = ""  # that wrote OPTIONS
     format_versions: set[int] = field(default_factory=set)
+    closed: str = ""  # a member that the engine would read and that could not be opened here
     current_bad: str = ""
+    wal: str = ""  # one that lies in the folder: RocksDB makes no new database beside it
     manifest_bad: bool = False
+    manifest_malformed: bool = False  # a record before any damaged one verifies and is no edit
     manifest_refused: str = ""  # an edit of an earlier place or time that cannot be carried out
     manifest_torn: bool = False
     manifest_none: bool = False
     manifest_blank: bool = False  # it is there
     manifest_lacks: tuple[str, ...] = ()  # of version.NEEDED
     missing: str = ""
+    afar: bool = False  # tables are listed in other folders (db_paths)
+    missing_afar: str = ""  # the first of them where none of this folder's own is missing
     wrong_size: str = ""
     unopenable: str = ""  # table whose footer, metaindex, properties or index is damaged
     overlap: bool = False
     bad_data: str = ""  # member@offset of the first bad data block
+    bad_value: str = ""  # what the engine says to the first entry whose value it does not read
     wal_bad: str = ""
     wal_dropped: int = 0
     unlisted: tuple[str, ...] = ()
@@ -66,7 +74,12 @@ def outcomes(f: Facts) -> tuple[Outcome, ...]:
 
 def _open(f: Facts) -> tuple[str, str]:
     """The first thing on the way of an open that goes wrong decides (db/db_impl/db_impl_open.cc, Recover)."""
+    if f.closed:
+        return UNKNOWN, f"{f.closed} could not be opened here; who may open it decides what comes next"
     if f.current_bad:
+        if "missing" in f.current_bad and f.wal and not f.leveldb:
+            made = f"Corruption: While creating a new Db, wal_dir contains existing log file: {f.wal}"
+            return REFUSES, f"Invalid argument: ... does not exist (create_if_missing is false); if it is set: {made}"
         if "missing" in f.current_bad:
             return EMPTY, "Invalid argument: ... does not exist (create_if_missing is false)"
         return REFUSES, "Corruption: CURRENT file corrupted"
@@ -74,12 +87,16 @@ def _open(f: Facts) -> tuple[str, str]:
         return REFUSES, "Corruption: no log_file_number, next_file_number, last_sequence entry in MANIFEST"
     if f.manifest_none:
         return REFUSES, "IO error: No such file or directory: MANIFEST"
+    if f.manifest_malformed:
+        return REFUSES, "Corruption: VersionEdit"
     if f.manifest_bad:
         return REFUSES, "Corruption: checksum mismatch"
     if f.manifest_lacks:
         return REFUSES, f"Corruption: {_lacks(f)}"
     if f.manifest_refused:
         return REFUSES, f"an edit of {f.manifest_refused}"
+    if f.missing_afar:
+        return f"{OPENS} where db_paths is given and holds {f.missing_afar}", _NO_PATHS
     if f.missing:
         return REFUSES, f"IO error: No such file or directory: {f.missing}"
     if f.wrong_size:
@@ -92,9 +109,11 @@ def _open(f: Facts) -> tuple[str, str]:
         return f"{DELETES}: {', '.join(f.unlisted[:8])}", ""
     if f.bad_data:
         return STOPS, f"Corruption: block checksum mismatch at {f.bad_data}"
+    if f.bad_value:
+        return STOPS, f.bad_value
     if f.wal_bad:
         return DROPS, f"{counted(f.wal_dropped, 'operation')} from {f.wal_bad} on"
-    return OPENS, ""
+    return (f"{OPENS} where db_paths is given", _NO_PATHS) if f.afar else (OPENS, "")
 
 
 def _lacks(f: Facts) -> str:
@@ -107,9 +126,26 @@ def _lacks(f: Facts) -> str:
 
 
 def _repair(f: Facts) -> tuple[str, str]:
+    if f.closed:
+        return UNKNOWN, f"{f.closed} could not be opened here"
     if f.damaged_tables and not f.leveldb:
         readable = counted(f.entries_in_damaged, "entry that can be read is", "entries that can be read are")
         return f"moves {counted(f.damaged_tables, 'damaged table')} to lost/", f"{readable} lost with them"
     if f.wal_bad:
         return "skips to the next 32 KiB block of the WAL", ""
     return "rebuilds the MANIFEST; puts every table into level 0", ""
+
+
+def of_unlisted(f: Facts) -> str:
+    """What an open for writing does to tables that hold data and that no MANIFEST lists."""
+    outcome, _ = _open(f)
+    held = "Tables that the MANIFEST does not list hold data"
+    if outcome == UNKNOWN:
+        return f"{held}; a read-write open that succeeds deletes them."
+    if outcome == EMPTY:
+        return f"{held}; an open with create_if_missing makes an empty database and deletes them."
+    if outcome == REFUSES:
+        return (
+            f"{held}; as it is the engine does not open the folder and they stay, an open that succeeds deletes them."
+        )
+    return f"{held}; a read-write open deletes them."

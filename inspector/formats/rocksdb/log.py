@@ -134,15 +134,24 @@ class Sound:
 
 
 class LogReader:
-    """Walks one log from `begin`. `number` is the log's own, to tell its records from those of the file it recycled."""
+    """Walks one log from `begin`. `number` is the log's own, to tell its records from those of the file it recycled.
 
-    def __init__(self, read: Read, size: int, number: int | None = None, begin: int = 0) -> None:
+    It reads `reach` bytes at a time, whole blocks.
+    """
+
+    def __init__(
+        self, read: Read, size: int, number: int | None = None, begin: int = 0, reach: int = MAX_REACH
+    ) -> None:
         self._begin = begin
+        self._reach = reach
         self._read = read
         self.size = size
         self.number = number
         self._anchored = (0, 0)  # between these offsets of the log no record begins that verifies
         self._places = PLACES + size // PLACE_EACH
+        # something did not verify, or was not looked at: what follows may stand elsewhere than it was written
+        self._hurt = begin > 0
+        self._carry = 0  # bytes of the next block that a record of this one takes
         self.gave_up: int | None = None  # where the first of the blocks begins that are not searched to their end
 
     def pieces(self) -> Iterator[Piece]:
@@ -192,10 +201,11 @@ class LogReader:
 
     def _raw(self) -> Iterator[Sound | tuple[Piece]]:
         """Pieces as they lie in their blocks."""
-        for base in range(self._begin - self._begin % BLOCK, self.size, MAX_REACH):
-            window = self._read(base, min(MAX_REACH, self.size - base))
+        for base in range(self._begin - self._begin % BLOCK, self.size, self._reach):
+            window = self._read(base, min(self._reach, self.size - base))
             for start in range(0, len(window), BLOCK):
-                block, at = window[start : start + BLOCK], max(0, self._begin - base - start)
+                block, at = window[start : start + BLOCK], max(self._carry, self._begin - base - start)
+                self._carry = 0
                 if len(block) == BLOCK and not at:
                     sound = Sound(block, base + start, self.number)  # of most blocks all
                     at = sound.stop
@@ -212,6 +222,12 @@ class LogReader:
         size = len(block)
         view = memoryview(block)
         while at < size:
+            if self._hurt and _may_go_over(block, at) and (piece := self._over_end(block, base, at)):
+                if piece.start > base + at:
+                    yield Piece(base + at, piece.start, PAD)
+                yield piece
+                self._carry = piece.end - base - size
+                return
             if size - at < HEADER or (size == BLOCK and _trailer(block, at)):
                 state = PAD if not any(block[at:]) else (TORN if size < BLOCK else UNREAD)
                 yield Piece(base + at, base + size, state)
@@ -232,9 +248,40 @@ class LogReader:
                 yield Piece(base + at, base + size, UNREAD)
                 return
             piece = self._damaged(block, base, at, end)
+            if self._hurt and piece.end - piece.start < HEADER and not any(block[at : piece.end - base]):
+                piece = Piece(piece.start, piece.end, PAD)  # the end of a block that bytes put in or lost moved
+            self._hurt = self._hurt or piece.state in (BAD, UNREAD)
             self._places -= bool(self._places)
             yield piece
             at = piece.end - base
+
+    def _over_end(self, block: bytes, base: int, at: int) -> Piece | None:
+        """The record here, or behind the zeroes that ended the block it was not written in, if it goes over the end."""
+        rest = len(block) - at
+        head = block[at : at + HEADER] if rest >= HEADER else self._read(base + at, HEADER)
+        most = min(len(head) - len(head.lstrip(b"\0")), HEADER - 1, rest - 1)
+        found = (self._across(block, base, at + skip) for skip in range(most + 1))
+        return next((piece for piece in found if piece), None)
+
+    def _across(self, block: bytes, base: int, at: int) -> Piece | None:
+        """A record that verifies over the end of this block: bytes put in or lost before it moved its own block.
+
+        The grid of blocks it was written in is not asked for: no writer lets a record go over the end of one, and the
+        checksum says that these bytes are one.
+        """
+        rest = len(block) - at
+        head = block[at : at + HEADER] if rest >= HEADER else self._read(base + at, HEADER)
+        if len(block) < BLOCK or len(head) < HEADER or head[6] not in _TYPES:
+            return None
+        length = header_size(head[6]) + (head[4] | head[5] << 8)
+        if not rest < length <= BLOCK or base + at + length > self.size:
+            return None
+        record = self._read(base + at, length)
+        if _verifies(record, 0) != length or self._is_stale(record, 0, head[6]):
+            return None
+        stored = int.from_bytes(head[:4], "little")
+        start, end = base + at, base + at + length
+        return Piece(start, end, GOOD, head[6], record[header_size(head[6]) :], stored, stored)
 
     def _damaged(self, block: bytes, base: int, at: int, end: int) -> Piece:
         """What stands at `at` where no record verifies: zeroes, a torn tail, a bad record, or unread bytes."""
@@ -290,6 +337,13 @@ class LogReader:
         if self.number is None:
             self.number = number
         return number != self.number & 0xFFFFFFFF
+
+
+def _may_go_over(block: bytes, at: int) -> bool:
+    """Whether what stands here says that it goes over the end of its block, or is a zero: such may stand before one."""
+    if at + RECYCLABLE_HEADER > len(block) or not block[at]:
+        return True
+    return at + RECYCLABLE_HEADER + (block[at + 4] | block[at + 5] << 8) > len(block)
 
 
 def _block_end(base: int) -> int:

@@ -16,6 +16,7 @@ from inspector.finding import Cause
 from inspector.format import Proof, Wishes
 from inspector.formats.rocksdb import (
     blob,
+    blob_frame,
     checksums,
     codecs,
     exchanged,
@@ -26,7 +27,7 @@ from inspector.formats.rocksdb import (
     kinds,
     log,
 )
-from inspector.formats.rocksdb.checksums import unmask
+from inspector.formats.rocksdb.checksums import mask, unmask
 from inspector.formats.rocksdb.coding import MalformedError, u64
 from inspector.formats.rocksdb.correction import PAIRS, correct_block
 from inspector.formats.rocksdb.database import Database
@@ -69,6 +70,7 @@ class Corrector(Struct):
     skipped: int = 0  # units that were not searched because of that
     _done: dict[Span, list[Fix]] = field(default_factory=dict)
     _indexes: dict[str, judges.Judge] = field(default_factory=dict)
+    _codecs: dict[str, int] = field(default_factory=dict)  # of blob files
 
     def fixes(self, mark: Mark) -> list[Fix]:
         """What undoes the damage of a tile: one correction, or in a gap of a log several."""
@@ -183,7 +185,7 @@ class Corrector(Struct):
         recycled = len(head) == log.HEADER and log.header_size(head[6]) == log.RECYCLABLE_HEADER and span.start > 0
         types = _RECYCLED if recycled else _FRESH if span.start else _RECYCLED | _FRESH
         judge = judges.record_judge(manifest, types, None if manifest else self._sequences(span))
-        word = Word(6, len(unit), 0, stands_for=unmask)
+        word = Word(6, len(unit), 0, stands_for=unmask, stored_as=mask)
         return Fix(span, unit, correct_crc32c(unit, word, noticed_by(judge)))
 
     def _sequences(self, span: Span) -> tuple[int, int] | None:
@@ -212,11 +214,14 @@ class Corrector(Struct):
             yield from fixes
 
     def _blob(self, span: Span) -> Fix:
-        """A blob record's key and value; what compresses it must undo them."""
+        """A blob record's key and value; what compresses it must undo them. No flip brings back bytes that were cut."""
         unit = self._bytes(span)
-        word = Word(blob.RECORD_HEADER, len(unit), 28, stands_for=unmask)
+        head = blob.RECORD_HEADER
+        if len(unit) < head or len(unit) - head != u64(unit, 0) + u64(unit, 8):
+            return Fix(span, unit, NONE)
+        word = Word(head, len(unit), 28, stands_for=unmask, stored_as=mask)
         compression = self._compression(span.member)
-        value_at = blob.RECORD_HEADER + (u64(unit, 0) if len(unit) >= blob.RECORD_HEADER else 0)
+        value_at = head + u64(unit, 0)
 
         def judge(trial: bytes) -> bool:
             if not compression:
@@ -229,10 +234,9 @@ class Corrector(Struct):
         )
 
     def _compression(self, member: str) -> int:
-        try:
-            return blob.header(self.db.source.read(0, blob.HEADER, member)).compression
-        except MalformedError:
-            return codecs.NO_COMPRESSION
+        if member not in self._codecs:
+            self._codecs[member] = blob_frame.compression(self.db, member)
+        return self._codecs[member]
 
 
 def undo_footer(table: Table, tail: bytes) -> Correction:
@@ -341,7 +345,7 @@ def mend(db: Database, wishes: Wishes) -> Mended:
                 continue
             for fix in undo.fixes(mark):
                 if written(fix.found, wishes):
-                    fresh.append(_piece(fix))
+                    fresh.append(_piece(mended.db, fix))
                     held += fix.span.length
                 else:
                     mended.waiting += fix.found.verdict == "unique"
@@ -371,6 +375,7 @@ def _put_back(mended: Mended) -> list[Mark]:
     return marks
 
 
-def _piece(fix: Fix) -> Piece:
-    proof: Proof = "sealed" if fix.found.verdict == "sealed" else "none"
+def _piece(db: Database, fix: Fix) -> Piece:
+    bare = db.files[fix.span.member].kind == "table" and db.table(fix.span.member).bare
+    proof: Proof = "none" if fix.found.verdict != "sealed" else "derived" if bare else "sealed"
     return Piece(fix.span.start, fix.found.unit, proof, why(fix.found, fix.unit, fix.span.start), 1, fix.span.member)

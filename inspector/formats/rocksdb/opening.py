@@ -16,12 +16,13 @@ from inspector.formats.rocksdb.index import read_index
 from inspector.formats.rocksdb.table import BAD_CHECKSUM, OK, STATES, Loaded, Table, Trouble, role_of
 
 if TYPE_CHECKING:
-    from inspector.formats.rocksdb import displaced, guess
-else:  # of damaged tables only
+    from inspector.formats.rocksdb import displaced, guess, unsealed
+else:  # of damaged tables only, and of those without checksums
     from inspector.postponed import Postponed
 
     displaced = Postponed("inspector.formats.rocksdb.displaced")
     guess = Postponed("inspector.formats.rocksdb.guess")
+    unsealed = Postponed("inspector.formats.rocksdb.unsealed")
 
 _PAGE = 1 << 16  # bytes that are read at once of zeroes behind a table
 _BEHIND = 4 << 20  # bytes at the end in which another footer is looked for than the one that is due there
@@ -242,6 +243,11 @@ def _read_meta(table: Table, loaded: Loaded) -> None:
         return
     if table.by:
         table.meta = {name: displaced.placed(table, place) for name, place in table.meta.items()}
+    older = table.leveldb or (table.footer is not None and table.footer.legacy)  # may be LevelDB's, which has none
+    if (table.bare or not older) and not any(role_of(name) == "properties" for name in table.meta):
+        own = unsealed.properties_by_content(table)
+        table.meta = {b"rocksdb.properties" if place == own else name: place for name, place in table.meta.items()}
+        table.troubles.append(Trouble("metaindex", handle.offset, handle.end, "it names no properties", loaded))
     for name, place in table.meta.items():
         role = role_of(name)
         if place.end > table.size:

@@ -128,15 +128,43 @@ def _arranged(db: Database, member: str) -> Order:
     if any(read.firsts[b] < read.end(a) for a, b in pairwise(own)):  # one number for a batch (WritePrepared)
         read.counts = array("Q", bytes(b"\x01" + bytes(7)) * len(read.counts))
     due = _due_before(db, member)
+    broken = _malformed(db, member, {at for at, kept in zip(read.starts, read.kept, strict=True) if not kept})
     # a log is begun when the one before it goes into tables: then its first number is the next one of the MANIFEST
     next_one = db.version.last_sequence + 1 if db.version is not None and db.version.last_sequence else 1
-    return _places(read, own, due, frozenset({1, due or 1, next_one}), _found_behind(db, member))
+    return _places(read, own, due, frozenset({1, due or 1, next_one}), _found_behind(db, member), broken)
 
 
-def _places(read: _Log, own: list[int], due: int | None, begun: frozenset[int], behind: int | None) -> Order:
+def _malformed(db: Database, member: str, starts: set[int]) -> frozenset[int]:
+    """Those of the records that begin here whose batch makes no sense, as that of two records' pieces."""
+    found = set()
+    reader = log.LogReader(db.reader(member), db.size(member), db.files[member].number or None)
+    for record in Assembler(max_record=db.max_unit).records(reader.pieces()) if starts else ():
+        if record.start in starts and record.fate == WHOLE and not is_batch(record.data):
+            found.add(record.start)
+    return frozenset(found)
+
+
+def is_batch(data: bytes) -> bool:
+    """Whether every operation of a record can be read."""
+    try:
+        for _ in batch.operations(data):
+            pass
+    except MalformedError:
+        return False
+    return True
+
+
+def _places(
+    read: _Log,
+    own: list[int],
+    due: int | None,
+    begun: frozenset[int],
+    behind: int | None,
+    broken: frozenset[int] = frozenset(),
+) -> Order:
     """Where each record belongs; `due` is the log's first number and `behind` the next log's, where they are known.
 
-    `begun` are numbers that the first record of a log may have.
+    `begun` are numbers that the first record of a log may have; what begins at `broken` is put back nowhere.
     """
     astray: dict[int, Fate] = {}
     ranked = [read.firsts[i] for i in own]
@@ -147,8 +175,9 @@ def _places(read: _Log, own: list[int], due: int | None, begun: frozenset[int], 
         taken = at < len(own) and ranked[at] < read.end(i)
         taken = taken or (at > 0 and read.end(own[at - 1]) > read.firsts[i])
         taken = taken or (last >= 0 and read.end(last) > read.firsts[i]) or (due is not None and read.firsts[i] < due)
-        astray[read.starts[i]] = "copy" if taken else "lost" if read.phases else "moved"
-        if not taken:
+        lost = read.phases or read.starts[i] in broken
+        astray[read.starts[i]] = "copy" if taken else "lost" if lost else "moved"
+        if not taken and not lost:
             slots.setdefault(at, []).append(i)
             last = i
     if read.phases:

@@ -14,13 +14,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from inspector.account import Progress
 from inspector.formats.rocksdb import checksums
 from inspector.formats.rocksdb.carve import Read
 from inspector.formats.rocksdb.extent import Piece
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.opening import open_table
 from inspector.formats.rocksdb.table import Table
-from inspector.inspect import Progress
 from inspector.search import Area, Window, search
 from inspector.source import Source
 from inspector.windowed import Windowed

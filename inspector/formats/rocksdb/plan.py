@@ -16,7 +16,18 @@ from msgspec.structs import replace
 from inspector.counted import counted
 from inspector.errors import RefusedError
 from inspector.format import Edit, Plan, Wishes
-from inspector.formats.rocksdb import blob, identity, keys, names, wals
+from inspector.formats.rocksdb import (
+    blob,
+    blob_lists,
+    folders,
+    identity,
+    keys,
+    names,
+    releases,
+    stacked,
+    unsealed,
+    wals,
+)
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
@@ -27,10 +38,11 @@ from inspector.formats.rocksdb.mending import mend
 from inspector.formats.rocksdb.order import strangers
 from inspector.formats.rocksdb.plan_file import cut, plan_file, table_needs_work
 from inspector.formats.rocksdb.plan_file import refusal as refusal_of_file
-from inspector.formats.rocksdb.reblob import BlobMender
+from inspector.formats.rocksdb.reblob import BlobMender, lost_with
 from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, written_anew
 from inspector.formats.rocksdb.rewrite import Rewriter, joined
-from inspector.formats.rocksdb.superseded import Newer, superseded, undecided
+from inspector.formats.rocksdb.strays import strays_of
+from inspector.formats.rocksdb.superseded import Newer, left_out, superseded, undecided
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family, Version
 from inspector.formats.rocksdb.view import families, file_of, is_homeless
@@ -66,7 +78,8 @@ def refusal(db: Database) -> RefusedError | None:
         return refusal_of_file(db)
     unread = [] if db.trusted else [m for m in db.unlisted().values() if _unread(db.table(m))]
     if not unread:
-        return None if db.trusted else undecided(db)
+        refused = folders.refusal(db) if db.trusted else undecided(db)
+        return refused or stacked.refusal(db) or releases.refusal(db)
     return RefusedError(
         f"{unread[0]} is {db.table(unread[0]).declined}: nothing but the lost MANIFEST says what is in it",
         "use RocksDB's own tools for this database",
@@ -114,7 +127,11 @@ class Planner(Struct):
         version = db.version or Version(leveldb=db.leveldb)
         self.changed = not db.trusted
         for family in families(db):
-            self.families[family.id] = replace(family, files=dict(family.files), blobs=dict(family.blobs))
+            files = {number: folders.flattened(file) for number, file in family.files.items()}
+            self.families[family.id] = replace(family, files=files, blobs=dict(family.blobs))
+        if any(True for _ in folders.listed(db)):
+            self.changed = True
+            self.notes.append(folders.FLATTENED)
         for family in () if db.trusted else self.families.values():
             here = family.files.keys() & db.tables.keys()  # a file that is listed may be gone
             homeless = frozenset(n for n in here if is_homeless(db.table(db.tables[n]).properties))
@@ -124,7 +141,8 @@ class Planner(Struct):
                 del family.files[number]
         self._family_of = {n: f for f in self.families.values() for n in f.files}
         self._strangers = strangers(db)
-        self._mender, self._wals = BlobMender(db), written_anew(db, self._strangers)
+        self._mender = BlobMender(db)
+        self._wals = written_anew(db, self._mender, self._strangers)
         for member in db.source.members:
             kind = db.files[member.name].kind if member.name in db.files else "foreign"
             if kind in ("manifest", "current"):
@@ -150,7 +168,7 @@ class Planner(Struct):
                 yield _empty_log(name)
         elif kind == "wal" and name in self._wals:
             written = False
-            for edit in joined(rewrite_wal(self.db, name, name, self._wals[name])):
+            for edit in joined(rewrite_wal(self.db, name, name, self._wals[name], self._mender)):
                 written = written or edit.action in ("kept", "corrected", "added")
                 yield edit
             if not written:  # an empty one, or it would be missed
@@ -201,14 +219,10 @@ class Planner(Struct):
         table = db.table(name)
         family = self._family_of.get(number)
         listed = family.files[number] if family else None
-        astray = self._mender.astray if self._mender else 0
-        drops = self._mender.lost_in(name) if self._mender else frozenset()
-        if self._mender and (count := self._mender.astray - astray):
-            why = f"{counted(count, 'value')} in whose places those of other keys stand"
-            yield Edit("lost", Span(0, 0, name), why=why, units=count)
+        changes = self._mender.changes(name) if self._mender else None
         if number in self._replaced:
             why = self._replaced[number].why
-            self.notes.append(f"{name}: {why}; by their numbers it is the older one and was replaced: it is left out")
+            self.notes.append(left_out(db, name, self._replaced[number]))
             yield Edit("dropped", Span(0, size, name), why=why, out=name, units=self._units(name))
             return
         sized = listed is None or listed.size == table.size
@@ -222,7 +236,7 @@ class Planner(Struct):
             self.notes.append(f"{name} is {table.declined}: it is carried over as it is")
             yield Edit("kept", Span(0, size, name), out=out, whole=True, proof="placed", why="not read, carried over")
             return
-        if not table_needs_work(db, name, table) and not drops and sized:
+        if not table_needs_work(db, name, table) and not changes and sized:
             if table.spare:
                 yield from cut(table, name, out)
             else:
@@ -243,8 +257,9 @@ class Planner(Struct):
             yield Edit("dropped", Span(0, size, name), why=why, out=name)
             return
         self.changed = True
-        owner = (family.id, family.name, family.comparator)
-        writer = Rewriter(table, name, out, owner, drop=drops)
+        owner, mender = (family.id, family.name, family.comparator), self._mender if changes else None
+        yield from lost_with(changes or {}, name)
+        writer = Rewriter(table, name, out, owner, mender, strays_of(db, name), unsealed.newest(db, name))
         yield from writer.edits()
         if end_is_missing(db, name, listed.size if listed else None):
             yield Edit("lost", Span(size, size, name), why=NO_END, units=-1)
@@ -314,22 +329,16 @@ class Planner(Struct):
             yield Edit("lost", wals.where(self.db, one), why=one.message, units=-1)
 
     def _blob_lists(self) -> Iterator[Edit]:
-        """Blob files as they are: missing ones leave the list, and without a MANIFEST those on disk join it."""
+        """Blob files as they are: missing ones leave the list, and those that hold values and are here join it."""
         known = {n for f in self.families.values() for n in f.blobs}
-        for family in self.families.values():
-            for number in [n for n in family.blobs if n not in self.db.blobs]:
-                del family.blobs[number]
-                self.changed = True
-                why = f"blob file {number:06d} of column family {family.name} is missing: its values are lost"
-                self.notes.append(why)
-                yield Edit("lost", Span(0, 0, names.blob_name(number)), why=why, units=-1)
-        if self._mender is None or self.db.trusted:
-            return
-        for number, member in self.db.blobs.items():
-            gone = self.db.version is not None and number in self.db.version.removed
-            if number not in known and not gone and (found := self._mender.listing(member, number)):
-                family_id, blob_file = found
-                self.families[family_id if family_id in self.families else 0].blobs[number] = blob_file
+        for family, number in blob_lists.gone(self.db, self.families):
+            del family.blobs[number]
+            self.changed = True
+            why = f"blob file {number:06d} of column family {family.name} is missing: its values are lost"
+            self.notes.append(why)
+            yield Edit("lost", Span(0, 0, names.blob_name(number)), why=why, units=-1)
+        if self._mender is not None and blob_lists.take_in(self.db, self.families, self._mender, known):
+            self.changed = True
 
     def _manifest(self, version: Version) -> Iterator[Edit]:
         db = self.db

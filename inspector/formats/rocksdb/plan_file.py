@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from inspector.errors import RefusedError
 from inspector.format import Edit, Plan
 from inspector.formats.rocksdb import edit as edits
-from inspector.formats.rocksdb import log, logical
+from inspector.formats.rocksdb import log, logical, unsealed
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
 from inspector.formats.rocksdb.manifest_writer import snapshot
 from inspector.formats.rocksdb.reblob import BlobMender
+from inspector.formats.rocksdb.releases import LEFT_OUT
 from inspector.formats.rocksdb.rewal import has_wrong_length, rewrite_wal, wal_is_damaged
 from inspector.formats.rocksdb.rewrite import BEHIND, Rewriter, joined
+from inspector.formats.rocksdb.strays import strays_of
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Version
 from inspector.formats.rocksdb.whole import NO_END, end_is_missing
@@ -35,6 +37,9 @@ def refusal(db: Database) -> RefusedError | None:
         unread = not isinstance(facts, TableFacts) or not facts.good_blocks
         if unread and table_needs_work(db, "", table):
             return RefusedError("no entry of this table can be read", "there is nothing to write")
+        if isinstance(facts, TableFacts) and (facts.order_faults or facts.unknown) and not _leaves_any(db, table):
+            why = "no entry of this table can be kept: all stand in blocks out of order, or are of no known type"
+            return RefusedError(why, "there is nothing to write")
     version = db.version
     if kind == "manifest" and (version is None or not version.edits or _says_nothing(version)):
         return RefusedError("no edit of this MANIFEST can be read", "repair the folder: its tables say what is live")
@@ -77,7 +82,10 @@ def _table(db: Database, size: int) -> Plan:
     table = db.table("")
     if not table_needs_work(db, "", table):
         return _whole(size, table.data_blocks) if not table.spare else Plan(cut(table, "", ""), table.size)
-    writer, notes = Rewriter(table, "", ""), list[str]()
+    writer = _rewriter(db, table)
+    facts = db.facts.get("")
+    strange = isinstance(facts, TableFacts) and facts.unknown
+    notes = [f"{LEFT_OUT}: where a newer one wrote this table, do not use the new one"] if strange else []
 
     def made() -> Iterator[Edit]:
         yield from writer.edits()
@@ -87,6 +95,16 @@ def _table(db: Database, size: int) -> Plan:
             notes.append(f"{lost} range deletes are lost; what they had deleted may appear again")
 
     return Plan(made(), size + _MORE, notes=notes)
+
+
+def _rewriter(db: Database, table: Table) -> Rewriter:
+    return Rewriter(table, "", "", strays=strays_of(db, ""), newest=unsealed.newest(db, ""))
+
+
+def _leaves_any(db: Database, table: Table) -> bool:
+    """Whether anything of the table stays in a new one: nearly always that is known with its first block."""
+    writer = _rewriter(db, table)
+    return any(writer.blocks or writer.ranges for _ in writer.edits())
 
 
 def cut(table: Table, member: str, out: str) -> Iterator[Edit]:
@@ -108,8 +126,9 @@ def table_needs_work(db: Database, member: str, table: Table) -> bool:
     stated = table.properties.number("num.entries") if table.properties else None
     ranges = (table.properties.number("num.range-deletions") or 0) if table.properties else 0
     miscounted = stated is not None and not facts.folded and facts.entries not in (stated, stated - ranges)
+    miscounted = miscounted or facts.max_tag >> 8 > unsealed.newest(db, member)
     damaged = facts.bad_blocks or facts.order_faults or table.gaps or table.troubles or not table.footer
-    return bool(damaged or miscounted or db.bad_tails.get(member))
+    return bool(damaged or miscounted or facts.unknown or db.bad_tails.get(member))
 
 
 def _manifest(db: Database, size: int) -> Plan:

@@ -12,8 +12,6 @@ PREFIX: Final = b"rocksdb."
 INDEX_TYPE: Final = b"rocksdb.block.based.table.index.type"
 EXTERNAL_VERSION: Final = b"rocksdb.external_sst_file.version"
 GLOBAL_SEQUENCE: Final = b"rocksdb.external_sst_file.global_seqno"
-# written as raw bytes; everything else under "rocksdb." that is no string is a varint64
-_FIXED: Final = frozenset({INDEX_TYPE, EXTERNAL_VERSION, GLOBAL_SEQUENCE})
 TWO_LEVEL: Final = 2
 WITH_FIRST_KEY: Final = 3
 

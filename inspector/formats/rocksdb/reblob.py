@@ -8,26 +8,46 @@ number, because an older value of the key must not reappear.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct, field
 
+from inspector.counted import counted
 from inspector.crc32c import crc32c
 from inspector.format import Edit
 from inspector.formats.rocksdb import blob, blob_frame, keys, reattach
+from inspector.formats.rocksdb.block import Pair
 from inspector.formats.rocksdb.checksums import masked_crc
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
 from inspector.formats.rocksdb.edit import BlobFile
-from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
+from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, TableFacts
 from inspector.formats.rocksdb.reattach import LONGEST, Run
 from inspector.span import Span
 from inspector.windowed import Windowed
 
 _PIECE: Final = 8 << 20  # bytes of one filler
 _NOT_HERE: Final = "values that were here are not in the file"
+
+
+# what is lost with an entry, where no blob file that is here, or listed, tells of it
+UNREAD: Final = "what entries say of the place cannot be read"
+NO_FILE: Final = "the blob file is neither here nor listed"
+BEYOND: Final = "the place is behind the end of the blob file"
+OTHERS: Final = "the value of another key stands in the place"
+EXPIRY: Final = "kept without the time of expiry, which RocksDB does not read: never to expire"
+MOVED: Final = "moved within the blob file"  # which has lost ones, too
+
+
+class Fate(Struct, frozen=True):
+    """Type and value that an entry gets, and what is lost with that."""
+
+    type: int
+    value: bytes
+    lost: str
 
 
 class BlobMender(Struct):
@@ -38,7 +58,6 @@ class BlobMender(Struct):
     _values: dict[int, tuple[array[int], array[int], array[int]]] = field(default_factory=dict)  # of damaged blob files
     _runs: dict[str, list[Run]] = field(default_factory=dict)  # of files whose values are not at their places
     _known: bool = False
-    astray: int = 0  # entries for whose values other ones stand in a sound file, likewise
     moved: int = 0  # entries whose values are no longer where they point, as far as tables were looked at
 
     def is_damaged(self, member: str) -> bool:
@@ -84,6 +103,11 @@ class BlobMender(Struct):
             self._lost[number] = [(r.start, r.end) for r in found if r.state not in whole]
         return self._lost[number]
 
+    def _in_lost(self, member: str, at: int) -> bool:
+        spans = self._spans(member)
+        i = bisect_right(spans, (at, self.db.size(member) + 1)) - 1
+        return i >= 0 and at < spans[i][1]
+
     def _end(self, member: str) -> int:
         """Where the records end: before a footer, whole or damaged, else at the end of the file."""
         size = self.db.size(member)
@@ -98,45 +122,72 @@ class BlobMender(Struct):
             closed = isinstance(facts, BlobFacts) and tail[4:12] == facts.records.to_bytes(8, "little")
             return size - blob.FOOTER if closed else size
 
-    def lost_in(self, table: str) -> frozenset[bytes]:
-        """Internal keys of a table's entries whose values are lost."""
+    def changes(self, table: str) -> Counter[str]:
+        """How many of a table's entries `fate` changes, by what is lost with that."""
         facts_bad = {n for n, m in self.db.blobs.items() if self.is_damaged(m) and self.has_lost(m)}
-        missing = self.db.facts.get(table)
-        gone = isinstance(missing, TableFacts) and (missing.missing_blobs or missing.astray)
-        if not facts_bad and not gone:
-            return frozenset()
-        found: set[bytes] = set()
+        found: Counter[str] = Counter()
+        facts = self.db.facts.get(table)
+        if not facts_bad and not (isinstance(facts, TableFacts) and facts.off):
+            return found
         for _, _, content in good_blocks(self.db.table(table)):
             for key, value in pairs_of(content):
-                if key[-8] == keys.BLOB_INDEX and self._is_lost(key[:-8], value):
-                    found.add(key)
-        return frozenset(found)
+                if key[-8] == keys.BLOB_INDEX and (fate := self.fate(key[:-8], value)):
+                    found[fate.lost] += 1
+        self.moved += found[MOVED]
+        return found
 
-    def _is_lost(self, key: bytes, value: bytes) -> bool:
-        where = _entry(value)
-        if where is None:
-            return True
-        if where.type == blob.INLINED_TTL:
+    def refers_badly(self, wal: str) -> bool:
+        """Whether `fate` may change operations of a WAL."""
+        facts = self.db.facts.get(wal)
+        if not isinstance(facts, LogFacts) or self.db.single:
             return False
+        return facts.off or any(self._is_bad(number) for number in facts.blob_codecs)
+
+    def _is_bad(self, number: int) -> bool:
+        member = self.db.blobs.get(number)
+        return member is None or (self.is_damaged(member) and self.has_lost(member))
+
+    def entry(self, pair: Pair) -> Pair:
+        """An entry as it goes into a repaired table, under its own sequence number."""
+        key, value = pair
+        fate = self.fate(key[:-8], value) if key[-8] == keys.BLOB_INDEX else None
+        return (key[:-8] + bytes([fate.type]) + key[-7:], fate.value) if fate else pair
+
+    def fate(self, key: bytes, value: bytes) -> Fate | None:
+        """What becomes of an entry with this key of the user; None where the engine reads it as it is."""
+        try:
+            where = blob.index(value)
+        except MalformedError:
+            return Fate(keys.DELETE, b"", UNREAD)
+        if where.type == blob.INLINED_TTL:
+            return Fate(keys.PUT, where.inline, EXPIRY)
+        lost = self._lost_with(key, where)
+        if lost is not None:
+            return Fate(keys.DELETE, b"", lost)
+        return Fate(keys.BLOB_INDEX, blob.put_index(where), EXPIRY) if where.type == blob.BLOB_TTL else None
+
+    def _lost_with(self, key: bytes, where: blob.BlobIndex) -> str | None:
+        """Why the value of a reference is lost, "" where the blob file's own edits tell of it; None where it is not."""
         member = self.db.blobs.get(where.file)
         if member is None:
-            return True
+            lists = self.db.version.families.values() if self.db.version is not None else ()
+            return "" if any(where.file in family.blobs for family in lists) else NO_FILE
         if not self.has_lost(member):
-            there = where.offset + where.size <= self.db.size(member)
-            self.astray += there and not blob.stands(self.db.glances(member), key, where.offset, where.size)
-            return not there or not blob.stands(self.db.glances(member), key, where.offset, where.size)
+            if where.offset + where.size > self.db.size(member):
+                listed = self._listed(member)
+                cut = listed is not None and self.db.size(member) - blob.HEADER < listed.size
+                return "" if cut else BEYOND
+            there = blob.stands(self.db.glances(member), key, where.offset, where.size)
+            return None if there else OTHERS
         # in a damaged file records may have moved: a reference holds where a sound value begins and ends as it says
         ends, starts, sums = self._sound_values(member)
         at = bisect_left(ends, where.offset + where.size)
         told = (where.offset, where.offset + where.size, crc32c(key[:LONGEST]))
         wrong = at == len(ends) or (starts[at], ends[at], sums[at]) != told
-        self.moved += (
-            wrong
-            and not self._missing(member)
-            and not self.runs(member)
-            and not any(start <= where.offset < end for start, end in self._spans(member))
-        )
-        return wrong
+        if not wrong:
+            return None
+        known = self._missing(member) or self.runs(member) or self._in_lost(member, where.offset)
+        return "" if known else MOVED
 
     def _sound_values(self, member: str) -> tuple[array[int], array[int], array[int]]:
         """Where the values of a file's sound records end and begin, in order, and sums of their keys."""
@@ -262,19 +313,19 @@ class BlobMender(Struct):
         return family, BlobFile(number, count, total)
 
 
+def lost_with(changes: Mapping[str, int], member: str, at: int = 0) -> Iterator[Edit]:
+    """What is lost with entries that change, where no edit of a blob file tells of it; `at` is their place."""
+    for why, count in changes.items():
+        if why not in ("", MOVED):
+            yield Edit("lost", Span(at, at, member), why=f"{counted(count, 'value')}: {why}", out=member, units=count)
+
+
 def _filled(length: int, member: str) -> Iterator[Edit]:
     """A filler of this length, in pieces that are small enough to be held."""
     while length > 0:
         piece = length if length < 2 * _PIECE else _PIECE
         yield Edit("added", None, filler(piece), "derived", "filler of the same length", out=member)
         length -= piece
-
-
-def _entry(value: bytes) -> blob.BlobIndex | None:
-    try:
-        return blob.index(value)
-    except MalformedError:
-        return None
 
 
 def _stays(record: blob.BlobRecord) -> bool:

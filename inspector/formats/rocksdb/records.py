@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from inspector.field import Field
 from inspector.format import Entry, Exhibit, Query
-from inspector.formats.rocksdb import batch, blob, block, codecs, holding, keys, kinds, layout, log, logical
+from inspector.formats.rocksdb import batch, blob, blob_frame, block, codecs, holding, keys, kinds, layout, log, logical
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.check import show_key
 from inspector.formats.rocksdb.coding import MalformedError
@@ -217,7 +217,7 @@ def _edit_fields(edit: edits.Edit) -> dict[str, Any]:
 
 def _blobs(db: Database, member: str, query: Query) -> Iterator[Entry]:
     read, size = Windowed(db.reader(member), db.source.sparing), db.size(member)
-    compression = _compression(db, member)
+    compression = blob_frame.compression(db, member)
     end = size
     try:
         blob.footer(db.source.read(max(0, size - blob.FOOTER), blob.FOOTER, member))
@@ -257,13 +257,6 @@ def _blob_records(db: Database, member: str, read: Windowed, start: int, end: in
             stop = db.source.next_vouched(holding.BLOBS, at, member) or end
             yield from blob.records(read, at, stop, db.gaps(member))
         at = stop
-
-
-def _compression(db: Database, member: str) -> int:
-    try:
-        return blob.header(db.source.read(0, blob.HEADER, member)).compression
-    except MalformedError:
-        return 0
 
 
 def show(db: Database, member: str, at: int) -> Exhibit | None:

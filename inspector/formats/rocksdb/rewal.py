@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+
+from msgspec.structs import replace
 
 from inspector.counted import counted
 from inspector.format import Edit
-from inspector.formats.rocksdb import batch, log, logical
-from inspector.formats.rocksdb.coding import MalformedError
+from inspector.formats.rocksdb import batch, keys, log, logical
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import LogFacts
 from inspector.formats.rocksdb.log_writer import frame
-from inspector.formats.rocksdb.order import END, Fate, order_of
+from inspector.formats.rocksdb.order import END, Fate, is_batch, order_of
+from inspector.formats.rocksdb.reblob import BlobMender, lost_with
 from inspector.formats.rocksdb.wals import gone_on, predecessor
 from inspector.span import Span
 
@@ -39,7 +42,7 @@ def wal_is_damaged(db: Database, member: str) -> bool:
     return bad
 
 
-def written_anew(db: Database, strangers: frozenset[str] = frozenset()) -> dict[str, bool]:
+def written_anew(db: Database, mender: BlobMender, strangers: frozenset[str] = frozenset()) -> dict[str, bool]:
     """The live WALs that a repair writes anew; True where one says of the one before what will not be true any more.
 
     Of `strangers` nothing will be left.
@@ -51,7 +54,7 @@ def written_anew(db: Database, strangers: frozenset[str] = frozenset()) -> dict[
         before = db.wals.get(told.number) if told else None
         belied = told is not None and told.number >= db.oldest_wal()
         belied = belied and (before is None or before in found or db.size(before) < (told.size if told else 0))
-        if name not in strangers and (belied or name in torn or wal_is_damaged(db, name)):
+        if name not in strangers and (belied or name in torn or wal_is_damaged(db, name) or mender.refers_badly(name)):
             found[name] = belied
     return found
 
@@ -63,14 +66,7 @@ def has_wrong_length(db: Database, member: str) -> bool:
 
 
 def _sound(record: logical.Record) -> bool:
-    if record.fate != logical.WHOLE:
-        return False
-    try:
-        for _ in batch.operations(record.data):
-            pass
-    except MalformedError:
-        return False
-    return True
+    return record.fate == logical.WHOLE and is_batch(record.data)
 
 
 class _Numbers:
@@ -94,18 +90,23 @@ class _Numbers:
         return max(0, gone)
 
 
-def rewrite_wal(db: Database, member: str, out: str, belied: bool = False) -> Iterator[Edit]:
+def rewrite_wal(
+    db: Database, member: str, out: str, belied: bool = False, mender: BlobMender | None = None
+) -> Iterator[Edit]:
     """Every byte of the source log once. Records with unreadable batches are left out too: recovery stops at them.
 
-    With `belied` what it says of the WAL before it is left out.
+    With `belied` what it says of the WAL before it is left out; `mender` changes operations whose values the engine
+    does not read in blob files.
     """
-    return _Rewriting(db, member, out, belied).edits()
+    refers = mender is not None and mender.refers_badly(member)
+    return _Rewriting(db, member, out, belied, mender if refers else None).edits()
 
 
 class _Rewriting:
     """One pass over a WAL: what was said of its bytes ends at `done`, what was written ends at `at`."""
 
-    def __init__(self, db: Database, member: str, out: str, belied: bool) -> None:
+    def __init__(self, db: Database, member: str, out: str, belied: bool, mender: BlobMender | None) -> None:
+        self.mender = mender
         self.db, self.member, self.out = db, member, out
         self.number = db.files[member].number or None
         self.assembler = logical.Assembler(max_record=db.max_unit)
@@ -128,6 +129,11 @@ class _Rewriting:
             yield from self._put_back(self.order.before.get(record.start, ()))
             clean = all(p.state in (log.GOOD, log.PAD) for p in self.waiting if p.start < record.end)
             self.verbatim = self.verbatim and good and clean and not fate and not self.assembler.compressed
+            if self.mender and good and fate not in ("copy", "lost"):
+                data, changes = _mended(record.data, self.mender)
+                yield from lost_with(changes, self.member, self.done)
+                self.verbatim = self.verbatim and not changes
+                record = replace(record, data=data)
             if self.verbatim:
                 yield Edit("kept", Span(self.done, record.end, self.member), units=1, out=self.out)
                 self.at = record.end
@@ -189,8 +195,24 @@ class _Rewriting:
             yield Edit("corrected", span, data, "derived", "framed anew at its new offset", 1, self.out)
 
 
+def _mended(data: bytes, mender: BlobMender) -> tuple[bytes, Counter[str]]:
+    """The batch as the engine reads it; how many of its operations were changed, by what is lost with that."""
+    changes: Counter[str] = Counter()
+
+    def change(op: batch.Op) -> tuple[int, bytes] | None:
+        fate = mender.fate(op.key, op.value) if op.type == keys.BLOB_INDEX else None
+        if fate is None:
+            return None
+        changes[fate.lost] += 1
+        return fate.type, fate.value
+
+    return batch.replaced(data, change), changes
+
+
 def _record_at(db: Database, member: str, start: int, compressed: bool) -> logical.Record:
-    reader = log.LogReader(db.reader(member), db.size(member), db.files[member].number or None, start)
+    """The record that begins at `start`; most lie in one block, and no more than two are read for it then."""
+    number = db.files[member].number or None
+    reader = log.LogReader(db.reader(member), db.size(member), number, start, reach=log.BLOCK)
     assembler = logical.Assembler(compressed=compressed, max_record=db.max_unit)
     return next(iter(assembler.records(reader.pieces())))
 

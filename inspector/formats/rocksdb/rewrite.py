@@ -6,22 +6,32 @@ trailer follows from the old one by arithmetic: stored - modifier(old offset) + 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from inspector.counted import counted
 from inspector.format import Edit
-from inspector.formats.rocksdb import block, checksums, codecs, footer, keys, properties
+from inspector.formats.rocksdb import block, checksums, codecs, footer, keys, properties, unsealed
 from inspector.formats.rocksdb.coding import MalformedError, put_varint, u32
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.properties import PREFIX
+from inspector.formats.rocksdb.reblob import BlobMender
+from inspector.formats.rocksdb.strays import NONE, Strays, apart, merged, rank_of
 from inspector.formats.rocksdb.table import Role, Table
 from inspector.formats.rocksdb.walk_table import in_order
 from inspector.span import Span
 from inspector.windowed import Windowed
 
+_BLOCK: Final = 4096  # bytes of a block that is made anew
+_TAKEN_APART: Final = "its keys are out of order: its entries go where they belong"
+_ASTRAY: Final = "the keys of this data block are out of order, and nothing proves that it is this table's"
+_MENDED: Final = "without what the engine does not read in blob files: a lost value is a delete now"
+_STRANGE: Final = "of a type that no known release writes, at which the engine stops"
 BEHIND: Final = "{} behind the footer"
 _M32: Final = 0xFFFFFFFF
 _COPIED: Final[tuple[Role, ...]] = ("dictionary", "range-deletes")
@@ -40,7 +50,9 @@ class Rewriter(Struct):
     member: str
     out: str
     family: tuple[int, str, str] = (0, "default", keys.BYTEWISE)  # id, name, comparator
-    drop: frozenset[bytes] = frozenset()  # internal keys whose values are lost: they become deletes
+    mender: BlobMender | None = None  # changes entries whose values the engine does not read in blob files
+    strays: Strays = NONE  # blocks out of order, whose entries go where their keys belong
+    newest: int = keys.MAX_SEQUENCE  # number that an entry can have; of a table without checksums it may be known
     at: int = 0
     tail_start: int = 0
     entries: int = 0
@@ -63,6 +75,7 @@ class Rewriter(Struct):
     _again: bool = False  # the last block that was looked at is a copy of one that is kept
     _own: dict[Role, Handle | None] = field(default_factory=dict)  # of the copied roles
     _held: list[block.Pair] | None = None  # entries of the data block that was placed last
+    _placed: int = 0  # entries out of order that are in their places
     _done: int = 0  # source bytes told about so far
 
     def edits(self) -> Iterator[Edit]:
@@ -73,15 +86,24 @@ class Rewriter(Struct):
         order = keys.order_of(self.family[2])
         read = Windowed(self.table.read, self.table.sparing)
         self._own = {role: self._one(role) for role in _COPIED}
+        yield from self._strange_strays()
         for role, handle in self.table.blocks():
             if handle.offset < self._done or handle.end > self.table.size:
                 continue
             yield from self._skip(handle.offset, "lost", "no block verifies here")
+            if role != "data":
+                yield from self._rest()
+            elif self.strays.pairs is not None and handle.offset in self.strays.blocks:
+                self._done = handle.end
+                span = Span(handle.offset, handle.end, self.member)
+                yield Edit("dropped", span, why=_TAKEN_APART, out=self.out, units=1)
+                continue
             content = self._good(role, handle, read, order)
             if content is None:
                 yield from self._leave(role, handle)
             else:
                 yield from self._place(role, handle, content)
+        yield from self._rest()
         if self.table.footer is not None:
             yield from self._skip(self.table.footer.start, "lost", "no block verifies here")
             yield from self._skip(self.table.size, "dropped", "the footer is made anew")
@@ -89,6 +111,15 @@ class Rewriter(Struct):
         yield from self._skip(self.table.size + self.table.spare, "dropped", BEHIND.format(self.table.spare_is))
         if self.blocks or self.ranges:
             yield from self._new_tail()
+
+    def _strange_strays(self) -> Iterator[Edit]:
+        """Leaves entries of no known type out of those that stood out of order."""
+        pairs = self.strays.pairs or []
+        known = [pair for pair in pairs if pair[0][-8] in keys.STORED]
+        if gone := len(pairs) - len(known):
+            self.strays = replace(self.strays, pairs=known)
+            why = f"{counted(gone, 'entry', 'entries')} {_STRANGE}"
+            yield Edit("lost", Span(0, 0, self.member), why=why, out=self.out, units=gone)
 
     def _one(self, role: Role) -> Handle | None:
         """A table has one block of this role: the one that its metaindex names, else the last that verifies."""
@@ -110,7 +141,10 @@ class Rewriter(Struct):
         if self._again:
             yield Edit("dropped", span, why="a copy of another block of this table", out=self.out, units=1)
         elif role in ("data", *_COPIED):
-            yield Edit("lost", span, why=f"{role} block does not verify, or is not unpacked", out=self.out, units=1)
+            why = (
+                _ASTRAY if handle.offset in self.strays.blocks else f"{role} block does not verify, or is not unpacked"
+            )
+            yield Edit("lost", span, why=why, out=self.out, units=1)
         else:
             yield Edit("dropped", span, why=f"{role} block is made anew", out=self.out, units=1)
 
@@ -132,7 +166,7 @@ class Rewriter(Struct):
             pairs = block.entries(loaded.content)
         except MalformedError:
             return None
-        if not pairs or any(len(key) < 8 for key, _ in pairs) or not self.table.holds(role, pairs):
+        if not pairs or any(len(key) < 8 for key, _ in pairs) or not self.table.holds(role, loaded.content):
             return None
         if role == "data":
             if not in_order([key for key, _ in pairs], self.last, order):
@@ -145,9 +179,11 @@ class Rewriter(Struct):
     def _place(self, role: Role, handle: Handle, pairs: list[block.Pair]) -> Iterator[Edit]:
         start, middle = handle.offset, handle.offset + handle.size
         self._done = handle.end
-        if role == "data" and self.drop and any(key in self.drop for key, _ in pairs):
-            yield from self._remade(handle, pairs)
-            return
+        if role == "data":
+            right, here = self._right(pairs), self._due(pairs[-1])
+            if here or right != pairs:
+                yield from self._remade(handle, pairs, right, here)
+                return
         placed = Handle(self.at, handle.size)
         if role == "data":
             self._count(pairs, placed)
@@ -176,15 +212,59 @@ class Rewriter(Struct):
             out=self.out,
         )
 
-    def _remade(self, handle: Handle, pairs: list[block.Pair]) -> Iterator[Edit]:
-        """A data block with deletes for the entries whose values are lost, stored uncompressed."""
-        pairs = [(key[:-8] + bytes([keys.DELETE]) + key[-7:], b"") if key in self.drop else (key, value)
-                 for key, value in pairs]  # fmt: skip
+    def _due(self, last: block.Pair | None) -> list[block.Pair]:
+        """Entries out of order that belong before the end of a block, or behind all blocks; each is given once."""
+        order, pairs = keys.order_of(self.family[2]), self.strays.pairs or []
+        if order is None or self._placed == len(pairs):
+            return []
+        rank, start = rank_of(order), self._placed
+        end = len(pairs) if last is None else bisect_right(pairs, rank(last), start, key=rank)
+        self._placed = end
+        return pairs[start:end]
+
+    def _right(self, pairs: list[block.Pair]) -> list[block.Pair]:
+        """The entries as they go in: deletes for those whose values are lost, and no number or type that none has."""
+        pairs = [pair for pair in self._mended(pairs) if pair[0][-8] in keys.STORED]
+        if self.newest < keys.MAX_SEQUENCE:
+            pairs = unsealed.numbered(pairs, self.newest, keys.order_of(self.family[2]))
+        return pairs
+
+    def _mended(self, pairs: list[block.Pair]) -> list[block.Pair]:
+        return [self.mender.entry(pair) for pair in pairs] if self.mender else pairs
+
+    def _remade(
+        self, handle: Handle, found: list[block.Pair], pairs: list[block.Pair], more: list[block.Pair]
+    ) -> Iterator[Edit]:
+        """A data block with other entries than were found in it, and with `more` put in; not compressed."""
+        span = Span(handle.offset, handle.end, self.member)
+        strange = sum(key[-8] not in keys.STORED for key, _ in found)
+        high = len(found) - len(pairs) - strange
+        for gone, which in ((high, "with a higher sequence number than any that was given"), (strange, _STRANGE)):
+            if gone:
+                why = f"{counted(gone, 'entry', 'entries')} {which}"
+                yield Edit("lost", Span(span.start, span.start, self.member) if pairs else span, why=why, units=gone)
+                span = span if pairs else Span(span.end, span.end, self.member)
+        why = _MENDED if self.mender else "without numbers and types that no entry has"
+        order = keys.order_of(self.family[2])
+        if more and order is not None:
+            pairs, why = merged(pairs, more, order), "with entries that stood out of order in another block"
+        for part in apart(pairs, max(_BLOCK, handle.size)) if more else [pairs] if pairs else []:
+            made = self._written(part, why)
+            if span.start < span.end:
+                made = Edit("corrected", span, made.data, "derived", why, 1, self.out)
+                span = Span(span.end, span.end, self.member)
+            yield made
+
+    def _rest(self) -> Iterator[Edit]:
+        """Blocks of the entries that belong behind all others."""
+        for part in apart(self._due(None), _BLOCK):
+            yield self._written(part, "entries that stood out of order in another block")
+
+    def _written(self, pairs: list[block.Pair], why: str) -> Edit:
+        pairs = self._mended(pairs)
         body = block.build(pairs)
         self._count(pairs, Handle(self.at, len(body)))
-        made = self._added(body, "")
-        why = "entries whose blob values are lost became deletes"
-        yield Edit("corrected", Span(handle.offset, handle.end, self.member), made.data, "derived", why, 1, self.out)
+        return self._added(body, why)
 
     def _count(self, pairs: list[block.Pair], placed: Handle) -> None:
         self.blocks += 1

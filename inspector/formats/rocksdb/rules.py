@@ -196,11 +196,14 @@ RULES: tuple[Rule, ...] = (
         _REPAIR, "db/blob/blob_log_format.h",
     ),
     Rule(
-        "RDB031", "blob-missing", E, "tables refer to values in a blob file that is not there or too short",
+        "RDB031", "blob-missing", E, "tables refer to values in a blob file that is not there, not listed or too short",
         "The values of these keys are not in this folder, or not where the tables look for them: blob files, or "
-        "records in one, changed places.",
-        "Open fails where the MANIFEST lists the file; else reads give `Invalid blob file number`.",
-        "Look for the file in backups.", "db/blob/blob_index.h",
+        "records in one, changed places. Or the file is here, and no edit of the MANIFEST lists it.",
+        "Opens. Reading such a key, and iteration where it comes to one, ends with `Invalid blob file number`, "
+        "`Invalid blob offset` or, where the MANIFEST lists the file, `No such file or directory`. A read-write open "
+        "DELETES a blob file that the MANIFEST does not list.",
+        "Look for the file in backups. One that is here and not listed is listed by a repair. " + _REPAIR,
+        "db/blob/blob_index.h, db/db_impl/db_impl_files.cc",
     ),
     Rule(
         "RDB032", "blob-frame", W, "the header or footer of a blob file is damaged",
@@ -219,7 +222,7 @@ RULES: tuple[Rule, ...] = (
         "The owner runs.", "Stop the program, or inspect a copy, and scan again.", "env/io_posix.cc LockOrUnlock",
     ),
     Rule(
-        "RDB035", "table-not-read", W, "a table of a kind, or a size of block, that inspector does not read",
+        "RDB035", "table-not-read", N, "a table of a kind, or a size of block, that inspector does not read",
         "Plain and cuckoo tables have no checksums; a block above 64 MiB is not decoded, nor is one that "
         "would unpack to far more than real content does: its checksum is checked, and --max-unit gives it more room.",
         "Reads them.", "Use RocksDB's own sst_dump for these.", "table/plain, table/cuckoo",
@@ -264,6 +267,28 @@ RULES: tuple[Rule, ...] = (
         "Open fails where it adds a table that is there or deletes one that is not (`Corruption: VersionBuilder`); "
         "else it takes the numbers as they stand, and gives file and sequence numbers a second time.",
         _COPY + _REPAIR, "db/version_builder.cc, db/version_edit_handler.cc",
+    ),
+    Rule(
+        "RDB042", "value-expires", W, "values that only the BlobDB of old reads: they expire, or lie in its blob_dir",
+        "The stacked BlobDB (utilities/blob_db) put small values and a time into such entries, "
+        "or the place of a large one. RocksDB with blob files writes neither, so another program wrote this, or what "
+        "it wrote was wrong before it got its checksum. Where blob files in a folder inside (blob_dir) have the "
+        "values, all is as that program has it: a note.",
+        "Opens. Reading such a key, and iteration where it comes to one, ends with `Corruption: Unexpected TTL/inlined "
+        "blob index`.",
+        "Copy the folder first. " + _REPAIR + " It writes these as plain values, or as references without a time: "
+        "then they never expire, and what had expired can be read again. Where values lie in a folder inside it "
+        "refuses: open that with the program that wrote it.",
+        "db/version_set.cc Version::GetBlob",
+    ),
+    Rule(
+        "RDB043", "entry-type-unknown", E, "a table holds entries of a type that no known release writes",
+        "The checksum holds: memory was damaged before it was made, or a release that is newer than inspector wrote "
+        "these. What they mean is not known.",
+        "Opens. Iteration that comes to one ends with `Corruption: In DBIter: Corrupted Key`.",
+        "Where a newer release wrote the database, nothing is wrong: leave it to that. Else " + _REPAIR + " It leaves "
+        "these entries out.",
+        "db/dbformat.h IsExtendedValueType, db/db_iter.cc ParseKey",
     ),
 )  # fmt: skip
 BY_CODE = {rule.code: rule for rule in RULES}

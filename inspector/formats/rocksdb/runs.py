@@ -43,11 +43,12 @@ class Manner(Struct, frozen=True):
 
     order: Order | None
     stop_type: int
+    bare: bool = False  # without checksums: more of each block is looked at
 
     @property
     def fast(self) -> bool:
-        """Whether the compiled reader knows the order of the keys."""
-        return self.order is None or self.order is _BYTEWISE
+        """Whether the compiled reader knows the order of the keys, and all that is asked of a block."""
+        return (self.order is None or self.order is _BYTEWISE) and not self.bare
 
 
 class Taken(Struct):
@@ -262,7 +263,7 @@ def order_for(db: Database, table: Table) -> Order | None:
 
 def manner_for(db: Database, table: Table) -> Manner:
     """References to blobs are looked at one by one where the blob files are here."""
-    return Manner(order_for(db, table), -1 if db.single else keys.BLOB_INDEX)
+    return Manner(order_for(db, table), -1 if db.single else keys.BLOB_INDEX, table.bare)
 
 
 def jobs_for(db: Database) -> int:

@@ -15,6 +15,7 @@ from inspector.formats.rocksdb.shrink_table import Needed
 from inspector.span import Span
 
 ROOM = BLOCK - log.RECYCLABLE_HEADER  # a damaged piece is read up to the end of its block: what is kept fits in one
+_MOST = (1 << 64) - 1  # that a sequence number takes
 
 
 def shrunk_log(db: Database, member: str, needed: Needed, context: int) -> list[Part] | None:
@@ -38,6 +39,8 @@ def shrunk_log(db: Database, member: str, needed: Needed, context: int) -> list[
             sequence, count = header(data)
             if apart and due is not None:
                 shift = sequence - due
+            if not 0 <= sequence - shift <= _MOST:
+                return None  # a record of another place, or with a number that no engine gives
             data = (sequence - shift).to_bytes(8, "little") + data[8:]
             due = sequence - shift + count
         if data == record.data and len(record.spans) == 1 and at % BLOCK + record.end - record.start <= BLOCK:

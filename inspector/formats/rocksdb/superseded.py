@@ -6,20 +6,25 @@ tables with one key under that number at most one was live; the engine shows suc
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import chain, combinations
 from typing import Final
 
 from msgspec import Struct
 
+from inspector.counted import counted
 from inspector.errors import RefusedError
 from inspector.formats.rocksdb import keys
 from inspector.formats.rocksdb.check import show_key
 from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
 from inspector.formats.rocksdb.edit import NewFile
+from inspector.formats.rocksdb.facts import TableFacts
 from inspector.formats.rocksdb.names import table_name
+from inspector.formats.rocksdb.runs import order_for
 from inspector.formats.rocksdb.version import Family
 from inspector.formats.rocksdb.view import families, is_homeless
+from inspector.formats.rocksdb.whole import end_is_missing
 
 MOST: Final = 2_000_000  # entries that are compared; what is beyond them is left to the check of the output
 
@@ -58,6 +63,60 @@ def superseded(db: Database, family: Family, homeless: frozenset[int]) -> dict[i
             if shared is not None:
                 found[older.number] = Newer(newer.number, shared)
     return found
+
+
+def left_out(db: Database, member: str, newer: Newer) -> str:
+    """What is said of a table that `newer` replaced; also of its keys where blocks of that one are lost.
+
+    Whether such a key was in a lost block, or the compaction deleted it, no byte tells: so it is not brought back.
+    """
+    said = f"{member}: {newer.why}; by their numbers it is the older one and was replaced: it is left out"
+    count, first, last = _only_here(db, member, db.tables[newer.number])
+    if not count or first is None or last is None:
+        return said
+    keys_of = counted(count, "key of it lies", "keys of it lie")
+    where = f"{keys_of} ({show_key(first)} to {show_key(last)}) where blocks of {table_name(newer.number)} are lost"
+    either = "in those, or deleted by the compaction, which nobody can tell"
+    return f"{said}; {where}: {either}; inspector records DB --member {member} lists what they were"
+
+
+def _only_here(db: Database, older: str, newer: str) -> tuple[int, bytes | None, bytes | None]:
+    """How many keys with a value a table has where blocks of the newer one are lost; the first and the last of them."""
+    order = order_for(db, db.table(newer))
+    if order is None:
+        return 0, None, None
+    count, first, last, seen = 0, None, None, None
+    places = _holes(db, newer)
+    hole = next(places, None)
+    for key, _ in chain.from_iterable(pairs_of(content) for _, _, content in good_blocks(db.table(older))):
+        user, fresh = key[:-8], key[:-8] != seen
+        seen = user
+        while hole is not None and hole[1] is not None and not order(user) < order(hole[1]):
+            hole = next(places, None)
+        if hole is None:
+            break
+        if fresh and key[-8] not in keys.REMOVES and (hole[0] is None or order(hole[0]) < order(user)):
+            count, first, last = count + 1, user if first is None else first, user
+    return count, first, last
+
+
+def _holes(db: Database, member: str) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Between which keys of the user blocks of a table are lost, in order; None for no key before or behind them."""
+    table, facts = db.table(member), db.facts.get(member)
+    stated = table.properties.number("num.entries") if table.properties else None
+    if not isinstance(facts, TableFacts) or facts.entries == stated:
+        return
+    begins = sorted([*table.offsets, *(start for start, _ in table.gaps)])
+    due, last = 0, None
+    for start, end, content in good_blocks(table):
+        pairs = pairs_of(content)
+        if not pairs:
+            continue
+        if bisect_left(begins, due) < bisect_left(begins, start):
+            yield last, pairs[0][0][:-8]
+        due, last = end, pairs[-1][0][:-8]
+    if bisect_left(begins, due) < len(begins) or end_is_missing(db, member, None):
+        yield last, None
 
 
 def undecided(db: Database) -> RefusedError | None:

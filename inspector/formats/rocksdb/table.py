@@ -5,15 +5,22 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct, field
 
-from inspector.formats.rocksdb import block, checksums, codecs, keys
+from inspector.formats.rocksdb import block, checksums, codecs
 from inspector.formats.rocksdb.carve import Context, Read, expected
 from inspector.formats.rocksdb.coding import MalformedError, u32
 from inspector.formats.rocksdb.footer import TRAILER, Footer, Handle
 from inspector.formats.rocksdb.properties import Properties
+
+if TYPE_CHECKING:
+    from inspector.formats.rocksdb import unsealed
+else:  # of tables without checksums only
+    from inspector.postponed import Postponed
+
+    unsealed = Postponed("inspector.formats.rocksdb.unsealed")
 
 Role = Literal[
     "data", "index", "top-index", "filter", "properties", "metaindex", "range-deletes", "dictionary", "footer", "other"
@@ -111,7 +118,7 @@ class Table(Struct):
             return Loaded(handle, BEYOND, why="the file became shorter")
         kind, stored = raw[handle.size], u32(raw, handle.size + 1)
         computed = expected(self.context, memoryview(raw)[: handle.size + 1], handle.offset)
-        if self.context.checksum != checksums.NONE and stored != computed:
+        if stored != computed:  # of a table without checksums, too: the engine refuses it
             return Loaded(handle, BAD_CHECKSUM, b"", kind, stored, computed)
         payload = raw[: handle.size]
         if not compressed or kind == 0:
@@ -129,13 +136,12 @@ class Table(Struct):
         """Whether it was written without checksums: damage that still parses shows only in what no engine writes."""
         return self.footer is not None and self.context.checksum == checksums.NONE
 
-    def holds(self, role: Role, pairs: list[block.Pair]) -> bool:
-        """Whether these entries are of types that a block of this role has; of a sealed one that is not asked.
+    def holds(self, role: Role, content: bytes) -> bool:
+        """Whether a block that verifies holds what a writer puts in one of this role; of a sealed one it is not asked.
 
-        The engine refuses others, and those that a newer one may know have a checksum.
+        What a newer engine writes, and nobody knows here, has a checksum.
         """
-        known = keys.STORED if role == "data" else {keys.RANGE_DELETE}
-        return not self.bare or all(key[-8] in known for key, _ in pairs)
+        return not self.bare or unsealed.fits(self, role, content)
 
     @property
     def data_blocks(self) -> int:

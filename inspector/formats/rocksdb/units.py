@@ -130,7 +130,7 @@ def flipped(db: Database, span: Span) -> tuple[int, str] | None:
     found: Correction | None = None
     wrong = 0
     if what.kind in ("wal", "manifest") and span.length > log.HEADER:
-        word = Word(6, len(data), 0, stands_for=checksums.unmask)
+        word = Word(6, len(data), 0, stands_for=checksums.unmask, stored_as=checksums.mask)
         found = correct_crc32c(data, word, _anyone)
         wrong = (data[4] | data[5] << 8) ^ (len(data) - log.header_size(data[6]))  # the checksum leaves the length out
     elif what.kind == "table":
@@ -160,7 +160,8 @@ def _anyone(unit: bytes, patch: tuple[tuple[int, int], ...]) -> Testimony:
 
 
 # what members say of each other, and what was written as it stands
-_APART = frozenset({"RDB012", "RDB013", "RDB016", "RDB017", "RDB018", "RDB019", "RDB025", "RDB031", "RDB033", "RDB035"})
+_APART = frozenset({"RDB012", "RDB013", "RDB016", "RDB017", "RDB018", "RDB019", "RDB025", "RDB031", "RDB033", "RDB035",
+                    "RDB042", "RDB043"})  # fmt: skip
 TRAITS = Traits(
     unit,
     surplus,

@@ -67,7 +67,7 @@ class Version(Struct):
     min_log_to_keep: int = 0
     max_family: int = 0
     edits: int = 0
-    leveldb: bool = True  # until an edit has a tag that only RocksDB writes
+    leveldb: bool = True  # until an edit has a tag that only RocksDB writes, or where files beside it tell
     wal_sizes: dict[int, int] = field(default_factory=dict)
     flushed: int = 0  # the highest sequence number of any table that an edit added; compactions set theirs to 0
     given: set[str] = field(default_factory=set)  # of `NEEDED`, by any edit
@@ -254,7 +254,7 @@ def replay(read: Read, size: int, version: Version | None = None) -> Version:
             version.edits += 1
             continue
         try:
-            edit = decode(record.data)
+            edit = decode(record.data, typed=not version.leveldb)
         except MalformedError as error:
             version.malformed(record.start, record.end, str(error))
             continue

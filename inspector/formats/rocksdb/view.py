@@ -12,6 +12,7 @@ from inspector.formats.rocksdb import batch, blob, keys
 from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_varint, varint
 from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
 from inspector.formats.rocksdb.edit import CUSTOM_OLDEST_BLOB, NewFile
+from inspector.formats.rocksdb.facts import TableFacts
 from inspector.formats.rocksdb.log import LogReader
 from inspector.formats.rocksdb.logical import WHOLE, Assembler
 from inspector.formats.rocksdb.merge import (
@@ -106,9 +107,12 @@ def file_of(table: Table, number: int, size: int) -> NewFile | None:
         return None
     if forced is not None:
         low = high = forced
+    stated = table.properties.number("key.largest.seqno") if table.bare and table.properties else None
+    if stated is not None:  # nothing covers the number of an entry, and by the highest one tables are ranked
+        low, high = min(low, stated), min(high, stated)
     # the engine keeps only blob files that a table of the MANIFEST names (db/version_builder.cc)
     custom = ((CUSTOM_OLDEST_BLOB, put_varint(oldest_blob)),) if oldest_blob else ()
-    return NewFile(0, number, size, smallest, largest, low, high, 0, custom, assumed=True)
+    return NewFile(0, number, size, smallest, largest, low, high, custom, assumed=True)
 
 
 def blob_number(value: bytes) -> int:
@@ -279,14 +283,26 @@ def _run(db: Database, files: list[NewFile], order: keys.Order) -> Iterator[list
     for file in files:
         if file.number in db.tables:
             member = db.tables[file.number]
-            yield from table_rows(db.table(member), member, order)
+            facts = db.facts.get(member)
+            if isinstance(facts, TableFacts) and facts.order_faults:
+                yield from _in_their_order(db, member, order)
+            else:
+                yield from table_rows(db.table(member), member, order)
+
+
+def _in_their_order(db: Database, member: str, order: keys.Order) -> Iterator[list[Row]]:
+    """The entries that a repair keeps of a table with blocks out of order, which would break the merge."""
+    from inspector.formats.rocksdb.strays import strays_of  # a table in order needs none
+
+    strays, entries = strays_of(db, member), table_entries(db.table(member), member)
+    if strays.pairs is None:
+        yield from ranked((one for one in entries if one.place.start not in strays.blocks), order)
+    else:
+        yield from ranked(sorted_runs(entries, order), order)
 
 
 def table_rows(table: Table, member: str, order: keys.Order) -> Iterator[list[Row]]:
-    """Every entry of every data block that verifies, in file order.
-
-    A block out of place would break the merge; the walk has a finding for it.
-    """
+    """Every entry of every data block that verifies, in file order."""
     forced = table.forced
     for start, end, content in good_blocks(table):
         place = Span(start, end, member)

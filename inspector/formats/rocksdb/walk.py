@@ -9,11 +9,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
-from inspector.formats.rocksdb import batch, blob, kinds, log, logical
+from inspector.formats.rocksdb import batch, blob, keys, kinds, log, logical
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, Tiles
+from inspector.formats.rocksdb.references import note
 from inspector.formats.rocksdb.runs import Ahead, jobs_for
 from inspector.formats.rocksdb.walk_table import walk_table
 from inspector.kernels.rocksdb import LogRun
@@ -101,7 +102,7 @@ class _Records:
     """Pieces of a log on their way to tiles: a fragment waits until its logical record is known."""
 
     def __init__(self, db: Database, member: str, facts: LogFacts, tiles: Tiles, manifest: bool) -> None:
-        self._assembler = logical.Assembler(max_record=db.max_unit)
+        self._db, self._assembler = db, logical.Assembler(max_record=db.max_unit)
         self._facts, self._tiles, self._manifest, self._size = facts, tiles, manifest, db.size(member)
         self._waiting: list[log.Piece] = []
         self._marks: dict[int, int] = {}  # of those, by where they begin, what is wrong with their records
@@ -161,10 +162,17 @@ class _Records:
                 self._facts.records += 1
                 if why := self._doubted.get(record.start):
                     marks.update((start, self._wrong(record.start, why)) for start, _ in record.spans)
-            elif mark := _judge(record, self._facts, self._manifest):
+            elif mark := self._mark(record):
                 for start, _ in record.spans:
                     marks[start] = mark
         self._flush(end)
+
+    def _mark(self, record: logical.Record) -> int:
+        values: list[tuple[bytes, bytes]] = []
+        mark = _judge(record, self._facts, self._manifest, values)
+        if not self._db.single and not mark:
+            note(values, self._facts, self._db)
+        return mark
 
     def _wrong(self, start: int, why: str) -> int:
         if len(self._facts.why) < MAX_WHY:
@@ -243,8 +251,8 @@ def _sum(facts: LogFacts, run: LogRun | holding.LogSums) -> None:
         facts.highest = run.highest
 
 
-def _judge(record: logical.Record, facts: LogFacts, manifest: bool) -> int:
-    """The mark of a logical record, from what it holds."""
+def _judge(record: logical.Record, facts: LogFacts, manifest: bool, values: list[tuple[bytes, bytes]]) -> int:
+    """The mark of a logical record, from what it holds; `values` takes its keys and what they refer to."""
     if record.fate == logical.CUT:
         facts.torn = record.start
         return kinds.TORN
@@ -256,7 +264,7 @@ def _judge(record: logical.Record, facts: LogFacts, manifest: bool) -> int:
         if manifest:
             edits.decode(record.data)
         else:
-            _count(record, facts)
+            _count(record, facts, values)
     except MalformedError as error:
         if len(facts.why) < MAX_WHY:
             facts.why[record.start] = str(error)
@@ -264,13 +272,15 @@ def _judge(record: logical.Record, facts: LogFacts, manifest: bool) -> int:
     return kinds.SOUND
 
 
-def _count(record: logical.Record, facts: LogFacts) -> None:
+def _count(record: logical.Record, facts: LogFacts, values: list[tuple[bytes, bytes]]) -> None:
     prepared = False
     try:
         for step in batch.operations(record.data):
             if isinstance(step, batch.Op):
                 facts.operations += 1
                 facts.families[step.family] += 1
+                if step.type == keys.BLOB_INDEX:
+                    values.append((step.key, step.value))
             else:
                 prepared = prepared or step.tag in batch.BEGIN_PREPARE
     finally:  # a batch that makes no sense has its numbers, too

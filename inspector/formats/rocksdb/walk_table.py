@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import compress, islice
+from operator import eq
 from typing import Final
 
 from inspector.crc32c import crc32c
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
-from inspector.formats.rocksdb import blob, block, codecs, keys, kinds
+from inspector.formats.rocksdb import block, codecs, keys, kinds
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database
-from inspector.formats.rocksdb.facts import MAX_LOST, Astray, TableFacts, Tiles
+from inspector.formats.rocksdb.facts import MAX_LOST, TableFacts, Tiles
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.identity import unique_id
+from inspector.formats.rocksdb.references import note
 from inspector.formats.rocksdb.runs import WINDOW, Ahead, Manner, Taken, manner_for, steps
 from inspector.formats.rocksdb.table import BEYOND, OK, Loaded, Role, Table
 from inspector.windowed import Windowed
-
-_SAMPLES: Final = 3  # references by which the file they belong to is known
 
 
 def walk_table(db: Database, member: str, ahead: Ahead) -> Iterator[Stretch]:
@@ -137,8 +138,8 @@ class TableWalk:
                 mark = _lost(handle, self.facts, mark)
         elif any(t.start == handle.offset and t.role == role for t in table.troubles):
             mark = mark or kinds.SHAPE
-        elif role == "range-deletes" and table.bare and not mark:
-            mark = _held(table, role, loaded.content)
+        elif not mark and not table.holds(role, loaded.content):
+            mark = kinds.SHAPE
         if role != "data" and mark:
             self.db.bad_tails[self.member] = self.db.bad_tails.get(self.member, 0) + 1
         tiles.add(handle.end, UNIT, kinds.ROLE_KINDS[role], mark, loaded.stored, loaded.computed)
@@ -173,16 +174,6 @@ def _lost(handle: Handle, facts: TableFacts, mark: int) -> int:
     return mark
 
 
-def _held(table: Table, role: Role, content: bytes) -> int:
-    """The mark of a block by the types of its entries."""
-    try:
-        pairs = block.entries(content)
-    except MalformedError:
-        return kinds.SHAPE
-    sound = all(len(key) >= 8 for key, _ in pairs) and table.holds(role, pairs)
-    return kinds.SOUND if sound else kinds.SHAPE
-
-
 def _data(loaded: Loaded, facts: TableFacts, order: keys.Order | None, db: Database, table: Table) -> int:
     """Take a data block's entries into the facts; the mark of the block."""
     try:
@@ -190,7 +181,7 @@ def _data(loaded: Loaded, facts: TableFacts, order: keys.Order | None, db: Datab
     except MalformedError:
         return _lost(loaded.handle, facts, kinds.SHAPE)
     found = [key for key, _ in pairs]
-    if not found or min(map(len, found)) < 8 or not table.holds("data", pairs):
+    if not found or min(map(len, found)) < 8 or not table.holds("data", loaded.content):
         return _lost(loaded.handle, facts, kinds.SHAPE)
     right = in_order(found, facts.last_key, order)
     types = Counter(key[-8] for key in found)
@@ -200,7 +191,7 @@ def _data(loaded: Loaded, facts: TableFacts, order: keys.Order | None, db: Datab
     facts.first_key = facts.first_key or found[0]
     facts.max_tag = max(facts.max_tag, int.from_bytes(max(key[:-9:-1] for key in found), "big"))
     if types[keys.BLOB_INDEX] and not db.single:
-        _blob_references(pairs, facts, db)
+        note(((key[:-8], value) for key, value in pairs if key[-8] == keys.BLOB_INDEX), facts, db)
     if not right:
         facts.order_faults += 1
         return kinds.ORDER
@@ -219,35 +210,15 @@ def in_order(found: list[bytes], before: bytes | None, order: keys.Order | None)
         found = [before, *found]
     users = [key[:-8] for key in found]
     ranks = users if order is keys.order_of(keys.BYTEWISE) else [order(user) for user in users]
+    if ranks != sorted(ranks):
+        return False
     if len(set(users)) == len(users):
-        return ranks == sorted(ranks)
-    full = [(rank, -int.from_bytes(key[-8:], "little")) for rank, key in zip(ranks, found, strict=True)]
-    return len(set(found)) == len(found) and full == sorted(full)
-
-
-def _blob_references(pairs: list[block.Pair], facts: TableFacts, db: Database) -> None:
-    for key, value in pairs:
-        if key[-8] != keys.BLOB_INDEX:
-            continue
-        try:
-            where = blob.index(value)
-        except MalformedError:
-            facts.missing_blobs[0] += 1
-            continue
-        if where.type == blob.INLINED_TTL:
-            continue
-        facts.blob_codecs.setdefault(where.file, where.compression)
-        member = db.blobs.get(where.file)
-        outside = member is None or where.offset + where.size > db.size(member)
-        if outside or member is None:
-            facts.missing_blobs[where.file] += 1
-        elif db.source.sparing or blob.stands(db.glances(member), key[:-8], where.offset, where.size):
-            continue
-        astray = facts.astray.setdefault(where.file, Astray())
-        astray.count += 1
-        astray.outside += outside
-        if len(astray.samples) < _SAMPLES:
-            astray.samples.append((key[:-8], where.offset, where.size))
+        return True
+    if len(set(found)) != len(found):
+        return False
+    newest = [key[:-9:-1] for key in found]  # number and type, big-endian: of one user key those that are newer first
+    alike = compress(range(len(ranks)), map(eq, ranks, islice(ranks, 1, None)))
+    return all(newest[i] >= newest[i + 1] for i in alike)
 
 
 def file_crc(db: Database, member: str) -> int:

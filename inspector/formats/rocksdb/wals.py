@@ -137,17 +137,17 @@ def first_missing(db: Database) -> int | None:
     """
     version = db.version
     own = db.leveldb or "LOCK" in db.files
-    if db.single or version is None or not db.trusted or not own or _elsewhere(db):
+    if db.single or version is None or not db.trusted or not own or elsewhere(db):
         return None
     number = db.oldest_wal()
     begun = number > db.files[db.manifest or ""].number
     return number if begun and number not in db.wals else None
 
 
-def _elsewhere(db: Database) -> bool:
-    """Whether the WALs lie in another folder: OPTIONS has wal_dir only then."""
+def elsewhere(db: Database) -> str:
+    """The file that says that the WALs lie in another folder, if one does: OPTIONS has wal_dir only then."""
     found = max(((w.number, name) for name, w in db.files.items() if w.kind == "options"), default=None)
-    return found is not None and b"\n  wal_dir=" in db.source.read(0, _OPTIONS, found[1])
+    return found[1] if found and b"\n  wal_dir=" in db.source.read(0, _OPTIONS, found[1]) else ""
 
 
 def _size(db: Database, number: int) -> int:

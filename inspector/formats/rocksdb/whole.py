@@ -11,7 +11,7 @@ from inspector.formats.rocksdb import blob, blob_frame, identity, keys, names, s
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
-from inspector.formats.rocksdb.facts import BlobFacts, TableFacts
+from inspector.formats.rocksdb.facts import BlobFacts, Refers, TableFacts
 from inspector.formats.rocksdb.identity import Misplaced
 from inspector.formats.rocksdb.rules import BY_CODE
 from inspector.formats.rocksdb.version import Family
@@ -145,6 +145,8 @@ def _listed(db: Database, family: Family, file: NewFile, tally: Tally) -> None:
     if member is None:
         name = names.table_name(file.number)
         entries = f"{file.size} bytes of column family {family.name}, level {file.level}"
+        if file.path_id:
+            entries += f"; it lies in folder {file.path_id} of the program's db_paths"
         _say(tally, "RDB011", Span(0, 0, name), f"{name} is missing: {entries}", {"size": file.size}, cause.MISSING,
              "lost", has_bytes=False)  # fmt: skip
         return
@@ -222,8 +224,29 @@ def _blob_files(db: Database, family: Family, tally: Tally) -> None:
 
 
 def _references(db: Database, tally: Tally) -> None:
+    unlisted = unlisted_blobs(db)
     for member, facts in db.facts.items():
-        if isinstance(facts, TableFacts) and (db.version is None or not db.is_unlisted(db.files[member].number)):
+        if isinstance(facts, Refers) and counts(db, member):
+            for number in sorted(unlisted & facts.found_blobs.keys()):
+                count = facts.found_blobs[number]
+                refer = counted(count, "entry refers", "entries refer")
+                message = f"{refer} to values in {names.blob_name(number)}, which is here and is listed by no edit"
+                _say(tally, "RDB031", Span(0, 0, member), message, {"blob_file": number, "count": count},
+                     salvage="corrected")  # fmt: skip
+            if facts.unread_blobs:
+                say = counted(facts.unread_blobs, "entry says", "entries say")
+                message = f"{say} in no known way where {'its value is' if facts.unread_blobs == 1 else 'values are'}"
+                _say(tally, "RDB031", Span(0, 0, member), message, {"count": facts.unread_blobs}, salvage="lost")
+            if facts.stacked:
+                values = counted(facts.stacked, "value is", "values are")
+                message = (
+                    f"{values} kept as a BlobDB does, which only that reads: its blob files lie in a folder inside"
+                )
+                _say(tally, "RDB042", Span(0, 0, member), message, {"count": facts.stacked, "stacked": True},
+                     cause.STACKED, "kept", Severity.NOTE)  # fmt: skip
+            if facts.expiring:
+                message = f"{counted(facts.expiring, 'value expires', 'values expire')}: RocksDB reads none that does"
+                _say(tally, "RDB042", Span(0, 0, member), message, {"count": facts.expiring}, cause.STACKED, "kept")
             for number, count in sorted(facts.missing_blobs.items()):
                 if (name := db.blobs.get(number)) and names.classify(name).number != number:
                     continue  # looked for in another file, which stood under this one's name
@@ -235,6 +258,22 @@ def _references(db: Database, tally: Tally) -> None:
                 message = f"{refer} to a place of {names.blob_name(number)} where the value of another key stands"
                 _say(tally, "RDB031", Span(0, 0, member), message, {"blob_file": number, "count": count},
                      cause.ASTRAY, "lost")  # fmt: skip
+
+
+def unlisted_blobs(db: Database) -> set[int]:
+    """Blob files that are here and hold values of the database, and that its MANIFEST does not list, though whole."""
+    if not db.trusted or db.version is None:
+        return set()
+    listed = {number for family in db.version.families.values() for number in family.blobs}
+    found = (facts.found_blobs for m, facts in db.facts.items() if isinstance(facts, Refers) and counts(db, m))
+    return {number for one in found for number in one if number not in listed}
+
+
+def counts(db: Database, member: str) -> bool:
+    """Whether the engine reads the entries of this table or WAL."""
+    if db.files[member].kind == "table":
+        return db.version is None or not db.is_unlisted(db.files[member].number)
+    return db.is_live(member)
 
 
 def _unlisted(db: Database, tally: Tally) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from inspector.counted import counted
-from inspector.finding import Tally
+from inspector.finding import Severity, Tally
 from inspector.format import Answer
-from inspector.formats.rocksdb import keys, loader
+from inspector.formats.rocksdb import folders, keys, loader, names, stacked
 from inspector.formats.rocksdb.database import Database
-from inspector.formats.rocksdb.facts import LogFacts, TableFacts
+from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, Refers, TableFacts
+from inspector.formats.rocksdb.releases import release_of
+from inspector.formats.rocksdb.whole import counts, unlisted_blobs
 
 if TYPE_CHECKING:
     from inspector.formats.rocksdb import order
@@ -20,6 +21,7 @@ else:  # a log in its order needs none
     order = Postponed("inspector.formats.rocksdb.order")
 
 _LOSS: Final = ("RDB001", "RDB002", "RDB009", "RDB010", "RDB011", "RDB020", "RDB021", "RDB023", "RDB030", "RDB038")
+_NEEDED: Final = frozenset({"table", "wal", "blob", "manifest", "current"})  # what an open of the engine reads
 _OPENING: Final = frozenset({"RDB003", "RDB004", "RDB005", "RDB009"})
 
 SCHEMA: Final = {
@@ -39,21 +41,26 @@ SCHEMA: Final = {
     },
 }
 
+_COPIED_FIRST: Final = frozenset({"RDB012", "RDB020", "RDB021", "RDB026", "RDB027", "RDB029", "RDB039", "RDB040",
+                                  "RDB041"})  # fmt: skip
+
 
 def answer(db: Database, tally: Tally) -> Answer:
     """The answer about a whole database, or about one file of it."""
     facts = gather(db, tally)
     summary = summarise(db, facts)
     codes = {code for code, _ in tally.counts}
-    words = list(_words(db, tally, codes, summary))
+    words = _words(db, tally, codes, summary, facts)
     following = []
-    if codes & {"RDB012", "RDB020", "RDB021", "RDB026", "RDB027", "RDB029", "RDB039", "RDB040", "RDB041"}:
+    blobs = unlisted_blobs(db)
+    if blobs or codes & _COPIED_FIRST:
+        deleted = "blob files" if blobs else "tables"
         following.append(
-            "cp -a {path} {path}.copy   # before any program opens it: a read-write open may delete tables"
+            f"cp -a {{path}} {{path}}.copy   # before any program opens it: a read-write open may delete {deleted}"
         )
     if db.leveldb and not db.single and tally.total:
         following.append("inspector extract {path} cf:default -o keys.jsonl   # every live key and value as JSON lines")
-    if tally.total:
+    if codes - {"RDB035", "RDB037"} or any(level != "note" for _, level in tally.counts):
         following += _repair(db, tally)
     name = "LevelDB" if db.leveldb else "RocksDB"
     versions = ", ".join(str(v) for v in summary["format_versions"])
@@ -65,7 +72,20 @@ def answer(db: Database, tally: Tally) -> Answer:
         summary,
         () if db.single else loader.outcomes(facts),
         tuple(following),
+        unjudged=unread(db, tally),
     )
+
+
+def unread(db: Database, tally: Tally) -> str:
+    """What is of a kind, or too large, to be read; empty where nothing is."""
+    told = [(member, db.table(member).declined) for member in db.tables.values()]
+    kinds = [f"{member} is {why}" if member else f"it is {why}" for member, why in told if "not read" in why]
+    parts = [f"{kinds[0]}, and so are {len(kinds) - 1} more" if kinds[1:] else kinds[0]] if kinds else []
+    if folded := sum(n for (code, _), n in tally.counts.items() if code == "RDB035") - len(kinds):
+        parts.append(f"{counted(folded, 'block or record', 'blocks or records')} too large to be unpacked (--max-unit)")
+    if inside := stacked.folder(db):
+        parts.append(f"the blob files in {inside}/, which a BlobDB (utilities/blob_db) wrote")
+    return "; ".join(parts)
 
 
 def _repair(db: Database, tally: Tally) -> list[str]:
@@ -88,7 +108,7 @@ def _undone(tally: Tally) -> bool:
     return bool(kept) and len(kept) == count and all(finding.salvage == "corrected" for finding in kept)
 
 
-def _words(db: Database, tally: Tally, codes: set[str], summary: dict[str, Any]) -> list[str]:
+def _words(db: Database, tally: Tally, codes: set[str], summary: dict[str, Any], facts: loader.Facts) -> list[str]:
     words: list[str] = []
     if db.single:
         what = {"wal": "write-ahead log", "info-log": "info log"}.get(db.files[""].kind, db.files[""].kind)
@@ -102,9 +122,16 @@ def _words(db: Database, tally: Tally, codes: set[str], summary: dict[str, Any])
         words.append("A repair undoes all damage to the data: no entry is lost.")
     elif lost:
         words.append(f"{lost} of {summary['entries'] + lost} entries in tables can no longer be read.")
-    elif lost is None and codes & set(_LOSS):
+    elif lost is None and codes & set(_LOSS) and (codes & set(_LOSS) != {"RDB011"} or not folders.missing(db)):
         words.append(
             "Entries are lost; how many cannot be known, because the tables that counted them are damaged or not here."
+        )
+    words += stacked.words(db)
+    words += folders.words(db, none_here="RDB011" in codes and not db.tables)
+    if astray := _astray(db):
+        entries = counted(astray, "entry stands", "entries stand")
+        words.append(
+            f"{entries} in blocks out of order, and nothing proves that they belong there: a repair loses them."
         )
     if db.strangers:
         names = ", ".join(sorted(db.strangers)[:4])
@@ -112,7 +139,7 @@ def _words(db: Database, tally: Tally, codes: set[str], summary: dict[str, Any])
     if codes & {"RDB026", "RDB027", "RDB039"}:
         words.append("The set of live tables is not certain: do not start the program on this folder; copy it first.")
     if "RDB012" in codes and not db.trusted:
-        words.append("Tables that the MANIFEST does not list hold data; a read-write open deletes them.")
+        words.append(loader.of_unlisted(facts))
     if codes & {"RDB020", "RDB021"}:
         words.append("By default the engine silently drops every WAL operation after the damage.")
     if "RDB007" in codes:
@@ -128,13 +155,21 @@ def _words(db: Database, tally: Tally, codes: set[str], summary: dict[str, Any])
     return words
 
 
-def release_of(db: Database) -> str:
-    """The engine release that the newest OPTIONS file names, or nothing."""
-    found = sorted((what.number, name) for name, what in db.files.items() if what.kind == "options")
-    if not found:
-        return ""
-    named = re.search(rb"rocksdb_version=(\d[\d.]{0,20})", db.source.read(0, 1 << 16, found[-1][1]))
-    return named[1].decode() if named else ""
+def _astray(db: Database) -> int:
+    """Entries that can be read, in blocks that a repair leaves out."""
+    listed = [m for m, f in db.facts.items() if isinstance(f, TableFacts) and f.order_faults]
+    if not listed:
+        return 0
+    from inspector.formats.rocksdb.strays import strays_of
+
+    return sum(strays_of(db, member).entries for member in listed)
+
+
+def _malformed_first(db: Database, tally: Tally) -> bool:
+    """Whether the first record of the MANIFEST that the engine refuses is one that verifies."""
+    wrong = [f for f in tally.findings() if f.rule.code in ("RDB026", "RDB028") and f.level != "note"]
+    first = min(wrong, key=lambda f: (f.span.member != db.current, f.span.start), default=None)
+    return first is not None and first.rule.code == "RDB028"
 
 
 def _first(tally: Tally, *codes: str) -> str:
@@ -160,25 +195,56 @@ def gather(db: Database, tally: Tally) -> loader.Facts:
             if member in bad:
                 facts.damaged_tables += 1
                 facts.entries_in_damaged += found.entries
+    needed = (name for name in db.source.closed if name in db.files and db.files[name].kind in _NEEDED)
+    facts.closed = min(needed, default="") if not db.single else ""
     facts.current_bad = next((f.message for f in tally.findings() if f.rule.code == "RDB029"), "")
-    facts.manifest_none = "RDB039" in codes
-    facts.manifest_blank = facts.manifest_none and bool(db.unread_manifests) and not (codes & {"RDB026", "RDB028"})
+    facts.wal = min((name for name in db.wals.values() if not name.startswith("archive/")), default="")
+    damaged = bool(codes & {"RDB026", "RDB028"})
+    facts.manifest_none = "RDB039" in codes and (db.current not in db.files or not (db.unread_manifests or damaged))
+    facts.manifest_blank = "RDB039" in codes and bool(db.unread_manifests) and not damaged
     facts.manifest_lacks = db.version.lacks if db.version else ()
-    facts.manifest_bad = bool(codes & {"RDB026", "RDB028"})
+    facts.manifest_malformed, facts.manifest_bad = _malformed_first(db, tally), damaged
     stale = db.version.stale if db.version else []
     facts.manifest_refused = next((f"{db.manifest}@{s.start}: {s.why}" for s in stale if s.refused), "")
     facts.manifest_torn = "RDB027" in codes or (db.version is not None and db.version.damaged)
     facts.missing = _first(tally, "RDB011").partition("@")[0]
+    facts.afar = any(True for _ in folders.listed(db))
+    if facts.missing in (gone := folders.missing(db)) and tally.counts.get(("RDB011", Severity.ERROR)) == len(gone):
+        facts.missing_afar = gone[0]
     facts.wrong_size = _first(tally, "RDB010", "RDB013").partition("@")[0]
     facts.unopenable = _first(tally, *_OPENING).partition("@")[0]
     facts.overlap = "RDB017" in codes
     facts.bad_data = _first(tally, "RDB001", "RDB002")
+    facts.bad_value = _unread_value(db)
     facts.wal_bad = _first(tally, "RDB020", "RDB021", "RDB023")
     facts.wal_dropped, back = _dropped(db)
     facts.wal_bad = facts.wal_bad or back
     if not db.trusted:
         facts.unlisted = tuple(sorted(db.unlisted().values())) if db.version else ()
     return facts
+
+
+def _unread_value(db: Database) -> str:
+    """What the engine says of an entry whose value it does not read; "" where the blob file itself is to tell."""
+    lists = db.version.families.values() if db.version else ()
+    listed, unlisted = {number for family in lists for number in family.blobs}, unlisted_blobs(db)
+    for member, found in db.facts.items():
+        if db.single or not isinstance(found, Refers) or not counts(db, member):
+            continue
+        for number in sorted(found.missing_blobs):
+            blob = db.facts.get(db.blobs.get(number, ""))
+            if isinstance(blob, BlobFacts) and not blob.footer_why:
+                return "Corruption: Invalid blob offset"
+            if number not in db.blobs:
+                gone = f"IO error: No such file or directory: {names.blob_name(number)}"
+                return gone if number in listed else "Corruption: Invalid blob file number"
+        if unlisted & found.found_blobs.keys():
+            return "Corruption: Invalid blob file number"
+        if isinstance(found, TableFacts) and found.unknown:
+            return "Corruption: In DBIter: : Corrupted Key"
+        if found.refused:
+            return found.refused
+    return ""
 
 
 def _dropped(db: Database) -> tuple[int, str]:

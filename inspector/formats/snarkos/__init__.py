@@ -6,7 +6,8 @@ write batch; before, a process that ended between two batches left the last bloc
 Blocks without transactions are extracted as CDN files; for the others see `blocks`.
 
 Reading order: reading, names, values, authority, maps (what rows hold); rows, network, takes, reader (one pass);
-judge, check_hashes, check_heights, check_transactions (the joins); block_tree, ledger, verdict (what it adds up to);
+judge, doubts, not_named, check_hashes, check_heights, check_transactions (the joins);
+block_tree, ledger, verdict (what it adds up to);
 loader, words, records, items, blocks, compare; fixes, plan.
 """
 

@@ -8,23 +8,22 @@ they once were. So such blocks are refused, and the refusal says what is missing
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct, field
 
-from inspector.errors import RefusedError, UsageError
+from inspector.errors import RefusedError
 from inspector.format import Extent
 from inspector.formats.rocksdb.items import extents as rows_of
 from inspector.formats.snarkos import maps, values
 from inspector.formats.snarkos.layout import HEADER_SIZE
 from inspector.formats.snarkos.ledger import Ledger, entries, find_cut, walked
+from inspector.formats.snarkos.names import asked_heights
 from inspector.formats.snarkos.reading import Cursor, MalformedError, ids, whole
 
 MOST: Final = 50  # blocks of one file of a CDN
 LONGEST: Final = 256 << 20  # bytes of one file
-_ASKED: Final = re.compile(r"blocks?:(\d{1,10})(?:(?:-|\.\.)(\d{1,10}))?")
 _SIZED: Final = frozenset({6, 7, 9, 10})  # maps whose values begin with their length
 _MAPS: Final = (6, 7, 9, 10, 12, 14, 15)
 
@@ -40,14 +39,11 @@ class Rows(Struct):
 
 def extents(ledger: Ledger, asked: str) -> Iterator[Extent]:
     """A CDN file of whole blocks; anything else that is asked for is the database's own business."""
-    match = _ASKED.fullmatch(asked)
-    if match is None:
+    heights = asked_heights(asked)
+    if heights is None:
         yield from rows_of(ledger.db, asked)
         return
-    first = int(match[1])
-    last = int(match[2]) if match[2] else first
-    if last < first:
-        raise UsageError(f"{asked}: not a range of blocks", "the first height comes first: blocks:0-49")
+    first, last = heights
     if last - first >= MOST:
         raise RefusedError(f"{asked}: more than {MOST} blocks", f"a file of a CDN holds {MOST}: blocks:0-{MOST - 1}")
     rows = _gather(ledger, first, last)

@@ -8,9 +8,10 @@ from typing import Final
 from msgspec import Struct, field
 
 from inspector.formats.snarkos import rules
+from inspector.formats.snarkos.doubts import Doubt, doubt
 from inspector.formats.snarkos.judge import Judge
 from inspector.formats.snarkos.layout import HEADER_FAST, HEIGHT
-from inspector.formats.snarkos.network import BLOCK, BROKEN, CLAIMED, ONE_WAY, UNKNOWN_HEIGHT, joined
+from inspector.formats.snarkos.network import BLOCK, BROKEN, CLAIMED, LED, ONE_WAY, UNKNOWN_HEIGHT, joined
 from inspector.formats.snarkos.rows import NOWHERE, Row
 
 # maps that every block has one row of under its hash (get_block fails without any of them)
@@ -158,6 +159,7 @@ def _transactions(judge: Judge, found: Hash, height: bytes) -> None:
     for transaction in listed or ():
         judge.network.transactions.add(transaction, CLAIMED, found.one[14].place, height)
     known = set(listed or ())
+    gaps = bytes([not known <= found.confirmed.keys()])
     for transaction, row in found.confirmed.items():
         if len(row.payload) > 33:
             judge.network.rejected.add(row.payload[33:], CLAIMED, row.place, height + transaction)
@@ -165,9 +167,8 @@ def _transactions(judge: Judge, found: Hash, height: bytes) -> None:
             judge.of_tip(17, transaction)
         if transaction in known:
             continue
-        if listed is not None and not tip:
-            judge.orphan(17, transaction, height, row.place, transaction)
-            judge.network.transactions.add(transaction, CLAIMED, row.place, UNKNOWN_HEIGHT)
+        if listed is not None and not tip:  # whether another block lists it, and what it has beside, decides
+            judge.network.transactions.add(transaction, LED, row.place, height + gaps + found.key)
         else:
             judge.network.transactions.add(transaction, CLAIMED, row.place, height)
 
@@ -177,8 +178,13 @@ def _elsewhere(judge: Judge, found: Hash, height: bytes) -> None:
     tip = judge.unfinalised(height)
     aborted = set(joined(found.one[15].payload)) if 15 in found.one else None
     for transaction in aborted or ():
-        if transaction not in found.elsewhere:
+        if transaction in found.elsewhere:
+            continue
+        if tip:
             judge.absent(16, transaction, height, found.key)
+        else:  # unless it leads to another block, which names it as well
+            said = found.one[15]._replace(payload=transaction)
+            doubt(judge, Doubt(15, 16, found.key, said, None, height, None, found.key))
     if tip:
         for transaction in found.elsewhere:
             judge.of_tip(16, transaction)

@@ -10,8 +10,10 @@ from msgspec import Struct, field
 from inspector.finding import Cause
 from inspector.formats.snarkos import rules
 from inspector.formats.snarkos.check_hashes import NEEDED
+from inspector.formats.snarkos.doubts import Doubt, doubt
 from inspector.formats.snarkos.judge import GONE, Judge
 from inspector.formats.snarkos.layout import HEADER_FAST, HEIGHT, NETWORK, ROOT_BEFORE, ROUND, TIMESTAMP
+from inspector.formats.snarkos.maps import name_of
 from inspector.formats.snarkos.names import block_name
 from inspector.formats.snarkos.network import BLOCK, BROKEN, ONE_WAY, joined
 from inspector.formats.snarkos.rows import NOWHERE, Row
@@ -238,20 +240,28 @@ def _repeated(judge: Judge, now: Height) -> None:
     said = None
     if authority is not None:
         said = {part[:32]: part[32:] for part in joined(authority.payload[1:], 40)}
-    _compare(judge, now, 8, {row.payload[:32]: row for row in now.rows.get(8, [])}, said)
-    for number, source in ((11, 10), (13, 12)):
+    _compare(judge, now, (7, 8), {row.payload[:32]: row for row in now.rows.get(8, [])}, said)
+    for source, number in ((10, 11), (12, 13)):
         own = now.one(source)
         wanted = {_wide(raw): b"" for raw in joined(own.payload, 8)} if own is not None else None
-        _compare(judge, now, number, {_wide(row.payload): row for row in now.rows.get(number, [])}, wanted)
+        _compare(judge, now, (source, number), {_wide(row.payload): row for row in now.rows.get(number, [])}, wanted)
 
 
 def _wide(raw: bytes) -> bytes:
     return b"\x08\0\0\0\0\0\0\0" + raw
 
 
-def _compare(judge: Judge, now: Height, number: int, have: dict[bytes, Row], said: dict[bytes, bytes] | None) -> None:
+def _compare(
+    judge: Judge, now: Height, maps: tuple[int, int], have: dict[bytes, Row], said: dict[bytes, bytes] | None
+) -> None:
     """`said` maps each key to what its value holds behind the height; None where the source row is not there."""
-    tip = judge.unfinalised(now.key)
+    tip, (source, number) = judge.unfinalised(now.key), maps
+    if said is not None and not tip and (lacking := said.keys() - have) and (over := have.keys() - said):
+        _disagree(judge, now, maps, {key: said[key] for key in sorted(lacking)}, {key: have[key] for key in over})
+        have, said = (
+            {key: row for key, row in have.items() if key in said},
+            {key: tail for key, tail in said.items() if key in have},
+        )
     for key, row in have.items():
         if tip:
             judge.of_tip(number, key)
@@ -261,8 +271,30 @@ def _compare(judge: Judge, now: Height, number: int, have: dict[bytes, Row], sai
             message = f"block {now.number}: a certificate's round differs from the one in its subdag"
             judge.wrong(rules.DERIVED_WRONG, 8, key, now.key, row.place, message, now.key[::-1] + said[key])
     for key, tail in (said or {}).items():
-        if key not in have:
-            judge.absent(number, key, now.key, now.key[::-1] + tail)
+        if key in have:
+            continue
+        own, back = now.one(source), now.key[::-1] + tail
+        if tip or own is None:
+            judge.absent(number, key, now.key, back)
+        else:  # unless it leads to another block, which names it as well
+            doubt(judge, Doubt(source, number, now.block or b"", own._replace(payload=key), None, now.key, None, back))
+
+
+def _disagree(
+    judge: Judge, now: Height, maps: tuple[int, int], lacking: dict[bytes, bytes], over: dict[bytes, Row]
+) -> None:
+    """A block's row names others than those that lead to it: one for one it may be believed, else it is another's."""
+    source, number = maps
+    own, hash_ = now.one(source), now.block or b""
+    assert own is not None
+    if len(lacking) == len(over) == 1:
+        ((key, tail),) = lacking.items()
+        ((other, row),) = over.items()
+        said, have = own._replace(payload=key), row._replace(payload=other)
+        doubt(judge, Doubt(source, number, hash_, said, have, now.key, None, now.key[::-1] + tail, alone=False))
+        return
+    message = f"block {now.number}: {name_of(source)} names {len(lacking)} that do not lead here, and not {len(over)}"
+    judge.wrong(rules.MALFORMED, source, hash_, now.key, own.place, f"{message} that do")
 
 
 def _rounds(judge: Judge, before: Height | None, now: Height | None) -> None:

@@ -6,9 +6,21 @@ from collections.abc import Iterable
 from typing import Final
 
 from inspector.formats.snarkos import rules
-from inspector.formats.snarkos.judge import FOLLOWS, Judge
+from inspector.formats.snarkos.doubts import Doubt, doubt
+from inspector.formats.snarkos.judge import Judge
 from inspector.formats.snarkos.names import transaction_name, transition_name
-from inspector.formats.snarkos.network import BROKEN, CLAIMED, INPUT, OUTPUT, UNKNOWN_HEIGHT, content_group, joined
+from inspector.formats.snarkos.network import (
+    BACK,
+    BROKEN,
+    CLAIMED,
+    INPUT,
+    LED,
+    OUTPUT,
+    UNKNOWN_HEIGHT,
+    content_group,
+    joined,
+)
+from inspector.formats.snarkos.not_named import not_in_block, not_listed, not_named
 from inspector.formats.snarkos.rows import NOWHERE, Row
 
 DEPLOY, EXECUTE, FEE = range(3)
@@ -19,8 +31,6 @@ _LONE: Final = (_INPUTS - {39}, _OUTPUTS - {47})  # by side: rows that need no o
 _BUILT_IN: Final = b"\x0d\0\0\0\0\0\0\0\x07credits\x04aleo"  # a program id, behind its length
 _ONE_EACH: Final = (52, 53, 55, 34, 42)  # maps that every transition has one row of
 _REVERSE: Final = ((53, 54), (55, 56))  # what a transition has -> the map that leads back from it
-_UNPROVED: Final = frozenset(back for _, back in _REVERSE)
-_DOUBT: Final = "a transition names it, another row leads to that transition, and nothing proves which is right"
 _LISTED: Final = ((34, 35, INPUT), (42, 43, OUTPUT))
 
 
@@ -40,6 +50,8 @@ def check_transactions(judge: Judge) -> None:
     for key, rows, more in judge.network.transactions.groups():
         judge.orphans += more
         height, found = _by_map(rows)
+        for row in found.pop(LED, []) if LED in found else ():
+            height = not_in_block(judge, key, height, row, bool(found.keys() & {22, 29, 32, 51}))
         if height == UNKNOWN_HEIGHT:
             _orphan_transaction(judge, key, found)
         else:
@@ -106,14 +118,21 @@ def _deployment(judge: Judge, key: bytes, height: bytes, found: dict[int, list[R
 
 def _hand_on(judge: Judge, key: bytes, height: bytes, found: dict[int, list[Row]]) -> None:
     """Claim the transitions and the program of a transaction."""
-    if 29 in found:
-        executed = [t for row in found[29] for t in joined(row.payload[1:])]
-    else:
-        executed = [row.payload for row in found.get(30, [])]
-    fees = [row.payload for row in found.get(32, found.get(33, []))]
-    for kind, transitions in ((b"\1", executed), (b"\0", fees)):
-        for transition in transitions if height != UNKNOWN_HEIGHT or found.keys() & {29, 32} else ():
+    executed = [t for row in found.get(29, []) for t in joined(row.payload[1:])]
+    fees = [row.payload for row in found.get(32, [])]
+    for number, back, kind, named in ((29, 30, b"\1", executed), (32, 33, b"\0", fees)):
+        for transition in named:
             judge.network.transitions.add(transition, CLAIMED, NOWHERE, height + kind + key)
+        leading = found.get(back, [])
+        if height == UNKNOWN_HEIGHT or (len(leading) == 1 and leading[0].payload in named):
+            continue
+        tag = LED if number in found else BACK
+        more = {row.payload for row in leading}.difference(named)
+        if tag == LED and len(leading) - len(more) == len(set(named)):
+            continue  # all that it names lead back: others are left over from elsewhere
+        for row in leading:
+            if row.payload in more:
+                judge.network.transitions.add(row.payload, tag, row.place, height + kind + key)
     # of a block that was half written the way back may be all that is there
     deployed = [row.payload for row in found.get(22, [])] or [row.payload[:-2] for row in found.get(24, [])]
     for program in deployed:
@@ -126,6 +145,14 @@ def check_transitions(judge: Judge) -> None:
     for key, rows, more in judge.network.transitions.groups():
         judge.orphans += more
         height, found = _by_map(rows)
+        if BACK in found or LED in found:
+            back, led = found.pop(BACK, []), found.pop(LED, [])
+            # that alone leads back is left over, or stands under a wrong key
+            if height == UNKNOWN_HEIGHT and (back or found.keys() - {30, 33}):
+                found[CLAIMED] = back or led
+                height = min(row.payload[:4] for row in found[CLAIMED])
+                if not back:
+                    not_named(judge, key, height, led[0])
         if height == UNKNOWN_HEIGHT:
             _orphan_transition(judge, key, found)
         else:
@@ -134,7 +161,10 @@ def check_transitions(judge: Judge) -> None:
 
 def _owner(found: dict[int, list[Row]]) -> tuple[bytes, int]:
     """The transaction that claims a transition and the map that leads back: 30 from executions, 33 from fees."""
-    claim = min(found[CLAIMED], key=lambda row: row.payload)
+    claim, *others = found[CLAIMED]
+    if others:  # the one that the transition leads back to: the others name it by mistake
+        led = {row.payload for number in (30, 33) for row in found.get(number, ())}
+        claim = min(found[CLAIMED], key=lambda row: (row.payload[5:] not in led, row.payload))
     return claim.payload[5:], 30 if claim.payload[4] else 33
 
 
@@ -173,12 +203,16 @@ def _transition(judge: Judge, key: bytes, height: bytes, found: dict[int, list[R
         elif number not in found:
             judge.absent(number, key, height, None, owner)
     for forth, reverse in _REVERSE:
-        named = {row.payload for row in found.get(forth, [])}
-        _reverse(judge, reverse, key, height, owner, named if forth in found else None, found.get(reverse, []))
+        rows = found.get(forth, [])
+        named, have = {row.payload for row in rows}, found.get(reverse, [])
+        if not tip and len(rows) == len(have) == 1 and rows[0].payload != have[0].payload:
+            doubt(judge, Doubt(forth, reverse, key, rows[0], have[0], height, owner, key))
+            continue
+        _reverse(judge, reverse, key, height, owner, named if forth in found else None, have)
     for forth, reverse, side in _LISTED:
         listed = {part for row in found.get(forth, []) for part in joined(row.payload)}
         have = found.get(reverse, [])
-        _reverse(judge, reverse, key, height, owner, listed if forth in found else None, have)
+        _reverse(judge, reverse, key, height, owner, listed if forth in found else None, have, side)
         for part in listed | ({row.payload for row in have} if forth not in found else set()):
             judge.network.parts.add(side + part, CLAIMED, NOWHERE, height + owner)
     if tip:
@@ -204,23 +238,31 @@ def _all_there(found: dict[int, list[Row]], owner: bytes, back: int, with_scm: b
 
 
 def _reverse(
-    judge: Judge, number: int, key: bytes, height: bytes, owner: bytes, said: set[bytes] | None, have: list[Row]
+    judge: Judge,
+    number: int,
+    key: bytes,
+    height: bytes,
+    owner: bytes,
+    said: set[bytes] | None,
+    have: list[Row],
+    side: bytes | None = None,
 ) -> None:
-    """The keys of a reverse map that lead to a transition are the ones it names; None where its own row is gone."""
+    """The keys of a reverse map that lead to a transition are the ones it names; None where its own row is gone.
+
+    `side` of those that have rows of their own.
+    """
     tip = judge.unfinalised(height)
-    known = set()
+    lacking = sorted((said or set()).difference(row.payload for row in have))
     for row in have:
-        known.add(row.payload)
         if tip:
             judge.of_tip(number, row.payload)
         elif said is not None and row.payload not in said:
-            judge.orphan(number, row.payload, height, row.place, owner)
-    lacking = sorted((said or set()) - known)
-    # an id of an input or output has a row of its own besides, which is lost where the list is wrong
-    against = 0 if tip or said is None or number not in _UNPROVED else min(len(lacking), len(known - said))
-    judge.disagreed += against
+            if side is None or not lacking:  # all that it names lead back: others are left over
+                judge.orphan(number, row.payload, height, row.place, owner)
+            else:  # whether it has a row of its own decides
+                judge.network.parts.add(side + row.payload, LED, row.place, height + key + owner)
     for part in lacking:
-        judge.absent(number, part, height, key, owner, _DOUBT if against else FOLLOWS)
+        judge.absent(number, part, height, key, owner)
 
 
 def check_parts(judge: Judge) -> None:
@@ -235,6 +277,10 @@ def check_parts(judge: Judge) -> None:
         height, found = _by_map(rows)
         owner = found[CLAIMED][0].payload[4:] if CLAIMED in found else None
         kinds = sorted(found.keys() & (_INPUTS if side == INPUT else _OUTPUTS))
+        led = found.pop(LED, [])
+        if height == UNKNOWN_HEIGHT and led:
+            not_listed(judge, side, key, led[0], bool(kinds))
+            continue
         if height == UNKNOWN_HEIGHT:
             _drop_part(judge, key, height, found, owner)
             continue
@@ -242,6 +288,8 @@ def check_parts(judge: Judge) -> None:
             _absent_part(judge, side, key, height, owner)
         elif 39 in kinds and 40 not in found:
             judge.absent(40, found[39][0].payload, height, key, owner)
+        elif 39 in kinds and not any(row.payload == found[39][0].payload for row in found[40]):
+            doubt(judge, Doubt(39, 40, key, found[39][0], found[40][0], height, owner, key))
         elif 47 in kinds and found[47][0].payload == b"\1" and 48 not in found:
             judge.nameless(48, height, owner, f"the nonce of {key.hex()}")
         elif len(kinds) > 1:

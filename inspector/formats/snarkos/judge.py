@@ -10,28 +10,32 @@ from msgspec import Struct, field
 
 from inspector.finding import Cause, Evidence, Finding, Rule, Salvage, Severity, Tally
 from inspector.formats.snarkos import rules
+from inspector.formats.snarkos.doubts import Doubt
 from inspector.formats.snarkos.fixes import Fixes
 from inspector.formats.snarkos.maps import join, name_of, past
 from inspector.formats.snarkos.names import transaction_name
 from inspector.formats.snarkos.network import UNKNOWN_HEIGHT, Network
-from inspector.span import Span
+from inspector.span import Span, merged
 
 MAX_HEIGHTS: Final = 1 << 18
-MAX_NAMES: Final = 1000
 FOLLOWS: Final = "it follows from other rows"
 NO_BYTES: Final = Span(0, 0)
 HALF_WRITTEN: Final = Cause("software-rule-violation", "likely", "the process ended between two writes of one block")
 STALE: Final = Cause("software-rule-violation", "possible", "an older row was left, or a newer one was not written")
 GONE: Final = Cause("unknown", "possible", "no damaged table block covers the key")
-BLOCK_LOST: Final = Cause("unknown", "certain", "its table block no longer verifies; see the finding on that block")
+BLOCK_LOST: Final = Cause("unknown", "certain", "its table block cannot be used; see the finding on that block")
 
 
 class LostRange(Struct, frozen=True):
-    """User keys in (after, up_to] may have lain in the damaged block at `span`; None is open."""
+    """User keys in (after, up_to] may have lain in the damaged block at `span`; None is open.
+
+    `sealed`: the block verifies, and its keys are out of order.
+    """
 
     after: bytes
     up_to: bytes | None
     span: Span
+    sealed: bool = False
 
 
 class LostRanges:
@@ -79,13 +83,7 @@ class Heights(Struct):
 
     def ranges(self) -> list[tuple[int, int]]:
         """Half-open, sorted, joined where they touch."""
-        out: list[tuple[int, int]] = []
-        for start, end in sorted([*self.runs, *((h, h + 1) for h in self.single)]):
-            if out and start <= out[-1][1]:
-                out[-1] = out[-1][0], max(end, out[-1][1])
-            else:
-                out.append((start, end))
-        return out
+        return merged([*self.runs, *((h, h + 1) for h in self.single)])
 
 
 class Judge(Struct):
@@ -111,6 +109,7 @@ class Judge(Struct):
     malformed: set[bytes] = field(default_factory=set)  # keys of rows that have a finding for their shape
     # those of them that are written again ("corrected") or deleted
     settled: dict[bytes, Salvage | None] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
     disagreed: int = 0  # rows against their reverse, where nothing proves either
     obstacle: str = ""  # why rows cannot be set right though they are known
     _tip_key: bytes = UNKNOWN_HEIGHT  # the tip as a group key

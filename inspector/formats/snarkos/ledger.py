@@ -14,6 +14,7 @@ from inspector.formats.rocksdb import keys, log, order, view
 from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
 from inspector.formats.rocksdb.facts import TableFacts, lost_range
 from inspector.formats.rocksdb.logical import TOO_LARGE, WHOLE, Assembler
+from inspector.formats.rocksdb.strays import strays_of
 from inspector.formats.rocksdb.version import Family
 from inspector.formats.rocksdb.walk import walk
 from inspector.formats.snarkos import maps
@@ -206,6 +207,8 @@ def lost_ranges(ledger: Ledger) -> LostRanges:
             continue
         for start, end in db.table(member).gaps:  # no index: what lay there may have been any of the table's keys
             found.append(LostRange(_before(low), high, Span(start, end, member)))
+        for start, end, first, last in strays_of(db, member).ranges if facts.order_faults else ():
+            found.append(LostRange(_before(first), last, Span(start, end, member), True))
         for at in facts.lost:
             after, up_to = lost_range(db.table(member), facts, Span(at, at + 1, member))
             end = _block_end(db, member, at)

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from inspector.format import Outcome
+from inspector.formats.rocksdb.loader import DELETES, EMPTY, REFUSES
 
 RELEASE_2024: Final = "2.2.7 to 3.x"
 RELEASE_2026: Final = "4.x"
@@ -28,6 +29,7 @@ class Facts(Struct, frozen=True):
     wal_cut: bool = False
     tree_stale: bool = False
     archive: bool = False
+    engine: tuple[str, str] = ("", "")  # what RocksDB does when it opens the folder for writing, and says
 
 
 def outcomes(f: Facts) -> tuple[Outcome, ...]:
@@ -35,9 +37,24 @@ def outcomes(f: Facts) -> tuple[Outcome, ...]:
     return (Outcome("snarkOS", RELEASE_2024, *_start(f)), Outcome("snarkOS", RELEASE_2026, *_start_2026(f)))
 
 
+def shut(f: Facts) -> str:
+    """What RocksDB does where it does not open the ledger as it is, else nothing; an archive is not for it."""
+    outcome, message = f.engine
+    if f.archive or not (outcome in (REFUSES, EMPTY) or outcome.startswith(DELETES)):
+        return ""
+    return f"{outcome} ({message})" if outcome == REFUSES else outcome.replace(" where create_if_missing is set", "")
+
+
 def _start(f: Facts) -> tuple[str, str]:
     if f.archive:
         return "must not be started on an archive", "its program mappings are not there"
+    outcome, message = f.engine
+    if outcome == REFUSES:  # before the node has read a row
+        return "refuses to start", message
+    if outcome == EMPTY:  # snarkVM sets create_if_missing (store/src/helpers/rocksdb/internal/mod.rs)
+        return "starts a new ledger from genesis over these files", ""
+    if outcome.startswith(DELETES):
+        return f"starts without rows, if it does: RocksDB {outcome}", message
     if f.block_tip is None:
         return "starts a new ledger from genesis beside these rows", ""
     if f.id_gap:  # BlockStore::open reads map 4 for every height

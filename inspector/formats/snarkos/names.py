@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from functools import reduce
 from operator import xor
 from typing import Final
+
+from inspector.errors import UsageError
 
 _ALPHABET: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _GENERATORS: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)  # BIP 173
 # what the five bits that leave at the top add: one of 32 sums instead of five tests for each character
 _STEPS: Final = [reduce(xor, [g for i, g in enumerate(_GENERATORS) if top >> i & 1], 0) for top in range(32)]
 _BECH32M: Final = 0x2BC830A3  # BIP 350
+
+_ASKED: Final = re.compile(r"blocks?:(\d{1,10})(?:(?:-|\.\.)(\d{1,10}))?")
 
 NETWORKS: Final = {0: "mainnet", 1: "testnet", 2: "canary"}
 
@@ -70,3 +75,19 @@ def field_name(raw: bytes) -> str:
 
 def network_name(network: int) -> str:
     return NETWORKS.get(network, f"network {network}")
+
+
+def asked_heights(asked: str) -> tuple[int, int] | None:
+    """First and last height of `block:7` or `blocks:0-49`; None where it is another id."""
+    match = _ASKED.fullmatch(asked)
+    if match is None:
+        return None
+    first, last = int(match[1]), int(match[2] or match[1])
+    if last < first:
+        raise UsageError(f"{asked}: not a range of blocks", "the first height comes first: blocks:0-49")
+    return first, last
+
+
+def range_name(first: int, last: int) -> str:
+    """The id of blocks as `asked_heights` reads it."""
+    return f"block:{first}" if first == last else f"blocks:{first}-{last}"

@@ -23,6 +23,8 @@ BLOCK: Final = 100  # tags of rows that the checks hand on to each other
 CLAIMED: Final = 101
 ROOT_BEFORE: Final = 102
 ONE_WAY: Final = 103  # a state root that no row of map 3 leads back from
+LED: Final = 104  # a row leads back to something of a block that names others in its place
+BACK: Final = 105  # and to one of a block whose own row is not there
 INPUT, OUTPUT = b"\0", b"\1"
 UNKNOWN_HEIGHT: Final = b"\xff\xff\xff\xff"  # of rows whose block is not known
 
@@ -48,6 +50,7 @@ class Network(Struct):
     current_round: int | None = None
     wrong: list[Wrong] = field(default_factory=list)
     wrong_count: int = 0
+    wrong_keys: set[bytes] = field(default_factory=set)  # whole keys of the malformed rows, as far as they are held
     shaped: Counter[int] = field(default_factory=Counter)  # values by map that fill their bytes, of maps with no check
     odd_counts: Counter[int] = field(default_factory=Counter)  # and those that do not
     odd: list[Wrong] = field(default_factory=list)

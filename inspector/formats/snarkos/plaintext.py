@@ -16,7 +16,7 @@ from inspector.sanitize import clean_bytes
 MAX_DEPTH: Final = 32  # Network::MAX_DATA_DEPTH
 MAX_ELEMENTS: Final = 1 << 12  # of an array that is decoded; the network allows 32, later 512
 LITERAL, STRUCT, ARRAY = range(3)
-PLAINTEXT, RECORD, FUTURE = range(3)
+PLAINTEXT: Final = 0  # variant of a value; records and futures are the others
 
 
 def _integer(bits: int, signed: bool) -> Decoder:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from inspector.formats.snarkos.maps import PREFIX
+from inspector.formats.snarkos.maps import PREFIX, join
 from inspector.formats.snarkos.network import BROKEN, Network, Wrong
 from inspector.formats.snarkos.reading import FIELD, MalformedError
 from inspector.formats.snarkos.rows import Places
@@ -15,7 +15,9 @@ from inspector.span import Span
 
 Entry = tuple[bytes, bytes, Span]  # key, value, where it lies
 
-MAX_WRONG: Final = 1000
+MAX_WRONG: Final = 1000  # rows that are told one by one
+MAX_KEYS: Final = 1 << 16  # malformed rows that may be written again; with more nothing is repaired
+MAX_KEY: Final = 64  # bytes of the key of such a row
 _BY_HASH: Final = frozenset({5, 6, 7, 9, 10, 12, 14, 15})
 _BY_TRANSACTION: Final = frozenset({17, 22, 29, 31, 32, 51})
 _BY_TRANSITION: Final = frozenset({30, 33, 34, 42, 52, 53, 55, 57})
@@ -75,13 +77,18 @@ def _judge_odd(network: Network) -> None:
     for number, count in network.odd_counts.items():
         if network.shaped[number] > count:
             network.wrong_count += count
-            network.wrong += [odd for odd in network.odd if odd.map == number][: MAX_WRONG - len(network.wrong)]
+            told = [odd for odd in network.odd if odd.map == number]
+            network.wrong += told[: MAX_WRONG - len(network.wrong)]
+            network.wrong_keys.update(join(network.id, number, odd.key) for odd in told)
 
 
 def _wrong(network: Network, number: int, key: bytes, error: MalformedError, packed: bytes, place: Span) -> None:
     network.wrong_count += 1
     if len(network.wrong) < MAX_WRONG:
         network.wrong.append(Wrong(number, key, error.why, place))
+        network.wrong_keys.add(join(network.id, number, key))
+    elif len(key) <= MAX_KEY and len(network.wrong_keys) < MAX_KEYS:
+        network.wrong_keys.add(join(network.id, number, key))
     if len(key) == FIELD:
         if number in _BY_HASH:
             network.values.add(key, BROKEN | number, packed)

@@ -24,12 +24,13 @@ from inspector.formats.snarkos.check_transactions import (
     check_transactions,
     check_transitions,
 )
+from inspector.formats.snarkos.doubts import settle
 from inspector.formats.snarkos.judge import BLOCK_LOST, GONE, HALF_WRITTEN, NO_BYTES, Judge
 from inspector.formats.snarkos.ledger import Ledger, entries, find_cut, lost_ranges, walked
 from inspector.formats.snarkos.maps import KNOWN_IN_2024, MAPS, join, name_of, past
 from inspector.formats.snarkos.names import network_name
 from inspector.formats.snarkos.network import Network
-from inspector.formats.snarkos.reader import MAX_WRONG, read
+from inspector.formats.snarkos.reader import read
 from inspector.formats.snarkos.rows import Places
 from inspector.span import Span
 
@@ -108,7 +109,7 @@ def judge_ledger(ledger: Ledger, tally: Tally, tip: int | None = None, outermost
     judge = Judge(main, tally, lost_ranges(ledger))
     judge.finalised(_finalised(judge) if tip is None else tip)
     verdict = Verdict(judge, {n.id: n.rows for n in networks.values()}, short_keys=short)
-    judge.malformed = {judge.key(wrong.map, wrong.key) for wrong in main.wrong}
+    judge.malformed = main.wrong_keys
     check_hashes(judge)
     check_heights(judge)
     check_transactions(judge)
@@ -116,6 +117,7 @@ def judge_ledger(ledger: Ledger, tally: Tally, tip: int | None = None, outermost
     check_parts(judge)
     check_programs(judge)
     check_rejected(judge)
+    settle(judge, entries(ledger))
     if ledger.archive:
         evidence = {"block_tip": main.block_tip}
         judge.say(rules.ARCHIVE, None, "this is an archive, not a ledger for a node", evidence, _ARCHIVED, None)
@@ -164,8 +166,10 @@ def _malformed(judge: Judge) -> None:
         evidence = {"map": name_of(wrong.map), "key": wrong.key.hex(), "why": wrong.why}
         message = f"{name_of(wrong.map)}, key {wrong.key[:40].hex()}: {wrong.why}"
         judge.say(rules.MALFORMED, wrong.place, message, evidence, GONE, saved)
-    for _ in range(min(network.wrong_count - len(network.wrong), MAX_WRONG)):
-        judge.tally.add(rules.MALFORMED, lambda: Finding(rules.MALFORMED, NO_BYTES, "another", bytes_known=False))
+    more = range(network.wrong_count - len(network.wrong))
+    judge.tally.add_each(
+        rules.MALFORMED, more, lambda _: Finding(rules.MALFORMED, NO_BYTES, "another", bytes_known=False)
+    )
 
 
 def _current_round(judge: Judge) -> None:

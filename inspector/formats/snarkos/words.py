@@ -8,6 +8,8 @@ from typing import Any, Final
 from inspector.counted import counted
 from inspector.finding import Tally
 from inspector.format import Answer
+from inspector.formats.rocksdb.loader import outcomes as of_engine
+from inspector.formats.rocksdb.words import gather
 from inspector.formats.snarkos import loader
 from inspector.formats.snarkos.compare import siblings
 from inspector.formats.snarkos.ledger import Ledger
@@ -74,10 +76,12 @@ def answer(ledger: Ledger, tally: Tally) -> Answer:
     network = network_name(verdict.network.id)
     version = f"snarkVM ledger, {network}, storage of {summary['generation']}"
     because = f"{verdict.network.rows} rows in {len(verdict.network.counts)} maps of {network}"
-    words = tuple(_words(ledger, verdict, summary))
-    return Answer(
-        version, because, words, summary, loader.outcomes(facts(ledger, verdict)), _next(verdict, summary["beside"])
-    )
+    met = facts(ledger, verdict, tally)
+    words = _words(ledger, verdict, summary)
+    if shut := loader.shut(met):
+        words.insert(0, f"RocksDB {shut}: the node does not get to the rows.")
+    following = _next(verdict, summary["beside"], bool(shut))
+    return Answer(version, because, tuple(words), summary, loader.outcomes(met), following)
 
 
 def summarise(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
@@ -114,8 +118,10 @@ def summarise(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def facts(ledger: Ledger, verdict: Verdict) -> loader.Facts:
+def facts(ledger: Ledger, verdict: Verdict, tally: Tally) -> loader.Facts:
+    """`tally` with the findings of the engine's files in it: a node that cannot open them reads no row."""
     judge, network = verdict.judge, verdict.network
+    opened = of_engine(gather(ledger.db, tally))[0]
     tip = network.block_tip
     return loader.Facts(
         block_tip=tip,
@@ -123,11 +129,12 @@ def facts(ledger: Ledger, verdict: Verdict) -> loader.Facts:
         id_gap=network.counts[4] != verdict.blocks,
         tip_broken=tip is not None and "B" in verdict.classes and judge.tip_rows > 0,
         rows_lost=verdict.lossy,
-        corrupt_blocks=bool(judge.lost),
+        corrupt_blocks=not all(lost.sealed for lost in judge.lost.found),
         round_missing=network.current_round is None,
         wal_cut=ledger.cut is not None,
         tree_stale=verdict.tree is not None and verdict.tree.stale,
         archive=ledger.archive,
+        engine=(opened.outcome, opened.message),
     )
 
 
@@ -204,8 +211,9 @@ def _lost_words(verdict: Verdict, summary: dict[str, Any]) -> str:
     return f"Data is lost: {'; '.join(parts)}."
 
 
-def _next(verdict: Verdict, beside: list[str]) -> tuple[str, ...]:
-    if not verdict.classes:
+def _next(verdict: Verdict, beside: list[str], shut: bool) -> tuple[str, ...]:
+    """What to run; `shut` where the engine does not open the folder, whatever its rows are."""
+    if not verdict.classes and not shut:
         return ()
     best = verdict.best_checkpoint
     found = []

@@ -1,6 +1,7 @@
 """CDN block files of snarkOS: `A.B.blocks` (a bincode vector of blocks) and `latest.json`.
 
-No checksum protects them; a node recomputes every hash. Reading order: layout, walk, rules, check, plan, records.
+No checksum protects them; a node recomputes every hash. Reading order: layout, walk, rules, check, plan,
+content, records.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ FORMAT = Format(
     records=later("inspector.formats.snarkos_blocks.records", "records"),
     show=later("inspector.formats.snarkos_blocks.records", "show"),
     items=later("inspector.formats.snarkos_blocks.records", "items"),
+    extents=later("inspector.formats.snarkos_blocks.content", "extents"),
+    addresses=True,
     plan=later("inspector.formats.snarkos_blocks.plan", "plan"),
     filters=frozenset({"damaged", "start", "end"}),
     wishes=frozenset({"max_unit"}),

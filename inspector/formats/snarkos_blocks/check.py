@@ -8,9 +8,10 @@ from typing import Any, Final
 from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Rule, Salvage, Tally
 from inspector.format import Answer, Outcome, Stretch
-from inspector.formats.snarkos.names import block_name, network_name
+from inspector.formats.snarkos.names import block_name, network_name, range_name
 from inspector.formats.snarkos_blocks import rules
 from inspector.formats.snarkos_blocks.layout import BLOCK, GONE, HEAD_SIZE, MALFORMED, SOUND, TRUNCATED, Head
+from inspector.formats.snarkos_blocks.plan import TOLD, best_run, others
 from inspector.formats.snarkos_blocks.walk import Blocks, flipped, why_malformed
 from inspector.span import Span
 
@@ -176,11 +177,26 @@ def answer(blocks: Blocks, tally: Tally) -> Answer:
         words = (f"All {len(good)} blocks are here and linked. Their hashes can only be verified by a node.",)
     else:
         words = (f"{len(good)} of {blocks.claimed} blocks are whole. Their hashes can only be verified by a node.",)
-    outcome = "syncs these blocks" if not tally.total else "stops the CDN sync at this file, goes on with peers"
-    following = ("inspector repair {path} -o {path}.repaired",) if tally.total and good else ()
+    # a node checks every hash, and what lies inside a block only it can tell
+    outcome = (
+        "syncs these blocks if their hashes hold"
+        if not tally.total
+        else "stops the CDN sync at this file, goes on with peers"
+    )
+    following = _following(blocks) if tally.total and good else ()
     version = "CDN latest.json" if blocks.latest else "CDN block file"
     loaders = (Outcome("snarkOS --cdn", "2.2.7 to 4.x", outcome),)
     return Answer(version, "framing and block headers", words, summary, loaders, following)
+
+
+def _following(blocks: Blocks) -> tuple[str, ...]:
+    """A repair, and what gives out the whole blocks that it leaves out."""
+    run = best_run(blocks)
+    left = [
+        f"inspector extract {{path}} {range_name(first, last)} -o {first}.{last + 1}.blocks"
+        for first, last in others(blocks, run)[:TOLD]
+    ]
+    return ("inspector repair {path} -o {path}.repaired", *left)
 
 
 def compare(found: list[tuple[str, int, int, Blocks]]) -> tuple[str, ...]:

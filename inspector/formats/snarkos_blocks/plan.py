@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 from inspector.errors import RefusedError
 from inspector.format import Edit, Plan, Wishes
+from inspector.formats.snarkos.names import range_name
 from inspector.formats.snarkos_blocks.layout import COUNT_SIZE, MARK_NAMES, SOUND, Head
 from inspector.formats.snarkos_blocks.walk import Blocks, head_at
 from inspector.span import Span
+
+TOLD = 3  # runs that are left out
 
 
 def plan(blocks: Blocks, wishes: Wishes) -> Plan:
@@ -25,44 +28,58 @@ def plan(blocks: Blocks, wishes: Wishes) -> Plan:
     left = sum(mark == SOUND for mark in blocks.marks) - len(run)
     made.notes.append(f"{len(run)} whole blocks, heights {first} to {last}: name the file {first}.{last + 1}.blocks")
     if left:
-        made.notes.append(f"{left} whole blocks behind a missing height were left out")
+        made.notes.append(f"{left} whole blocks that do not follow on these were left out{_elsewhere(blocks, run)}")
     return made
 
 
 def best_run(blocks: Blocks) -> list[int]:
     """Indexes of the longest run of whole blocks that follow each other in height and by hash; the first if equal."""
+    return max(runs(blocks), key=len, default=[])
+
+
+def runs(blocks: Blocks) -> list[list[int]]:
+    """Whole blocks that follow each other, as their indexes, in order of height; of one height the first block."""
     by_height: dict[int, int] = {}
     for i, (height, mark) in enumerate(zip(blocks.heights, blocks.marks, strict=True)):
         if mark == SOUND:
             by_height.setdefault(height, i)
-    order = sorted(by_height)
-    best = (0, 0)  # half-open, in `order`
-    start = 0
+    found: list[list[int]] = []
     before: Head | None = None
-    for i, height in enumerate(order):
+    for height in sorted(by_height):
         head = head_at(blocks.source, blocks.starts[by_height[height]])
-        if before is None or head is None or not _follows(before, head):
-            start = i
+        if before is None or head is None or not follows(before, head):
+            found.append([])
+        found[-1].append(by_height[height])
         before = head
-        if i + 1 - start > best[1] - best[0]:
-            best = start, i + 1
-    return [by_height[height] for height in order[best[0] : best[1]]]
+    return found
 
 
-def _follows(before: Head, head: Head) -> bool:
+def others(blocks: Blocks, run: list[int]) -> list[tuple[int, int]]:
+    """First and last height of each run that is not `run`, the longest first: what `extract` gives out one by one."""
+    left = sorted((one for one in runs(blocks) if one != run), key=len, reverse=True)
+    return [(blocks.heights[one[0]], blocks.heights[one[-1]]) for one in left]
+
+
+def follows(before: Head, head: Head) -> bool:
     linked = head.height == before.height + 1 and head.previous == before.hash
     return linked and head.round > before.round and head.timestamp >= before.timestamp
+
+
+def _elsewhere(blocks: Blocks, run: list[int]) -> str:
+    named = [range_name(*one) for one in others(blocks, run)]
+    more = f" and {len(named) - TOLD} more" if len(named) > TOLD else ""
+    return f"; inspector extract gives out {', '.join(named[:TOLD])}{more}" if named else ""
 
 
 def _edits(blocks: Blocks, run: list[int], size: int) -> Iterator[Edit]:
     head = Span(0, min(COUNT_SIZE, size))
     count = len(run).to_bytes(COUNT_SIZE, "little")
     if blocks.claimed == len(run):
-        yield Edit("kept", head, why="the count")
+        yield Edit("kept", head, proof="derived", why="the count")
     else:
         yield Edit("corrected", head, count, "derived", f"{len(run)} blocks are written")
     for i in run:
-        yield Edit("kept", Span(blocks.starts[i], blocks.ends[i]), units=1, why="a whole block")
+        yield Edit("kept", Span(blocks.starts[i], blocks.ends[i]), proof="placed", units=1, why="a whole block")
     chosen = set(run)
     here = COUNT_SIZE
     for i, (start, end) in enumerate(zip(blocks.starts, blocks.ends, strict=True)):
@@ -72,7 +89,7 @@ def _edits(blocks: Blocks, run: list[int], size: int) -> Iterator[Edit]:
         if i in chosen:
             continue
         if blocks.marks[i] == SOUND:
-            yield Edit("dropped", Span(start, end), why="behind a missing height, or there twice", units=1)
+            yield Edit("dropped", Span(start, end), why="it does not follow on the blocks that are kept", units=1)
         else:
             yield Edit("lost", Span(start, end), why=MARK_NAMES[blocks.marks[i]], units=1)
     if here < size:

@@ -12,7 +12,7 @@ from inspector.formats.spdk_blobstore.loader import LONGHORN, LONGHORN_7, PROGRA
 from inspector.formats.spdk_blobstore.lost import find_lost
 from inspector.formats.spdk_blobstore.names import item_ids
 from inspector.formats.spdk_blobstore.state import State
-from inspector.formats.spdk_blobstore.store import Store
+from inspector.formats.spdk_blobstore.store import EXTERNAL, Store
 
 MAX_EXACT = 200  # volumes whose unknown bytes are counted exactly
 MAX_LAYERS = 30_000  # of all of them, with their parents: each chain is read through
@@ -131,8 +131,10 @@ def _lost(state: State, store: Store, unknown: dict[int, int], damaged: bool) ->
     lost = find_lost(store) if damaged else []
     words = []
     for blob_id, amount in list(unknown.items())[:8]:
-        what = f"{amount} bytes are unknown" if amount > 0 else "part of it is unknown"
-        words.append(f"{store.blobs[blob_id].name}: {what}.")
+        blob = store.blobs[blob_id]
+        what = f"{amount:,} bytes are unknown" if amount > 0 else "part of it is unknown"
+        elsewhere = " or lie in an external snapshot, on another device" if store.lineage(blob)[1] == EXTERNAL else ""
+        words.append(f"{blob.name}: {what}{elsewhere}.")
     if not unknown and damaged:
         # bytes that were put in ahead of the end have moved the content of clusters, and no checksum covers that
         sure = not state.odd_end or state.put_behind or state.disk.moved is not None

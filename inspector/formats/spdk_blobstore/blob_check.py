@@ -132,8 +132,10 @@ def _parents(state: State, store: Store, blob: Blob, circles: set[int], tally: T
     if SNAP in blob.internal and not blob.thin:
         _put(state, store, blob, b.PARENT_IGNORED, "thick, and names a parent", tally)
     if blob.external is not None:
-        text = f"stands on the external snapshot {blob.external[:64].decode('utf-8', 'backslashreplace')}"
-        _put(state, store, blob, b.EXTERNAL, text, tally)
+        text = (
+            f"stands on the external snapshot {blob.external[:64].rstrip(bytes(1)).decode('utf-8', 'backslashreplace')}"
+        )
+        _put(state, store, blob, b.EXTERNAL, text, tally, cause=Cause("unknown"))  # nothing is wrong with it
     parent = blob.parent
     if parent is not None and parent not in store.blobs:
         text = f"its snapshot 0x{parent:x} is lost; what it did not write itself is unknown"

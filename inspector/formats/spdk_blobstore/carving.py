@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from inspector.account import Progress
 from inspector.carve import WRITTEN, Carver, CarveWishes, Found, Haul, Sums, opened
 from inspector.descriptors import pwrite_all
 from inspector.errors import SourceError, UsageError
@@ -20,7 +21,7 @@ from inspector.format import Wishes
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore import superblock as sb
-from inspector.inspect import Progress, inspect
+from inspector.inspect import inspect
 from inspector.mapfile import lines, unknown_ranges
 from inspector.output import Place, place_file, preflight
 from inspector.search import Area, Window, search

@@ -47,15 +47,18 @@ def put_back(store: Store, build: Build) -> tuple[Store, list[Strayed]]:
     The disk reads the pages so from then on, and the region names them.
     """
     found: list[Strayed] = []
+    faults = _faults(store)  # counted before the region is changed, which both stores read
     for search, least in ((_roots, 0), (_extents, 1)):
         for one in list(search(store))[:MOST]:
-            if any(one.home in (other.home, other.page) for other in found):  # put there with another one
+            if any(one.home == other.home or (other.back and one.home == other.page) for other in found):
+                # put there with another one
                 continue
             undo = _place(store.disk, store.region, store, one)
             after = build()
             mutual = one.back is not None and _is_root(one.back, one.page)
-            if _faults(store) - _faults(after) >= (least if mutual or not one.sealed else 1):
-                store = after
+            left = _faults(after)
+            if faults - left >= (least if mutual or not one.sealed else 1):
+                store, faults = after, left
                 found.append(one)
             else:
                 undo()
@@ -220,4 +223,7 @@ def _faults(store: Store) -> int:
     top = store.geometry.super_blob
     headless = top != lay.NO_BLOB and top not in store.blobs
     loose = len(store.orphan_extents) + sum(len(pages) for pages in store.orphan_chains.values())
-    return lost + bad + headless + loose + len(store.extent_faults) + store.shared_count + len(store.out_of_range)
+    gone = len(_erased(store))
+    return (
+        lost + bad + headless + loose + gone + len(store.extent_faults) + store.shared_count + len(store.out_of_range)
+    )

@@ -87,7 +87,9 @@ def _shown(value: object) -> str:
     """A field in few words; bytes that a file chose are told by their number."""
     if isinstance(value, tuple):
         return f"page {value[0]}, {value[1]} pages"
-    return f"{len(value)} other bytes" if isinstance(value, bytes) else str(value)
+    if not isinstance(value, bytes):
+        return str(value)
+    return f"{len(value)} {'other bytes' if any(value) else 'zeroes'}"
 
 
 def _new_super(shop: Workshop) -> sb.Geometry:

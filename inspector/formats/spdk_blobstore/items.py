@@ -13,7 +13,7 @@ from inspector.formats.spdk_blobstore.identify import identify
 from inspector.formats.spdk_blobstore.lost import Lost, find_lost
 from inspector.formats.spdk_blobstore.names import item_ids
 from inspector.formats.spdk_blobstore.state import State
-from inspector.formats.spdk_blobstore.store import Store
+from inspector.formats.spdk_blobstore.store import EXTERNAL, Store
 
 MAX_DEPTH = 256  # snapshots below a volume whose first bytes are looked at
 CLEAR = ("default", "none", "unmap", "write zeroes")
@@ -114,9 +114,10 @@ def condition(state: State, store: Store, blob: Blob) -> str:
     if blob.refused or blob.id in store.overclaimed:
         return "contradictory metadata"
     _, why = store.lineage(blob)
-    if why and blob.thin:
+    torn = any(fault.blob == blob.id for fault in store.extent_faults[:1000])
+    if why and blob.thin and not (torn and why == EXTERNAL):
         return why
-    if any(fault.blob == blob.id for fault in store.extent_faults[:1000]):
+    if torn:
         return "part of its map is lost"
     return "ok" if blob.id not in {b for b, _, _ in store.out_of_range[:1000]} else "maps clusters out of range"
 

@@ -19,6 +19,7 @@ from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.formats.spdk_blobstore.region import Region
 from inspector.formats.spdk_blobstore.signs import page_signs, super_signs
 from inspector.formats.spdk_blobstore.superblock import Geometry
+from inspector.undone import written
 
 MAX_MENDED = 1024  # pages; a medium with more than that has no one-bit errors but a pattern
 PAGE = Word(0, lay.BODY, lay.BODY)
@@ -61,13 +62,6 @@ def solve(data: bytes, by: Witness) -> Correction:
     return correct_crc32c(data, PAGE, by, most=1) if len(data) == lay.PAGE else NONE
 
 
-def taken(found: Correction, wishes: Wishes) -> bool:
-    """Whether these wishes read the store with the correction."""
-    if wishes.no_correct:
-        return False
-    return found.verdict == "sealed" or (found.verdict == "unique" and "unique" in wishes.accept)
-
-
 def bit_of(found: Correction) -> int:
     """The flipped bit of the page, of a correction that has one."""
     ((at, mask),) = found.patch
@@ -84,7 +78,7 @@ def mend(disk: Disk, geometry: Geometry, region: Region, wishes: Wishes) -> Iter
         if not found.unit:
             continue
         kind = sane(found.unit, page, geometry.md_len)
-        if kind is not None and taken(found, wishes):
+        if kind is not None and written(found, wishes):
             disk.mended[at] = found.unit
             head = pg.parse(found.unit)
             region.insert(bisect_left(region.index, page), page, kind, (head.id, head.sequence, head.next))
@@ -94,7 +88,7 @@ def mend(disk: Disk, geometry: Geometry, region: Region, wishes: Wishes) -> Iter
 def mend_super(disk: Disk, wishes: Wishes) -> tuple[Geometry, Correction] | None:
     """The geometry of a super block that one flipped bit broke, and the correction; None if it may not be taken."""
     found = solve(disk.raw(0, lay.PAGE), super_witness(disk))
-    if not taken(found, wishes):
+    if not written(found, wishes):
         return None
     disk.mended[0] = found.unit
     return sb.parse(found.unit), found

@@ -277,17 +277,30 @@ def _same_volume(copies: list[Copy], item: str) -> None:
             raise RefusedError(f"clusters of {sizes} bytes: these are not copies of one volume")
         names = [copy.blob.text(b"name") or "" for copy in (first, other)]
         replicas = all(_REPLICA.search(name) for name in names) and volume_of(names[0]) == volume_of(names[1])
-        if not replicas and _store_id(first) != _store_id(other):
+        if not replicas and not _one_store(first, other):
             raise RefusedError(
                 f"{first.state.source.label} and {other.state.source.label} are different stores "
-                f"({_store_id(first)}, {_store_id(other)}), and {item} is no Longhorn replica",
+                f"({_named(first)}, {_named(other)}), and {item} is no Longhorn replica",
                 "inspector extract writes each by itself",
             )
 
 
-def _store_id(copy: Copy) -> str:
+def _one_store(first: Copy, other: Copy) -> bool:
+    """Whether both name one store; where the page that names it is lost, the volume's own id stands in for it."""
+    one, two = _store_id(first), _store_id(other)
+    if one is None or two is None:
+        volume = first.blob.text(b"uuid")
+        return one == two or (bool(volume) and volume == other.blob.text(b"uuid"))
+    return one == two
+
+
+def _store_id(copy: Copy) -> str | None:
     blob = copy.store.blobs.get(copy.store.geometry.super_blob)
-    return (blob.text(b"uuid") if blob else None) or "without uuid"
+    return (blob.text(b"uuid") if blob else None) or None
+
+
+def _named(copy: Copy) -> str:
+    return _store_id(copy) or "without uuid"
 
 
 def _after(source: str, output: str) -> tuple[str, ...]:

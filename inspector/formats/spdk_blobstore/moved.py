@@ -123,8 +123,10 @@ def _in_super(here: bytes, there: bytes, by: int, because: str) -> Moved | None:
 def _distance(disk: Disk, g: Geometry, surplus: int, limit: int) -> int | None:
     """How far from their places the first pages stand, from one place on; None where they stand in them."""
     away: dict[int, int] = {}
-    for at, index in loose_roots(disk, limit).items():
-        if index < g.md_len:
+    roots = loose_roots(disk, limit)
+    for at, index in roots.items():
+        # one that stands in its place as well is a copy: bytes put in or lost move a page, and leave none of it there
+        if index < g.md_len and (roots.get(g.md_at(index)) != index or at == g.md_at(index)):
             away[at] = at - g.md_at(index)
     votes = Counter(by for by in away.values() if by and abs(by) < MOST)
     if not votes:
@@ -133,8 +135,32 @@ def _distance(disk: Disk, g: Geometry, surplus: int, limit: int) -> int | None:
     if count < 2 and by % 512 == 0 and by != surplus:  # a single page that went astray
         return None
     start = min(at for at, one in away.items() if one == by)
+    if not surplus and by % lay.PAGE == 0 and _alone(disk, g, by, [at for at, one in away.items() if one == by]):
+        return None
     behind = [one for at, one in away.items() if at >= start]
     return by if 2 * behind.count(by) > len(behind) and behind.count(0) < count else None
+
+
+def _alone(disk: Disk, g: Geometry, by: int, places: list[int]) -> bool:
+    """Whether first pages changed places and nothing else moved: more pages that they name are in place than `by` off.
+
+    Only those behind the first that moved count: in front of it nothing would move.
+    """
+    least, here, there = min(places) - by, 0, 0
+    for at in places:
+        data = disk.read(at, lay.PAGE)
+        named = {*pg.read_body(data).table[::2], pg.parse(data).next} - {0, lay.NO_PAGE}
+        for place in (g.md_at(page) for page in named if page < g.md_len):
+            if place > least:
+                here += _named_so(disk, place, data)
+                there += _named_so(disk, place + by, data)
+    return here > there
+
+
+def _named_so(disk: Disk, place: int, first: bytes) -> bool:
+    """Whether a sealed page of the blob whose first page this is lies there; an extent page names its first writer."""
+    data = disk.read(place, lay.PAGE)
+    return data[:8] == first[:8] and data != first and _sealed(data)
 
 
 def _sealed(data: bytes) -> bool:

@@ -54,7 +54,8 @@ AMBIGUOUS = Rule(
 NOT_CLEAN = Rule(
     "SPB006", "not-unloaded", NOTE,
     "the store was not shut down; the next load recovers it",
-    "The clean flag is 0: masks are stale or were never written. All volumes are as their metadata pages say.",
+    "The clean flag is 0: masks are stale or were never written. All volumes are as their metadata pages say: one "
+    "whose first page was zeroed is like a deleted one there, and nothing on the disk tells them apart.",
     "The load prints `Performing recovery on blobstore`, reads every metadata page and rewrites the masks on disk.",
     IMAGE_FIRST,
     f"{_C} bs_recover",

@@ -21,12 +21,13 @@ from inspector.formats.spdk_blobstore.crossed import Crossed, crossed, put_back
 from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.formats.spdk_blobstore.homes import Strayed
 from inspector.formats.spdk_blobstore.identify import identify, partitions
-from inspector.formats.spdk_blobstore.mend import bit_of, mend, mend_super, taken
+from inspector.formats.spdk_blobstore.mend import bit_of, mend, mend_super
 from inspector.formats.spdk_blobstore.recover import FIRST_LOOK, Candidate, candidates, find_roots, md_start
 from inspector.formats.spdk_blobstore.region import Region, scan
 from inspector.formats.spdk_blobstore.store import Store
 from inspector.formats.spdk_blobstore.superblock import Geometry
 from inspector.source import Source
+from inspector.undone import written
 
 # pages found by id and number alone; zeroes where a map is lost; names and uuids that are made up; a flipped bit that
 # only the checksum speaks for
@@ -63,7 +64,7 @@ class State(Struct):
         self.region = Region()
         yield from scan(self.disk, self.geometry, self.region)
         self.corrections = dict(mend(self.disk, self.geometry, self.region, self.wishes))
-        self.mended = {p: bit_of(one) for p, one in self.corrections.items() if taken(one, self.wishes)}
+        self.mended = {p: bit_of(one) for p, one in self.corrections.items() if written(one, self.wishes)}
         self.store = self._built()
         if not self.wishes.no_correct and self._of_one_size():
             self.store, found = homes.put_back(self.store, self._built)

@@ -16,6 +16,7 @@ from inspector.formats.spdk_blobstore.region import Region
 from inspector.formats.spdk_blobstore.superblock import Geometry
 
 KEEP = 10_000  # double claims, bad entries: counted exactly, this many kept
+EXTERNAL = "it lies in an external snapshot"  # why content is unknown that another device has
 CACHE = 512  # extent pages held decoded
 
 
@@ -135,7 +136,7 @@ class Store(Struct):
     def _ends(self, last: bl.Blob) -> str:
         """Why nothing is known below a blob."""
         if last.external is not None:
-            return "it lies in an external snapshot"
+            return EXTERNAL
         if last.broken and not last.attached and bl.SNAP not in last.internal and last.thin:
             return f"the page that may name the parent of {last.name} is lost"
         if last.parent is not None and last.parent not in self.blobs:
@@ -189,4 +190,4 @@ class Store(Struct):
         return sum(run.count for run in self.own(blob) if run.cluster > 0)
 
 
-__all__ = ["HOLE", "NO_LIMIT", "UNKNOWN", "ExtentFault", "Run", "Shared", "Store"]
+__all__ = ["EXTERNAL", "HOLE", "NO_LIMIT", "UNKNOWN", "ExtentFault", "Run", "Shared", "Store"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore.page import checksum
@@ -136,7 +135,3 @@ def masks(g: Geometry) -> dict[str, tuple[int, int]]:
     if g.blobid_mask[1]:
         found["root"] = g.blobid_mask
     return found
-
-
-def with_clean(g: Geometry, clean: int) -> Geometry:
-    return replace(g, clean=clean)

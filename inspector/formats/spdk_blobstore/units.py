@@ -8,6 +8,7 @@ from typing import Final
 from inspector.crc32c import crc32c
 from inspector.format import Misplaced, Reading, Traits, Unit
 from inspector.formats.spdk_blobstore import layout as lay
+from inspector.formats.spdk_blobstore import masks as mk
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.state import State
@@ -65,7 +66,7 @@ def misplaced(state: State, member: str, at: int, read: Reading) -> Misplaced | 
     if other_kind and _due(state, page, data):
         because = f"the sealed page {home} stands here, and one that is no first page of a volume in its place"
         return Misplaced("swapped", because, other)
-    if there[:8] != data[:8] and not sealed:
+    if there[:8] != data[:8] and not sealed and (any(there) or not _was_used(state, page)):
         return Misplaced("swapped", f"the sealed page {home} stands here, and {_what(there)} in its place", other)
     because = f"a sealed page that belongs to place {home} stands here: an older one, or one that went astray"
     return Misplaced("stale-page", because)
@@ -83,6 +84,13 @@ def _due(state: State, page: int, root: bytes) -> bool:
     return pg.parse(root).next == page or page in pg.read_body(root).table[::2]
 
 
+def _was_used(state: State, page: int) -> bool:
+    """Whether a page of a volume that is gone was in this place, as the masks of an unloaded store say: no zeroes."""
+    if state.store is None or state.store.geometry.clean != 1:
+        return False
+    return any(page in one.extra for one in mk.compare(state.store) if one.kind == mk.PAGES and one.header_ok)
+
+
 def _what(data: bytes) -> str:
     return "what is no page of metadata" if any(data) else "zeroes"
 
@@ -94,6 +102,10 @@ def _elsewhere(state: State, page: int, data: bytes) -> Misplaced | None:
     strays = _strays(state)
     found = [place for place, own in strays if own == page] or [place for place, own in strays if own is None]
     if len(found) != 1:
+        return None
+    geometry = state.geometry
+    assert geometry is not None
+    if not any(data) and _was_used(state, (found[0] - geometry.md_at(0)) // geometry.page_size):
         return None
     where = state.disk.span(found[0], found[0]).start
     because = f"{_what(data)} {'stands' if any(data) else 'stand'} here, and a sealed page of metadata at {where}"

@@ -54,6 +54,15 @@ def test_good_and_empty_elements_are_clean() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("data", [flipped(FIRST, 8), EMPTY + flipped(FIRST, 8), FIRST[:-1]])
+def test_a_cache_without_a_good_piece_is_not_repaired_to_zeroes(data: bytes, tmp_path: Path) -> None:
+    """Under any other name nothing would know the output for a cache."""
+    assert scan(data).answer.next == ()
+    with pytest.raises(RefusedError, match="no piece of this cache is good"):
+        mend(data, tmp_path)
+    assert not (tmp_path / "out.bin").exists()
+
+
 @pytest.mark.parametrize("at", [0, 8, 500_000, ELEMENT - 33])
 def test_a_flipped_bit_costs_that_piece_and_no_other(at: int, tmp_path: Path) -> None:
     data = FIRST + flipped(SECOND, at) + EMPTY

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inspector import formats
-from inspector.errors import Exit
+from inspector.errors import Exit, RefusedError
 from inspector.format import Wishes
 from inspector.formats.piece_cache import merging
 from inspector.formats.piece_cache.elements import elements
@@ -49,6 +49,13 @@ def test_a_piece_that_is_good_nowhere_is_lost(tmp_path: Path) -> None:
     bad = broken(element(5))
     done = merged(tmp_path, bad + element(1), bad + element(1))
     assert (done.code, pieces(tmp_path)) == (Exit.LOST, [None, 1])
+
+
+def test_copies_of_which_no_piece_is_good_are_not_merged_to_zeroes(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="no piece is good in any copy"):
+        merged(tmp_path, broken(element(1)), broken(element(2)) + bytes(ELEMENT))
+    assert not (tmp_path / "out.bin").exists()
+    assert merged(tmp_path, bytes(ELEMENT), bytes(ELEMENT)).code == Exit.CLEAN  # nothing was in them
 
 
 def test_pieces_without_a_place_are_counted_once_each_and_first_come_is_first_placed(tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [  # the first of them that is 
     ({"manifest_blank": True}, loader.REFUSES,
      "Corruption: no log_file_number, next_file_number, last_sequence entry in MANIFEST"),
     ({"manifest_none": True}, loader.REFUSES, "IO error: No such file or directory: MANIFEST"),
+    ({"manifest_malformed": True}, loader.REFUSES, "Corruption: VersionEdit"),
     ({"manifest_bad": True}, loader.REFUSES, "Corruption: checksum mismatch"),
     ({"manifest_refused": "a family that is not there"}, loader.REFUSES, "an edit of a family that is not there"),
     ({"missing": "000011.sst"}, loader.REFUSES, "IO error: No such file or directory: 000011.sst"),

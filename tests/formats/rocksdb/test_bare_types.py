@@ -18,6 +18,7 @@ from tests.builders.rocksdb_table import Shape
 
 BARE = Shape(checksum=checksums.NONE)
 MIDDLE = b"key-000070"
+BLOB = bytes([1, 12, 50, 40, 0])  # in a blob file (1): its number, offset and size, not compressed
 
 
 def retyped(content: list[Pair], kind: int) -> list[Pair]:
@@ -32,11 +33,12 @@ def written(world: World, folder: Path) -> Path:
     return folder
 
 
-def hurt(folder: Path, kind: int, shape: Shape = BARE) -> Path:
-    """Two tables and a WAL; the second table has an entry of this type."""
+def hurt(folder: Path, kind: int, shape: Shape = BARE, value: bytes | None = None) -> Path:
+    """Two tables and a WAL; the second table has an entry of this type, and of this value if one is given."""
     world = small_world(shape)
     world.listed.pop()
-    world.add(11, retyped(pairs(60, 120, 200), kind))
+    content = retyped(pairs(60, 120, 200), kind)
+    world.add(11, [(key, old if value is None or key[:-8] != MIDDLE else value) for key, old in content])
     return written(world, folder)
 
 
@@ -56,7 +58,13 @@ def test_a_block_with_an_unknown_type_is_left_out_and_told(kind: int, tmp_path: 
 
 @pytest.mark.parametrize("kind", sorted(keys.STORED))
 def test_every_type_that_engines_write_is_none(kind: int, tmp_path: Path) -> None:
-    assert "RDB002" not in told(hurt(tmp_path / "db", kind))
+    value = b"" if kind in keys.REMOVES else BLOB if kind == keys.BLOB_INDEX else None
+    assert "RDB002" not in told(hurt(tmp_path / "db", kind, value=value))
+
+
+@pytest.mark.parametrize("kind", sorted({*keys.REMOVES, keys.BLOB_INDEX}))
+def test_a_type_with_a_value_that_it_never_has_is_damage(kind: int, tmp_path: Path) -> None:
+    assert "RDB002" in told(hurt(tmp_path / "db", kind))
 
 
 def test_a_type_under_a_checksum_was_written_so(tmp_path: Path) -> None:

@@ -55,3 +55,33 @@ def test_a_header_alone_keeps_what_it_says_besides(tmp_path: Path) -> None:
     assert run(["repair", str(tmp_path / NAME), "-o", str(tmp_path / "out.blob")]) == Exit.CLEAN
     data[20] = 0
     assert (tmp_path / "out.blob").read_bytes() == data
+
+
+def test_a_value_is_judged_by_the_compression_that_entries_name(tmp_path: Path) -> None:
+    """Not by that of a header that is itself wrong: no value would undo it, and each correction be refuted."""
+    data, at = bytearray(whole()[0]), whole()[1][0].end - 4
+    data[at] ^= 1
+    shutil.copytree(SAMPLE, tmp_path / "db")
+    (tmp_path / "db" / NAME).write_bytes(data)
+    folder = damaged(tmp_path / "both", 13, 0x01)
+    both = bytearray((folder / NAME).read_bytes())
+    both[at] ^= 1
+    (folder / NAME).write_bytes(both)
+    told = []
+    for path in (tmp_path / "db", folder):
+        with open_source(str(path)) as source:
+            findings = list(inspect(source, all_formats()).tally.findings())
+        told.append([f.evidence["correction"] for f in findings if f.rule.code == "RDB030"])
+        headers = [f.message for f in findings if f.rule.code == "RDB032"]
+    assert told[0] == told[1] != []
+    assert len(headers) == 1
+
+
+def test_what_is_wrong_with_a_header_is_said(tmp_path: Path) -> None:
+    with open_source(str(damaged(tmp_path / "db", 4, 0x02))) as source:
+        findings = list(inspect(source, all_formats()).tally.findings())
+    assert [f.message for f in findings] == [f"blob header of 30 bytes: {blob.header_fault(header_of(tmp_path))}"]
+
+
+def header_of(folder: Path) -> bytes:
+    return (folder / "db" / NAME).read_bytes()[: blob.HEADER]

@@ -45,3 +45,14 @@ def test_a_repair_that_keeps_no_value_still_knows_its_blob_file(database: Path) 
     assert run(["repair", str(database), "-o", str(out)]) == Exit.LOST
     assert run(["scan", "-q", str(out)]) == Exit.CLEAN
     assert (out / OLDER).read_bytes() == (SAMPLE / "000009.sst").read_bytes()
+
+
+@pytest.mark.parametrize("left", [1, 8, 31, 32, 33, 60])
+def test_a_record_of_which_the_end_is_cut_out_is_lost_and_not_tried_for_flips(database: Path, left: int) -> None:
+    """What is left of it may be shorter than its header: the next record begins inside it."""
+    data, records = whole()
+    start, end = records[4].start, records[4].end
+    (database / NAME).write_bytes(data[: start + left] + data[end:])
+    assert run(["scan", "-q", str(database)]) == Exit.DAMAGED
+    assert run(["repair", str(database), "-o", str(database.with_name("out"))]) == Exit.LOST
+    assert run(["scan", "-q", str(database.with_name("out"))]) == Exit.CLEAN

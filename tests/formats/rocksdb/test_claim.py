@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from inspector.formats.rocksdb import batch, keys
+from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.claim import claim
+from inspector.formats.rocksdb.database import open_database
 from inspector.formats.rocksdb.log_writer import frame
 from inspector.source import MemorySource
-from tests.builders.rocksdb import blob_file, pairs, small_world, wal
+from tests.builders.rocksdb import blob_file, log_of, pairs, small_world, wal
 from tests.builders.rocksdb_table import Shape, table
 from tests.contract.corpus import memory
 
@@ -53,6 +55,16 @@ def test_a_log_alone_is_known_by_a_whole_batch() -> None:
     sound = batch.encode(5, [(0, keys.PUT, b"k", b"v")])
     for content, strength in ((sound, 95), (sound[:-1], 0), (sound + b"\1", 0)):
         assert claim(MemorySource(frame(content, 0), "something"), None).strength == strength, content
+
+
+@pytest.mark.parametrize("first", [b"", b"\7" * 40, b"\0" * 11])
+def test_a_log_alone_is_known_by_its_first_record_that_says_anything(first: bytes) -> None:
+    sound = batch.encode(5, [(0, keys.PUT, b"k", b"v")])
+    edit = edits.encode(edits.Edit(comparator=keys.BYTEWISE))
+    for then, strength, kind in ((sound, 95, "wal"), (edit, 95, "manifest"), (first, 0, "wal")):
+        source = MemorySource(log_of([first, then]), "something")
+        assert (claim(source, None).strength, open_database(source).files[""].kind) == (strength, kind)
+    assert claim(MemorySource(log_of([first, first]), "000004.log"), None).strength == 20
 
 
 @pytest.mark.parametrize(("at", "strength"), [(0, 95), (30, 0), (45, 0), (61, 0), (94, 95)])

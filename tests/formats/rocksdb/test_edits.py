@@ -30,6 +30,7 @@ def s(text: bytes) -> bytes:
 
 FILE = NewFile(2, 300, 70_000, SMALL, LARGE, 5, 900)
 KEYS = s(SMALL) + s(LARGE)
+MIN_LOG = (3, (77).to_bytes(8, "little"))
 TAGS = [
     (v(1) + s(b"leveldb.BytewiseComparator"), {"comparator": "leveldb.BytewiseComparator"}),
     (v(2, 300), {"log_number": 300}), (v(3, 301), {"next_file": 301}), (v(4, 1 << 40), {"last_sequence": 1 << 40}),
@@ -38,13 +39,13 @@ TAGS = [
     (v(7, 2, 300, 70_000) + KEYS, {"added": [NewFile(2, 300, 70_000, SMALL, LARGE)]}),
     (v(100, 2, 300, 70_000) + KEYS + v(5, 900), {"added": [FILE]}),
     (v(102, 2, 300, 3, 70_000) + KEYS + v(5, 900),
-     {"added": [NewFile(2, 300, 70_000, SMALL, LARGE, 5, 900, 3)]}),
+     {"added": [NewFile(2, 300, 70_000, SMALL, LARGE, 5, 900, path_id=3)]}),
     (v(103, 2, 300, 70_000) + KEYS + v(5, 900, 1), {"added": [FILE]}),
     (v(103, 2, 300, 70_000) + KEYS + v(5, 900, 65, 1, 6) + v(3) + s((77).to_bytes(8, "little")) + v(1),
-     {"added": [NewFile(2, 300, 70_000, SMALL, LARGE, 5, 900, 6, ((65, b"\6"), (3, (77).to_bytes(8, "little"))))],
+     {"added": [NewFile(2, 300, 70_000, SMALL, LARGE, 5, 900, ((65, b"\6"), MIN_LOG), False, 6)],
       "min_log_to_keep": 77}),
     (v(103, 2, 300, 70_000) + KEYS + v(5, 900, 3) + s(b"short") + v(1),
-     {"added": [NewFile(2, 300, 70_000, SMALL, LARGE, 5, 900, 0, ((3, b"short"),))]}),
+     {"added": [NewFile(2, 300, 70_000, SMALL, LARGE, 5, 900, ((3, b"short"),))]}),
     (v(200, 4), {"family": 4}), (v(201) + s(b"cf"), {"add_family": "cf"}), (v(202), {"drop_family": True}),
     (v(300, 2), {"remaining": 2}),
     (v(400, 8, 6, 900) + s(b"SHA1") + s(b"sum") + v(0), {"blobs": [BlobFile(8, 6, 900, b"SHA1", b"sum")]}),
@@ -80,6 +81,31 @@ def test_what_must_be_understood_and_is_not_is_no_edit(raw: bytes) -> None:
         decode(raw)
 
 
+TYPES = (0, 1, 2, 7, 0x0F, 0x11, 0x14, 0x16, 0x18, 0x1A)  # those of all 256 with which RocksDB 9.8.4 opens
+
+
+@pytest.mark.parametrize("tag", [7, 100, 102, 103])
+@pytest.mark.parametrize("first", [True, False])
+def test_rocksdb_takes_in_no_table_whose_first_or_last_key_is_of_an_unknown_type(tag: int, first: bool) -> None:
+    def spelled(kind: int) -> bytes:
+        hurt = b"mm" + bytes([kind]) + bytes(7)
+        keys = s(hurt) + s(LARGE) if first else s(SMALL) + s(hurt)
+        return (
+            v(tag, 2, 300, *([3] if tag == 102 else []), 70_000)
+            + keys
+            + v(*([] if tag == 7 else [5, 900]), *([1] if tag == 103 else []))
+        )
+
+    for kind in range(256):
+        if kind in TYPES or tag == 7:  # LevelDB, which writes no other tag, takes in any
+            assert decode(spelled(kind)).added
+        if kind in TYPES:
+            assert decode(spelled(kind), typed=True).added
+        else:
+            with pytest.raises(MalformedError, match=f"of type {kind},"):
+                decode(spelled(kind), typed=True)
+
+
 def test_a_level_of_64_is_one_and_a_field_of_a_file_that_may_be_passed_over_is_kept() -> None:
     assert decode(v(7, 64, 300, 70_000) + KEYS).added[0].level == 64
     assert decode(v(103, 2, 300, 70_000) + KEYS + v(5, 900, 63, 0, 1)).added[0].custom == ((63, b""),)
@@ -89,7 +115,7 @@ def test_what_is_written_is_read_again() -> None:
     told = Edit(
         comparator="c", log_number=3, next_file=9, last_sequence=77, prev_log=0, min_log_to_keep=2, max_family=1,
         family=1, add_family="cf", remaining=0, db_id="id", deleted=[(0, 5)],
-        added=[NewFile(1, 6, 100, SMALL, LARGE, 4, 9, 0, ((15, b"\1"),))], blobs=[BlobFile(8, 2, 30, b"m", b"s")],
+        added=[NewFile(1, 6, 100, SMALL, LARGE, 4, 9, ((15, b"\1"),))], blobs=[BlobFile(8, 2, 30, b"m", b"s")],
         garbage=[BlobFile(8, 1, 10)], others=[(8200, b"\x0e")],
     )  # fmt: skip
     assert decode(encode(told)) == told

@@ -62,6 +62,28 @@ def test_what_changed_places_is_put_back_and_nothing_is_lost(
     assert (tmp_path / "out" / NAME).read_bytes() == whole
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("size", "role"), [(512, "index"), (4096, "index"), (512, "metaindex")])
+def test_a_page_with_what_tells_where_blocks_lie_is_put_back(
+    shape: Shape, size: int, role: str, tmp_path: Path
+) -> None:
+    """Without the index blocks are found where they verify: in version 5 also those in a page that moved."""
+    made = world(shape)
+    whole, place = made.tables[9].data, made.tables[9].places[role]
+    page = place.offset // size
+    if page * size + size > made.tables[9].footer:
+        pytest.skip("the page ends behind the table, or holds a part of its footer")
+    table = exchanged(whole, size, (1, page))
+    report = inspected(made, table)
+    assert {f.cause.name for f in report.tally.findings()} == {"swapped"}
+    folder = tmp_path / "db"
+    folder.mkdir()
+    for name, data in (made.members() | {NAME: table}).items():
+        (folder / name).write_bytes(data)
+    assert main(["repair", str(folder), "-o", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / NAME).read_bytes() == whole
+
+
 def test_a_page_under_a_copy_of_another_is_lost_and_not_said_to_have_changed_places() -> None:
     made = world(Shape())
     whole = made.tables[9].data

@@ -37,6 +37,7 @@ def placed(
     due: int | None = None,
     begun: frozenset[int] = frozenset({1}),
     behind: int | None = None,
+    broken: frozenset[int] = frozenset(),
 ) -> Order:
     """Of records with their first number and how many they take; record n begins at 100 n."""
     read = _Log(
@@ -46,7 +47,7 @@ def placed(
     )
     read.kept = _rising(read.firsts)
     own = [i for i, kept in enumerate(read.kept) if kept]
-    return _places(read, own, due, begun, behind)
+    return _places(read, own, due, begun, behind, broken)
 
 
 A, B, C, D, E, F = ((n, 1) for n in range(1, 7))
@@ -66,6 +67,8 @@ A, B, C, D, E, F = ((n, 1) for n in range(1, 7))
         ([A, (4, 1), (5, 1), (2, 3), (6, 1)], {}, {300: "copy"}, {}),  # it would reach into the next
         ([A, (4, 1), (5, 1), (3, 1), (2, 1), (6, 1)], {}, {300: "moved", 400: "moved"}, {100: (400, 300)}),
         ([A, (5, 1), (6, 1), (3, 1), (3, 1)], {}, {300: "moved", 400: "copy"}, {100: (300,)}),
+        ([A, B, D, C, E, F], {"broken": frozenset({200})}, {200: "lost"}, {}),  # what makes no sense goes nowhere
+        ([A, B, D, C, E, F], {"broken": frozenset({300})}, {200: "moved"}, {400: (200,)}),
         # behind the last one: only what goes on exactly
         ([D, A, B, C], {}, {0: "moved"}, {END: (0,)}),
         ([E, A, B, C], {}, {0: "lost"}, {}),

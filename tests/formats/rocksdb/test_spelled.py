@@ -277,6 +277,7 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [  # the first on the way of an 
     ({"current_bad": "missing"}, EMPTY, "does not exist"),
     ({"manifest_blank": True}, REFUSES, "no log_file_number"),
     ({"manifest_none": True}, REFUSES, "No such file or directory: MANIFEST"),
+    ({"manifest_malformed": True}, REFUSES, "Corruption: VersionEdit"),
     ({"manifest_bad": True}, REFUSES, "Corruption: checksum mismatch"),
     ({"manifest_refused": "an earlier time"}, REFUSES, "an edit of an earlier time"),
     ({"missing": "7.sst"}, REFUSES, "No such file or directory: 7.sst"),

@@ -198,15 +198,19 @@ def test_what_may_stand_at_a_place_is_a_block_of_a_length_that_can_be() -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "kept", "left"),
+    ("order", "kept", "left", "named"),
     [
-        ((0, 1, 2, 5, 6, 7), (0, 1, 2), 3),  # of two runs of three the first
-        ((0, 1, 5, 6, 7), (5, 6, 7), 2),
-        ((7, 6, 5, 2), (5, 6, 7), 1),
-        ((4,), (4,), 0),
+        ((0, 1, 2, 5, 6, 7), (0, 1, 2), 3, "blocks:5-7"),  # of two runs of three the first
+        ((0, 1, 5, 6, 7), (5, 6, 7), 2, "blocks:0-1"),
+        ((7, 6, 5, 2), (5, 6, 7), 1, "block:2"),
+        ((4,), (4,), 0, ""),
+        ((0, 0), (0,), 1, ""),  # there twice: no height is left out
+        ((0, 2, 4, 6, 7), (6, 7), 3, "block:0, block:2, block:4"),
     ],
 )
-def test_the_longest_run_is_kept_and_the_first_of_two(order: tuple[int, ...], kept: tuple[int, ...], left: int) -> None:
+def test_the_longest_run_is_kept_and_the_first_of_two(
+    order: tuple[int, ...], kept: tuple[int, ...], left: int, named: str
+) -> None:
     data = u(len(order), 8) + b"".join(BODIES[h] for h in order)
     state = scan(data).state_of_bottom
     assert FORMAT.plan is not None
@@ -218,7 +222,8 @@ def test_the_longest_run_is_kept_and_the_first_of_two(order: tuple[int, ...], ke
     first, last = kept[0], kept[-1]
     notes = [f"{len(kept)} whole blocks, heights {first} to {last}: name the file {first}.{last + 1}.blocks"]
     if left:
-        notes.append(f"{left} whole blocks behind a missing height were left out")
+        out = f"; inspector extract gives out {named}" if named else ""
+        notes.append(f"{left} whole blocks that do not follow on these were left out{out}")
     assert made.notes == notes
     count = edits[0]
     assert (count.action, count.data) == (("kept", None) if len(kept) == len(order) else ("corrected", u(len(kept), 8)))

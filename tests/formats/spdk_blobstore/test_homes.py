@@ -82,3 +82,19 @@ def test_a_page_put_in_has_moved_the_clusters_too_and_no_page_is_put_back() -> N
     _, healthy, at = image()
     data = healthy[: at["one"]] + healthy[at["below"] : at["below"] + PAGE] + healthy[at["one"] :]
     assert look(data).state.homes == {}
+
+
+def test_a_volume_goes_back_where_the_masks_name_it_though_its_snapshot_is_lost() -> None:
+    """Its page was laid over that of the snapshot it stands on, and its own place is zero."""
+    _, healthy, at = image()
+    data = bytearray(healthy)
+    data[at["below"] : at["below"] + PAGE] = healthy[at["one"] : at["one"] + PAGE]
+    data[at["one"] : at["one"] + PAGE] = bytes(PAGE)
+    report = look(data)
+    found = {f.rule.code: f for f in report.tally.findings() if f.level.value != "note"}
+    assert set(found) == {"SPB021", "SPB022", "SPB043"}
+    assert found["SPB021"].cause.name == "stale-page"
+    assert found["SPB021"].salvage == "corrected"
+    names = {blob.name for blob in report.state.store.blobs.values()}
+    assert {"one", "two"} <= names
+    assert "below" not in names

@@ -155,6 +155,22 @@ def test_a_volume_without_a_replicas_name_in_two_stores_is_refused(tmp_path: Pat
         merged(tmp_path, found, "data")
 
 
+def test_the_page_that_names_a_store_may_be_lost_where_the_volume_has_an_id_of_its_own(tmp_path: Path) -> None:
+    image = spdk.Image()
+    blob = image.lvol("data", 2, [0])
+    whole = image.build()
+    nameless = bytearray(whole)
+    nameless[image.page_at(0) + 100 : image.page_at(0) + 200] = bytes(100)
+    done = merged(tmp_path, [Disk(image, {}, nameless), Disk(image, {}, bytearray(whole))], "data")
+    assert done.code is Exit.CLEAN
+    assert (tmp_path / "out").read_bytes() == image.logical(blob)
+    other = spdk.Image()
+    other.take_page()
+    other.lvol("data", 2, [0])  # of the same name, with another id
+    with pytest.raises(RefusedError, match="different stores"):
+        merged(tmp_path, [Disk(image, {}, nameless), Disk(other, {}, other.build())], "data")
+
+
 def test_a_blobstore_without_an_item_is_a_usage_error(tmp_path: Path, disks: list[Disk]) -> None:
     with pytest.raises(UsageError, match="--item"):
         merged(tmp_path, disks, None)

@@ -16,6 +16,7 @@ from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.inspect import inspect
 from inspector.repair import repair
 from inspector.source import MemorySource
+from tests.builders.spdk import Image
 from tests.builders.spdk_samples import clean, dirty
 from tests.formats.spdk_blobstore.support import codes, look, place, read, repaired
 
@@ -205,3 +206,38 @@ def test_what_stands_behind_the_store_is_left_out_on_request(tail: bytes, tmp_pa
     result = repair(MemorySource(data), formats.all_formats(), str(tmp_path / "out"), wishes)
     assert (tmp_path / "out").read_bytes() == CLEAN
     assert (result.bytes["dropped"], result.bytes["lost"]) == (len(tail), 0)
+
+
+def test_pages_that_stand_in_their_places_too_were_copied_and_not_moved() -> None:
+    """Two of the pages that a copy laid over others stand as far from home as if bytes were lost, and at home, too."""
+    made = Image(clusters=64)
+    for number in range(8):
+        made.lvol(f"vol-{number}", 4, [number % 4])
+    healthy = made.build()
+    roots = sorted(vol.pages[0] for vol in made.vols.values())
+    first, by = made.page_at(roots[2]), made.page_at(roots[5]) - made.page_at(roots[2])
+    length = made.page_at(roots[5]) - first
+    data = bytearray(healthy)
+    data[first : first + length] = healthy[first + by : first + by + length]
+    report = look(data)
+    assert report.state.disk.moved is None
+    assert "SPB011" not in codes(report)
+    names = {blob.name for blob in report.state.store.blobs.values()}
+    assert {f"vol-{n}" for n in (0, 4, 5, 6, 7)} <= names  # over 1, 2 and 3 others were laid
+    out = repaired(data)
+    assert out[first + length : len(healthy)] == healthy[first + length :]
+
+
+def test_first_pages_that_changed_places_in_a_circle_have_not_moved_the_pages_between_them() -> None:
+    """Two of three stand as far from home as if bytes were put in; the maps that they name are where they were."""
+    made = Image(clusters=64)
+    for name in ("one", "two"):
+        made.lvol(name, 4, [0, 2])
+    healthy = made.build()
+    one, two = (vol.pages[0] for vol in list(made.vols.values())[-2:])
+    places = [made.page_at(page) for page in (one, two, 2 * two - one)]
+    data = bytearray(healthy)
+    for k, at in enumerate(places):
+        data[at : at + PAGE] = healthy[places[k - 1] : places[k - 1] + PAGE]
+    assert look(data).state.disk.moved is None
+    assert repaired(data) == healthy

@@ -103,8 +103,18 @@ def test_a_root_that_stands_twice_was_written_in_two_places() -> None:
 
 @pytest.mark.parametrize(("there", "what"), [(NOISE, "what is no page of metadata"), (bytes(PAGE), "zeroes")])
 def test_a_root_in_whose_place_other_bytes_stand_was_exchanged_with_them(there: bytes, what: str) -> None:
-    found = told(with_pages(p3=page(5), p5=there), 3)
+    free = 7
+    found = told(with_pages(p7=page(5), p5=there), free)
     assert found == Misplaced("swapped", f"the sealed page 5 stands here, and {what} in its place", at(5))
+
+
+def test_a_page_in_use_was_written_over_and_not_exchanged_with_zeroes() -> None:
+    """Its own bytes stand nowhere: with what it held, page 5 would not be zero."""
+    because = "a sealed page that belongs to place 5 stands here: an older one, or one that went astray"
+    made = with_pages(p3=page(5), p5=bytes(PAGE))
+    state, read = seen(made)
+    state.homes, state.store = {}, state._built()  # as they lie there
+    assert misplaced(state, "", at(3), read) == Misplaced("stale-page", because)
 
 
 def test_an_older_root_that_went_astray_was_exchanged_with_nothing() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from inspector.format import Wishes
 from inspector.formats.spdk_blobstore import FORMAT
@@ -110,7 +111,7 @@ def test_loaders_do_what_was_measured() -> None:
 def dirty(data: bytes) -> bytes:
     from inspector.formats.spdk_blobstore import superblock as sb
 
-    return sb.build(sb.with_clean(sb.parse(data), 0))
+    return sb.build(replace(sb.parse(data), clean=0))
 
 
 def test_snapshots_of_longhorn_verify_against_their_checksums() -> None:

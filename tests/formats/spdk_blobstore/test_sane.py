@@ -9,8 +9,9 @@ import pytest
 from inspector.format import Wishes
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore import superblock
-from inspector.formats.spdk_blobstore.mend import bit_of, sane, solve, taken, witness
+from inspector.formats.spdk_blobstore.mend import bit_of, sane, solve, witness
 from inspector.source import MemorySource
+from inspector.undone import written
 from tests.builders.spdk import NONE, PAGE, Image, desc, md_page, seal, xattr
 from tests.formats.spdk_blobstore.support import look, scramble
 
@@ -63,9 +64,9 @@ def test_a_flipped_bit_is_undone_where_the_page_notices_it_and_waits_where_it_do
         hurt[bit // 8] ^= 1 << bit % 8
         found = solve(bytes(hurt), by)
         assert (found.verdict, found.unit, bit_of(found)) == (verdict, good, bit)
-        assert taken(found, Wishes()) == (verdict == "sealed")
-        assert taken(found, Wishes(accept=frozenset({"unique"})))
-        assert not taken(found, Wishes(accept=frozenset({"unique"}), no_correct=True))
+        assert written(found, Wishes()) == (verdict == "sealed")
+        assert written(found, Wishes(accept=frozenset({"unique"})))
+        assert not written(found, Wishes(accept=frozenset({"unique"}), no_correct=True))
     assert solve(good[:-1], by).verdict == solve(good, by).verdict == "none"
 
 
@@ -102,7 +103,7 @@ def test_the_bytes_of_a_lost_map_are_counted(at: int, lost: int) -> None:
     page = made.vols[blob].extents[at]
     scramble(data, made.page_at(page) + 100)
     told = words(data)
-    assert told[-1] == f"vol: {lost * 8192} bytes are unknown."
+    assert told[-1] == f"vol: {lost * 8192:,} bytes are unknown."
     assert told[1].startswith(f"SPDK loads it without 1 volume: vol: extent page {page}")
     assert told[2] == told[1].replace("SPDK", "Longhorn SPDK engine")
     report = look(bytes(data))
@@ -121,4 +122,4 @@ def test_a_volume_whose_size_is_lost_is_unknown_in_part() -> None:
     made.extra_roots.add(root)
     data = made.build()
     scramble(data, made.page_at(lost) + 100)
-    assert words(data)[-1] in ("cut: part of it is unknown.", "cut: 8192 bytes are unknown.")
+    assert words(data)[-1] in ("cut: part of it is unknown.", "cut: 8,192 bytes are unknown.")
