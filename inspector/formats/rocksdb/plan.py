@@ -6,7 +6,6 @@ anew when the set or the size of files changed, or when it was damaged itself; C
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Final
 
@@ -343,10 +342,9 @@ class Planner(Struct):
     def _manifest(self, version: Version) -> Iterator[Edit]:
         db = self.db
         sources = [*db.manifests.values(), *(["CURRENT"] if "CURRENT" in db.files else [])]
-        overlapping = not db.trusted and any(settle(f) for f in self.families.values())
-        self.changed = self.changed or overlapping
+        overlapping = sum(map(settle, self.families.values())) > 0  # each is settled, not only the first
         mended = any(has_wrong_length(db, name) for name in db.manifests.values())
-        if self._newest > version.last_sequence or self._unlevel() or mended:
+        if self._newest > version.last_sequence or overlapping or mended:
             self.changed = True
         if not self.changed:
             for name in sorted(sources):
@@ -368,21 +366,6 @@ class Planner(Struct):
         body = snapshot(self.families.values(), version)
         yield Edit("added", None, body, "derived", "MANIFEST of what is here", out=name)
         yield Edit("added", None, f"{name}\n".encode(), "derived", "names the new MANIFEST", out="CURRENT")
-
-    def _unlevel(self) -> bool:
-        """Files of a deep level that overlap move up, to where overlaps are legal."""
-        moved = False
-        for family in self.families.values():
-            order = keys.order_of(family.comparator)
-            if order is None:
-                continue
-            for level, files in family.levels().items():
-                ranked = sorted(files, key=lambda f: order(f.smallest[:-8])) if level else []
-                for left, right in itertools.pairwise(ranked):
-                    if order(right.smallest[:-8]) < order(left.largest[:-8]):
-                        moved = settle(family) or moved
-                        break
-        return moved
 
     def _say(self, version: Version) -> None:
         db = self.db
