@@ -88,7 +88,11 @@ def capture(
                 with place_file(output, None, 0, force, mode=0o600) as place:
                     _write(place.fd, done, report, recorder, rename, environment)
                     with capsule.open_capsule(place.name) as copy:
-                        _read_alike(source, document(report), copy, ask, rename is not None)
+                        if _all_of(source, copy, recorder.asked):
+                            _as_it_was(source)  # it says the same, whatever that is
+                        else:
+                            before = ask(source) if recorder.enough else document(report)
+                            _read_alike(source, before, copy, ask, rename is not None)
             except UnverifiedError:
                 if vouching and done.vouched:
                     continue  # a walk decides about damage by more than was kept behind it: keep more, then all
@@ -108,13 +112,20 @@ def _recorded(
     # detected before: the other formats look at bytes that nobody needs
     chain, claim = detect(recorder.below, formats, forced)
     recorder.settled = (chain[-1].name, claim.strength, claim.because)
-    report = inspect(recorder, formats, wishes, forced, progress=progress, tap=partial(_neighbours, recorder)).whole()
+    tap, causes = partial(_neighbours, recorder), partial(_wants_causes, recorder)
+    report = inspect(recorder, formats, wishes, forced, progress=progress, tap=tap, causes=causes).whole()
     for found in report.tally.findings():
         if found.bytes_known:
             recorder.note(found.span.member, found.span.start, min(found.span.end, found.span.start + SMALL))
     why_not = _look_ahead(report, recorder, wishes)
     _take_small(recorder, report)
     return report, why_not
+
+
+def _wants_causes(recorder: Recorder) -> bool:
+    """Whether causes are to be looked for: that may read more, and a capsule with other bytes or name is compared."""
+    recorder.enough = recorder.whole and not recorder.asked
+    return not recorder.enough
 
 
 def _write(
@@ -157,9 +168,6 @@ def _write(
 
 def _read_alike(source: Source, before: Any, copy: Source, ask: Callable[[Source], Any], renamed: bool) -> None:
     """Raises UnverifiedError where the capsule does not say what its source said."""
-    if _all_of(source, copy):
-        _as_it_was(source)
-        return  # every byte under the same name: it says the same
     try:
         found = ask(copy)
     except RefusedError:
@@ -176,9 +184,9 @@ def _read_alike(source: Source, before: Any, copy: Source, ask: Callable[[Source
         )
 
 
-def _all_of(source: Source, copy: Source) -> bool:
-    """Whether a capsule of one file holds every byte of it, each of them compared."""
-    if [m.name for m in copy.members] != [""] or copy.name != source.name or copy.size != source.size:
+def _all_of(source: Source, copy: Source, asked: bool) -> bool:
+    """Whether a capsule of one file holds every byte of it, each of them compared, under a name that tells the same."""
+    if [m.name for m in copy.members] != [""] or (asked and copy.name != source.name) or copy.size != source.size:
         return False
     if not copy.holds(0, copy.size):
         return False

@@ -17,12 +17,13 @@ from inspector.catalogue import Formats
 from inspector.composed import Composed, Composition, chart, total
 from inspector.errors import RefusedError
 from inspector.format import State, Stretch, Wishes
-from inspector.inspect import Report, detect, inspect
-from inspector.reducing import Search, Units
+from inspector.inspect import Report, detect, inspect, name_causes
+from inspector.reducing import Search
 from inspector.shown import KEEP, alike, shown_by, signature
 from inspector.source import Source
 from inspector.span import Run, Span
 from inspector.spliced import Holed, Spliced
+from inspector.units import Units
 
 ENDED: Final = "the search for a smaller one ended at its limit of work"
 TOO_MUCH: Final = "so much fails that no smaller one was tried: judging one is beyond the limit of work"
@@ -37,6 +38,7 @@ class Excerpt(Struct):
     tries: int
     findings: dict[str, int]
     whole: str = ""  # why nothing was left out
+    why: bool = True  # whether it was asked why things are wrong; else only the rules that they break are compared
     sparse: int | None = None  # bytes of the file where the runs keep their places, with holes between them
     composition: Composition | None = None  # instead of runs: the parts of each file
     shown: Report | None = None  # an inspection of it, where one was made
@@ -86,23 +88,31 @@ def excerpt(
         recorded.append(state)
         return units.through(bottom.damaged, stretches)
 
-    report = inspect(source, formats, wishes, forced, KEEP, progress, tap).whole()
-    told = shown_by(report)
-    all_of_it = Excerpt(report, [(0, source.size)], len(units.starts), 0, told)
+    report = inspect(source, formats, wishes, forced, KEEP, progress, tap, causes=False).whole()
+    all_of_it = Excerpt(report, [(0, source.size)], len(units.starts), 0, shown_by(report))
     if not source.size:
         all_of_it.whole = "the file is empty"
         return all_of_it
     if not bottom.splices:
+        name_causes(report)
+        report.whole()
         return _only_read(source, formats, wishes, forced, all_of_it)
     search = Search(source, [*report.layers], wishes, report, units)
+    if not search.asks_why(report):
+        all_of_it.whole, all_of_it.why = TOO_MUCH, False
+        return all_of_it
+    all_of_it.findings = told = shown_by(report.whole())
     chosen = search.smallest(lambda raw: bottom.kin(recorded[0], raw) if bottom.kin and recorded else ())
     if chosen is None:
         all_of_it.whole = "what it shows depends on its whole" if search.goes_on() else ENDED
+        all_of_it.why = search.goes_on() or not search.crowded
         return all_of_it
     chosen = search.with_context(chosen, context)
     done = Excerpt(report, units.runs(chosen), len(units.starts), search.tries, told)
+    if search.shown is not None and search.shown[0] == chosen:
+        done.shown = search.shown[1]
     if done.runs == all_of_it.runs and not search.goes_on():
-        done.whole = ENDED
+        done.whole, done.why = ENDED, not search.crowded  # so many places are not asked why once more
     elif not search.goes_on():
         done.notes.append("the search ended at its limit of work: a smaller one may exist")
     return done

@@ -318,6 +318,8 @@ class Format(Struct, frozen=True, eq=False):
     brief: tuple[str, ...] = ()  # fields of an Entry that its owner looks for first, for tables
     standing: frozenset[str] = frozenset()  # codes that no repair can take away: a repaired copy may still show them
     names: tuple[str, ...] = ()  # glob patterns of files that are stores of this format inside a folder
+    # where such files have any name: whether one that begins with these 4096 bytes is worth a claim
+    begins: Callable[[bytes], bool] | None = None
     compare: Callable[[list[tuple[str, int, int, State]]], tuple[str, ...]] | None = (
         None  # label, size, mtime_ns, state
     )

@@ -193,13 +193,13 @@ def inspect(
     progress: Progress | None = None,
     tap: Callable[[State, Iterator[Stretch]], Iterator[Stretch]] | None = None,
     deadline: float | None = None,
-    causes: bool = True,
+    causes: bool | Callable[[], bool] = True,
     answers: bool = True,
 ) -> Report:
     """Inspect a whole source. `tap` sees each stretch as it passes; bugs of ours end as finding INS001.
 
     Without `causes` the findings are the same and `Report.diagnosis` stays None, without `answers` the format's words
-    are left out: for callers that show none.
+    are left out: for callers that show none. A function that tells whether causes are wanted is asked before they are.
     """
     wishes = wishes or Wishes()
     chain, claim = detect(source, formats, forced)
@@ -253,9 +253,10 @@ def inspect(
     return _veiled(report)
 
 
-def _conclude(report: Report, causes: bool) -> None:
+def _conclude(report: Report, causes: bool | Callable[[], bool]) -> None:
     _say_whether_it_changed(report)
-    if causes and report.partial != LATE:  # causes may take longer than the walk did
+    wanted = causes() if callable(causes) else causes
+    if wanted and report.partial != LATE:  # causes may take longer than the walk did
         name_causes(report)
 
 
@@ -271,11 +272,12 @@ def _veiled(report: Report) -> Report:
     return shown
 
 
-def name_causes(report: Report) -> None:
-    """What `inspect` without `causes` left out."""
-    _diagnose(report)
+def name_causes(report: Report, most: int | None = None) -> bool:
+    """What `inspect` without `causes` left out; False where so many places took more than `most` trials."""
+    named = _diagnose(report, most)
     if report.diagnosis is not None and not report.source.changed:  # damaged places were read once more
         _say_whether_it_changed(report)
+    return named
 
 
 def _say_whether_it_changed(report: Report) -> None:
@@ -285,27 +287,29 @@ def _say_whether_it_changed(report: Report) -> None:
         report.tally.put(Finding(CHANGED, Span(0, 0), source.changed, bytes_known=False))
 
 
-def _diagnose(report: Report) -> None:
+def _diagnose(report: Report, most: int | None) -> bool:
     """Name the causes, where anything can be wrong; a failure of that takes nothing else away."""
     # a flipped bit in bytes that nobody reads any more is only a note, and it is the same disk
     if report.state is None or not any(
         f.level is not Severity.NOTE or f.rule.severity is Severity.ERROR for f in report.tally.findings()
     ):
-        return
-    from inspector.diagnosis import diagnose
+        return True
+    from inspector.diagnosis import diagnose_within
 
     try:
-        report.diagnosis = diagnose(report)
+        report.diagnosis = diagnose_within(report, most)
         if report.source.unreadable.news():  # zeroes were read for what could be read before: no cause rests on them
             report.tally.settle(None)
             add_what_went_bad(report)
-            report.diagnosis = diagnose(report)
+            report.diagnosis = diagnose_within(report, most)
+        return report.diagnosis is not None
     except InspectorError:
         raise
     except MemoryError:
         report.partial = report.partial or NO_MEMORY
     except Exception as error:  # noqa: BLE001  the same border as above
         _our_bug(report.tally, report.source, report.account.done, error)
+    return True
 
 
 def _uppers(source: Source, formats: Formats, chain: list[Format], state: State, forced: bool) -> Iterator[Format]:

@@ -13,7 +13,7 @@ from inspector.excerpt import Excerpt
 from inspector.format import GAP, Format, Hide, Wishes
 from inspector.inspect import Report, inspect, name_causes
 from inspector.overlay import Overlay, Piece
-from inspector.shown import KEEP, alike, numbers_of, signature
+from inspector.shown import KEEP, alike, failing_alike, numbers_of, rules_of, signature
 from inspector.source import Source
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ def masked(
     settled = None if forced else (bottom.name, claim.strength, claim.because)  # each try would ask every format again
     view.settled = view.settled or settled
     same = bool(found.whole) or found.runs == [(0, found.report.source.size)]  # nothing was left out
-    shown = found.report if same else inspect(view, formats, wishes, forced, KEEP, answers=False)
-    wanted = signature(found.report)
+    shown = found.report if same else found.shown or inspect(view, formats, wishes, forced, KEEP, answers=False)
+    of, compared = (signature, alike) if found.why else (rules_of, failing_alike)
+    wanted = of(found.report)
     proved = [f.span for f in shown.tally.findings() if f.salvage == "corrected"]
 
     def unproved(start: int, end: int) -> bool:
@@ -67,12 +68,13 @@ def masked(
         state = bottom.open(view, None, wishes)
         other = Overlay(view, [Piece(at, data, "derived", "") for at, data in bottom.mask(state, redactor.name, hide)])
         other.settled = settled
-        again = alike(other, formats, wishes, forced, wanted) if other.pieces else shown
-        if again is None or signature(again) != wanted:
+        again = compared(other, formats, wishes, forced, wanted) if other.pieces else shown
+        if again is None or of(again) != wanted:
             continue
         _search(other, redactor)
         if other.pieces:
             found.notes.append(_changed(bottom, len(other.pieces)))
+            found.notes += [] if found.why else [_unasked(found)]
         if again.account.damaged or again.account.roles[GAP]:
             found.notes.append(words)
         return other
@@ -101,16 +103,27 @@ def _anew(
     _search(other, redactor)
     found.composition = parts
     found.notes[:] = ["it is written anew with other keys and filler for values: the map names no bytes of the source"]
-    found.notes += _of_causes(report, again, bool(found.whole))
+    found.notes += _of_causes(found, again)
     return other
 
 
-def _of_causes(report: Report, again: Report, whole: bool) -> list[str]:
+def _dear(found: Excerpt) -> bool:
+    """Whether causes took too long to be asked for once more of a copy of all of it."""
+    diagnosis = found.report.diagnosis
+    return bool(found.whole) and diagnosis is not None and diagnosis.work > MOST_ASKED
+
+
+def _unasked(found: Excerpt) -> str:
+    again = "again " if found.report.diagnosis is not None else ""
+    return f"the same units fail; so many do that it was not asked {again}why: a cause may be another"
+
+
+def _of_causes(found: Excerpt, again: Report) -> list[str]:
     """What is to be said of why the units of a store that was written anew fail."""
-    if whole and report.diagnosis is not None and report.diagnosis.work > MOST_ASKED:
-        return ["the same units fail; so many do that it was not asked again why: a cause may be another"]
+    if _dear(found):
+        return [_unasked(found)]
     name_causes(again)
-    if signature(again) == signature(report):
+    if signature(again) == signature(found.report):
         return []
     return ["the same units fail, but noise stands for damaged bytes: a cause or a correction is another"]
 

@@ -43,16 +43,21 @@ class Overlay(Laid):
             ends.append(piece.end)
 
     def _laid(self, data: bytes, at: int, member: str) -> bytes:
-        touched = self.within(at, at + len(data), member)
+        end = at + len(data)
+        touched = self.within(at, end, member)
         if not touched:
             return data
-        view, done = memoryview(data), at
-        runs: list[bytes | memoryview] = []
-        for piece in touched:
-            low, high = max(piece.start, at), min(piece.end, at + len(data))
-            runs += (view[done - at : low - at], piece.data[low - piece.start : high - piece.start])
-            done = high
-        return b"".join((*runs, view[done - at :]))
+        first = touched[0]
+        if first.start <= at and end <= first.end:  # most reads are of a single unit, all of it other bytes
+            return first.data[at - first.start : end - first.start]
+        out = bytearray(data)
+        for piece in touched:  # never overlapping: only the first and the last may go over an end
+            low, own = piece.start - at, piece.data
+            if low < 0 or low + len(own) > len(data):
+                own = own[max(0, -low) : len(data) - low]
+                low = max(0, low)
+            out[low : low + len(own)] = own
+        return bytes(out)
 
     def within(self, start: int, end: int, member: str = "") -> list[Piece]:
         """The pieces that touch [start, end) of a member, in order; pieces never overlap."""

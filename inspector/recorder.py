@@ -64,7 +64,14 @@ class Recorder(View):
         super().__init__(below)
         self._head, self._vouching = head, vouching
         self.wide = wide
+        self.asked = False  # whether anybody wanted to know what the source is called
+        self.enough = False  # whether all was noted, and no causes were looked for, that would read it again
         self.noted = noted or Noted()
+
+    @property
+    def name(self) -> str:
+        self.asked = True
+        return super().name
 
     @property
     def whole(self) -> bool:

@@ -7,21 +7,22 @@ is a view of the source, so memory holds no content; where units begin goes to a
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
+from inspector import aligned, kindred
 from inspector.catalogue import Formats
+from inspector.diagnosis.bytes_at import FEW as FEW_PLACES
+from inspector.diagnosis.model import Event
 from inspector.errors import InspectorError
 from inspector.finding import Finding
-from inspector.format import UNIT, Stretch, Wishes
-from inspector.inspect import Report, inspect
-from inspector.numbers import Numbers
+from inspector.format import Wishes
+from inspector.inspect import Report, inspect, name_causes
 from inspector.shown import KEEP, MANY, NOTE, apart, judged, signature
 from inspector.source import Source
-from inspector.span import Run
 from inspector.spliced import Spliced
+from inspector.units import Units
 
 MOST_UNITS: Final = 1 << 20  # that may each be left out where nothing tells which are needed
 MOST_TRIES: Final = 4000  # inspections of candidates; the smallest so far is taken then
@@ -37,54 +38,21 @@ DAMAGE: Final = 400  # costs of a damage whose cause is looked for, of MOST_JUDG
 MOST_JUDGED: Final = 200
 LOOKED: Final = 8  # costs of a step in which a cause is looked for
 READ: Final = 5  # costs of a read
+# of many places every one is read and compared anew, so that a step costs more; and they may be of a small file,
+# of which an inspection with causes, one of a candidate and one of what is written must be cheap together; both
+# limits are those of up to a MiB, and grow with longer files as `room` does
+CROWD: Final = 18
+CROWDED: Final = 550_000
+QUICK: Final = 750_000  # all of a search among them
 LOST: Final = 4  # damaged bytes that cost 1
 MOST_APART: Final = 512  # places of damage that are kept apart from each other
-MOST_IDS: Final = 32  # ids that are looked for in the whole source
-MOST_KIN: Final = 400  # units that carry the same id as damage does, the first and the last of them
 ENDS: Final = 1 << 16  # of a longer finding only the units at its two ends are needed
 MOST_HELPING: Final = 48  # units of the same ids that are tried one by one
 FEW: Final = 64  # units that more is looked for, and damages whose neighbours are each tried to be left out
+ROUNDS: Final = 4  # of adding what a store misses in which damage stands at its place
+BESIDE: Final = 3  # units on both sides that often tell of the same thing
 WIDER: Final = (0, 8, 128, 2048, 32_768)  # units on both sides of those whose findings come out different
 NEAR: Final = 24  # units on each side of damage among which healthy neighbours are looked for
-CHUNK: Final = 4 << 20
-
-
-class Units:
-    """Where each unit begins; unit i is [starts[i], starts[i + 1])."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.starts = Numbers()
-        self.fixed: set[int] = set()  # what is no healthy unit: version bytes, gaps, damage
-
-    def through(self, bad: frozenset[int], stretches: Iterator[Stretch]) -> Iterator[Stretch]:
-        for stretch in stretches:
-            base = len(self.starts)
-            self.starts.extend(stretch.starts)
-            marks, roles = stretch.marks.tobytes(), stretch.roles.tobytes()
-            if roles.count(UNIT) != len(stretch) or marks.count(0) != len(stretch):
-                self.fixed.update(
-                    base + i
-                    for i, (role, mark) in enumerate(zip(roles, marks, strict=True))
-                    if role != UNIT or mark in bad
-                )
-            yield stretch
-
-    def at(self, offset: int) -> int:
-        return max(0, bisect_right(self.starts, offset) - 1)
-
-    def span(self, index: int) -> Run:
-        return self.starts[index], self.starts[index + 1] if index + 1 < len(self.starts) else self.size
-
-    def runs(self, chosen: Iterable[int]) -> list[Run]:
-        found: list[Run] = []
-        for index in sorted(chosen):
-            start, end = self.span(index)
-            if found and found[-1][1] == start:
-                found[-1] = (found[-1][0], end)
-            else:
-                found.append((start, end))
-        return found
 
 
 def work(report: Report) -> int:
@@ -106,16 +74,35 @@ class Search:
         self.wanted = signature(report)
         self.findings = report.tally.findings()
         self.tries = 0
+        self.shown: tuple[Collection[int], Report] | None = None  # the smallest so far, and what was found in it
+        self.events: tuple[Event, ...] = ()
         self._bare: dict[Any, int] | None = None
-        self.left = room(source.size)
+        self._framed: set[int] | None = None
+        self._alone_before: dict[range, bool] = {}
+        self.left, self.crowded = room(source.size), len(units.fixed) > FEW_PLACES
+        more = max(0, self.left - room(1 << 20))
+        if self.crowded:
+            self.left = min(self.left, QUICK + more)
         self._unit = FINDING * min(1.0, report.tally.total / max(1, len(units.starts)))
         lost = sum(end - start for start, end in map(units.span, units.fixed - {0}))
         self._damage = TRY + DAMAGE * min(MOST_JUDGED, len(units.fixed)) + lost // LOST
         bottom = report.bottom
         self._slow = bottom.slow(report.state_of_bottom) if bottom.slow else 0
-        self._looking = work(report)  # what it will cost for a candidate, as far as one can tell before
+        self._looking = 0  # what causes will cost for a candidate, as far as one can tell before
         # what was spent on the source itself, and will be on its excerpt with other names in it
-        self.left -= self._damage + self._looking + source.size // BYTES + int(self._unit * len(units.starts))
+        once = self._damage + source.size // BYTES + int(self._unit * len(units.starts))
+        self.left -= once
+        self._spare = max(0, CROWDED + more - 2 * once)
+
+    def asks_why(self, report: Report) -> bool:
+        """Name the causes of what the source shows; False where so many places cost too much to ask it three times."""
+        if not name_causes(report, self._spare // (3 * CROWD)):
+            return False
+        self.wanted, self.findings = signature(report), report.tally.findings()
+        self.events = report.diagnosis.events if report.diagnosis else ()
+        self._looking = work(report)
+        self.left -= self._looking
+        return True
 
     def goes_on(self) -> bool:
         """Whether more may be tried; the smallest so far is taken then."""
@@ -138,7 +125,10 @@ class Search:
         if found is None:
             return False
         self.left -= work(found)
-        return signature(found) == self.wanted
+        if signature(found) != self.wanted:
+            return False
+        self.shown = chosen, found
+        return True
 
     def _inspected(self, chosen: set[int]) -> tuple[Spliced, Report] | None:
         """A store of these units with its causes; None where it is none, or costs more than is left."""
@@ -152,9 +142,11 @@ class Search:
         self.left -= work(found)
         return view, found
 
-    def smallest(self, kin: Callable[[bytes], Iterable[bytes]]) -> set[int] | None:
+    def smallest(self, kin: kindred.Kin) -> set[int] | None:
         """A small set of units that shows the same; None where not even all of them do."""
-        needed = self.units.fixed | {0} | {i for f in self._pointing() for i in self._at(f)}
+        head = {0, 1} if len(self.units.starts) > 1 else {0}  # a first unit may name the store
+        needed = self.units.fixed | head | {i for f in self._pointing() for i in self._at(f)}
+        needed |= aligned.named(self.units, self.events)
         if self.shows(needed):
             return self._less(needed, set())
         if self.left <= self._damage + self._looking:
@@ -163,12 +155,16 @@ class Search:
         apart = self._harmless()
         if self.shows(needed | apart):
             return self._less(needed, apart)
+        if (settled := self._settled(needed | apart)) is not None:
+            return self._less(settled, set())
         astray = self._astray(needed | apart)
         for more in self._wider(needed | apart, astray, kin):
-            if self.shows(needed | apart | more):
-                few = len(self.units.fixed) <= FEW
-                return self._less(needed, apart | more) if few else self._less(needed | apart, more)
-        related = self._related(needed, kin) - needed
+            for filler in self._in_place(needed | apart | more):
+                if self.shows(needed | apart | more | filler):
+                    few = len(self.units.fixed) <= FEW
+                    always = needed | filler
+                    return self._less(always, apart | more) if few else self._less(always | apart, more)
+        related = kindred.related(self.source, self.units, self.findings, needed, kin) - needed
         for more in (related, related | apart):
             if self.shows(needed | more):
                 return self._less(needed, more)
@@ -179,6 +175,38 @@ class Search:
             return None
         return self._less(needed, everything - needed)
 
+    def _settled(self, chosen: set[int]) -> set[int] | None:
+        """These units with damage at its place in its block, and what is missed there; None where few do not do."""
+        places = aligned.anchors(self.units, self.events)
+        for block in aligned.BLOCKS if places else ():
+            more = set(chosen)
+            for _ in range(ROUNDS):
+                found = aligned.filled(self.units, more, places, block, self._stands_alone)
+                if found is None:
+                    break
+                if self.shows(found):
+                    return found
+                astray = self._astray(found)
+                near = self._beside(astray, BESIDE) - found
+                if not near or len(astray) > FEW:
+                    break
+                more |= near
+        return None
+
+    def _beside(self, units: set[int], reach: int) -> set[int]:
+        """These units and those on both sides of each."""
+        last = len(self.units.starts)
+        return {i for at in units for i in range(max(1, at - reach), min(last, at + reach + 1))}
+
+    def _in_place(self, chosen: set[int]) -> Iterator[set[int]]:
+        """Nothing, and what brings damage back to its place in a block, where why it is damaged may rest on that."""
+        yield set()
+        places = aligned.anchors(self.units, self.events)
+        for block in aligned.BLOCKS if places else ():
+            found = aligned.filled(self.units, chosen, places, block, self._stands_alone)
+            if found is not None:
+                yield found - chosen
+
     def _astray(self, chosen: set[int]) -> set[int]:
         """Units whose findings come out different in a store of these units."""
         if (inspected := self._inspected(chosen)) is None:
@@ -186,21 +214,23 @@ class Search:
         view, report = inspected
         found = report.tally.findings()
         there = {(f.rule.code, f.cause.name, f.salvage, view.below_at(f.span.start)) for f in found if f.bytes_known}
-        return {
-            self.units.at(f.span.start)
-            for f in self._pointing()
-            if (f.rule.code, f.cause.name, f.salvage, f.span.start) not in there
-        }
+        here = {(f.rule.code, f.cause.name, f.salvage, f.span.start) for f in self._pointing()}
+        return {self.units.at(start) for *_, start in here ^ there}
 
-    def _wider(self, chosen: set[int], astray: set[int], kin: Callable[[bytes], Iterable[bytes]]) -> Iterator[set[int]]:
-        """What bears on a few units: those of the same ids that help, all of the same ids, and more beside them."""
+    def _wider(self, chosen: set[int], astray: set[int], kin: kindred.Kin) -> Iterator[set[int]]:
+        """What bears on a few units: those behind them, of the same ids that help, all of these, more beside them."""
         if not 0 < len(astray) <= FEW:
             return
-        related = self._related(astray, kin) - self.units.fixed
-        yield self._helping(chosen, related - chosen)
         last = len(self.units.starts)
+        behind = {i + 1 for i in astray if i + 1 < last} - self.units.fixed  # what a unit needs may follow it
+        yield behind
+        near = self._beside(astray, BESIDE) - self.units.fixed
+        yield near
+        related = kindred.related(self.source, self.units, self.findings, astray, kin) - self.units.fixed
+        yield behind | self._helping(chosen | behind, related - chosen)
+        yield near | self._helping(chosen | near, related - chosen)
         for reach in WIDER:
-            beside = {i for at in astray for i in range(max(1, at - reach), min(last, at + reach + 1))}
+            beside = self._beside(astray, reach)
             yield related | beside
             if len(beside) >= last - 1:
                 return
@@ -265,14 +295,32 @@ class Search:
 
     def _alone(self, index: int) -> set[int]:
         """The unit, or it and the next one, where they add no finding to the head of the store; else nothing."""
-        head = {0, 1} - (self.units.fixed - {0})
-        if self._bare is None:
-            self._bare = self._counts(head)
-        for group in ({index}, {index, index + 1}):
-            inside = max(group) < len(self.units.starts) and not group & self.units.fixed
-            if inside and self.goes_on() and self._counts(head | group) == self._bare:
-                return group
+        for group in (range(index, index + 1), range(index, index + 2)):
+            inside = group.stop <= len(self.units.starts) and self.units.fixed.isdisjoint(group)
+            if inside and self._stands_alone(group):
+                return set(group)
         return set()
+
+    def _stands_alone(self, group: range) -> bool:
+        """Whether healthy units add no finding between the head of the store and its end."""
+        if group not in self._alone_before:
+            if not self.goes_on():
+                return False
+            frame = self._frame()
+            self._alone_before[group] = self._counts(frame.union(group)) == self._bare
+        return self._alone_before[group]
+
+    def _frame(self) -> set[int]:
+        """A head and an end that add no finding: what misses something behind it shows so only before others."""
+        if self._framed is None:
+            head, last = {0, 1} - (self.units.fixed - {0}), len(self.units.starts)
+            self._framed, self._bare = head, self._counts(head)
+            for index in range(last - 1, max(1, last - NEAR) - 1, -1):
+                end = {index, min(index + 1, last - 1)}
+                if self.goes_on() and end.isdisjoint(self.units.fixed) and self._counts(head | end) == self._bare:
+                    self._framed = head | end
+                    break
+        return self._framed
 
     def _counts(self, chosen: set[int]) -> dict[Any, int] | None:
         """How often each rule is broken by a store of these units; None where it is no store."""
@@ -284,46 +332,6 @@ class Search:
             return dict(found.tally.counts)
         except InspectorError:
             return None
-
-    def _related(self, needed: set[int], kin: Callable[[bytes], Iterable[bytes]]) -> set[int]:
-        """Units with the same ids as what is needed, and those right behind."""
-        found: set[int] = set()
-        ids: dict[bytes, None] = {}
-        right: dict[int, tuple[int, int]] = {}
-        for f in self.findings:
-            at, bit = f.evidence.get("flip_at"), f.evidence.get("flip_bit")
-            if isinstance(at, int) and isinstance(bit, int) and f.span.start <= at < f.span.start + ENDS:
-                right[f.span.start] = (at, 1 << bit)
-        for index in sorted(needed)[:MOST_KIN]:
-            start, end = self.units.span(index)
-            raw = self.source.read(start, min(end - start, ENDS))
-            ids.update(dict.fromkeys(kin(raw)))
-            if start in right:  # a flipped bit may be one of an id
-                at, bit = right[start]
-                ids.update(
-                    dict.fromkeys(kin(raw[: at - start] + bytes([raw[at - start] ^ bit]) + raw[at - start + 1 :]))
-                )
-        for needle in list(ids)[:MOST_IDS]:
-            more = self._carriers(needle)
-            found |= more | {i + 1 for i in more if i + 1 < len(self.units.starts)}
-        return found
-
-    def _carriers(self, needle: bytes) -> set[int]:
-        found: list[int] = []
-        at, tail = 0, b""
-        for start, data in self.source.windows(size=CHUNK):
-            base, held = start - len(tail), tail + data
-            place = held.find(needle)
-            while place >= 0:
-                index = self.units.at(base + place)
-                if not found or found[-1] != index:
-                    found.append(index)
-                place = held.find(needle, place + 1)
-            tail = held[-len(needle) + 1 :]
-            at = start
-            if len(found) > 4 * MOST_KIN:
-                found = found[:MOST_KIN] + found[-MOST_KIN:]
-        return set(found[: MOST_KIN // 2]) | set(found[-MOST_KIN // 2 :]) if at >= 0 else set()
 
     def _less(self, needed: set[int], optional: set[int]) -> set[int]:
         """Minimising delta debugging: no unit of the result's optional part can be left out alone."""

@@ -40,10 +40,27 @@ def signature(report: Report) -> Signature:
     return *numbers_of(report), causes
 
 
+def rules_of(report: Report) -> Signature:
+    """What two inspections must have in common where nobody asks for causes: findings counted, with salvage."""
+    kept = ((f.rule.code, f.salvage or "") for f in report.tally.findings() if f.level is not NOTE)
+    return *numbers_of(report), tuple(sorted(kept))
+
+
 def alike(view: Source, layers: Formats, wishes: Wishes, forced: str | None, wanted: Signature) -> Report | None:
     """An inspection of `view` if it gives this signature; why things are wrong is asked where all else is alike."""
     found = judged(view, layers, wishes, forced, wanted)
     return found if found is not None and signature(found) == wanted else None
+
+
+def failing_alike(
+    view: Source, layers: Formats, wishes: Wishes, forced: str | None, wanted: Signature
+) -> Report | None:
+    """An inspection of `view` if its rules are these; why things are wrong is not asked."""
+    try:
+        found = inspect(view, layers, wishes, forced, KEEP, causes=False, answers=False)
+    except InspectorError:
+        return None
+    return found if rules_of(found) == wanted else None
 
 
 def judged(view: Source, layers: Formats, wishes: Wishes, forced: str | None, wanted: Signature) -> Report | None:

@@ -75,10 +75,12 @@ def bursts(
     """
     low, high = within or (0, length)
     # the register as it was so many bits before the end is the pattern of the bits that begin there
-    after = syndrome
+    after, back = syndrome, _BACK_8
+    beyond = 1 << width + 7 if width <= 24 else 1 << 32
     for byte in range(length - 1, low - 1, -1):
-        state, after = after, (after << 8 & 0xFFFFFFFF) ^ _BACK_8[after >> 24]
-        if width <= 24 and after >> width + 7:
+        state = after
+        after = (after << 8 & 0xFFFFFFFF) ^ back[after >> 24]
+        if after >= beyond:
             continue  # a short pattern at any bit of this byte would only have been shifted since
         for bit in range(7, -1, -1):
             state = state << 1 ^ _BACK if state & 0x80000000 else state << 1

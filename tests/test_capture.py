@@ -10,10 +10,12 @@ import shutil
 import zipfile
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import jsonschema
 import pytest
 
+from inspector import capture as capture_module
 from inspector.__main__ import main
 from inspector.format import Item
 from inspector.veil import Values
@@ -285,3 +287,27 @@ def test_items_are_listed_only_where_that_may_read_what_is_not_in_it(
     found = json.loads(told(capfd, "items", str(path), "--json")[1])["items"]
     assert found
     assert json.loads(told(capfd, "items", str(made), "--json")[1])["items"] == found
+
+
+@pytest.mark.parametrize(
+    ("sample", "compared_again"),
+    [("gossip_store/signed-flips.gossip_store", False), ("rocksdb/data-bit.sst", True)],
+)
+def test_a_capsule_of_every_byte_is_compared_only_where_its_name_tells_something(
+    sample: str, compared_again: bool, tmp_path: Path, capfd: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of a single file is private, and is another one in the capsule."""
+    asked, compare = [], capture_module._read_alike
+
+    def noted(*given: Any) -> None:
+        asked.append(given)
+        compare(*given)
+
+    monkeypatch.setattr(capture_module, "_read_alike", noted)
+    path, made = Path(shutil.copy(SAMPLES / sample, tmp_path / "jane.bin")), tmp_path / "x.capsule"
+    assert told(capfd, "capture", str(path), "-o", str(made))[0] == 0
+    assert bool(asked) == compared_again
+    assert b"jane" not in made.read_bytes()
+    right = scanned(capfd, path)
+    assert scanned(capfd, made) == right
+    assert right["verdict"] == "damaged"

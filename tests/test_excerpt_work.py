@@ -8,9 +8,12 @@ import pytest
 
 from inspector import formats, masked, reducing
 from inspector.composed import Composed
+from inspector.diagnosis.bytes_at import budget_for
 from inspector.excerpt import ENDED, TOO_MUCH, Excerpt, excerpt
 from inspector.format import Wishes
+from inspector.inspect import inspect, name_causes
 from inspector.redact import Redactor
+from inspector.shown import rules_of
 from inspector.source import Source, open_source
 from inspector.span import Span
 from inspector.spliced import Spliced
@@ -76,3 +79,69 @@ def test_the_parts_of_a_small_view_are_read_once(tmp_path: Path, spliced: bool) 
         read = b"".join(view.read(at, 7) for at in range(0, view.size, 7))
         assert source.reads == len(runs)
     assert read == b"".join(data[start:end] for start, end in runs)
+
+
+def _hurt(path: Path, count: int, size: int = 1 << 16) -> Path:
+    """A gossip store with a flipped bit in each of so many places: each is explained without a look around it."""
+    data = bytearray(gossip.healthy(16, size))
+    for at in range(700, len(data), len(data) // count):
+        data[at] ^= 4
+    path.write_bytes(data)
+    return path
+
+
+def test_a_crowd_of_places_is_not_asked_why_beyond_the_limit_of_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _hurt(tmp_path / "gossip_store", 30)
+    with open_source(str(path)) as source:
+        smaller = _excerpt(source)
+    monkeypatch.setattr(reducing, "CROWDED", 0)
+    with open_source(str(path)) as source:
+        whole = _excerpt(source)
+        written = masked.masked(whole, whole.view(source), formats.all_formats(), Wishes(), Redactor(), None)
+        again = inspect(written, formats.all_formats(), keep=200, causes=False)
+    assert smaller.why
+    assert smaller.size < path.stat().st_size
+    assert (whole.why, whole.whole, whole.findings) == (False, TOO_MUCH, smaller.findings)
+    assert (whole.runs, whole.report.diagnosis) == ([(0, path.stat().st_size)], None)
+    assert any("not asked why" in note for note in whole.notes)
+    assert rules_of(again) == rules_of(whole.report)
+
+
+@pytest.mark.parametrize(("count", "size"), [(3, 1 << 16), (20, 3 << 19)])
+def test_few_places_are_always_asked_why_and_more_of_longer_files(
+    count: int, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reducing, "CROWDED", 0)  # for up to a MiB
+    path = _hurt(tmp_path / "gossip_store", count, size)
+    with open_source(str(path)) as source:
+        found = _excerpt(source)
+    assert found.why
+    assert found.size < path.stat().st_size
+
+
+def test_a_diagnosis_that_is_given_up_leaves_what_was_found_as_it_was(tmp_path: Path) -> None:
+    path = _hurt(tmp_path / "gossip_store", 30)
+    path.write_bytes(hurt(path.read_bytes(), [5000]))  # no flipped bit: what is around it is looked at
+    with open_source(str(path)) as source:
+        report = inspect(source, formats.all_formats(), keep=200, causes=False)
+        before = report.tally.findings()
+        named = inspect(source, formats.all_formats(), keep=200)
+        work = named.diagnosis.work if named.diagnosis else 0
+        assert 0 < work < budget_for(source.size, 30).trials
+        assert not name_causes(report, work)  # it ends with nothing left of what it may take
+        assert (report.tally.findings(), report.diagnosis) == (before, None)
+        assert name_causes(report, work + 1)
+        assert report.diagnosis is not None
+        assert report.diagnosis.work == work
+        assert report.tally.findings() == named.tally.findings()
+
+
+def test_what_was_found_in_an_excerpt_is_not_found_again_before_it_is_masked(tmp_path: Path) -> None:
+    path = _hurt(tmp_path / "gossip_store", 3)
+    with open_source(str(path)) as source:
+        found = _excerpt(source)
+        again = inspect(found.view(source), formats.all_formats(), keep=200)
+    assert found.shown is not None
+    assert found.shown.tally.findings() == again.tally.findings()

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 MAX_FOLDERS = 1000  # sub-folders that are asked whether they are a store
 MAX_NAMES = 1000  # names of a folder that a missing one is compared with
 SUGGESTED = 12  # names that a hint lists at most
+MAX_HEADS = 1000  # files of a folder, the largest ones, whose first bytes are asked where their names say nothing
+MAX_CLAIMS = 64  # of them that are searched, some MiB each
+HEAD = 4096
 MAX_COMPARED = 256  # stores of one folder that stay open to be compared with each other
 
 
@@ -125,8 +128,9 @@ def _beside(path: str) -> str:
 def targets(path: str, source: Source, formats: Formats, forced: str | None) -> list[Target]:
     """What to inspect at `path`: the source as a whole, or the stores inside a folder.
 
-    Those are sub-folders that a format claims as a whole, and other files that a format knows by name. Raises
-    UnknownFormatError, naming what was tried, for a folder in which no store is.
+    Those are sub-folders that a format claims as a whole, other files that a format knows by name, and files that
+    begin as a store that may have any name, and are claimed as one. Raises UnknownFormatError, naming what was tried,
+    for a folder in which no store is.
     """
     if source.kind != "folder":
         return [Target(path)]
@@ -139,17 +143,42 @@ def targets(path: str, source: Source, formats: Formats, forced: str | None) -> 
     root = path.rstrip("/")
     folders = _claimed_folders(path, source, bottoms)
     inside = tuple(f"{m.name}/" for m in folders)
-    files = [m for m in source.members if not m.secret and not m.name.startswith(inside) and _known(m, bottoms)]
+    loose = [m for m in source.members if not m.secret and not m.name.startswith(inside)]
+    taken = {m.name for m in loose if _known(m, bottoms)} | set(_begun(path, loose, bottoms))
+    files = [m for m in loose if m.name in taken]
     if folders or files:
         return [Target(f"{root}/{m.name}", m) for m in (*folders, *files)]
     if forced:
         return [Target(path)]
-    tried = tuple((f.name, f"{c.because}; files looked for: {', '.join(f.names) or 'none'}") for f, c in claims)
+    tried = tuple((f.name, f"{c.because}; files looked for: {_sought(f)}") for f, c in claims)
     raise UnknownFormatError(
         f"{path}: no known store in this folder ({len(source.members):,} files)",
         "name the file itself; inspector formats lists what is known",
         tried,
     )
+
+
+def _sought(form: Format) -> str:
+    return ", ".join(form.names) or ("any that begins as one" if form.begins else "none")
+
+
+def _begun(path: str, members: list[Member], bottoms: list[Format]) -> Iterator[str]:
+    """Names of files that no name tells, and that a format claims whose stores have any name."""
+    asked = [f for f in bottoms if f.begins is not None]
+    unknown = [m for m in members if m.size >= HEAD and not _known(m, bottoms)] if asked else []
+    claims = 0
+    for member in sorted(unknown, key=lambda m: (-m.size, m.name))[:MAX_HEADS]:
+        try:
+            with open_inner(path, member.name) as inner:
+                head = inner.read(0, HEAD)
+                likely = [f for f in asked if f.begins and f.begins(head)]
+                claims += bool(likely)
+                if any(f.claim(inner, None).strength > 0 for f in likely):
+                    yield member.name
+        except SourceError:  # what may not be opened is no store that anybody named
+            continue
+        if claims == MAX_CLAIMS:
+            return
 
 
 def _claimed_folders(path: str, source: Source, bottoms: list[Format]) -> list[Member]:

@@ -133,22 +133,6 @@ def refuse_unknown(asked: list[str], understood: frozenset[str], formats: Format
             raise UsageError(f"{name} does not understand {options[one]}", known)
 
 
-MAX_DOCUMENT = 512 << 20  # bytes of one file given with --against
-
-
-def documents_of(paths: list[str] | None) -> tuple[tuple[str, bytes], ...]:
-    """The files given with --against, by the names they were given."""
-    from inspector.source import open_source
-
-    found = []
-    for path in paths or ():
-        with open_source(path) as source:
-            if source.kind == "folder" or source.size > MAX_DOCUMENT:
-                raise UsageError(f"{path}: --against takes a file of at most {MAX_DOCUMENT >> 20} MiB")
-            found.append((path, source.read(0, source.size)))
-    return tuple(found)
-
-
 def number(text: str, what: str) -> int:
     """A count or offset: decimal, 0x hexadecimal, with _ or , between digits."""
     plain = text.strip().replace(",", "").replace("_", "")

@@ -13,7 +13,6 @@ from inspector.cli.options import (
     Logs,
     PathArgument,
     Release,
-    documents_of,
     moment,
     refuse_unknown,
     wished,
@@ -59,6 +58,7 @@ def report(
 ) -> int:
     """Write a bug report: cause, first damage, bytes around it, timeline, known issues, what a repair keeps."""
     from inspector.cli import privacy
+    from inspector.cli.given import documents_of
     from inspector.cli.inputs import known_formats, named_format, open_path
     from inspector.cli.progress import Progress
     from inspector.format import Wishes

@@ -27,7 +27,6 @@ from inspector.cli.options import (
     Release,
     Thresholds,
     VerifySignatures,
-    documents_of,
     limits,
     max_unit,
     moment,
@@ -129,6 +128,7 @@ def scan(
     mapfile: MapFile = None,
 ) -> int:
     """Walk every record past the damage; say what is wrong, where, why, and what to do next."""
+    from inspector.cli.given import documents_of
     from inspector.cli.inputs import known_formats, named_format
     from inspector.cli.stdout import Output
     from inspector.format import Wishes

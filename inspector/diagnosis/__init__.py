@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from inspector.diagnosis.bytes_at import budget_for
+from inspector.diagnosis.bytes_at import FEW, budget_for
 from inspector.diagnosis.explain import best_of, explain
 from inspector.diagnosis.model import SURENESS, Clue, Diagnosis, Event
 from inspector.diagnosis.places import Place, is_damage, places, region_of
@@ -48,6 +48,13 @@ class _Told(Struct):
 
 def diagnose(report: Report) -> Diagnosis:
     """Name the causes; `report.tally` then holds the findings with the causes that are better borne out."""
+    found = diagnose_within(report, None)
+    assert found is not None
+    return found
+
+
+def diagnose_within(report: Report, most: int | None) -> Diagnosis | None:
+    """As `diagnose`; None, and the tally as it was, where the causes of many places take more than `most` trials."""
     findings = [as_unread(found, report.source) for found in report.tally.findings()]
     bottom = report.bottom
     scene = Scene(report.source, bottom, report.state_of_bottom, [])
@@ -55,12 +62,16 @@ def diagnose(report: Report) -> Diagnosis:
     lacking = scene.traits.lacking if scene.traits else frozenset()
     found = places(findings, frozenset(rule.code for rule in bottom.rules) - bottom.standing - apart)
     scene.places, scene.budget = found, budget_for(report.source.size, len(found))
+    capped = most is not None and len(found) > FEW and most < scene.budget.trials
+    scene.budget.trials = most if capped and most is not None else scene.budget.trials
     allowed = scene.budget.trials
     events: list[_Told] = []
     given_up: list[Place] = []
     for place in found[:MOST_PLACES]:
         if place.explained:
             continue
+        if capped and scene.budget.trials <= 0:
+            return None
         clue = explain(scene, place, region_of(place, found)) or _own(place)
         told = _Told(clue, place)
         events.append(told)
@@ -70,13 +81,16 @@ def diagnose(report: Report) -> Diagnosis:
             if not other.explained and (other is place or _covers(clue, place, other)):
                 other.explained = True
                 told.findings += other.findings
+    if capped and scene.budget.trials <= 0:
+        return None  # the last of them may have been looked at in part
     events += _unread(findings, events)
     events = _joined(events)
     causes = {id(f): e.clue for e in events for f in e.findings}
     after: list[Finding] = []
+    reach = [(told, _about(told.clue.span)) for told in events]
     beside = _beside([f for f in findings if _lacks(f, lacking)], events)
     for finding in findings:
-        clue_of = causes.get(id(finding)) or _follows(finding, events, beside.get(id(finding)))
+        clue_of = causes.get(id(finding)) or _follows(finding, reach, beside.get(id(finding)))
         after.append(replace(finding, cause=_better(finding, clue_of)) if clue_of else finding)
     report.tally.settle(after)
     answer = answer_of(report, [_event(e) for e in events[:MOST_EVENTS]], len(events), after)
@@ -194,17 +208,20 @@ def _owns(owner: _Told, weak: _Told) -> bool:
     return owner.place.span.overlaps(weak.clue.span) or weak.place.end == owner.clue.span.start
 
 
-def _follows(finding: Finding, events: list[_Told], beside: _Told | None) -> Clue | None:
+def _about(span: Span) -> Span:
+    return Span(max(0, span.start - ABOUT), span.end + ABOUT, span.member)
+
+
+def _follows(finding: Finding, reach: list[tuple[_Told, Span]], beside: _Told | None) -> Clue | None:
     """The event that a finding about the store's structure follows from: one whose bytes it names, or touches."""
     if not finding.bytes_known:
         return None
     said = finding.cause.name
     structural = finding.level.value != "note" or is_damage(finding)
-    for told in events:
+    for told, near in reach:
         span = told.clue.span
         if finding.span.member != span.member:
             continue
-        near = Span(max(0, span.start - ABOUT), span.end + ABOUT, span.member)
         touches = near.overlaps(finding.span) if finding.span.length else finding.span.start in near
         # pieces of two records read as one, and not as they were written
         torn = told.clue.name in (*_BLOCKS, "shifted") and finding.span.overlaps(span)
@@ -257,4 +274,4 @@ def _event(told: _Told) -> Event:
     return Event(told.clue.span, told.clue.cause, codes, len(told.findings), told.clue.facts)
 
 
-__all__ = ["Clue", "Diagnosis", "Event", "diagnose"]
+__all__ = ["Clue", "Diagnosis", "Event", "diagnose", "diagnose_within"]

@@ -190,8 +190,8 @@ def replaced(read: BytesAt, place: Place, others: list[Place]) -> Clue | None:
 
 
 def _nearest(place: Place, others: list[Place]) -> list[Place]:
-    apart = [o for o in others if not o.span.overlaps(place.span) and o.span.member == place.span.member]
-    found = [o for o in apart if not o.explained]
+    span = place.span
+    found = [o for o in others if not o.explained and o.span.member == span.member and not o.span.overlaps(span)]
     return sorted(found, key=lambda o: abs(o.start - place.start))[:SWAPS]
 
 

@@ -52,11 +52,11 @@ def strange(read: BytesAt, place: Place, kin: bytes, lone: bool = False) -> tupl
 
 def _strange_pages(read: BytesAt, place: Place, near: bytes) -> tuple[int, int] | None:
     """The same for whole pages: of a store whose sectors are of many kinds, each page is a mixture."""
-    usual = _usual(near, PAGE)
-    if usual is None:
-        return None
     first = -(-place.start // PAGE) * PAGE
     pages = range(first, min(place.end, first + MOST) - PAGE + 1, PAGE)
+    usual = _usual(near, PAGE) if pages else None  # it packs twenty of them: only where there is one to hold to that
+    if usual is None:
+        return None
     odd = [at for at in pages if not usual[0] < traces.packs(read(at, PAGE), near) < usual[1]]
     return (odd[0], odd[-1] + PAGE) if odd else None
 

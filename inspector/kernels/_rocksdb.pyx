@@ -7,7 +7,7 @@ from cpython cimport array
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 cdef extern from "crc32c.h" nogil:
     void crc_prepare(int allow_hardware)
@@ -17,6 +17,10 @@ cdef extern from "xxh.h" nogil:
     void xxh_prepare(int allow_wide)
 
 cdef extern from "rocks_carve.h" nogil:
+    int64_t c_sealed_end "sealed_end"(const uint8_t *data, size_t room, size_t begin, size_t at, size_t until, int kind,
+                                      int checksum, uint32_t modifier, int64_t *left)
+    int64_t c_sealed_begin "sealed_begin"(const uint8_t *data, size_t room, size_t at, size_t until, size_t stop, int checksum,
+                                          uint32_t base, uint64_t start, int64_t *left)
     ctypedef struct bytes_of:
         uint8_t *data
         size_t length
@@ -233,12 +237,16 @@ def log_relength(bytes block, size_t at, size_t head, size_t anchor):
     return c_log_relength(block, len(block), at, head, anchor)
 
 
-def batch_count(bytes data):
-    """The operations of a write batch; -1 where it cannot be read to its end by this reader."""
+def batch_sums(bytes data):
+    """(operations, of each family, whether it is only prepared) of a write batch; None where this reader does not read
+    it to its end."""
     cdef uint64_t families[256]
     cdef uint32_t found = 0
     cdef int prepared = 0
-    return found if batch_read(data, len(data), families, &found, &prepared) else -1
+    memset(families, 0, sizeof(families))
+    if not batch_read(data, len(data), families, &found, &prepared):
+        return None
+    return found, {number: families[number] for number in range(256) if families[number]}, bool(prepared)
 
 
 def block_entries(bytes data, size_t end, uint64_t cost, uint64_t most, bint places):
@@ -284,6 +292,22 @@ def checksum_of(int kind, bytes body):
     if not body:
         raise ValueError("a block has a type byte")
     return block_sum(kind, body, len(body))
+
+
+def sealed_end(bytes data, size_t begin, size_t at, size_t until, int kind, int checksum, uint32_t modifier,
+               int64_t left):
+    """(the least end in [at, until) of a payload from `begin` on behind which this type and the right checksum stand,
+    or -1; what is left of the time that tries may cost). Of type 0 only an end behind a count of restarts is tried."""
+    found = c_sealed_end(data, len(data), begin, at, until, kind, checksum, modifier, &left)
+    return found, left
+
+
+def sealed_begin(bytes data, size_t at, size_t until, size_t stop, int checksum, uint32_t base, uint64_t start,
+                 int64_t left):
+    """(the least beginning in [at, until) of a payload that ends at `stop` and that the checksum there
+    seals, or -1; what is left of the time that tries may cost). `data` was written for the place `start`."""
+    found = c_sealed_begin(data, len(data), at, until, stop, checksum, base, start, &left)
+    return found, left
 
 
 def chain(bytes window, uint64_t start, size_t at, int checksum, uint32_t base, uint32_t types, bint sized):

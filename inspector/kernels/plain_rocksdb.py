@@ -5,6 +5,7 @@ A run goes on while all is well. What is wrong with a block is judged by the cal
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from typing import Any, Final
@@ -20,9 +21,14 @@ NONE, CRC32C, XXHASH, XXHASH64, XXH3 = range(5)
 TRAILER: Final = 5
 MAX_CONTENT: Final = 64 << 20
 _M32: Final = 0xFFFFFFFF
+_M64: Final = (1 << 64) - 1
 _HASH_INDEX: Final = 1 << 31
 _CLOSER: Final = 5 << 28  # an unknown feature, or values kept apart from keys
 _PAIR, _MAX_SPENT = 112, 64 << 20  # as in formats/rocksdb/block.py: what the entries of a block may cost
+# of an uncompressed block the type byte stands behind a count of fewer than 65,536 restarts, with its flags
+_TYPES: Final = {kind: re.compile(b"\\x%02x" % kind) for kind in range(1, 8)} | {
+    0: re.compile(rb"(?<=\0[\x00\x10\x20\x30\x80\x90\xa0\xb0])\0")
+}
 _PLAIN: Final = frozenset({1, 2, 3, 4, 9, 10, 130})  # records of a log whose header repeats no number
 _COUNT: Final = (1 << 28) - 1
 
@@ -248,14 +254,54 @@ def log_relength(block: bytes, at: int, head: int, anchor: int) -> int:
     return 0
 
 
-def batch_count(data: bytes) -> int:
-    """The operations of a write batch: plainly -1, and the reader of batches counts them."""
-    return -1
+def batch_sums(data: bytes) -> tuple[int, dict[int, int], bool] | None:
+    """(operations, of each family, whether it is only prepared) of a write batch: plainly None, and the reader of
+    batches counts them."""
+    return None
 
 
 def block_entries(data: bytes, end: int, cost: int, most: int, places: bool) -> tuple[list[Any], int, bytes, int]:
     """(entries, where it stopped, the last key, what they cost): plainly none, and each entry is read alone."""
     return [], 0, b"", 0
+
+
+def sealed_end(
+    data: bytes, begin: int, at: int, until: int, kind: int, checksum: int, modifier: int, left: int
+) -> tuple[int, int]:
+    """(the least end in [at, until) of a payload from `begin` on behind which this type and the right checksum stand,
+    or -1; what is left of the time that tries may cost). It stops where nothing is left; of type 0 only an end behind
+    a count of restarts is tried."""
+    until = max(at, min(until, len(data) - 4))
+    for match in _TYPES[kind].finditer(data, at, until) if begin <= at else ():
+        stop = match.start()
+        if not kind:
+            restarts = int.from_bytes(data[stop - 4 : stop], "little") & 0x0FFFFFFF
+            if stop < begin + 8 or not 0 < restarts <= (stop - begin) // 4:
+                continue
+        left -= 1000 + (stop - begin) // 8
+        if left < 0:
+            break
+        found = checksum_of(checksum, data[begin : stop + 1]) + modifier
+        if found & _M32 == int.from_bytes(data[stop + 1 : stop + 5], "little"):
+            return stop, left
+    return -1, left
+
+
+def sealed_begin(
+    data: bytes, at: int, until: int, stop: int, checksum: int, base: int, start: int, left: int
+) -> tuple[int, int]:
+    """(the least beginning in [at, until) of a payload that ends at `stop` and that the checksum there
+    seals, or -1; what is left of the time that tries may cost). `data` was written for the place `start`."""
+    stored = int.from_bytes(data[stop + 1 : stop + 5], "little")
+    for begin in range(at, min(until, stop)) if stop + 5 <= len(data) else ():
+        left -= 1000 + (stop - begin) // 8
+        if left < 0:
+            break
+        place = start + begin & _M64
+        modifier = base ^ (place + (place >> 32) & _M32) if base else 0
+        if checksum_of(checksum, data[begin : stop + 1]) + modifier & _M32 == stored:
+            return begin, left
+    return -1, left
 
 
 def chain(

@@ -157,6 +157,52 @@ static const uint8_t *find_block(const uint8_t **at, const uint8_t *until, const
     return NULL;
 }
 
+/* The least end in [at, until) of a payload from `begin` on behind which a type and the right checksum stand, or -1. Of
+ * type 0 only ends are tried whose last word counts restarts that fit. `left` is time in nanoseconds as measured for
+ * plain Python, and ends the search where it is used up. */
+static int64_t sealed_end(const uint8_t *data, size_t room, size_t begin, size_t at, size_t until, int type,
+                          int checksum, uint32_t modifier, int64_t *left)
+{
+    if (room < TRAILER_SIZE || begin > at)
+        return -1;
+    if (until > room - TRAILER_SIZE + 1)
+        until = room - TRAILER_SIZE + 1;
+    for (size_t stop = at; stop < until; stop++) {
+        if (data[stop] != type)
+            continue;
+        if (!type) {
+            if (stop < begin + 8 || data[stop - 2] || data[stop - 1] & 0x4F)
+                continue;
+            uint32_t restarts = le32(data + stop - 4) & 0x0FFFFFFF;
+            if (!restarts || restarts > (stop - begin) / 4)
+                continue;
+        }
+        *left -= 1000 + (int64_t)((stop - begin) / 8);
+        if (*left < 0)
+            return -1;
+        if (block_sum(checksum, data + begin, stop - begin + 1) + modifier == le32(data + stop + 1))
+            return (int64_t)stop;
+    }
+    return -1;
+}
+
+/* The least beginning in [at, until) of a payload that ends at `stop`, where its type and the right checksum stand, or -1;
+ * the first byte was written for the place `start`. */
+static int64_t sealed_begin(const uint8_t *data, size_t room, size_t at, size_t until, size_t stop, int checksum,
+                            uint32_t base, uint64_t start, int64_t *left)
+{
+    if (room < TRAILER_SIZE || stop > room - TRAILER_SIZE)
+        return -1;
+    for (uint32_t stored = le32(data + stop + 1); at < until && at < stop; at++) {
+        *left -= 1000 + (int64_t)((stop - at) / 8);
+        if (*left < 0)
+            return -1;
+        if (block_sum(checksum, data + at, stop - at + 1) + context_of(base, start + at) == stored)
+            return (int64_t)at;
+    }
+    return -1;
+}
+
 static inline int read_varint64(const uint8_t **at, const uint8_t *end, uint64_t *value)
 {
     *value = 0;

@@ -9,7 +9,7 @@ __all__ = [
     "FOUND_TYPES",
     "BlockRun",
     "LogRun",
-    "batch_count",
+    "batch_sums",
     "block_entries",
     "chain",
     "checksum_of",
@@ -18,6 +18,8 @@ __all__ = [
     "index_handles",
     "log_relength",
     "log_sound",
+    "sealed_begin",
+    "sealed_end",
 ]
 
 if TYPE_CHECKING or WHICH == "plain" or find_spec("inspector.kernels._rocksdb") is None:
@@ -25,7 +27,7 @@ if TYPE_CHECKING or WHICH == "plain" or find_spec("inspector.kernels._rocksdb") 
         FOUND_TYPES,
         BlockRun,
         LogRun,
-        batch_count,
+        batch_sums,
         block_entries,
         chain,
         checksum_of,
@@ -34,13 +36,15 @@ if TYPE_CHECKING or WHICH == "plain" or find_spec("inspector.kernels._rocksdb") 
         index_handles,
         log_relength,
         log_sound,
+        sealed_begin,
+        sealed_end,
     )
 else:
     from inspector.kernels._rocksdb import (
         FOUND_TYPES,
         BlockRun,
         LogRun,
-        batch_count,
+        batch_sums,
         block_entries,
         chain,
         checksum_of,
@@ -49,4 +53,6 @@ else:
         index_handles,
         log_relength,
         log_sound,
+        sealed_begin,
+        sealed_end,
     )

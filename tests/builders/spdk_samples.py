@@ -97,6 +97,12 @@ def partition() -> bytes:
     return bytes(boot + data)
 
 
+def second_store() -> bytes:
+    other = Image(clusters=32, cluster_size=PAGE, md_len=20, lvs=b"lvs-two")
+    other.lvol("vol-c", 4, [0, 1])
+    return clean() + bytes(other.build())
+
+
 def masks_wiped() -> bytes:
     data = volumes()[0].build()
     data[PAGE : 4 * PAGE] = bytes(3 * PAGE)
@@ -281,6 +287,7 @@ SAMPLES: tuple[Sample, ...] = (
             "several cluster sizes fit", ambiguous, "SPB001", "SPB005", repairs=False),
     _sample("other-user", "a blobstore of something else than logical volumes", other_user, "SPB007"),
     _sample("partition", "the store lies in the first partition of the image", partition, "SPB008"),
+    _sample("second-store", "the images of two stores, one behind the other", second_store, "SPB019"),
     _sample("masks-wiped", "the three masks read as zeroes", masks_wiped, "SPB010"),
     _sample("masks-old", "the last write of the masks was lost", masks_old,
             "SPB012", "SPB013", "SPB014", "SPB015", "SPB016", "SPB017"),

@@ -120,7 +120,7 @@ def test_causes_are_named_within_the_time_limit(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """What was found stands."""
-    monkeypatch.setattr(diagnosis, "diagnose", lambda *_: time.sleep(20))
+    monkeypatch.setattr(diagnosis, "diagnose_within", lambda *_: time.sleep(20))
     assert main(["scan", str(DAMAGED), "--timeout", "0.5", "--json"]) == 3
     told = json.loads(capfd.readouterr().out)
     assert (told["verdict"], told["diagnosis"], told["partial"]) == ("damaged", None, inspection.LATE)
@@ -238,7 +238,7 @@ def test_no_causes_are_looked_for_when_time_is_up(monkeypatch: pytest.MonkeyPatc
         raise OutOfTime
 
     monkeypatch.setattr(Account, "through", through)
-    monkeypatch.setattr(diagnosis, "diagnose", lambda _: pytest.fail("it was asked for causes"))
+    monkeypatch.setattr(diagnosis, "diagnose_within", lambda *_: pytest.fail("it was asked for causes"))
     with open_source(str(DAMAGED)) as source:
         report = inspection.inspect(source, formats.all_formats())
     assert (report.verdict, report.partial, report.diagnosis) == ("damaged", inspection.LATE, None)

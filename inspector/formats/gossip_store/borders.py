@@ -87,24 +87,51 @@ class Borders(Struct):
 
     def _continued(self, stub: bytes, border: int, pages: list[int], size: int) -> list[Run]:
         """The pages with which a record is whole that begins with `stub`, each with where it ends in the page."""
+        short = _HEADER - len(stub)  # bytes of the header that stand behind the border
+        if short > 0:
+            return self._torn(stub, border, pages, size)
+        _, length, stored, time = SEALED_HEADER.unpack_from(stub)
+        begun, end = crc32c(stub[_HEADER:], time), length + short  # bytes of the body that stand behind the border
+        if end > min(size, _HELD):
+            return self._far(begun, stored, end, border, pages, size)
+        others = [page for page in pages if page != border][: max(0, -(-self.left // _TRIAL))]
+        self.left -= len(others) * _TRIAL
+        if length < 2 or end < 0:
+            return []
+        for page in others:
+            self._head(page)
+        heads = self._heads  # looked up a hundred thousand times for a store that is hurt all over
+        alike = [page for page in others if crc32c(heads[page][:end], begun) == stored]
+        return [(page, page + end) for page in alike if len(heads[page]) >= end]
+
+    def _far(self, begun: int, stored: int, end: int, border: int, pages: list[int], size: int) -> list[Run]:
+        """The same of a record of which `end` bytes stand behind the border, more than are held of a page."""
         found = []
-        begun = crc32c(stub[_HEADER:], SEALED_HEADER.unpack_from(stub)[3]) if len(stub) >= _HEADER else 0
+        for there in pages:
+            if there == border or self.left <= 0:
+                continue
+            self.left -= _TRIAL
+            behind = self._behind(there, border, size, end)
+            if len(behind) == end and crc32c(behind, begun) == stored:
+                found.append((there, there + end))
+        return found
+
+    def _torn(self, stub: bytes, border: int, pages: list[int], size: int) -> list[Run]:
+        """The same of a record whose header goes over the border."""
+        short, found = _HEADER - len(stub), []
         for there in pages:
             if there == border or self.left <= 0:
                 continue
             self.left -= _TRIAL
             head = self._head(there)
-            short = max(0, _HEADER - len(stub))  # bytes of the header that stand behind the border
-            header = stub[:_HEADER] + head[:short]
-            if len(header) < _HEADER:
+            if len(head) < short:
                 continue
-            _, length, stored, time = SEALED_HEADER.unpack(header)
-            rest = length - max(0, len(stub) - _HEADER)  # bytes of the body that do
+            _, length, stored, time = SEALED_HEADER.unpack(stub + head[:short])
             if length < 2:
                 continue
-            end = short + rest
+            end = short + length
             behind = head[short:end] if end <= min(size, _HELD) else self._behind(there, border, size, end)[short:]
-            if len(behind) == rest and crc32c(behind, time if short else begun) == stored:
+            if len(behind) == length and crc32c(behind, time) == stored:
                 found.append((there, there + end))
         return found
 

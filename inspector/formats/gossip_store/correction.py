@@ -19,7 +19,6 @@ from inspector.correct import (
     Patch,
     Testimony,
     Word,
-    apply,
     burst,
     correct_crc32c,
     decide,
@@ -215,11 +214,8 @@ class Corrector(Struct):
     def _zeroes(self, unit: bytes, word: Word) -> Correction:
         if self.checks <= 0:
             return NONE
-        tried, candidates = 0, []
-        for patch in fills(unit, word, self.known):
-            tried += 1
-            if not word.syndrome(apply(unit, patch)):
-                candidates.append(Candidate(patch, "zeroes over bytes that the store has elsewhere"))
+        tried, patches = fills(unit, word, self.known)
+        candidates = [Candidate(patch, "zeroes over bytes that the store has elsewhere") for patch in patches]
         self.checks -= tried // 32  # a checksum costs about that part of a signature
         return decide(unit, candidates, self.testify, tried)
 

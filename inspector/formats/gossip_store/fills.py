@@ -1,6 +1,8 @@
 """Zeroed bytes of a message that are known from elsewhere: the chain, the time, keys, channels, an older version.
 
-Only bytes that are zero are filled. What comes out is a list of guesses; the checksum and the signature decide.
+Only bytes that are zero are filled. What comes out are guesses with which the checksum holds; the signature decides.
+CRC-32C is linear: what each value of a field changes in it is computed once, and of several fields those values are
+found that together make up what is wrong, without a look at each of their combinations.
 """
 
 from __future__ import annotations
@@ -8,41 +10,88 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from itertools import product
+from itertools import islice
+from math import prod
+from typing import Final
 
 from inspector.correct import Patch, Word, difference
+from inspector.crc32c import crc32c
 from inspector.formats.gossip_store.known import Known
 from inspector.formats.gossip_store.signed import ANNOUNCEMENT, NODE, SIGNED, UPDATE, kind_of
 
 HEADER = 12
 ANNOUNCED = 432  # bytes of a channel_announcement without features
-GUESSES = 1 << 16  # of one record
+GUESSES: Final = 1 << 16  # of one record
 _RUN = re.compile(rb"\x00{4,}")
 
 # [start, end) of the body, what may stand there; a large store has hundreds of thousands of channels to choose from
 Slot = tuple[int, int, Callable[[], list[bytes]]]
 
 
-def fills(unit: bytes, word: Word, known: Known) -> Iterator[Patch]:
-    """Patches that fill zeroed fields of a message, at most `GUESSES`."""
+Choice = tuple[int, ...]  # of each slot which value, 0 for what is there
+
+
+def fills(unit: bytes, word: Word, known: Known) -> tuple[int, list[Patch]]:
+    """How many ways to fill zeroed fields of a message were tried, and the patches with which its checksum holds."""
     body = unit[HEADER:]
     if kind_of(body) not in SIGNED or not _RUN.search(body, 2):
-        return
+        return 0, []
     time = unit[8:12]
     runs = [run.span() for run in _RUN.finditer(body, 2)]
     slots = [(slot[0], slot[1], _narrow(body, slot, runs)) for slot in _slots(body, time, known)]
-    slots = [slot for slot in slots if slot[2]]
-    count = 0
-    for choice in product(*([body[start:end], *values] for start, end, values in slots)):
+    slots = [(start, end, values[:GUESSES]) for start, end, values in slots if values]
+    wrong, found = word.syndrome(unit), []
+    changes = [_changes(body, start, values) for start, end, values in slots]
+    for choice in _making_up(wrong, changes):
         filled = bytearray(body)
-        for (start, end, _), value in zip(slots, choice, strict=True):
-            filled[start:end] = value
-        if filled == body:
-            continue
-        count += 1
-        if count > GUESSES:
-            return
-        yield difference(unit, unit[:HEADER] + bytes(filled))
+        for (start, end, values), which in zip(slots, choice, strict=True):
+            if which:
+                filled[start:end] = values[which - 1]
+        found.append(difference(unit, unit[:HEADER] + bytes(filled)))
+    return min(GUESSES, prod(map(len, changes)) - 1), found
+
+
+def _changes(body: bytes, start: int, values: list[bytes]) -> list[int]:
+    """What each value of a slot changes in the checksum; first that nothing does."""
+    end = start + len(values[0])
+    head, rest = crc32c(body[:start]), body[end:]
+    whole = crc32c(body)
+    return [0, *(crc32c(rest, crc32c(value, head)) ^ whole for value in values)]
+
+
+def _making_up(wrong: int, changes: list[list[int]]) -> Iterator[Choice]:
+    """Choices that together change the checksum by `wrong`, in their order: the last slot's turn fastest.
+
+    Of the first `GUESSES` behind that of no change at all. The slots are cut in two where both halves are small.
+    """
+    sizes = [len(one) for one in changes]
+    cut = min(range(len(sizes) + 1), key=lambda i: prod(sizes[:i]) + prod(sizes[i:]))
+    behind = prod(sizes[cut:])
+    ends: dict[int, list[int]] = {}
+    for place, change in enumerate(islice(_sums(changes[cut:]), GUESSES + 1)):
+        ends.setdefault(change, []).append(place)
+    for first, change in enumerate(islice(_sums(changes[:cut]), GUESSES // behind + 1)):
+        for last in ends.get(change ^ wrong, ()):
+            if 0 < first * behind + last <= GUESSES:
+                yield _choice(first * behind + last, sizes)
+
+
+def _sums(changes: list[list[int]]) -> Iterator[int]:
+    """What all choices of some slots change, in their order."""
+    if not changes:
+        yield 0
+        return
+    for change in _sums(changes[:-1]):
+        for one in changes[-1]:
+            yield change ^ one
+
+
+def _choice(number: int, sizes: list[int]) -> Choice:
+    out = []
+    for size in reversed(sizes):
+        number, which = divmod(number, size)
+        out.append(which)
+    return tuple(reversed(out))
 
 
 def _narrow(body: bytes, slot: Slot, runs: list[tuple[int, int]]) -> list[bytes]:
@@ -51,6 +100,8 @@ def _narrow(body: bytes, slot: Slot, runs: list[tuple[int, int]]) -> list[bytes]
     if not any(low < end and high > start for low, high in runs):
         return []
     present = body[start:end]
+    if len(present) < end - start:
+        return []  # the record ends in it
     fitting = dict.fromkeys(_merge(present, value) for value in values() if len(value) == end - start)
     return [v for v in fitting if v is not None and v != present]
 

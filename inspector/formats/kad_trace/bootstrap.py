@@ -92,6 +92,8 @@ class Bootstrap(Struct):
     ended: int | None = None  # time of the line that ended it
     until: int | None = None  # latest time of the log that still belongs to it
     later_line: bool = False
+    quiet: int | None = None  # since when it is known to be silent, where that is not the last step's time
+    hidden: int = 0  # bytes behind its last step that are no text, while it was followed
     last_time: int | None = None
     longest: float = 0.0
     finish_line: tuple[int, int] | None = None
@@ -128,8 +130,9 @@ class Bootstrap(Struct):
 
     @property
     def gap(self) -> float | None:
-        """Seconds of log after the last completed step."""
+        """Seconds of log after the last completed step, or after what may hide another one."""
         since = self.last_time if self.last_time is not None else self.started
+        since = since if self.quiet is None else self.quiet
         if since is None or self.until is None:
             return None
         return max(0.0, (self.until - since) / MICRO)

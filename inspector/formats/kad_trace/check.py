@@ -42,6 +42,13 @@ def check(state: State, stretches: Iterable[Stretch], tally: Tally) -> None:
     elif state.mixed:
         message = f"lines of {len(state.mixed)} programs stand among each other: bootstraps cannot be followed"
         tally.put(finding_at(state, rules.CLOCK, 0, state.text_size, message, {"programs": len(state.mixed)}))
+    elif state.columns:
+        message = f"lines are broken at {state.columns.width} columns: bootstraps cannot be followed"
+        tally.put(finding_at(state, rules.CLOCK, 0, state.text_size, message, {"columns": state.columns.width}))
+    if (mixing := state.tracker.mixing).seen:
+        message = "steps go on where those of another node broke in: logs of two nodes seem to be put together"
+        found = {"crossings": mixing.crossings}
+        tally.put(finding_at(state, rules.CLOCK, mixing.first, mixing.first, message, found))
     for boot in state.tracker.finish():
         for finding in _boot(state, boot):
             tally.put(finding)
@@ -105,7 +112,8 @@ def last_told(boot: Bootstrap) -> str:
         return "its start"
     of = f" of {boot.expected}" if boot.expected else ""
     own = boot.last_step.app_step if boot.last_step.app_step is not None else _app_number(boot)
-    return f"step {boot.last_step.count}{of}" + (f" (bootstrap_step={own})" if own is not None else "")
+    told = f"step {boot.last_step.count}{of}" + (f" (bootstrap_step={own})" if own is not None else "")
+    return told + (f", or one that {counted(boot.hidden, 'byte')} of no text hide" if boot.hidden else "")
 
 
 def _cause(boot: Bootstrap) -> Cause:

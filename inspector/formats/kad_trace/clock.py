@@ -7,12 +7,19 @@ from datetime import date
 from inspector.kernels.log import line_time
 from inspector.kernels.plain_stamp import EPOCH, HEAD, MICRO, parse_time
 
-__all__ = ["HEAD", "MICRO", "NO_YEAR", "SINCE_START", "line_time", "parse_time", "show_time"]
+__all__ = ["HEAD", "MICRO", "NO_DAY", "NO_YEAR", "SINCE_START", "dateless", "line_time", "parse_time", "show_time"]
 
+NO_DAY = 5  # the year of times of day without a date
 NO_YEAR = 4  # the year of times that have none: a leap year, in which no log was written
+_DAY = (date(NO_DAY, 1, 1).toordinal() - EPOCH) * 86_400 * MICRO
 _UPTIME_YEAR = 100  # seconds since a start count from here, up to 32 years
 SINCE_START = (date(_UPTIME_YEAR, 1, 1).toordinal() - EPOCH) * 86_400 * MICRO
 _SINCE_END = SINCE_START + 10**9 * MICRO
+
+
+def dateless(micros: int) -> bool:
+    """Whether a time is one of a day that the log does not name: it begins again at midnight."""
+    return _DAY <= micros < _DAY + 86_400 * MICRO
 
 
 def show_time(micros: int | None) -> str | None:
@@ -25,6 +32,8 @@ def show_time(micros: int | None) -> str | None:
     seconds, rest = divmod(micros, MICRO)
     days, seconds = divmod(seconds, 86_400)
     day = date.fromordinal(days + EPOCH)
+    if day.year == NO_DAY:
+        return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:06}"
     if day.year == NO_YEAR:
         return f"{day.isoformat()[5:]}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:06}"
     return f"{day.isoformat()}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:06}Z"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
 
-from inspector.formats.kad_trace.clock import HEAD, MICRO, NO_YEAR, SINCE_START, line_time
+from inspector.formats.kad_trace.clock import HEAD, MICRO, NO_DAY, NO_YEAR, SINCE_START, line_time
 from inspector.kernels.plain_stamp import EPOCH, NOISE
 
 Clock = Callable[[bytes], int | None]  # the time of a line in microseconds
@@ -28,6 +28,7 @@ _SYSLOG = re.compile(rb"([A-Z][a-z]{2}) ([ \d]\d) " + _HMS + _FRACTION)
 # seconds since 1970 with any fraction, or milliseconds, microseconds, nanoseconds
 _SINCE_1970 = re.compile(rb"(1\d{9})(?:\.(\d{1,9})|(\d{9}|\d{6}|\d{3}))?(?![\d.])")
 _UPTIME = re.compile(rb"(\d{1,9})\.(\d{3,9})s?(?=[ \t\]])")  # journalctl -o short-monotonic, dmesg, tracing's uptime
+_OF_DAY = re.compile(rb"T?" + _HMS + _FRACTION + rb"(?=[Z \t\]])")  # tracing's LocalTime with a short format
 _IN_JSON = re.compile(rb'"(?:timestamp|time|ts)" ?: ?"?(?=1\d{9})')
 
 
@@ -106,6 +107,11 @@ def _uptime(head: bytes, at: int) -> int | None:
     return None if found is None else SINCE_START + int(found.group(1)) * MICRO + _micros(found.group(2))
 
 
+def _of_day(head: bytes, at: int) -> int | None:
+    found = _OF_DAY.match(head, at)
+    return None if found is None else _date(NO_DAY, 1, 1, found.group(1, 2, 3), found.group(4))
+
+
 def _date(year: int, month: int, day: int, clock: tuple[bytes, ...], fraction: bytes | None) -> int | None:
     hour, minute, second = map(int, clock)
     if hour > 23 or minute > 59 or second > 60:
@@ -121,4 +127,4 @@ def _micros(fraction: bytes | None) -> int:
     return int(fraction[:6].ljust(6, b"0")) if fraction else 0
 
 
-_FORMS = (_slashed, _web, _syslog, since_1970, _uptime)
+_FORMS = (_slashed, _web, _syslog, since_1970, _uptime, _of_day)

@@ -9,6 +9,7 @@ from inspector.format import UNIT, Edit, Plan, Stretch, Wishes
 from inspector.formats.kad_trace.lines import Block, blocks
 from inspector.formats.kad_trace.packed import Member, Unpacked
 from inspector.formats.kad_trace.state import KIND_LINE, State, open_log, tiles
+from inspector.formats.kad_trace.views import followed
 from inspector.span import Span
 
 
@@ -20,6 +21,11 @@ def plan(state: State, wishes: Wishes) -> Plan:
             [Edit("kept", Span(0, size), units=state.lines)] if size else [], size, notes=["nothing to leave out"]
         )
     notes = ["what the log tells about bootstraps stays as it is; only lines that are no text are left out"]
+    if any(boot.hidden for boot in followed(state)):
+        notes = [
+            "only lines that are no text are left out; what they may have hidden of a bootstrap looks like silence "
+            "then: judge a stall by the damaged log"
+        ]
     if not state.packed:
         return Plan(_lines(state), size, notes=notes)
     accepted = "unsealed" in wishes.accept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 from msgspec import Struct, field
@@ -12,6 +13,7 @@ from msgspec import Struct, field
 from inspector.format import GAP, OPAQUE, UNIT, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.kad_trace.bootstrap import Thresholds, thresholds
 from inspector.formats.kad_trace.clock import HEAD, line_time
+from inspector.formats.kad_trace.columns import Columns, columns
 from inspector.formats.kad_trace.dialects import Clock, clock_of, newest_first
 from inspector.formats.kad_trace.events import LINES, NEEDLES, PHRASES, PLAIN_LINES, STEPS, Event, Kind, recognise
 from inspector.formats.kad_trace.lines import Block, Words, surveyed, surveyed_text
@@ -42,6 +44,7 @@ SCANNED = Words((b"ootstrap", b"DSN instance configured", b" error", b"IO("), b"
 _PLAIN, _ESCAPED = (re.compile(b"|".join(map(re.escape, words))) for words in (PHRASES, NEEDLES))
 WINDOW = 1 << 20  # bytes looked at several times while they are in the cache of a core
 MEMBERS = 1024  # packed members told at a time
+NEAR = 64  # lines before a hole that are asked for a time
 LOOK = 1 << 20  # bytes of the start that decide whether this is a log
 
 
@@ -63,6 +66,7 @@ class State(Struct):
     unpacked: Unpacked
     backwards: bool = False  # the newest line stands first: nothing can be followed
     mixed: tuple[bytes, ...] = ()  # what begins the lines of each of several programs: nothing can be followed
+    columns: Columns | None = None  # at which lines are broken: nothing can be followed
     lines: int = 0
     text_size: int = 0
     read: bool = False  # the walk came to its end
@@ -130,7 +134,8 @@ def open_log(source: Source, _: object, wishes: Wishes) -> State:
     tracker = Tracker(limits, clock_of(_rows(head)))
     mixed = streams(head, NEEDLES[:2])
     backwards = newest_first(head, tracker.clock)
-    return State(source, wishes, limits, packed, tracker, Unpacked(source.size), backwards, mixed)
+    broken = columns(head, tracker.clock)
+    return State(source, wishes, limits, packed, tracker, Unpacked(source.size), backwards, mixed, broken)
 
 
 def walk(state: State) -> Iterator[Stretch]:
@@ -171,9 +176,41 @@ def _study(state: State, block: Block) -> Stretch:
         return tiles(state, block)
     state.lines += len(block.starts)
     state.closed += block.counted
-    if not state.backwards and not state.mixed:
-        _events(state.tracker, block)
-    return tiles(state, block)
+    if state.backwards or state.mixed or state.columns:
+        return tiles(state, block)
+    found = tiles(state, block)
+    _note_holes(state.tracker, block, found)  # before what follows them is taken
+    _events(state.tracker, block)
+    return found
+
+
+def _note_holes(tracker: Tracker, block: Block, found: Stretch) -> None:
+    """Tell the tracker where tiles of a block are no text, neighbours as one."""
+    marks = found.marks.tobytes()
+    first = marks.find(BAD)
+    while first >= 0:
+        last = first + 1
+        while last < len(marks) and marks[last] == BAD:
+            last += 1
+        start, end = found.starts[first], found.starts[last] if last < len(marks) else found.end
+        line = bisect_right(block.starts, start) - 1
+        before = _near(tracker, block, range(line - 1, line - 1 - NEAR, -1))
+        tracker.holes.note(start, end, tracker.latest if before is None else before, _behind(tracker, block, end))
+        first = marks.find(BAD, last)
+
+
+def _behind(tracker: Tracker, block: Block, end: int) -> int | None:
+    """The first time behind a hole: zeroes may end inside a line, in front of its time."""
+    rest = block.data[end - block.at : min(block.size, end - block.at + HEAD)].partition(b"\n")[0]
+    time = tracker.clock(rest)
+    after = bisect_left(block.starts, end)
+    return _near(tracker, block, range(after, after + NEAR)) if time is None else time
+
+
+def _near(tracker: Tracker, block: Block, lines: range) -> int | None:
+    """The first time that one of these lines of a block has."""
+    times = (_time(tracker, block, index) for index in lines if 0 <= index < len(block.starts))
+    return next((time for time in times if time is not None), None)
 
 
 def _events(tracker: Tracker, block: Block) -> None:

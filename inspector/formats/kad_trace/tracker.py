@@ -14,10 +14,12 @@ from collections import Counter
 from msgspec import Struct, field
 
 from inspector.formats.kad_trace.bootstrap import MAX_STEPS, Bootstrap, Ending, Step, Thresholds, judge
-from inspector.formats.kad_trace.clock import MICRO, line_time
+from inspector.formats.kad_trace.clock import MICRO, dateless, line_time
 from inspector.formats.kad_trace.dialects import Clock
 from inspector.formats.kad_trace.events import Event
+from inspector.formats.kad_trace.hidden import SHORTEST, Hidden
 from inspector.formats.kad_trace.invariants import buckets_of, step_breaches
+from inspector.formats.kad_trace.mixing import Mixing
 from inspector.formats.kad_trace.opened import Opened, first_of, last_of
 from inspector.kernels.log import NOISE, Glide
 
@@ -59,6 +61,8 @@ class Tracker(Struct):
     subspace: bool = False
     unread_at: array[int] = field(default_factory=lambda: array("Q"))  # lines about a step in a form that is not known
     unread_time: array[int] = field(default_factory=lambda: array("q"))  # -1 where it has none
+    holes: Hidden = field(default_factory=Hidden)
+    mixing: Mixing = field(default_factory=Mixing)
     _before: dict[tuple[int, int | None], int] = field(default_factory=dict)  # the last in `done`, by run and query
 
     @property
@@ -72,9 +76,8 @@ class Tracker(Struct):
         """A line with a time: any line, not only events."""
         if self.latest is not None and self.steps_back(time):
             back = (self.latest - time) / MICRO
-            self.breach(
-                "clock", start, end, f"the time steps back by {back:.3f} s: the clock was set, or another log begins"
-            )
+            why = f"{'midnight passed, ' if dateless(time) else ''}the clock was set, or another log begins"
+            self.breach("clock", start, end, f"the time steps back by {back:.3f} s: {why}")
             self._close_segment()
             for boot in self.here.values():
                 self._settle(boot)
@@ -198,19 +201,29 @@ class Tracker(Struct):
             self.unread_time.append(-1 if time is None else time)
 
     def _doubt(self, boot: Bootstrap) -> None:
-        """Silence is not known beyond a step that could not be read, where there are enough of those to end it."""
+        """Silence is not known beyond steps that could not be read, where there may be enough of those to end it."""
         first = bisect_left(self.unread_at, boot.resume)
         unread = bisect_right(self.unread_at, boot.ticked) - first  # later ones are of another segment
         if not boot.open and boot.ending != "restart":
             return
-        if unread <= 0 or (boot.expected is not None and unread < boot.expected - boot.step_count):
-            return
-        time = self.unread_time[first]
+        holes = self.holes.within(boot.resume, boot.ticked)
+        may = holes.steps(min((step.end - step.start for step in boot.steps), default=SHORTEST))
+        boot.hidden = holes.size if may else 0
+        most = unread + may
         since = boot.last_time if boot.last_time is not None else boot.started
-        boot.until = since if time < 0 else time if boot.until is None else min(boot.until, time)
+        if most <= 0:
+            return
+        if boot.expected is not None and most < boot.expected - boot.step_count:
+            if may:  # it did not end in them, and may have made a step
+                holes.longer_side(boot, since)
+            return
+        times = [since if self.unread_time[first] < 0 else self.unread_time[first]] if unread > 0 else []
+        times += [since if holes.before is None else holes.before] if may else []
+        boot.until = min((time for time in (*times, boot.until) if time is not None), default=None)
 
     def _restart(self, time: int | None) -> None:
         """The process began again: what was open in the run before can no longer go on."""
+        self.mixing.restart()
         for boot in self.open:
             if time is not None and boot.until is not None and boot.segment == self.segment and time > boot.until:
                 boot.until, boot.later_line = time, True  # the silence lasted until somebody started it again
@@ -228,6 +241,7 @@ class Tracker(Struct):
                 self._close(boot, "restart")
 
     def _step(self, event: Event) -> None:
+        self.mixing.note(event.query, event.count, event.time, event.start)
         boot = self._known(event)
         if boot is None:
             return
@@ -300,6 +314,7 @@ class Tracker(Struct):
     def _app_step(self, event: Event) -> None:
         boot = self.opened.silent.find(event.time)
         if boot is None:
+            self.mixing.note(None, event.app_step, event.time, event.start)
             boot = self._app_stream(event)
             if boot is None:
                 return

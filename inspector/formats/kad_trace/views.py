@@ -13,6 +13,7 @@ from inspector.format import Answer, Entry, Exhibit, Item, Query
 from inspector.formats.kad_trace.bootstrap import Bootstrap, Verdict, judge
 from inspector.formats.kad_trace.check import evidence, last_told
 from inspector.formats.kad_trace.clock import show_time
+from inspector.formats.kad_trace.columns import joined
 from inspector.formats.kad_trace.events import NEEDLES, Event
 from inspector.formats.kad_trace.lines import MAX_LINE, Block, blocks
 from inspector.formats.kad_trace.rules import UPSTREAM
@@ -28,7 +29,9 @@ DATA_SHOWN = 4096
 def answer(state: State, _: Tally) -> Answer:
     boots = followed(state)
     stalled = [b for b in boots if judge(b, state.limits) == "stalled"]
-    following = ("inspector items {path}", "inspector records {path} --jsonl") if boots else ()
+    following: tuple[str, ...] = ("inspector items {path}", "inspector records {path} --jsonl") if boots else ()
+    if state.columns:
+        following = (joined("zcat {path}" if state.packed else "cat {path}", state.columns),)
     version = "gzip" if state.packed else "text"
     return Answer(version, "lines with messages of a Kademlia bootstrap" if boots else "a text log",
                   tuple(_words(state, boots, stalled)), _summary(state, boots), (), following)  # fmt: skip
@@ -58,6 +61,11 @@ def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> It
             "One program at a time:"
         )
         yield from (f"{_alone(state, begin.decode())} | inspector scan -" for begin in state.mixed)
+    elif state.columns:
+        yield (
+            f"Lines are broken at {state.columns.width} columns, as a terminal shows them: bootstraps cannot be "
+            "followed so. The command below puts them together again."
+        )
     elif not boots:
         if unread:
             yield f"No bootstrap could be followed: {speak} of one in a form that is not known."
@@ -69,6 +77,11 @@ def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> It
         runs = len({b.run for b in boots})
         total = sum(counts.values())
         yield f"{counted(total, 'bootstrap')} in {counted(runs, 'run')} of the process: {told}."
+        if (mixing := state.tracker.mixing).seen:
+            yield (
+                f"Steps of two nodes seem to be mixed ({counted(mixing.crossings, 'step')} go on where "
+                "another one broke in): whose a bootstrap is, and whether it ended, is not known. Scan each log alone."
+            )
         if unread:
             yield f"{speak} of a step in a form that is not known: silence after them is no sign of a stall."
     for boot in stalled[:3]:
@@ -94,6 +107,9 @@ def _words(state: State, boots: list[Bootstrap], stalled: list[Bootstrap]) -> It
         yield "With dates: journalctl -o short-iso-precise, docker logs -t, kubectl logs --timestamps."
     if stalled:
         yield "No data is at risk: the node has to be restarted. " + UPSTREAM
+    if hiding := [boot for boot in boots if boot.hidden and judge(boot, state.limits) == "undetermined"]:
+        held, many = counted(sum(boot.hidden for boot in hiding), "byte"), counted(len(hiding), "bootstrap")
+        yield f"{held} of no text may hide the rest of {many}: whether it ended is not known."
     if state.damaged:
         count = counted(state.damaged_lines, "line")
         yield f"{count} that are no text, or stretches of zeroes, were skipped; a repair leaves them out."

@@ -1,14 +1,16 @@
 """Write batches: what one WAL record does, operation by operation (db/write_batch.cc)."""
 
+import struct
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from msgspec import Struct
 
 from inspector.formats.rocksdb import keys
-from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_prefixed, put_varint, u32, u64, varint
+from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_prefixed, put_varint, varint
 
 HEADER: Final = 12  # first sequence u64, count u32
+_HEAD: Final = struct.Struct("<QI").unpack_from
 
 # tag -> (type of the operation, has a column family, has a value)
 _OPS: Final = {
@@ -56,11 +58,16 @@ class Mark(Struct, frozen=True):
     end: int
 
 
+def too_short(length: int) -> str:
+    return f"a write batch has 12 bytes of header, here are {length}"
+
+
 def header(data: bytes) -> tuple[int, int]:
     """First sequence number and the number of operations that the batch claims."""
     if len(data) < HEADER:
-        raise MalformedError(f"a write batch has 12 bytes of header, here are {len(data)}")
-    return u64(data, 0), u32(data, 8)
+        raise MalformedError(too_short(len(data)))
+    sequence, count = _HEAD(data)
+    return sequence, count
 
 
 def operations(data: bytes) -> Iterator[Op | Mark]:
@@ -93,7 +100,41 @@ def operations(data: bytes) -> Iterator[Op | Mark]:
         else:
             raise MalformedError(f"write batch tag {tag:#04x} at {start} is unknown")
     if found != count:
-        raise MalformedError(f"write batch claims {count} operations, it has {found}")
+        raise miscounted(count, found)
+
+
+def miscounted(claimed: int, found: int) -> MalformedError:
+    return MalformedError(f"write batch claims {claimed} operations, it has {found}")
+
+
+def alike(steps: Iterator[Op | Mark]) -> Iterator[Op | tuple[Mark, int]]:
+    """Operations one by one; marks without a name that follow each other once, with how many there are.
+
+    A batch may have a million of them, of a byte each.
+    """
+    held: Mark | None = None
+    count = 0
+    broken: MalformedError | None = None
+    try:
+        for step in steps:
+            if held is not None:
+                if isinstance(step, Mark) and not step.id and step.tag == held.tag:
+                    count += 1
+                    continue
+                yield held, count
+                held = None
+            if isinstance(step, Op):
+                yield step
+            elif step.id:
+                yield step, 1
+            else:
+                held, count = step, 1
+    except MalformedError as error:  # what stands before the place where it stops making sense comes first
+        broken = error
+    if held is not None:
+        yield held, count
+    if broken is not None:
+        raise broken
 
 
 def replaced(data: bytes, change: Callable[[Op], tuple[int, bytes] | None]) -> bytes:

@@ -33,15 +33,19 @@ def take_in(db: Database, families: Mapping[int, Family], mender: BlobMender, kn
             continue
         if found := mender.listing(member, number):
             family_id, blob_file = found
-            families[family_id if family_id in families else 0].blobs[number] = blob_file
+            if family_id not in families:
+                continue  # no table of its column family is left, and nothing here tells what that was called
+            families[family_id].blobs[number] = blob_file
             changed = True
-    if changed and db.trusted:
-        _name_oldest(db, families)
     return changed
 
 
-def _name_oldest(db: Database, families: Mapping[int, Family]) -> None:
-    """Tables name the oldest blob file that they need: one before all that are named the engine does not keep."""
+def name_oldest(db: Database, families: Mapping[int, Family]) -> None:
+    """Tables name the oldest blob file that they need, of those that are listed now.
+
+    Only by this does the engine know which tables need a blob file: it drops those before all that are needed, also
+    where a table names one that is gone and needs the next one as well (VersionBuilder::SaveBlobFilesTo).
+    """
     for family in families.values():
         for number, file in family.files.items():
             facts = db.facts.get(db.tables.get(number, ""))

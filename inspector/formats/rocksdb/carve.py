@@ -18,7 +18,7 @@ from inspector.formats.rocksdb import checksums, codecs
 from inspector.formats.rocksdb.block import entries
 from inspector.formats.rocksdb.coding import MalformedError, u32, varint
 from inspector.formats.rocksdb.footer import TRAILER
-from inspector.kernels.rocksdb import FOUND_TYPES, chain, find_block
+from inspector.kernels.rocksdb import FOUND_TYPES, chain, find_block, sealed_begin, sealed_end
 
 if TYPE_CHECKING:
     from inspector.formats.rocksdb import ends
@@ -38,6 +38,7 @@ _COST_OF_FIRST: Final = 1500
 _FIRST: Final = 4 << 20
 _TRY: Final = 4_000  # for each place at which a block may begin
 FARTHEST: Final = 1 << 20  # bytes by which a block may stand behind or before the place that it was written for
+_M64: Final = (1 << 64) - 1
 _STEP: Final = 256 << 10  # bytes in which each codec is looked for, before the next are
 # compression types that look alike, those whose beginnings are surest first
 _GROUPS: Final = tuple(map(frozenset, ({7}, {3}, {0}, {4, 5}, {1}, {2})))
@@ -205,7 +206,9 @@ class Carver:
         reach = 4 * self._largest if largest == codecs.MAX_BLOCK else 0
         context = self.context
         view = memoryview(buf)
-        for stop in ends.candidates(buf, begin, limit, types, context.sized, reach, largest, self.meter):
+        known = context.base is not None and context.checksum != checksums.NONE and not self._loose
+        sealed = self._sealed(at) if known else None
+        for stop in ends.candidates(buf, begin, limit, types, context.sized, reach, largest, self.meter, sealed):
             if stop > limit or buf[stop] not in types:
                 continue
             self.meter.call(stop - begin)
@@ -224,6 +227,16 @@ class Carver:
             self._seen[buf[stop]] = self._seen.get(buf[stop], 0) + 1
             return Found(at, self._base + stop + TRAILER, stop - begin, buf[stop])
         return None
+
+    def _sealed(self, at: int) -> ends.Sealed:
+        """What finds the ends of a block at `at` of which only a type byte is known, and a checksum that holds."""
+        buf, begin, checksum, modifier = self._buf, at - self._base, self.context.checksum, self.context.modifier(at)
+
+        def found(low: int, high: int, kind: int) -> int:
+            stop, self.meter.left = sealed_end(buf, begin, low, high, kind, checksum, modifier, self.meter.left)
+            return stop
+
+        return found
 
     def _moved(self, view: memoryview, begin: int, stop: int, stored: int) -> bool:
         """Take in that a block was written for another place, if the one that follows it was moved as far."""
@@ -338,24 +351,26 @@ class Carver:
         if found := self._one_raw(start, end):
             yield found
             return
-        if end - start <= REACH and self.context.base is not None:
-            data = memoryview(self._read(start, end - start))
-            stop = len(data) - TRAILER
-            stored, kind, placed = (
-                u32(bytes(data[-4:]), 0) if stop > 0 else 0,
-                self.context.checksum,
-                self.context.placed,
-            )
-            for at in range(1, stop - 8) if stop > 0 and data[stop] == 0 else ():
-                self.meter.call(stop - at)
-                if self.meter.left < 0:
-                    break
-                own = checksums.block_checksum(kind, data[at : stop + 1])
-                if stored == (own + self.context.modifier(start + at) & 0xFFFFFFFF if placed else own):
-                    yield Found(start, start + at, None)
-                    yield Found(start + at, end, stop - at)
-                    return
+        if end - start <= REACH and (at := self._begun(self._read(start, end - start), start)):
+            yield Found(start, start + at, None)
+            yield Found(start + at, end, end - start - at - TRAILER)
+            return
         yield Found(start, end, None, 0, self.meter.left > 0)
+
+    def _begun(self, data: bytes, start: int) -> int:
+        """Where in the bytes from `start` on a raw block begins that ends with them; 0 where none does."""
+        context, stop = self.context, len(data) - TRAILER
+        if context.base is None or stop <= 0 or data[stop]:
+            return 0
+        at, base = 1, context.base if context.placed else 0
+        for step in sorted({edge - start for edge, _ in context.moves if 1 < edge - start < stop} | {stop}):
+            by = context.shift(start + at)  # up to the next step all stands so far from where it was written
+            until, place = min(step, max(1, stop - 8)), start - by & _M64
+            found, self.meter.left = sealed_begin(data, at, until, stop, context.checksum, base, place, self.meter.left)
+            if found >= 0:
+                return found
+            at = step
+        return 0
 
     def _one_raw(self, start: int, end: int) -> Found | None:
         """A filter or a dictionary has no structure of its own, but ends where the next block begins."""

@@ -294,7 +294,7 @@ def _put(db: Database, tally: Tally, code: str, where: Span, message: str, why: 
 
 def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
     table = db.table(member)
-    if table.declined and not table.data_blocks and "not read" in table.declined:
+    if table.foreign:
         _put(db, tally, "RDB035", Span(0, 0, member), table.declined, cause.OTHER_KIND, {})
         return
     if facts.endless:

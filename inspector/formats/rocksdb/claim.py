@@ -10,7 +10,7 @@ from inspector.formats.rocksdb import batch, blob, names, opening, table, versio
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import FEW, Database, open_database, sniff
 from inspector.formats.rocksdb.footer import SIZE, decode
-from inspector.formats.rocksdb.log import BLOCK, LogReader
+from inspector.formats.rocksdb.log import BLOCK, LogReader, Sound
 from inspector.formats.rocksdb.logical import WHOLE, Assembler
 from inspector.source import Source
 
@@ -73,15 +73,21 @@ def _edits(source: Source, name: str) -> bool:
 def _batches(source: Source, name: str) -> bool:
     """Whether a write batch with an operation verifies; a log may begin with empty ones."""
     size = min(source.length(name), 16 << 20)  # `sniff` has found a whole batch there
-    pieces = LogReader(lambda at, n: source.read(at, min(n, size - at), name), size).pieces()
-    for record in Assembler().records(pieces):
-        if record.fate == WHOLE:
-            try:
-                if sum(1 for _ in islice(batch.operations(record.data), FEW)):  # they make sense
-                    return True
-            except MalformedError:
-                continue
+    reader, assembler = LogReader(lambda at, n: source.read(at, min(n, size - at), name), size), Assembler()
+    for pieces in reader.batches():
+        if isinstance(pieces, Sound) and pieces.empty and assembler.idle:
+            continue  # they hold nothing; there may be a hundred thousand of them
+        if any(_acts(record.data) for record in assembler.feed(pieces) if record.fate == WHOLE):
+            return True
     return False
+
+
+def _acts(data: bytes) -> bool:
+    """Whether a write batch has an operation, and the first ones make sense."""
+    try:
+        return sum(1 for _ in islice(batch.operations(data), FEW)) > 0
+    except MalformedError:
+        return False
 
 
 def _is_table(source: Source, name: str) -> bool:

@@ -32,7 +32,10 @@ def zigzag(value: int) -> int:
 
 def prefixed(data: bytes, at: int, end: int) -> tuple[bytes, int]:
     """The byte string whose varint32 length stands at `at`, and the offset after it."""
-    length, at = varint(data, at, end, 32)
+    if at < end and (length := data[at]) < 0x80:  # most are short, and there may be hundreds of thousands of them
+        at += 1
+    else:
+        length, at = varint(data, at, end, 32)
     if length > end - at:
         raise MalformedError(f"byte string claims {length} bytes, {end - at} are left")
     return bytes(data[at : at + length]), at + length

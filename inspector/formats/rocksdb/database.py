@@ -22,15 +22,17 @@ from inspector.formats.rocksdb.opening import open_table
 from inspector.formats.rocksdb.stacked import blobs_inside
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Version, replay
-from inspector.kernels.rocksdb import batch_count
+from inspector.kernels.rocksdb import batch_sums
 from inspector.source import Source
 from inspector.windowed import Windowed
 
 OPEN_TABLES: Final = 64
+OPEN_SMALL, OPEN_BYTES = 512, 16 << 20  # so many where all of them together are no larger: each pass reads every table
 _LOG_HEAD: Final = 4096
 _GLANCE: Final = 32 << 10
 MOST_BROKEN: Final = 2048  # records without an end, of which 16 MiB hold a quarter as many in blocks
 FEW: Final = 1000  # operations of a batch that tell what it is
+_TELLING: Final = 32 << 10  # bytes of an edit that tell what it is
 _REACH: Final = 16 << 20  # of a log whose first record is looked for
 
 
@@ -109,9 +111,12 @@ class Database(Struct):
         table.sparing = self.source.sparing
         table.room, table.member = self.room, member
         self._open[member] = table
-        if len(self._open) > OPEN_TABLES:
+        while len(self._open) > OPEN_TABLES and self._too_many():
             self._open.popitem(last=False)
         return table
+
+    def _too_many(self) -> bool:
+        return len(self._open) > OPEN_SMALL or sum(map(self.size, self._open)) > OPEN_BYTES
 
     def _forced_sequence(self, member: str, table: Table) -> int | None:
         """The sequence number that an ingested table was given: until RocksDB 5.16 written into it, since then not.
@@ -192,36 +197,13 @@ def open_database(source: Source, max_unit: int = 64 << 20) -> Database:
         database.current = names.current_target(source.read(0, 64, "CURRENT"))
     _choose_manifest(database)
     database.leveldb = _is_leveldb(database)
-    database.lost_edits = _has_lost_edits(database)
+    from inspector.formats.rocksdb import log_names, lost_edits  # they ask the database that is opened here
+
+    log_names.settle(database)
+    database.lost_edits = lost_edits.any_of(database)
     lists = database.version.families.values() if database.version else ()
     database.stacked = blobs_inside(files, {number for family in lists for number in family.blobs})
     return database
-
-
-def _has_lost_edits(database: Database) -> bool:
-    """Whether an unlisted table holds what neither the MANIFEST's numbers nor any WAL reaches.
-
-    A MANIFEST that was cut off between two records looks whole. Left-overs of interrupted work never show this:
-    their entries are in the tables they were made from, or in a WAL.
-    """
-    version = database.version
-    if version is None or not version.edits or version.damaged:
-        return False
-    fresh = [name for number, name in database.unlisted().items() if number not in version.removed]
-    if not fresh:
-        return False
-    known = max([version.last_sequence, *(_last_in_wal(database, name) for _, name in database.live_wals())])
-    return any(newest_in(database.table(name)) > known for name in fresh)
-
-
-def _last_in_wal(database: Database, name: str) -> int:
-    last = 0
-    reader = LogReader(database.reader(name), database.size(name), database.files[name].number or None)
-    for record in Assembler(max_record=database.max_unit).records(reader.pieces()):
-        if record.fate == WHOLE and len(record.data) >= batch.HEADER:
-            sequence, count = batch.header(record.data)
-            last = max(last, sequence + max(count, 1) - 1)
-    return last
 
 
 def newest_in(table: Table) -> int:
@@ -287,8 +269,9 @@ def _kind_of_log(records: Iterable[bytes]) -> names.Kind | None:
 
 
 def _is_edit(data: bytes) -> bool:
+    """Whether its first fields make sense and say anything; the check asks all of them."""
     try:
-        return edits.decode(data) != edits.Edit()
+        return edits.decode(data, reach=_TELLING) != edits.Edit()
     except MalformedError:
         return False
 
@@ -301,8 +284,8 @@ def _first_verifies(read: Read, size: int) -> bool:
 
 def _is_batch(data: bytes) -> bool:
     """Whether its first operations make sense; the check asks all of them."""
-    if (count := batch_count(data)) >= 0:
-        return count == batch.header(data)[1]
+    if sums := batch_sums(data):
+        return sums[0] == batch.header(data)[1]
     try:
         for _ in islice(batch.operations(data), FEW):
             pass

@@ -152,7 +152,7 @@ class _Disguise:
 
     def _table(self, member: str) -> Iterator[Part]:
         db, table, facts = self.db, self.db.table(member), self.db.facts.get(member)
-        if table.declined and "not read" not in table.declined and not table.data_blocks:
+        if table.declined and not table.foreign and not table.data_blocks:
             yield noise(db.source.read(0, table.size, member), 0)  # nothing of a table is left in it
             return
         if not isinstance(facts, TableFacts) or table.leveldb or table.declined:

@@ -162,14 +162,15 @@ def _wal(data: bytes, at: int, end: int) -> tuple[tuple[int, int | None], int]:
         size, at = varint(data, at, end)
 
 
-def decode(data: bytes, typed: bool = False) -> Edit:
+def decode(data: bytes, typed: bool = False, reach: int | None = None) -> Edit:
     """The edit that a MANIFEST record spells; MalformedError names what does not fit.
 
     `typed`: RocksDB wrote it, which refuses keys of types that it does not know; LevelDB takes in any. The tags that
-    only RocksDB writes say so themselves.
+    only RocksDB writes say so themselves. With `reach` only fields that begin in so many bytes are read.
     """
     edit, at, end = Edit(), 0, len(data)
-    while at < end:
+    last = end if reach is None else min(end, reach)
+    while at < last:
         tag = data[at]
         tag, at = (tag, at + 1) if tag < 0x80 else varint(data, at, end, 32)
         if tag in _NUMBERS:

@@ -39,6 +39,8 @@ MOST_ALIKE: Final = 1000  # keys of a block that add nothing to the one before: 
 VAIN: Final = 15_000
 DEAR: Final = 8
 Walk = Callable[[bytes, int, int, int, "Meter"], int | None]
+# the least end in [at, until) of what begins where a block is due, behind which this type and its checksum stand, or -1
+Sealed = Callable[[int, int, int], int]
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _LZ4_RATIO: Final = 255  # a byte of an LZ4 block stands for at most this many (lz4_Block_format.md)
 WALK_ABOVE: Final = 128 << 10  # larger lz4 and snappy blocks are walked, smaller ones tried at every type byte
@@ -231,11 +233,13 @@ def candidates(
     reach: int,
     largest: int,
     meter: Meter,
+    sealed: Sealed | None = None,
 ) -> Iterator[int]:
     """Payload ends worth a checksum for a block at `start`; `sized` is whether codecs carry a size before them.
 
     `reach` bounds the tries for content whose own structure does not tell its end, and with 0 there are none of those,
-    nor of indexes; `largest` bounds the uncompressed size.
+    nor of indexes; `largest` bounds the uncompressed size. With `sealed`, of ends that only their type byte tells no
+    more come than hold.
     """
     if start + 8 > end:
         return
@@ -243,18 +247,29 @@ def candidates(
     if 0 in types and buf[start] == 0 and (found := plain(buf, start, plainly, meter)):
         yield found
     if len(types) > 1 or 0 not in types:
-        yield from _compressed(buf, start, end, types, sized, largest, meter)
+        yield from _compressed(buf, start, end, types, sized, largest, meter, sealed)
     if 0 in types and buf[start] == 0 and reach:
         if found := delta_index(buf, start, plainly, meter):
             yield found
         meter.left -= reach
+        if sealed is not None:
+            if (stop := sealed(start + 8, min(end, start + reach), codecs.NO_COMPRESSION)) >= 0:
+                yield stop
+            return
         for word in _PLAIN_WORDS.finditer(buf, start + 8, min(end, start + reach)):
             if 0 < u32(buf, word.start() - 4) & _COUNT <= (word.start() - start) // 4:
                 yield word.start()
 
 
 def _compressed(
-    buf: bytes, start: int, end: int, types: frozenset[int], sized: bool, largest: int, meter: Meter
+    buf: bytes,
+    start: int,
+    end: int,
+    types: frozenset[int],
+    sized: bool,
+    largest: int,
+    meter: Meter,
+    sealed: Sealed | None,
 ) -> Iterator[int]:
     try:
         size, at = varint(buf, start, min(end, start + 5), 32)
@@ -266,11 +281,13 @@ def _compressed(
     if not 8 <= size <= largest:
         return
     if codecs.SNAPPY in types:
-        yield from _tried(buf, at, end, size, _SNAPPY_TYPES, snappy_stream, meter)
+        kinds = types & {codecs.SNAPPY}
+        yield from _tried(buf, at, end, size, kinds, _SNAPPY_TYPES, snappy_stream, meter, sealed)
     if not sized:
         return
     if codecs.LZ4 in types or codecs.LZ4HC in types:
-        yield from _tried(buf, at, end, size, _LZ4_TYPES, lz4_stream, meter)
+        kinds = types & {codecs.LZ4, codecs.LZ4HC}
+        yield from _tried(buf, at, end, size, kinds, _LZ4_TYPES, lz4_stream, meter, sealed)
     for kind in (codecs.ZLIB, codecs.BZIP2):
         if kind not in types or (kind == codecs.ZLIB and at < end and buf[at] & 6 == 6):
             continue
@@ -282,7 +299,15 @@ def _compressed(
 
 
 def _tried(
-    buf: bytes, at: int, end: int, size: int, types: tuple[re.Pattern[bytes], ...], walk: Walk, meter: Meter
+    buf: bytes,
+    at: int,
+    end: int,
+    size: int,
+    kinds: frozenset[int],
+    types: tuple[re.Pattern[bytes], ...],
+    walk: Walk,
+    meter: Meter,
+    sealed: Sealed | None,
 ) -> Iterator[int]:
     """Every type byte where the codec could have ended; a large block is walked instead, once."""
     if size > WALK_ABOVE:
@@ -291,6 +316,9 @@ def _tried(
         return
     last = min(end + 1, at + size + size // 6 + 64)  # the type byte itself stands at the payload's end
     meter.left -= 2 * max(0, last - at)
+    if sealed is not None:
+        yield from (stop for kind in sorted(kinds) if (stop := sealed(at + size // _LZ4_RATIO, last, kind)) >= 0)
+        return
     for pattern in types:
         for byte in pattern.finditer(buf, at + size // _LZ4_RATIO, min(len(buf), last)):
             yield byte.start()

@@ -27,6 +27,7 @@ MOST_PAIRS: Final = 8  # that are put back in one table
 _WORK: Final = 256 << 20  # bytes that all trials for one table may read, and what each costs besides
 _WORK_FOR_LEAD: Final = 64 << 20  # the same for blocks that tell where others lie: these are tried with every page
 _TRIAL: Final = 2048
+_HELD: Final = 8 << 20  # bytes of pages and blocks that are kept for the next trial
 _LEAD: Final = frozenset({kinds.METAINDEX, kinds.TOP_INDEX, kinds.INDEX})  # blocks that tell where the others lie
 _WHY: Final = "the pages of {size} bytes at {one} and {two} changed places: every block in them verifies when put back"
 
@@ -88,6 +89,8 @@ class _Search:
         self.read = db.reader(member)
         self.left = _WORK
         self.placed: list[tuple[int, int]] = []  # pages that were put back, [start, end)
+        self._held: dict[tuple[int, int], bytes] = {}
+        self._room = _HELD
 
     def next(self) -> list[Piece]:
         """The next two pages that belong in each other's place."""
@@ -151,11 +154,21 @@ class _Search:
 
     def _fits(self, one: int, two: int, size: int) -> bool:
         blocks = [*self._blocks(one, one + size), *self._blocks(two, two + size)]
-        if not blocks or self.read(one, size) == self.read(two, size):
+        if not blocks or self._again(one, size) == self._again(two, size):
             return False
-        laid = ((one, self.read(two, size)), (two, self.read(one, size)))
+        laid = ((one, self._again(two, size)), (two, self._again(one, size)))
         # the shortest first: most pairs are no exchange, and one block shows that
         return all(self._verifies(span, laid) for span in sorted({*blocks}, key=lambda span: span.length))
+
+    def _again(self, at: int, n: int) -> bytes:
+        """Bytes that are asked for with every pair; of a table with few damaged pages each is read once."""
+        found = self._held.get((at, n))
+        if found is None:
+            found = self.read(at, n)
+            if n <= self._room:
+                self._room -= n
+                self._held[at, n] = found
+        return found
 
     def _blocks(self, start: int, end: int) -> Iterator[Span]:
         at = max(0, bisect_right(self.bad, start, key=_start) - 1)
@@ -166,7 +179,7 @@ class _Search:
                 yield span
 
     def _verifies(self, span: Span, laid: tuple[tuple[int, bytes], ...]) -> bool:
-        raw = _laid(span.start, self.read(span.start, span.length), laid)
+        raw = _laid(span.start, self._again(span.start, span.length), laid)
         self.left -= len(raw) + _TRIAL
         return self.table.judge(Handle(span.start, span.length - TRAILER), raw, compressed=False).ok
 

@@ -20,6 +20,10 @@ OTHER_TABLES: Final = {
 _EXTENDED: Final = b"\x3e\x00\x7a\x00"  # what stands where versions 1-5 have the metaindex handle
 
 
+class OtherKindError(MalformedError):
+    """The footer of a table of a kind that is not read; the text names the kind."""
+
+
 class Handle(Struct, frozen=True):
     """A block's place: its payload is [offset, offset + size), a trailer of five bytes follows."""
 
@@ -59,13 +63,14 @@ def put_handle(handle: Handle) -> bytes:
 def decode(tail: bytes, size: int) -> Footer:
     """The footer at the end of a file of `size` bytes; `tail` is its last 53 bytes or all of it.
 
-    Raises MalformedError where there is none. A checksum that does not hold is a problem, not a refusal.
+    Raises MalformedError where there is none, OtherKindError where a plain or cuckoo table ends. A checksum that does
+    not hold is a problem, not a refusal.
     """
     if len(tail) < LEGACY_SIZE:
         raise MalformedError(f"{size} bytes are too few for a table")
     magic = u64(tail, len(tail) - 8)
     if magic in OTHER_TABLES:
-        raise MalformedError(f"a {OTHER_TABLES[magic]}, which has no checksums and is not read")
+        raise OtherKindError(f"a {OTHER_TABLES[magic]}, which has no checksums and is not read")
     if magic == LEGACY_MAGIC:
         at = len(tail) - LEGACY_SIZE
         metaindex, at = read_handle(tail, at, len(tail) - 8)

@@ -212,13 +212,17 @@ class LogReader:
                     if at:
                         yield sound
                 for piece in self._block(block, base + start, at):
+                    if isinstance(piece, Sound):
+                        yield piece
+                        continue
                     if piece.state == STALE:
                         # older records of a recycled file go on to its end
                         yield (Piece(piece.start, self.size, STALE),)
                         return
                     yield (piece,)
 
-    def _block(self, block: bytes, base: int, at: int = 0) -> Iterator[Piece]:
+    def _block(self, block: bytes, base: int, at: int = 0) -> Iterator[Piece | Sound]:
+        """The pieces from `at` on; those that verify behind a damaged one together."""
         size = len(block)
         view = memoryview(block)
         while at < size:
@@ -254,6 +258,9 @@ class LogReader:
             self._places -= bool(self._places)
             yield piece
             at = piece.end - base
+            if at < size == BLOCK and (sound := Sound(block[at:], base + at, self.number)):
+                yield sound
+                at += sound.stop
 
     def _over_end(self, block: bytes, base: int, at: int) -> Piece | None:
         """The record here, or behind the zeroes that ended the block it was not written in, if it goes over the end."""

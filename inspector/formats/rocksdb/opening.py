@@ -104,13 +104,14 @@ def _read_footer(table: Table) -> None:
     tail = table.read(start, footers.SIZE)
     try:
         table.footer = footers.decode(tail, table.size)
+    except footers.OtherKindError as error:
+        table.troubles.append(Trouble("footer", start, table.size, str(error)))
+        table.declined, table.foreign = str(error), True
+        return
     except MalformedError as error:
-        if "not read" not in str(error) and _followed(table):
+        if _followed(table):
             return
         table.troubles.append(Trouble("footer", start, table.size, str(error)))
-        if "not read" in str(error):
-            table.declined = str(error)
-            return
         table.footer = _guess_footer(table, tail)
         return
     if (table.footer.problems or _apart(table.footer)) and _followed(table):

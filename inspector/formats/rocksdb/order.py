@@ -19,6 +19,7 @@ from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import LogFacts
 from inspector.formats.rocksdb.logical import WHOLE, Assembler, Record
+from inspector.kernels.rocksdb import batch_sums
 
 MOST: Final = 2_000_000  # records that are put in order; a log of more is judged record by record
 
@@ -146,6 +147,10 @@ def _malformed(db: Database, member: str, starts: set[int]) -> frozenset[int]:
 
 def is_batch(data: bytes) -> bool:
     """Whether every operation of a record can be read."""
+    if len(data) < batch.HEADER:
+        return False
+    if sums := batch_sums(data):
+        return sums[0] == batch.header(data)[1]
     try:
         for _ in batch.operations(data):
             pass

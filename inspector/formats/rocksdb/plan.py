@@ -75,7 +75,7 @@ def refusal(db: Database) -> RefusedError | None:
     """Why nothing can be written from this source as it was read; None where a plan can be made."""
     if db.single:
         return refusal_of_file(db)
-    unread = [] if db.trusted else [m for m in db.unlisted().values() if _unread(db.table(m))]
+    unread = [] if db.trusted else [m for m in db.unlisted().values() if db.table(m).foreign]
     if not unread:
         refused = folders.refusal(db) if db.trusted else undecided(db)
         return refused or stacked.refusal(db) or releases.refusal(db)
@@ -99,11 +99,6 @@ def _plan(db: Database) -> Plan:
         f"start it; if anything is wrong: mv {source} {output} && mv {source}.damaged {source}",
     )
     return made
-
-
-def _unread(table: Table) -> bool:
-    """Whether a table is of a kind that is not read: plain or cuckoo."""
-    return "not read" in table.declined
 
 
 class Planner(Struct):
@@ -163,21 +158,22 @@ class Planner(Struct):
         elif name in self._strangers:
             why = "another WAL stands here: its sequence numbers do not follow those of the WALs before it"
             yield Edit("lost", whole, why=why, out=name, units=self._records(name))
-            if self.db.files[name].number == self.db.oldest_wal():
-                yield _empty_log(name)
+            if self.db.files[name].number in {self.db.oldest_wal(), *(f.log_number for f in self.families.values())}:
+                yield _empty_log(self._named(name))
         elif kind == "wal" and name in self._wals:
             written = False
-            for edit in joined(rewrite_wal(self.db, name, name, self._wals[name], self._mender)):
+            out = self._named(name)
+            for edit in joined(rewrite_wal(self.db, name, out, self._wals[name], self._mender)):
                 written = written or edit.action in ("kept", "corrected", "added")
                 yield edit
             if not written:  # an empty one, or it would be missed
-                yield _empty_log(name)
+                yield _empty_log(out)
         elif kind == "blob" and self._mender and self._mender.is_damaged(name):
             yield from joined(self._mender.edits(name))
         elif kind == "options" and self._bad_options(name):
             yield Edit("dropped", whole, why="an OPTIONS file that cannot be read; the engine needs none", out=name)
         else:
-            out = self._named(name) if kind == "blob" else name
+            out = self._named(name) if kind in ("blob", "wal") else name
             yield Edit("kept", whole, out=out, whole=kind in _SHARED, units=self._units(name), why="healthy member")
 
     def _named(self, name: str) -> str:
@@ -185,7 +181,7 @@ class Planner(Struct):
         out = identity.own_name(self.db, name)
         if out != name:
             self.changed = True  # a new MANIFEST, so that no name is ever another's again
-            self.notes.append(f"{name} is {out}, by what the MANIFEST says of it, and gets its name")
+            self.notes.append(f"{name} is {out}, by what is in it, and gets its name")
         return out
 
     def _blobs_gone(self, name: str, size: int) -> Iterator[Edit]:
@@ -231,7 +227,7 @@ class Planner(Struct):
             del family.files[number]
             yield Edit("dropped", Span(0, size, name), why="not the table that the MANIFEST lists", out=name)
             return
-        if _unread(table):
+        if table.foreign:
             self.notes.append(f"{name} is {table.declined}: it is carried over as it is")
             yield Edit("kept", Span(0, size, name), out=out, whole=True, proof="placed", why="not read, carried over")
             return
@@ -363,6 +359,7 @@ class Planner(Struct):
         version = replace(version, next_file=number + 1, last_sequence=max(version.last_sequence, self._newest))
         version.leveldb = db.leveldb
         name = names.manifest_name(number)
+        blob_lists.name_oldest(db, self.families)
         body = snapshot(self.families.values(), version)
         yield Edit("added", None, body, "derived", "MANIFEST of what is here", out=name)
         yield Edit("added", None, f"{name}\n".encode(), "derived", "names the new MANIFEST", out="CURRENT")
@@ -371,6 +368,12 @@ class Planner(Struct):
         db = self.db
         if self.changed and db.version is not None and not db.trusted and db.unlisted():
             self.notes.append("tables that no edit listed were taken in; what a lost edit had deleted may appear again")
+        for family in self.families.values():
+            before = version.families[family.id].log_number if family.id in version.families else 0
+            if any(before <= number < family.log_number for number in db.wals):
+                whose = f"operations of column family {family.name}" if len(self.families) > 1 else "operations"
+                upto = names.wal_name(family.log_number)
+                self.notes.append(f"{whose} in WALs before {upto} are in tables, and are not replayed once more")
         if self._mender is not None and self._mender.moved:
             refer = counted(self._mender.moved, "entry refers", "entries refer")
             self.notes.append(f"{refer} to values that moved within their blob file: lost, and deletes now")

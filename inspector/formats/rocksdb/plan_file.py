@@ -32,12 +32,14 @@ def refusal(db: Database) -> RefusedError | None:
         return RefusedError(f"a {kind} file is not repaired", "only tables, WALs, MANIFESTs and blob files are")
     if kind == "table":
         table = db.table("")
-        if "not read" in table.declined:
+        if table.foreign:
             return RefusedError(table.declined, "use RocksDB's own sst_dump for it")
         unread = not isinstance(facts, TableFacts) or not facts.good_blocks
         if unread and table_needs_work(db, "", table):
             return RefusedError("no entry of this table can be read", "there is nothing to write")
-        if isinstance(facts, TableFacts) and (facts.order_faults or facts.unknown) and not _leaves_any(db, table):
+        if not isinstance(facts, TableFacts) or not (facts.order_faults or facts.unknown):
+            return None
+        if not _leaves_any(db, table, facts):
             why = "no entry of this table can be kept: all stand in blocks out of order, or are of no known type"
             return RefusedError(why, "there is nothing to write")
     version = db.version
@@ -101,10 +103,15 @@ def _rewriter(db: Database, table: Table) -> Rewriter:
     return Rewriter(table, "", "", strays=strays_of(db, ""), newest=unsealed.newest(db, ""))
 
 
-def _leaves_any(db: Database, table: Table) -> bool:
-    """Whether anything of the table stays in a new one: nearly always that is known with its first block."""
-    writer = _rewriter(db, table)
-    return any(writer.blocks or writer.ranges for _ in writer.edits())
+def _leaves_any(db: Database, table: Table, facts: TableFacts) -> bool:
+    """Whether anything of the table stays in a new one: nearly always that is known with its first block.
+
+    It is asked for what to do next and for the plan, and found out once.
+    """
+    if facts.leaves is None:
+        writer = _rewriter(db, table)
+        facts.leaves = any(writer.blocks or writer.ranges for _ in writer.edits())
+    return facts.leaves
 
 
 def cut(table: Table, member: str, out: str) -> Iterator[Edit]:
@@ -117,7 +124,7 @@ def cut(table: Table, member: str, out: str) -> Iterator[Edit]:
 def table_needs_work(db: Database, member: str, table: Table) -> bool:
     """Whether a table must be written again: anything in it does not verify or is out of order."""
     if table.declined:
-        return bool(table.data_blocks) or "not read" not in table.declined
+        return not table.foreign
     if not db.size(member):
         return db.single  # an engine that was killed leaves such: in a folder there is nothing to write again
     facts = db.facts.get(member)

@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from inspector.field import Field
 from inspector.format import Entry, Exhibit, Query
 from inspector.formats.rocksdb import batch, blob, blob_frame, block, codecs, holding, keys, kinds, layout, log, logical
@@ -18,12 +20,14 @@ from inspector.layout import Layout
 from inspector.span import Span
 from inspector.windowed import Windowed
 
+NO_FILTERS: Final = Query()
 SHOWN: Final = 4096
 VALUE_LIMIT: Final = 4096
 
 
 def records(db: Database, query: Query) -> Iterator[Entry]:
     """Entries of tables, operations of WALs, edits of MANIFESTs and blobs, in the order of the files."""
+    every = query == replace(NO_FILTERS, member=query.member, text=query.text, value_limit=query.value_limit)
     for member in db.source.members:
         if query.member is not None and member.name != query.member:
             continue
@@ -39,7 +43,7 @@ def records(db: Database, query: Query) -> Iterator[Entry]:
         else:
             continue
         for entry in found:
-            if _wanted(entry, query):
+            if every or _wanted(entry, query):
                 yield entry
 
 
@@ -58,10 +62,11 @@ _DELETES: Final = frozenset({"delete", "single-delete", "delete-with-timestamp",
 
 def text_of(data: bytes, query: Query) -> dict[str, Any]:
     """A value for JSON: hexadecimal, or text with --text; cut at --value-limit, its length always exact."""
-    limit = VALUE_LIMIT if query.value_limit is None else query.value_limit
-    cut = data[:limit]
-    shown = cut.decode("utf-8", "backslashreplace") if query.text else cut.hex()
-    return {"value": shown, "value_length": len(data)}
+    return {"value": key_of(data[: _limit(query)], query), "value_length": len(data)}
+
+
+def _limit(query: Query) -> int:
+    return VALUE_LIMIT if query.value_limit is None else query.value_limit
 
 
 def key_of(key: bytes, query: Query) -> str:
@@ -120,7 +125,7 @@ def _block_entries(loaded: Loaded, span: Span, query: Query) -> Iterator[Entry]:
 
 def _wal(db: Database, member: str, query: Query) -> Iterator[Entry]:
     number = db.files[member].number or None
-    begin, before = 0, 0
+    begin, before, limit = 0, 0, _limit(query)
     while held := holding.held_log(db.source, member, begin):
         told = {"records": held.sums.records - before, "withheld": holding.WITHHELD}
         yield Entry(Span(begin, held.end, member), "wal_records", "ok", told)
@@ -131,13 +136,25 @@ def _wal(db: Database, member: str, query: Query) -> Iterator[Entry]:
             # an append that never finished: recovery goes on without it
             yield Entry(span, "wal_record", logical.FATES[record.fate], {}, record.fate == logical.CUT)
             continue
+        if len(record.data) < batch.HEADER:  # there may be a hundred thousand of them
+            yield Entry(span, "wal_record", "content malformed", {"why": batch.too_short(len(record.data))})
+            continue
         try:
-            for step in batch.operations(record.data):
+            for step in batch.alike(batch.operations(record.data)):
                 if isinstance(step, batch.Op):
-                    fields = {"family": step.family, **_fields(step.key, step.sequence, step.value, query)}
+                    shown = step.value if len(step.value) <= limit else step.value[:limit]
+                    fields = {
+                        "family": step.family,
+                        "key": key_of(step.key, query),
+                        "sequence": step.sequence,
+                        "value": key_of(shown, query),
+                        "value_length": len(step.value),
+                    }
                     yield Entry(span, keys.TYPE_NAMES[step.type], "ok", fields)
                 else:
-                    yield Entry(span, "mark", "ok", {"tag": step.tag, "id": step.id[:64].hex()})
+                    mark, count = step
+                    fields = {"tag": mark.tag, "id": mark.id[:64].hex()}
+                    yield Entry(span, "mark", "ok", fields | {"count": count} if count > 1 else fields)
         except MalformedError as error:
             yield Entry(span, "wal_record", "content malformed", {"why": str(error)})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -18,6 +18,7 @@ from inspector.formats.rocksdb.reblob import BlobMender, lost_with
 from inspector.formats.rocksdb.wals import gone_on, predecessor
 from inspector.span import Span
 
+_NO_BATCH = "its checksum holds, and what it holds is no batch that makes sense"
 _STANDS_ALONE = frozenset({10, 11})  # user-defined timestamp sizes: kept; the other special types are not needed
 
 
@@ -119,7 +120,10 @@ class _Rewriting:
         self.special: list[log.Piece] = []
 
     def edits(self) -> Iterator[Edit]:
-        for record in self.assembler.records(self._pieces()):
+        for record in self._records():
+            if isinstance(record, log.Sound):
+                yield from self._hollow(record)
+                continue
             good = _sound(record)
             before = self.numbers.last
             fate = self.numbers.fate(record) if good else None
@@ -151,8 +155,25 @@ class _Rewriting:
         if self.done < size:
             yield from _rest(self.waiting, self.done, size, self.member, self.out)
 
-    def _pieces(self) -> Iterator[log.Piece]:
-        for piece in log.LogReader(self.db.reader(self.member), self.db.size(self.member), self.number).pieces():
+    def _records(self) -> Iterator[logical.Record | log.Sound]:
+        """The log's records; those in a row that hold nothing together, for there may be a hundred thousand of them."""
+        for found in log.LogReader(self.db.reader(self.member), self.db.size(self.member), self.number).batches():
+            if isinstance(found, log.Sound) and found.empty and self.assembler.idle:
+                yield found
+            else:
+                yield from self.assembler.feed(self._noted(found))
+        yield from self.assembler.end()
+
+    def _hollow(self, found: log.Sound) -> Iterator[Edit]:
+        """Leave out records that hold no batch."""
+        first = logical.Record(logical.WHOLE, b"", ((found.starts[0], found.end_of(1)),))
+        yield from _before(self.waiting, self.done, first, self.member, self.out)
+        span = Span(first.start, found.end, self.member)
+        yield Edit("lost", span, why=_NO_BATCH, out=self.out, units=len(found))
+        self.verbatim, self.done, self.waiting = False, found.end, []
+
+    def _noted(self, pieces: Iterable[log.Piece]) -> Iterator[log.Piece]:
+        for piece in pieces:
             if piece.start == 0:
                 self.recyclable = log.header_size(piece.type) == log.RECYCLABLE_HEADER
             self.waiting.append(piece)
@@ -181,7 +202,8 @@ class _Rewriting:
         """A record behind the first change: framed anew where it is sound and in order."""
         span = Span(record.start, record.end, self.member)
         if not good:
-            yield Edit("lost", span, why=logical.FATES[record.fate], out=self.out, units=1)
+            why = _NO_BATCH if record.fate == logical.WHOLE else logical.FATES[record.fate]
+            yield Edit("lost", span, why=why, out=self.out, units=1)
         elif fate == "copy":
             # bytes of another place: replay stops at a key that it has got with the same number
             yield Edit("dropped", span, why="its sequence numbers stand in their order as well", out=self.out, units=1)

@@ -254,7 +254,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "RDB040", "wal-sequence-back", E, "WAL records verify and have sequence numbers that were given before",
         "Numbers only rise along a WAL. Sound records of an earlier place, or of an earlier time, stand here: a stale "
-        "or misdirected block that ends where records end. Or blocks changed places: then a repair puts them back.",
+        "or misdirected block that ends where records end. Or blocks changed places, or whole logs, whose records hold "
+        "the number of their own: then a repair puts them back.",
         "Opens WITHOUT A WORD as the database was before the number that came back: it drops all that follows, and "
         "does not show what came before with a higher number. Records that changed places it takes where they stand; "
         "if the last one is not the newest, what it writes next gets numbers that are taken.",

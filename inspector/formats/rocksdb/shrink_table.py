@@ -31,7 +31,7 @@ Needed = Callable[[int, int], bool]  # whether damage or a finding lies in [star
 def shrunk(db: Database, member: str, needed: Needed, context: int) -> list[Part] | None:
     """The parts of a smaller table; None where its directory is damaged so that none can be made."""
     table, facts = db.table(member), db.facts.get(member)
-    if not isinstance(facts, TableFacts) or table.leveldb or "not read" in table.declined:
+    if not isinstance(facts, TableFacts) or table.leveldb or table.foreign:
         return None
     if any(trouble.role == "top-index" for trouble in table.troubles):
         return None  # its parts hang on it

@@ -50,7 +50,7 @@ def superseded(db: Database, family: Family, homeless: frozenset[int]) -> dict[i
     found: dict[int, Newer] = {}
     left = MOST
     known = db.tables.keys() - homeless
-    files = [f for f in family.files.values() if f.assumed and f.smallest_sequence == 0 and f.number in known]
+    files = [f for f in family.files.values() if f.smallest_sequence == 0 and f.number in known]
     files.sort(key=lambda f: -f.number)
     for i, newer in enumerate(files):
         if newer.number in found:
@@ -58,6 +58,8 @@ def superseded(db: Database, family: Family, homeless: frozenset[int]) -> dict[i
         for older in files[i + 1 :]:
             if older.number in found or not _meet(newer, older, order) or left <= 0:
                 continue
+            if not (newer.assumed or older.assumed):
+                continue  # edits that were read list both
             shared, used = _shared(db, newer, older, order, left)
             left -= used
             if shared is not None:

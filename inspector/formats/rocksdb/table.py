@@ -89,7 +89,8 @@ class Table(Struct):
     sought: str = ""  # how its checksum type was looked for, where no block told it
     troubles: list[Trouble] = field(default_factory=list)
     carved: bool = False  # data blocks were found without the index
-    declined: str = ""  # a table of a kind that is not read, or no table at all
+    declined: str = ""  # why none of it is read: it is of another kind, or no table at all
+    foreign: bool = False  # it is of a kind that is not read: plain or cuckoo
     whole_index: bool = False
     room: codecs.Room = field(default_factory=codecs.Room)  # of the whole database
     member: str = ""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from inspector.formats.rocksdb import batch, blob, keys
-from inspector.formats.rocksdb.coding import MalformedError, prefixed, put_varint, varint
+from inspector.formats.rocksdb.coding import MalformedError, put_varint
 from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
 from inspector.formats.rocksdb.edit import CUSTOM_OLDEST_BLOB, NewFile
 from inspector.formats.rocksdb.facts import TableFacts
@@ -30,7 +30,15 @@ from inspector.formats.rocksdb.merge import (
 from inspector.formats.rocksdb.properties import Properties
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family
+from inspector.formats.rocksdb.wide import default_column
 from inspector.span import Span
+
+if TYPE_CHECKING:
+    from inspector.formats.rocksdb import flushed
+else:
+    from inspector.postponed import Postponed
+
+    flushed = Postponed("inspector.formats.rocksdb.flushed")
 
 MAX_TOMBSTONES: Final = 1 << 20
 _UNKNOWN_FAMILY: Final = 0x7FFFFFFF  # TablePropertiesCollectorFactory::Context::kUnknownColumnFamily
@@ -70,8 +78,10 @@ def families(db: Database, files: bool = True) -> list[Family]:
             family.comparator = props.text("comparator") or family.comparator
         if file is not None:
             family.files[number] = file
-    if not found:
-        found[0] = Family(0, "default", assumed=True)
+    found.setdefault(0, Family(0, "default", assumed=True))  # which every database has, with tables or without
+    if files:
+        for family_id, number in flushed.first_replayed(db, found).items():
+            found[family_id].log_number = max(found[family_id].log_number, number)
     return [found[i] for i in sorted(found)]
 
 
@@ -362,22 +372,6 @@ def plain_pairs(db: Database, family: Family, doubts: Doubts) -> Iterator[tuple[
             yield found.key, default_column(value)
         else:
             yield found.key, value
-
-
-def default_column(value: bytes) -> bytes:
-    """The value of the column named "" in a wide-column entity (db/wide/wide_column_serialization.h)."""
-    try:
-        _, at = varint(value, 0, len(value), 32)
-        count, at = varint(value, at, len(value), 32)
-        columns: list[tuple[bytes, int]] = []
-        for _ in range(min(count, len(value))):
-            name, at = prefixed(value, at, len(value))
-            size, at = varint(value, at, len(value), 32)
-            columns.append((name, size))
-    except MalformedError:
-        return b""
-    # the columns are sorted by name, so a nameless one is the first
-    return value[at : at + columns[0][1]] if columns and not columns[0][0] else b""
 
 
 __all__ = [

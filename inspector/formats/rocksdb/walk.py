@@ -17,7 +17,7 @@ from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, Tiles
 from inspector.formats.rocksdb.references import note
 from inspector.formats.rocksdb.runs import Ahead, jobs_for
 from inspector.formats.rocksdb.walk_table import walk_table
-from inspector.kernels.rocksdb import LogRun
+from inspector.kernels.rocksdb import LogRun, batch_sums
 from inspector.windowed import Windowed
 
 if TYPE_CHECKING:
@@ -120,6 +120,9 @@ class _Records:
             return
         if self._known(batch):
             return
+        if batch.empty and self._assembler.idle and not self._manifest:
+            self._hollow(batch)
+            return
         for row in self._assembler.rows(batch):
             if row.astray:
                 self._astray(batch, row)
@@ -138,6 +141,16 @@ class _Records:
         self._tiles.extend(starts, batch.end_of(row.stop), UNIT, kind, stored, stored)
         self._tiles.mark(bytes([kinds.FRAGMENT]) * len(starts))
         self._facts.lost_records += self._assembler.lost_count(batch, row)
+
+    def _hollow(self, batch: log.Sound) -> None:
+        """Tile records of a WAL that hold nothing, all at once: what is wrong with one is with each of them."""
+        self._flush(batch.starts[0])
+        mark = self._mark(logical.Record(logical.WHOLE, b"", ((batch.starts[0], batch.end_of(1)),)))
+        facts, why = self._facts, self._facts.why.get(batch.starts[0], "")
+        facts.records += len(batch) - 1
+        facts.why.update(dict.fromkeys(batch.starts[1 : max(1, MAX_WHY - len(facts.why) + 1)], why))
+        self._tiles.extend(batch.starts, batch.end, UNIT, kinds.WAL_RECORD, batch.stored, batch.stored)
+        self._tiles.mark(bytes([mark]) * len(batch))
 
     def end(self) -> None:
         self._judge(self._assembler.end())
@@ -273,6 +286,14 @@ def _judge(record: logical.Record, facts: LogFacts, manifest: bool, values: list
 
 
 def _count(record: logical.Record, facts: LogFacts, values: list[tuple[bytes, bytes]]) -> None:
+    if sums := batch_sums(record.data):
+        count, families, prepared = sums
+        facts.operations += count
+        facts.families.update(families)
+        _number(record, facts, prepared)
+        if count != (claimed := batch.header(record.data)[1]):
+            raise batch.miscounted(claimed, count)
+        return
     prepared = False
     try:
         for step in batch.operations(record.data):

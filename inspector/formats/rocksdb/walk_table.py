@@ -29,7 +29,7 @@ def walk_table(db: Database, member: str, ahead: Ahead) -> Iterator[Stretch]:
     db.facts[member] = facts
     db.bad_tails.pop(member, None)
     if table.declined and not table.data_blocks:
-        if "not read" in table.declined:
+        if table.foreign:
             yield tile(0, size, OPAQUE, kinds.FOREIGN, member=member)
         else:
             yield tile(0, size, GAP, kinds.LOST, kinds.GONE, member)

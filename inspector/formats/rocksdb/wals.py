@@ -65,10 +65,10 @@ def where(db: Database, one: Gone) -> Span:
 
 def gone(db: Database) -> Iterator[Gone]:
     """The WALs that are missing or too short, each once."""
-    if db.single or db.version is None:
+    if db.single:
         return
     oldest, said = db.oldest_wal(), set()
-    for number, size in sorted(db.version.wal_sizes.items()):
+    for number, size in sorted(db.version.wal_sizes.items()) if db.version is not None else ():
         if number >= oldest and _size(db, number) < size:
             said.add(number)
             yield _short(db, number, f"was synced with {size} bytes", {"synced": size})
@@ -97,9 +97,10 @@ def gone_on(db: Database) -> Iterator[tuple[int, str]]:
 
     Where it goes on with the number that was due a crash tore the record, and the engine kept the file when it
     started again (avoid_flush_during_recovery). An empty log tells nothing: then it counts whether a column family
-    was flushed since, because the engine refuses that (db_impl_open.cc, "SST file is ahead of WALs").
+    was flushed since, because the engine refuses that (db_impl_open.cc, "SST file is ahead of WALs"). Where the file
+    set cannot be taken from the MANIFEST the next log's first record tells it all the same.
     """
-    live = db.live_wals() if db.trusted and db.version is not None else []
+    live = db.live_wals()
     for i, (number, name) in enumerate(live[:-1]):
         facts = db.facts.get(name)
         blank = isinstance(facts, LogFacts) and 0 < facts.zeroes[1] == db.size(name)
@@ -108,8 +109,8 @@ def gone_on(db: Database) -> Iterator[tuple[int, str]]:
         later = ((f.first_sequence, n) for _, n in live[i + 1 :] if isinstance(f := db.facts.get(n), LogFacts))
         found, after = next(((first, n) for first, n in later if first is not None), (None, live[i + 1][1]))
         if found is None:
-            assert db.version
-            flushed = any(f.files and f.log_number > number for f in db.version.families.values())
+            told = db.version.families.values() if db.version is not None and db.trusted else ()
+            flushed = any(f.files and f.log_number > number for f in told)
             went_on = flushed and facts.torn is not None
         else:
             went_on = found > (facts.next_sequence or 0) and (facts.next_sequence is not None or blank)
@@ -130,18 +131,19 @@ def predecessor(db: Database, member: str) -> Predecessor | None:
 
 
 def first_missing(db: Database) -> int | None:
-    """The number of the oldest WAL that is needed, where it was in this folder and is not.
+    """The number of the oldest WAL that is needed and that the MANIFEST names, where it was in this folder and is not.
 
-    A number above the MANIFEST's own was given to a WAL that this very run of the engine began; a smaller one may be
-    only the last one that recovery read, plus one.
+    Each column family names the one that followed its last flush, and none from the oldest of them on is deleted. A
+    number above the MANIFEST's own was given to a WAL that this very run of the engine began; a smaller one may be only
+    the last one that recovery read, plus one.
     """
     version = db.version
     own = db.leveldb or "LOCK" in db.files
     if db.single or version is None or not db.trusted or not own or elsewhere(db):
         return None
-    number = db.oldest_wal()
-    begun = number > db.files[db.manifest or ""].number
-    return number if begun and number not in db.wals else None
+    least = max(db.oldest_wal(), db.files[db.manifest or ""].number + 1)
+    named = (family.log_number for family in version.families.values())
+    return min((number for number in named if number >= least and number not in db.wals), default=None)
 
 
 def elsewhere(db: Database) -> str:
@@ -164,7 +166,8 @@ def _short(db: Database, number: int, what: str, evidence: Evidence) -> Gone:
 def _missing(db: Database, number: int) -> Gone:
     """A WAL of which only the number is known; numbers between the last flush and what follows were in it."""
     assert db.version
-    later = (f.first_sequence for _, name in db.live_wals() if isinstance(f := db.facts.get(name), LogFacts))
+    behind = (db.facts.get(name) for other, name in db.live_wals() if other > number)
+    later = (facts.first_sequence for facts in behind if isinstance(facts, LogFacts))
     following = next((first for first in later if first is not None), db.version.last_sequence + 1)
     flushed = db.version.flushed
     count = following - flushed - 1 if flushed and following else 0

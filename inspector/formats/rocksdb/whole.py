@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Salvage, Severity, Tally
-from inspector.formats.rocksdb import blob, blob_frame, identity, keys, names, sequences, wals
+from inspector.formats.rocksdb import blob, blob_frame, identity, keys, log_names, names, sequences, wals
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
@@ -68,6 +68,7 @@ def check_whole(db: Database, tally: Tally) -> None:
     _references(db, tally)
     _unlisted(db, tally)
     wals.check(db, tally)
+    log_names.check(db, tally)
     sequences.across(db, tally)
 
 

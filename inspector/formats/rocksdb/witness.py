@@ -88,7 +88,7 @@ def _not_for_it(db: Database) -> str:
     for family in view.families(db):
         if family.comparator != keys.BYTEWISE:
             return f"column family {family.name} has the comparator {family.comparator}, which only its program knows"
-    if unread := next((m for m in db.tables.values() if "not read" in db.table(m).declined), None):
+    if unread := next((m for m in db.tables.values() if db.table(m).foreign), None):
         return f"{unread} is {db.table(unread).declined}"
     newest = max((db.table(m).context.version for m in db.tables.values()), default=0)
     return f"table format {newest} is newer than the engine" if newest > NEWEST_VERSION else ""

@@ -78,8 +78,8 @@ def answer(db: Database, tally: Tally) -> Answer:
 
 def unread(db: Database, tally: Tally) -> str:
     """What is of a kind, or too large, to be read; empty where nothing is."""
-    told = [(member, db.table(member).declined) for member in db.tables.values()]
-    kinds = [f"{member} is {why}" if member else f"it is {why}" for member, why in told if "not read" in why]
+    others = [(member, db.table(member).declined) for member in db.tables.values() if db.table(member).foreign]
+    kinds = [f"{member} is {why}" if member else f"it is {why}" for member, why in others]
     parts = [f"{kinds[0]}, and so are {len(kinds) - 1} more" if kinds[1:] else kinds[0]] if kinds else []
     if folded := sum(n for (code, _), n in tally.counts.items() if code == "RDB035") - len(kinds):
         parts.append(f"{counted(folded, 'block or record', 'blocks or records')} too large to be unpacked (--max-unit)")

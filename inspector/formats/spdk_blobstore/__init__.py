@@ -11,7 +11,7 @@ from inspector.catalogue import LaterMapping, LaterSequence, later
 from inspector.format import Format, Traits
 from inspector.formats.spdk_blobstore.blob_rules import RULES
 from inspector.formats.spdk_blobstore.private import PRIVATE
-from inspector.formats.spdk_blobstore.state import State, claim
+from inspector.formats.spdk_blobstore.state import State, begins, claim
 from inspector.formats.spdk_blobstore.walk import DAMAGED, KINDS
 
 
@@ -28,6 +28,7 @@ FORMAT = Format(
     rules=RULES,
     layouts=LaterSequence("inspector.formats.spdk_blobstore.layout", "LAYOUTS"),
     claim=claim,
+    begins=begins,
     open=later("inspector.formats.spdk_blobstore.state", "open_store"),
     walk=later("inspector.formats.spdk_blobstore.walk", "walk"),
     check=later("inspector.formats.spdk_blobstore.check", "check"),

@@ -15,6 +15,7 @@ from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import EXTERNAL, Store
 
 MAX_EXACT = 200  # volumes whose unknown bytes are counted exactly
+MAX_BEHIND = 4  # stores behind the first that are offered
 MAX_LAYERS = 30_000  # of all of them, with their parents: each chain is read through
 
 
@@ -146,11 +147,16 @@ def _lost(state: State, store: Store, unknown: dict[int, int], damaged: bool) ->
 
 
 def _next(state: State, store: Store, unknown: dict[int, int], damaged: bool) -> tuple[str, ...]:
+    others = tuple(
+        f"tail -c +{state.disk.base + at + 1} {{path}} > {{path}}.from-{state.disk.base + at}"
+        "   # the store behind this one as an image of its own: scan that, too"
+        for at in state.behind[:MAX_BEHIND]
+    )
     if not damaged:
-        return ("inspector items {path}",)
+        return ("inspector items {path}", *others)
     from inspector.formats.spdk_blobstore.offer import commands  # a healthy store needs no plan of a repair
 
-    return tuple(commands(state, store, unknown))
+    return (*commands(state, store, unknown), *others)
 
 
 def _summary(state: State, store: Store, unknown: dict[int, int]) -> dict[str, Any]:

@@ -24,11 +24,12 @@ from inspector.formats.spdk_blobstore.store import Store
 from inspector.span import Span
 
 if TYPE_CHECKING:
-    from inspector.formats.spdk_blobstore import mask_causes
-else:  # of damaged masks only
+    from inspector.formats.spdk_blobstore import mask_causes, tail
+else:  # of damaged masks, and of images longer than their store only
     from inspector.postponed import Postponed
 
     mask_causes = Postponed("inspector.formats.spdk_blobstore.mask_causes")
+    tail = Postponed("inspector.formats.spdk_blobstore.tail")
 
 
 MOST_ORPHANS = 4096  # extent pages without an owner of which every cluster is looked at
@@ -142,6 +143,8 @@ def _check_fields(state: State, g: sb.Geometry, tally: Tally) -> None:
             cause = Cause("shifted", *appended)
             place = state.disk.span(g.size, state.disk.size)
         tally.put(Finding(r.ODD_END, place, message, {}, cause, "kept"))
+    if 0 < g.size < state.disk.size and state.disk.moved is None:
+        tail.check_behind(state, g.size, tally)
     if g.clean != 1:
         store = state.ready()
         unborn = store is not None and mk.never_written(store)
@@ -312,16 +315,13 @@ def _home(state: State, store: Store, one: Strayed, at: int) -> Finding:
 
 
 def _crossed(state: State, store: Store, pair: Crossed) -> Finding:
-    at = store.page_at(pair.page)
-    names = store.blobs[pair.blob].name, store.blobs[pair.holder].name
+    at = store.page_at(pair.other if pair.circle else pair.page)
+    text, because = pair.told(store.blobs[pair.blob].name, store.blobs[pair.holder].name)
     fixed = "; a repair puts them back" if not state.wishes.no_correct else ""
-    text = f"pages {pair.page} and {pair.other} map the same clusters of {names[0]} and {names[1]}, each with the id of"
     evidence: Evidence = {"page": pair.page, "other": pair.other, "blobs": [pair.blob, pair.holder]}
-    because = "two extent pages carry each other's volume, and no operation leaves that"
-    why = Cause("swapped", "likely", because)
     saved: Salvage = "lost" if state.wishes.no_correct else "corrected"
     span = state.disk.span(at, at + lay.PAGE)
-    return Finding(r.PAGE_STRAY, span, f"{text} the other: they changed places{fixed}", evidence, why, saved)
+    return Finding(r.PAGE_STRAY, span, text + fixed, evidence, Cause("swapped", "likely", because), saved)
 
 
 def _orphan_chain(state: State, store: Store, page: int, blob: int) -> Finding:

@@ -1,7 +1,8 @@
 """Extent pages of two volumes that changed places: each carries the id of the other one's volume.
 
 A page's id is the volume that wrote it first, which a snapshot's pages do not change: one strange id tells nothing.
-Two that cross, for the same clusters of volumes that share no snapshots, are left by no operation.
+Two that cross, for the same clusters of volumes that share no snapshots, are left by no operation; nor are more in a
+circle, each with the id of the next one's volume, where not all of these share snapshots.
 """
 
 from __future__ import annotations
@@ -13,23 +14,42 @@ from msgspec import Struct
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore.store import Store
 
+MOST = 64  # pages of one circle
+
 
 class Crossed(Struct, frozen=True):
-    """Two extent pages, and the volumes whose tables name them."""
+    """Two extent pages, and the volumes whose tables name them; of a longer circle one exchange of several."""
 
     page: int
     other: int
     blob: int  # its table names `page`
     holder: int  # and the one that names `other`
+    circle: tuple[int, ...] = ()  # all pages of it, in order, where there are more than two
+
+    def told(self, one: str, two: str) -> tuple[str, str]:
+        """What happened to the pages of the volumes of these names, and why that is likely."""
+        if self.circle:
+            pages = ", ".join(map(str, self.circle))
+            text = f"pages {pages} map the same clusters of volumes, each with the id of the next one's: they changed"
+            return f"{text} places in a circle", "extent pages carry each other's volumes, and no operation leaves that"
+        text = f"pages {self.page} and {self.other} map the same clusters of {one} and {two}, each with the id of"
+        because = "two extent pages carry each other's volume, and no operation leaves that"
+        return f"{text} the other: they changed places", because
 
 
 def crossed(store: Store) -> Iterator[Crossed]:
-    """Each pair once, by the lower page."""
+    """Each pair once, by the lower page; the exchanges of a circle in the order in which they undo it."""
     strange: dict[tuple[int, int, int], list[tuple[int, int]]] = {}  # (family, writer's, start) -> (page, volume)
     found = sorted(_strangers(store))
-    pairs = {(mine, theirs) for mine, theirs, _, _ in found}
+    circles = list(_circles(store, [page for _, _, page, _ in found]))
+    for circle in circles:
+        (page, blob), *others = circle
+        pages = tuple(sorted(page for page, _ in circle))
+        yield from (Crossed(page, other, blob, holder, pages) for other, holder in others)
+    moved = {page for circle in circles for page, _ in circle}
+    pairs = {(mine, theirs) for mine, theirs, page, _ in found if page not in moved}
     for mine, theirs, page, blob in found:
-        if (theirs, mine) in pairs:
+        if (theirs, mine) in pairs and page not in moved:
             start = store.extent_body(page).extent_start or 0
             strange.setdefault((mine, theirs, start), []).append((page, blob))
     for (mine, theirs, start), one in strange.items():
@@ -37,6 +57,34 @@ def crossed(store: Store) -> Iterator[Crossed]:
         if mine < theirs and len(one) == len(two) == 1:
             (page, blob), (other, holder) = sorted((*one, *two))
             yield Crossed(page, other, blob, holder)
+
+
+def _circles(store: Store, suspects: list[int]) -> Iterator[list[tuple[int, int]]]:
+    """Circles of three pages or more through one of the suspects: pages with their volumes, from the lowest page on.
+
+    What lies in each belongs in the next one's place, whose volume it names.
+    """
+    slots: dict[tuple[int, int], list[int]] = {}  # (volume, start) -> the pages that its table names for it
+    for page, owners in store.extent_owners.items() if len(suspects) > 1 else ():
+        if len(owners) == 1:
+            slots.setdefault((owners[0], store.extent_body(page).extent_start or 0), []).append(page)
+    seen: set[int] = set()
+    for page in suspects:
+        way: list[int] = []
+        at: int | None = page
+        while at is not None and at not in seen and len(way) < MOST:
+            seen.add(at)
+            way.append(at)
+            row = store.region.row(at)
+            there = (
+                slots.get((store.region.id[row], store.extent_body(at).extent_start or 0), [])
+                if row is not None
+                else []
+            )
+            at = there[0] if len(there) == 1 else None
+        if at == page and len(way) > 2:
+            lowest = way.index(min(way))
+            yield [(one, store.extent_owners[one][0]) for one in (*way[lowest:], *way[:lowest])]
 
 
 def _strangers(store: Store) -> Iterator[tuple[int, int, int, int]]:

@@ -69,7 +69,8 @@ def plan(state: State, wishes: Wishes) -> Plan:
         shop.clear(page, "lost", f"metadata page {page}: an extent page of a volume whose root is lost")
     for pair in () if state.wishes.no_correct else state.crossed:
         for page, other in ((pair.page, pair.other), (pair.other, pair.page)):
-            why = f"extent pages {page} and {other} carry each other's volume: they changed places"
+            pages = ", ".join(map(str, pair.circle)) or f"{page} and {other}"
+            why = f"extent pages {pages} carry each other's volume{'s' * bool(pair.circle)}: they changed places"
             shop.put(page, state.disk.read(shop.geometry.md_at(page), lay.PAGE), "corrected", "derived", why)
     _accepted(shop)
     for half in half_done(shop.store):

@@ -95,6 +95,16 @@ PARTITION = Rule(
     "spdk_tgt must be given the partition, not the disk.",
     "Nothing needs to be done.",
 )  # fmt: skip
+SECOND = Rule(
+    "SPB019", "second-store-behind", NOTE,
+    "another blobstore stands behind the store",
+    "A super block whose checksum holds stands behind the last byte of this store, as where images were joined or "
+    "copied to one disk. Its volumes are not listed here, and a repair copies it as it is.",
+    "Every release loads the store at the start, and never looks behind it.",
+    "If it is wanted, take it out as an image of its own: `tail -c +N`, N being its first byte counted from 1, or `dd` "
+    "with skip=; then scan that.",
+    f"{_C} bs_load_super_cpl",
+)  # fmt: skip
 MASK_HEAD = Rule(
     "SPB010", "mask-header", WARNING,
     "a mask does not start as one",
@@ -214,7 +224,7 @@ TOO_MANY = Rule(
 
 STORE_RULES = (
     SUPER_LOST, SUPER_CHECKSUM, SUPER_IMPOSSIBLE, CUT_SHORT, AMBIGUOUS, NOT_CLEAN, BSTYPE, PARTITION, MOVED, ODD_END,
-    MASK_HEAD,
+    SECOND, MASK_HEAD,
     CLUSTER_UNMARKED, CLUSTER_LEAKED, ROOT_UNMARKED, ROOT_MARKED, PAGE_UNMARKED, PAGE_LEAKED, PAGE_CHECKSUM, PAGE_STRAY,
     ROOT_LOST, ORPHAN_CHAIN, ORPHAN_EXTENT, EXTENT_OF_LOST, TOO_MANY,
 )  # fmt: skip

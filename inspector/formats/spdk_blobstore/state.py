@@ -54,6 +54,7 @@ class State(Struct):
     homes: dict[int, Strayed] = field(default_factory=dict)  # pages that lay elsewhere, by where they belong
     half: list[HalfDone] = field(default_factory=list)
     store: Store | None = None
+    behind: list[int] = field(default_factory=list)  # super blocks of other stores behind this one, once checked
     strays: list[tuple[int, int | None]] | None = None  # of `units`: sealed pages elsewhere, once one was looked for
 
     def scan(self) -> Iterator[tuple[int, int]]:
@@ -131,6 +132,11 @@ def locate(source: Source) -> tuple[Disk, str]:
             return part, which
     behind = moved.before(whole)
     return (whole if behind is None else moved.undone(whole, behind)), ""
+
+
+def begins(head: bytes) -> bool:
+    """Whether an image may begin so: a super block, however damaged, a partition table, or zeroes where one was."""
+    return head[:8] == lay.SIGNATURE or head[510:512] == b"\x55\xaa" or (len(head) >= lay.PAGE and not any(head))
 
 
 def claim(source: Source, lower: object) -> Claim:

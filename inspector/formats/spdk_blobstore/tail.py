@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from inspector.diagnosis.traces import WIDEST, text_run, translation
 from inspector.errors import RefusedError
-from inspector.finding import Confidence
+from inspector.finding import Confidence, Finding, Tally
+from inspector.formats.spdk_blobstore import layout as lay
+from inspector.formats.spdk_blobstore import rules as r
+from inspector.formats.spdk_blobstore import superblock as sb
 from inspector.formats.spdk_blobstore.disk import Disk
+from inspector.formats.spdk_blobstore.recover import FIRST_LOOK
 from inspector.sanitize import quoted
 from inspector.translations import undoing
 
@@ -36,6 +41,26 @@ def put_behind(disk: Disk, size: int) -> tuple[Confidence, str] | None:
         even = f"{BLOCK} bytes of {before[0]:02x}"
         return "likely", f"the store ends with {even}, and other bytes begin exactly behind it"
     return None
+
+
+def _others(disk: Disk, size: int) -> Iterator[int]:
+    """Where sealed super blocks stand in the first bytes behind a store of `size` bytes, at borders of sectors."""
+    end = min(disk.size, size + FIRST_LOOK)
+    for low, _, data in disk.windows(size, end, lay.PAGE):
+        at = -1 if data is None else data.find(lay.SIGNATURE)
+        while data is not None and at >= 0:
+            if (disk.base + low + at) % SECTOR == 0 and sb.sealed(disk.read(low + at, lay.PAGE)):
+                yield low + at
+            at = data.find(lay.SIGNATURE, at + 1)
+
+
+def check_behind(state: State, size: int, tally: Tally) -> None:
+    """Other stores in what stands behind a store of `size` bytes on a larger disk."""
+    state.behind = list(_others(state.disk, size))
+    for at in state.behind:
+        span = state.disk.span(at, at + lay.PAGE)
+        text = f"a sealed super block stands at byte {span.start}, {at - size} behind the end of the store"
+        tally.put(Finding(r.SECOND, span, text, {"base": span.start}))
 
 
 def translated(state: State) -> RefusedError | None:

@@ -86,4 +86,4 @@ def test_a_gap_whose_search_was_given_up_is_said(monkeypatch: pytest.MonkeyPatch
 def test_what_is_carried_over_unread_is_named_in_words() -> None:
     table = open_table(lambda at, n: NOISE[at : at + n], len(NOISE))
     assert table.declined == "no table as far as it was looked into (no block verifies)"
-    assert "not read" not in table.declined  # which says that its kind is not
+    assert not table.foreign  # which says that its kind is not read

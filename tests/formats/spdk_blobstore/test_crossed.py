@@ -51,3 +51,26 @@ def test_one_page_that_another_volume_wrote_first_is_no_damage() -> None:
     report = look(made.build())
     assert codes(report) == []
     assert read(report, f"0x{one:x}") == (made.logical(one), [])
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+@pytest.mark.parametrize("clean", [False, True])
+@pytest.mark.parametrize("chained", [False, True])
+def test_three_extent_pages_that_changed_places_in_a_circle_go_back(clean: bool, chained: bool, turn: int) -> None:
+    """Two of them belong to one chain of snapshots, so that their ids alone would be nothing odd there."""
+    made = Image(clusters=48)
+    below = made.lvol("below", 8, [1, 6], snapshot=True)
+    blobs = [made.lvol("one", 8, [0, 3]), below, made.lvol("two", 8, [2, 4], parent=below if chained else None)]
+    pages = [page for blob in blobs for page in made.vols[blob].extents.values()]
+    healthy = made.build(clean=clean)
+    data = bytearray(healthy)
+    for page, other in zip(pages, [*pages[turn:], *pages[:turn]], strict=True):
+        data[made.page_at(page) : made.page_at(page) + PAGE] = healthy[made.page_at(other) : made.page_at(other) + PAGE]
+    report = look(data)
+    assert codes(report) == ["SPB021", "SPB021"]
+    assert all("in a circle" in f.message for f in report.tally.findings() if f.rule.code == "SPB021")
+    for blob in blobs:
+        assert read(report, f"0x{blob:x}") == (made.logical(blob), [])
+    fixed = repaired(data)
+    assert all(fixed[at : at + PAGE] == healthy[at : at + PAGE] for at in map(made.page_at, pages))
+    assert codes(look(fixed)) == []
