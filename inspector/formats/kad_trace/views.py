@@ -33,8 +33,15 @@ def answer(state: State, _: Tally) -> Answer:
     if state.columns:
         following = (joined("zcat {path}" if state.packed else "cat {path}", state.columns),)
     version = "gzip" if state.packed else "text"
-    return Answer(version, "lines with messages of a Kademlia bootstrap" if boots else "a text log",
-                  tuple(_words(state, boots, stalled)), _summary(state, boots), (), following)  # fmt: skip
+    unjudged = "" if followable(state, boots) else "bootstraps cannot be followed in these lines"
+    because = "lines with messages of a Kademlia bootstrap" if boots else "a text log"
+    words = tuple(_words(state, boots, stalled))
+    return Answer(version, because, words, _summary(state, boots), (), following, (), unjudged)
+
+
+def followable(state: State, boots: list[Bootstrap]) -> bool:
+    """Whether what became of bootstraps can be told at all from the lines as they stand."""
+    return not (state.backwards or state.mixed or state.columns or (state.tracker.unread_at and not boots))
 
 
 def followed(state: State) -> list[Bootstrap]:

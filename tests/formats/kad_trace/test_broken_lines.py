@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from inspector.__main__ import main
 from inspector.formats import all_formats
 from inspector.inspect import inspect
 from inspector.render.next_steps import steps
@@ -110,3 +112,15 @@ def test_one_node_is_never_taken_for_two() -> None:
     ):
         report = scan(b"".join(data))
         assert not any("crossings" in f.evidence for f in report.tally.findings()), codes(report)
+
+
+def test_a_log_that_cannot_be_followed_is_not_called_checked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "node.log"
+    for lines, code in ((node(), 0), (node(7), 3)):
+        path.write_bytes(b"".join(lines))
+        assert main(["scan", str(path), "--json"]) == code
+        capfd.readouterr()
+        path.write_bytes(broken(lines, 80))
+        assert main(["scan", str(path), "--json"]) == 9
+        told = json.loads(capfd.readouterr().out)
+        assert (told["verdict"], told["partial"]) == ("partial", "bootstraps cannot be followed in these lines")
