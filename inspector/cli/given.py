@@ -8,7 +8,8 @@ import zlib
 from inspector.errors import UsageError
 from inspector.source import open_source
 
-MAX_DOCUMENT = 512 << 20  # bytes of one file, as it is and unpacked
+MAX_DOCUMENT = 512 << 20  # bytes of one file as it is
+UNPACKED, RATIO = 16 << 20, 100  # bytes that any may unpack to, and more for each of its own
 _GZIP = b"\x1f\x8b\x08"
 # the marks of the longer ones begin like those of the shorter
 _MARKS = (
@@ -41,15 +42,16 @@ def _read(path: str) -> bytes:
 def unpacked(path: str, data: bytes) -> bytes:
     """All gzip members; raises UsageError where they are damaged or cut: half a document would be held for a whole."""
     found = bytearray()
+    most = min(MAX_DOCUMENT, UNPACKED + RATIO * len(data))
     while data.startswith(_GZIP):
         member = zlib.decompressobj(wbits=31)
         try:
-            found += member.decompress(data, MAX_DOCUMENT + 1 - len(found))
+            found += member.decompress(data, most + 1 - len(found))
         except zlib.error as error:
             raise UsageError(f"{path}: gzip that does not unpack: {error}", "copy it again, or gzip -dc it") from error
-        if len(found) > MAX_DOCUMENT or (member.unconsumed_tail and not member.eof):
+        if len(found) > most or (member.unconsumed_tail and not member.eof):
             raise UsageError(
-                f"{path}: --against takes a file of at most {MAX_DOCUMENT >> 20} MiB, this is more unpacked"
+                f"{path}: it unpacks to more than {most >> 20} MiB, which is much for its size", "gzip -dc it first"
             )
         if not member.eof:
             raise UsageError(f"{path}: gzip that ends too early", "copy it again")

@@ -44,5 +44,14 @@ def test_a_packed_document_that_is_cut_or_damaged_is_refused() -> None:
 
 def test_a_document_that_would_unpack_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(given, "MAX_DOCUMENT", 1 << 20)
-    with pytest.raises(UsageError, match="at most"):
+    with pytest.raises(UsageError, match="more than 1 MiB"):
         given.unpacked("x", gzip.compress(bytes(1 << 24)))
+
+
+def test_a_document_that_unpacks_to_much_for_its_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given, "UNPACKED", 1 << 20)
+    packed = gzip.compress(bytes(3 << 20))  # a thousandth
+    with pytest.raises(UsageError, match="much for its size"):
+        given.unpacked("a", packed)
+    fits = gzip.compress(bytes(1 << 20))
+    assert given.unpacked("a", fits) == bytes(1 << 20)

@@ -68,6 +68,7 @@ class Database(Struct):
     _gaps: dict[str, blob.Gaps] = field(default_factory=dict)
     _glances: dict[str, Windowed] = field(default_factory=dict)
     _open: OrderedDict[str, Table] = field(default_factory=OrderedDict)
+    _open_bytes: int = 0  # of the tables that are open
 
     def __post_init__(self) -> None:
         self.room.left = self.max_unit // 2 + codecs.SPARE_RATIO * self.source.size
@@ -111,12 +112,15 @@ class Database(Struct):
         table.sparing = self.source.sparing
         table.room, table.member = self.room, member
         self._open[member] = table
-        while len(self._open) > OPEN_TABLES and self._too_many():
-            self._open.popitem(last=False)
+        self._open_bytes += self.size(member)
+        while len(self._open) > OPEN_SMALL or (len(self._open) > OPEN_TABLES and self._open_bytes > OPEN_BYTES):
+            self.forget(next(iter(self._open)))
         return table
 
-    def _too_many(self) -> bool:
-        return len(self._open) > OPEN_SMALL or sum(map(self.size, self._open)) > OPEN_BYTES
+    def forget(self, member: str) -> None:
+        """Open a table anew when it is asked for again."""
+        if self._open.pop(member, None) is not None:
+            self._open_bytes -= self.size(member)
 
     def _forced_sequence(self, member: str, table: Table) -> int | None:
         """The sequence number that an ingested table was given: until RocksDB 5.16 written into it, since then not.

@@ -87,7 +87,7 @@ def _move(db: Database, held: dict[int, str], found: list[Misplaced]) -> None:
         del held[one.number]
     for home, one in moved.items():
         held[home or 0], db.files[one.member] = one.member, FileName(db.files[one.member].kind, home or 0)
-        db._open.pop(one.member, None)  # an ingested table has its sequence number from the entry of its own number
+        db.forget(one.member)  # an ingested table has its sequence number from the entry of its own number
     db.strangers |= {one.member for one in found if moved.get(one.home) is not one}
 
 

@@ -31,3 +31,18 @@ def test_a_large_table_closes_many_small_ones(monkeypatch: pytest.MonkeyPatch) -
         kept = [db.table(member.name) is one for member, one in zip(source.members[-60:], first[-60:], strict=True)]
         assert all(kept)
         assert db.table("000000.sst") is not first[0]
+
+
+def test_a_forgotten_table_is_opened_anew_and_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = table(pairs(0, 5)).data
+    monkeypatch.setattr(database, "OPEN_BYTES", 70 * len(data))
+    with memory({f"{number:06d}.sst": data for number in range(70)}) as source:
+        db = database.open_database(source)
+        names = [member.name for member in source.members]
+        first = [db.table(name) for name in names]
+        for name in names[:5]:
+            db.forget(name)
+            db.forget(name)
+            assert db.table(name) is not first[names.index(name)]
+        assert [db.table(name) for name in names[5:]] == first[5:]
+        assert len({id(db.table(name)) for name in names}) == 70
