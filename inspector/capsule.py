@@ -30,6 +30,7 @@ from msgspec import Struct
 
 from inspector.descriptors import pread_all
 from inspector.errors import RefusedError, SourceError
+from inspector.holes import zeroes
 from inspector.source import Kind, Member, Source
 from inspector.span import Span
 from inspector.vouching import Vouched
@@ -167,7 +168,14 @@ class CapsuleSource(Source):
             at = high
         return at >= min(end, self.length(member))
 
+    def hole_end(self, at: int, member: str = "") -> int:
+        """To the end of the zeroes that were read there."""
+        part = next(self._parts[member].within(at, at + 1), None)
+        return part[1] if part is not None and part[0] <= at and part[2] is None else at
+
     def _pread(self, member: str, n: int, at: int) -> bytes:
+        if self.hole_end(at, member) >= at + n:
+            return zeroes(n)
         out = bytearray(n)
         filled = at
         for start, end, place in self._parts[member].within(at, at + n):

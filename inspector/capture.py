@@ -13,7 +13,7 @@ import os
 import platform
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import islice, pairwise
@@ -27,6 +27,7 @@ from inspector import patch as patches
 from inspector.account import Progress
 from inspector.capsule_file import COPY, pack
 from inspector.catalogue import Formats
+from inspector.charting import chart_of, held_of, vouched_of
 from inspector.errors import InspectorError, RefusedError, SourceError, UnverifiedError
 from inspector.format import State, Stretch, Wishes
 from inspector.inspect import Report, detect, inspect
@@ -34,13 +35,12 @@ from inspector.output import place_file, preflight
 from inspector.recorder import Recorder, without
 from inspector.shown import shown_by
 from inspector.source import Source
-from inspector.span import Run, Span, merged
+from inspector.span import Span, merged
 
 SMALL: Final = 64 << 10  # bytes up to which a whole file of the store is taken
 LOG_ENDS: Final = 1 << 20  # of a long text log: its first and its last bytes
 ITEMS: Final = 10_000  # items that are listed while reads are noted, so that the capsule can list them, too
 BESIDE: Final = 2  # tiles on each side of a damaged one that are taken as they are
-UNIT: Final = 4096  # runs of zeroes are found in units of this size
 
 
 class Captured(Struct):
@@ -76,23 +76,25 @@ def capture(
     """Write a capsule of `source`; `document` is what must come out the same, `rename` gives private names."""
     preflight(output, source, 0, force)
 
-    def ask(one: Source) -> Any:
-        return document(inspect(one, formats, wishes, forced))
+    def ask(one: Source, causes: bool = True) -> Any:
+        return document(inspect(one, formats, wishes, forced, causes=causes))
 
     for vouching, wide in ((True, False), (True, True), (False, True)):
         with contextlib.closing(Recorder(source, vouching, wide)) as recorder:
-            report, patch = _recorded(recorder, formats, wishes, forced, progress)
+            report, patch = _recorded(recorder, formats, wishes, forced, rename, progress)
             found = sum(shown_by(report).values())
             done = Captured(output, report.format.name, source.size, findings=found, patch=patch)
             try:
                 with place_file(output, None, 0, force, mode=0o600) as place:
                     _write(place.fd, done, report, recorder, rename, environment)
                     with capsule.open_capsule(place.name) as copy:
-                        if _all_of(source, copy, recorder.asked):
+                        folder = source.kind == "folder"
+                        same = (recorder.enough or not folder) and _all_of(source, copy, recorder)
+                        if same and not folder:
                             _as_it_was(source)  # it says the same, whatever that is
-                        else:
-                            before = ask(source) if recorder.enough else document(report)
-                            _read_alike(source, before, copy, ask, rename is not None)
+                        else:  # of the same bytes and findings come the same causes
+                            before = ask(source) if recorder.enough and not same else document(report)
+                            _read_alike(source, before, copy, partial(ask, causes=not same), rename is not None)
             except UnverifiedError:
                 if vouching and done.vouched:
                     continue  # a walk decides about damage by more than was kept behind it: keep more, then all
@@ -106,25 +108,40 @@ def capture(
 
 
 def _recorded(
-    recorder: Recorder, formats: Formats, wishes: Wishes, forced: str | None, progress: Progress | None
+    recorder: Recorder,
+    formats: Formats,
+    wishes: Wishes,
+    forced: str | None,
+    rename: Callable[[str, str], str] | None,
+    progress: Progress | None,
 ) -> tuple[Report, str]:
     """Inspect, and read what else a capsule should hold; why it cannot be repaired, or ""."""
     # detected before: the other formats look at bytes that nobody needs
     chain, claim = detect(recorder.below, formats, forced)
     recorder.settled = (chain[-1].name, claim.strength, claim.because)
-    tap, causes = partial(_neighbours, recorder), partial(_wants_causes, recorder)
+    tap = partial(_neighbours, recorder)
+    causes = partial(_wants_causes, recorder, chain[-1].private.files, rename)
     report = inspect(recorder, formats, wishes, forced, progress=progress, tap=tap, causes=causes).whole()
     for found in report.tally.findings():
         if found.bytes_known:
             recorder.note(found.span.member, found.span.start, min(found.span.end, found.span.start + SMALL))
     why_not = _look_ahead(report, recorder, wishes)
-    _take_small(recorder, report)
+    _take_small(recorder, [pattern for form in report.layers for pattern in form.private.files])
     return report, why_not
 
 
-def _wants_causes(recorder: Recorder) -> bool:
-    """Whether causes are to be looked for: that may read more, and a capsule with other bytes or name is compared."""
-    recorder.enough = recorder.whole and not recorder.asked
+def _wants_causes(recorder: Recorder, patterns: Collection[str], rename: Callable[[str, str], str] | None) -> bool:
+    """Whether causes are to be looked for: that may read more, and a capsule with other bytes is compared with them.
+
+    So is one whose name tells something else.
+    """
+    called = _source_name(recorder, patterns, rename)
+    if recorder.kind == "folder":
+        _take_small(recorder, patterns)
+        public = rename is None or all(_called(m.name, patterns, lambda _: "") == m.name for m in recorder.members)
+        recorder.enough = public and recorder.all_read and not recorder.told_otherwise(called)
+    else:
+        recorder.enough = recorder.whole and not recorder.told_otherwise(called)
     return not recorder.enough
 
 
@@ -139,16 +156,15 @@ def _write(
     """Fill the file, and say in `done` what was put there."""
     source, new = recorder.below, tempfile.TemporaryFile
     with new() as data, new() as told, os.fdopen(os.dup(fd), "wb") as file:
-        members, done.stored = _chart(source, recorder, data, told)
-        called = source.name
+        members, done.stored = chart_of(source, recorder, data, told)
+        patterns = [pattern for form in report.layers for pattern in form.private.files]
+        called = _source_name(recorder, patterns, rename)
         if rename is not None:
-            patterns = [pattern for form in report.layers for pattern in form.private.files]
-            called = _called(called, patterns, lambda part: rename("path", part))
             for one in members:
                 one["name"] = _called(one["name"], patterns, lambda part: rename("file", part))
         done.read = sum(b - a for one in members for name in ("ranges", "zeros") for a, b in one[name])
         done.ranges = sum(len(one["ranges"]) for one in members)
-        done.vouched = sum(b - a for one in members for a, b in without(_vouched_of(one), _held_of(one)))
+        done.vouched = sum(b - a for one in members for a, b in without(vouched_of(one), held_of(one)))
         manifest = {
             "schema": capsule.SCHEMA,
             "tool": {"name": "inspector", "version": __version__},
@@ -184,13 +200,25 @@ def _read_alike(source: Source, before: Any, copy: Source, ask: Callable[[Source
         )
 
 
-def _all_of(source: Source, copy: Source, asked: bool) -> bool:
-    """Whether a capsule of one file holds every byte of it, each of them compared, under a name that tells the same."""
-    if [m.name for m in copy.members] != [""] or (asked and copy.name != source.name) or copy.size != source.size:
+def _all_of(source: Source, copy: Source, recorder: Recorder) -> bool:
+    """Whether a capsule holds every byte of every file, each of them compared, under names that tell the same."""
+    files = [(m.name, m.size) for m in source.members]
+    if [(m.name, m.size) for m in copy.members] != files or recorder.told_otherwise(copy.name):
         return False
-    if not copy.holds(0, copy.size):
-        return False
-    return all(source.read(at, COPY) == copy.read(at, COPY) for at in range(0, source.size, COPY))
+    return all(copy.holds(0, size, name) and _same(source, copy, name, size) for name, size in files)
+
+
+def _same(source: Source, copy: Source, name: str, size: int) -> bool:
+    """Whether both have the same bytes; what is a hole in both is not read."""
+    at = 0
+    while at < size:
+        if (hole := min(source.hole_end(at, name), copy.hole_end(at, name))) > at:
+            at = hole
+        elif source.read(at, COPY, name) == copy.read(at, COPY, name):
+            at += COPY
+        else:
+            return False
+    return True
 
 
 def _neighbours(recorder: Recorder, _: State, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
@@ -233,10 +261,21 @@ def _as_it_was(source: Source) -> None:
         raise SourceError(f"{source.label}: bytes {span.start} to {span.end} cannot be read", hint)
 
 
-def _called(name: str, patterns: list[str], rename: Callable[[str], str]) -> str:
+def _called(name: str, patterns: Collection[str], rename: Callable[[str], str]) -> str:
     """A file's name with each part replaced that the program itself does not give."""
     parts = name.split("/") if name else []
     return "/".join(p if any(fnmatchcase(p, pattern) for pattern in patterns) else rename(p) for p in parts)
+
+
+def _source_name(recorder: Recorder, patterns: Collection[str], rename: Callable[[str, str], str] | None) -> str:
+    """What the source is called in its capsule; a pseudonym keeps an ending that the program gives, if that tells."""
+    name = recorder.below.name
+    if rename is None:
+        return name
+    called = _called(name, patterns, partial(rename, "path"))
+    ending = PurePosixPath(name).suffix
+    given = ending in {PurePosixPath(pattern).suffix for pattern in patterns}
+    return called + ending if given and recorder.told_otherwise(called) else called
 
 
 def _look_ahead(report: Report, recorder: Recorder, wishes: Wishes) -> str:
@@ -266,9 +305,8 @@ def _list(report: Report) -> None:
         pass
 
 
-def _take_small(recorder: Recorder, report: Report) -> None:
+def _take_small(recorder: Recorder, patterns: Collection[str]) -> None:
     """Files of the store that are small, and the ends of its text logs; never a file that is not the program's."""
-    patterns = [pattern for form in report.layers for pattern in form.private.files]
     for member in recorder.members:
         base = PurePosixPath(member.name).name
         own = not member.name or any(fnmatchcase(base, pattern) for pattern in patterns)
@@ -279,80 +317,6 @@ def _take_small(recorder: Recorder, report: Report) -> None:
         elif base.startswith("LOG"):
             recorder.note(member.name, 0, min(LOG_ENDS, member.size))
             recorder.note(member.name, max(0, member.size - LOG_ENDS), member.size)
-
-
-def _chart(source: Source, recorder: Recorder, data: IO[bytes], told: IO[bytes]) -> tuple[list[dict[str, Any]], int]:
-    """Copy what was read; each member's ranges, runs of zeroes and runs vouched for, and the bytes copied."""
-    members, total = [], 0
-    for member in source.members:
-        ranges: list[tuple[int, int]] = []
-        zeros: list[tuple[int, int]] = []
-        for start, end in recorder.noted.wanted(member.name):
-            for at, piece, empty in _pieces(source, member.name, start, end):
-                into = zeros if empty else ranges
-                if into and into[-1][1] == at:
-                    into[-1] = (into[-1][0], at + len(piece))
-                else:
-                    into.append((at, at + len(piece)))
-                if not empty:
-                    data.write(piece)
-                    total += len(piece)
-        whole = sum(end - start for start, end in (*ranges, *zeros)) == member.size  # then nobody need be believed
-        extents = [] if member.secret else [(s.start, s.end) for s in source.data_ranges(member.name)]
-        members.append(
-            {
-                "name": member.name,
-                "size": member.size,
-                "mtime_ns": member.mtime_ns,
-                "ranges": ranges,
-                "zeros": zeros,
-                "vouched": [] if whole else list(_runs_of(recorder, member.name, told)),
-                "extents": extents,
-            }
-        )
-    data.flush()
-    told.flush()
-    return members, total
-
-
-def _runs_of(recorder: Recorder, member: str, told: IO[bytes]) -> Iterator[capsule.Run]:
-    """Which walk, start, end, and where its words are put in `told`, of each run of a member that is vouched for."""
-    noted = recorder.noted
-    for (name, what), runs in sorted(noted.runs.items()):
-        for start, (end, place, length) in sorted(runs.items()) if name == member else ():
-            noted.told.seek(place)
-            yield what, start, end, told.tell(), told.write(noted.told.read(length))
-
-
-def _held_of(chart: Mapping[str, Any]) -> list[Run]:
-    return merged((*chart["ranges"], *chart["zeros"]))
-
-
-def _vouched_of(chart: Mapping[str, Any]) -> list[Run]:
-    return merged((start, end) for _, start, end, _, _ in chart["vouched"])
-
-
-def _pieces(source: Source, member: str, start: int, end: int) -> Iterator[tuple[int, bytes, bool]]:
-    """[start, end) in runs that are all zero and runs that are not, in order."""
-    at = start
-    while at < end:
-        data = source.read(at, min(COPY - at % COPY, end - at), member)
-        low = 0
-        while low < len(data):
-            high = low
-            empty = _empty(data, low, at)
-            while high < len(data) and _empty(data, high, at) == empty:
-                high = min(len(data), high + UNIT - (at + high) % UNIT)
-            yield at + low, data[low:high], empty
-            low = high
-        at += len(data)
-        if not data:
-            return
-
-
-def _empty(data: bytes, low: int, base: int) -> bool:
-    high = min(len(data), low + UNIT - (base + low) % UNIT)
-    return data.count(0, low, high) == high - low
 
 
 def _digest(data: IO[bytes]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from itertools import chain
 from pathlib import Path
 
 from inspector.descriptors import pwrite_all
@@ -12,6 +13,7 @@ from inspector.format import Edit
 from inspector.output import link_open_file
 from inspector.source import Source
 from inspector.span import Span
+from inspector.uniform import only_zeroes
 
 COPY = 1 << 18  # stays in a core's own cache between reading and writing
 CLONE = 64 << 20  # copied by one call, which no signal ends
@@ -59,18 +61,24 @@ def write_edit(source: Source, edit: Edit, fd: int, at: int, lossy: bool = False
     Raises SourceError where the medium does not deliver the bytes; if `lossy`, zeroes are written for them.
     """
     if edit.data is not None:
+        if len(edit.data) > COPY and os.fstat(fd).st_size <= at and only_zeroes(edit.data):
+            os.ftruncate(fd, at + len(edit.data))  # behind what is written: it reads as zeroes
+            return at + len(edit.data)
         return pwrite_all(fd, edit.data, at)
     assert edit.origin is not None
     start, end, member = edit.origin.start, edit.origin.end, edit.origin.member
-    if edit.at is None:
-        done = _clone(source, member, start, end, fd, at) if end - start > COPY else 0
-        return _copy(source, member, start + done, end, fd, at + done, lossy=lossy)
-    for span in source.data_ranges(member, start):
-        if span.start >= end:
+    if end - start <= COPY and edit.at is None:
+        return _copy(source, member, start, end, fd, at, lossy=lossy)
+    passed = start
+    for span in chain(source.data_ranges(member, start), (Span(end, end, member),)):
+        low, high = min(span.start, end), min(span.end, end)
+        if edit.at is None and passed < low > source.hole_end(passed, member):  # no hole, or none any more
+            _copy(source, member, passed, low, fd, at + passed - start, lossy=lossy)
+        if low >= end:
             break
-        low, high = span.start, min(span.end, end)
+        passed = high
         low += _clone(source, member, low, high, fd, at + low - start)
-        _copy(source, member, low, high, fd, at + low - start, sparse=True, lossy=lossy)
+        _copy(source, member, low, high, fd, at + low - start, sparse=edit.at is not None, lossy=lossy)
     if os.fstat(fd).st_size < at + end - start:  # it ends in a hole or in zeroes
         os.ftruncate(fd, at + end - start)
     return at + end - start
@@ -103,6 +111,6 @@ def _copy(
             raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "repair a copy of the file")
         if not lossy and any(source.unreadable.within(Span(start, start + len(data), member))):
             raise SourceError(f"{source.label}: a part of it cannot be read", "image the medium first (ddrescue)")
-        at = at + len(data) if sparse and data.count(0) == len(data) else pwrite_all(fd, data, at)
+        at = at + len(data) if sparse and only_zeroes(data) else pwrite_all(fd, data, at)
         start += len(data)
     return at

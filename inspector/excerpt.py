@@ -122,12 +122,14 @@ def _proposed(
     source: Source, formats: Formats, wishes: Wishes, forced: str | None, context: int, progress: Progress | None
 ) -> Excerpt:
     """Where the format knows how to leave out what others name."""
-    from inspector.smaller import Points, affords, smaller
+    from inspector.smaller import Points, affords, asks_why, smaller
 
     points = Points()
-    report = inspect(source, formats, wishes, forced, KEEP, progress, points.through).whole()
+    report = inspect(source, formats, wishes, forced, KEEP, progress, points.through, causes=False).whole()
+    why = asks_why(report)
+    report.whole()
     tried = affords(report)
-    found = smaller(source, report, points.spans, wishes, context) if tried else None
+    found = smaller(source, report, points.spans, wishes, context, why) if tried else None
     if found is None:
         told = shown_by(report)
         patterns = [pattern for form in report.layers for pattern in form.private.files]
@@ -136,7 +138,7 @@ def _proposed(
             for one in source.members  # of a folder those that are the store's own, and never a file with keys
             if not one.name or (not one.secret and any(fnmatchcase(one.name.split("/")[-1], p) for p in patterns))
         }
-        found = Excerpt(report, [], report.account.units, 0, told, composition=whole)
+        found = Excerpt(report, [], report.account.units, 0, told, why=why, composition=whole)
         found.whole = "what it shows depends on its whole" if tried else TOO_MUCH
         if list(whole) == [one.name for one in source.members]:
             found.shown = report

@@ -16,6 +16,7 @@ from inspector.errors import Exit, SourceError
 from inspector.format import Extent
 from inspector.output import place_file, preflight
 from inspector.source import Source
+from inspector.uniform import only_zeroes
 
 COPY = 4 << 20
 MODE = 0o600  # a volume holds other people's data, whatever the mode of the image was
@@ -98,7 +99,7 @@ def _write(source: Source, extent: Extent, fd: int) -> None:
             data = source.read(at, min(COPY, end - at), origin.member)
             if not data or source.shrunk:
                 raise SourceError(f"{source.label}: {source.changed or 'ended early'}", "extract from a copy")
-            if data.count(0) != len(data):  # a device knows no holes; the output is to have them
+            if not only_zeroes(data):  # a device knows no holes; the output is to have them
                 pwrite_all(fd, data, extent.at + at - origin.start)
             at += len(data)
 

@@ -113,7 +113,7 @@ class Tally:
         self._first: dict[tuple[str, Severity], list[Finding]] = {}
         self._last: dict[tuple[str, Severity], deque[Callable[[], Finding]]] = {}
         self.counts: dict[tuple[str, Severity], int] = {}
-        self.view: Callable[[Finding], Finding] | None = None  # how findings are shown once all are counted
+        self.view: Callable[[list[Finding]], list[Finding]] | None = None  # how they are shown once all are counted
         self._settled: list[Finding] | None = None
         self._made: list[Finding] | None = None
 
@@ -162,7 +162,7 @@ class Tally:
                 kept += [make() for group in self._last.values() for make in group]
                 self._made = sorted(kept, key=_place)
             kept = self._made
-        return list(kept) if self.view is None else [self.view(f) for f in kept]
+        return list(kept if self.view is None else self.view(kept))
 
     def agree(self) -> None:
         """Count no finding that is not kept though it would be: time may end while one is made."""

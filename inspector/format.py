@@ -163,6 +163,8 @@ class Query(Struct, frozen=True):
     text: bool = False
     value_limit: int | None = None
     dump: bool = False  # the original tool's own line format, in `fields["line"]`
+    # which of the listed are wanted, for whoever has to hide something in each: a format itself lists all
+    pick: Callable[[Iterator[Entry]], Iterator[Entry]] | None = None
 
 
 class Exhibit(Struct, frozen=True):

@@ -78,6 +78,11 @@ def shapes(text: str, raw: bytes, pieces: bool = True) -> set[bytes]:
     return {shape for shape in found if len(shape) >= LEAST}
 
 
+def _one_of(numbers: set[int]) -> bytes:
+    """The pattern of one byte out of these."""
+    return b"[" + re.escape(bytes(sorted(numbers))) + b"]"
+
+
 class Search:
     """All shapes of all originals, to be looked for in bytes at once."""
 
@@ -87,8 +92,9 @@ class Search:
 
     def add(self, number: int, found: Iterable[bytes]) -> None:
         for shape in found:
-            lengths = self._lengths.setdefault(shape[:LEAST], [])
-            if len(shape) not in lengths:
+            if (lengths := self._lengths.get(shape[:LEAST])) is None:
+                self._lengths[shape[:LEAST]] = [len(shape)]
+            elif len(shape) not in lengths:
                 lengths.append(len(shape))
                 lengths.sort(reverse=True)
             self._shapes.setdefault(shape, number)
@@ -98,7 +104,8 @@ class Search:
         heads = self._lengths
         if not heads:
             return
-        begins = re.compile(b"[" + b"".join(re.escape(bytes([b])) for b in sorted({h[0] for h in heads})) + b"]")
+        first, *others = (_one_of(set(place)) for place in zip(*heads, strict=False))
+        begins = re.compile(first + b"(?=" + b"".join(others) + b")")  # each byte is one that a shape has there
         for at in [i for m in begins.finditer(data) if data[(i := m.start()) : i + LEAST] in heads]:
             for length in heads[data[at : at + LEAST]]:
                 number = self._shapes.get(data[at : at + length])

@@ -7,8 +7,10 @@ listed as unreadable, and is never searched or counted as empty.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
 
 from inspector import __version__
 from inspector.errors import UsageError
@@ -19,6 +21,9 @@ from inspector.view import View
 MAX_MAP = 512 << 20  # bytes of a mapfile
 STATES = frozenset("?*/-+")
 CURRENT = frozenset("?*/-FG+")  # what ddrescue is doing
+FEW: Final = 16  # gaps in one read that are blanked one by one; more, and the whole read at once
+BLOCK: Final = 64 << 10  # bytes of which it is worked out once where the gaps are, and how many such are held
+BLOCKS: Final = 64
 
 
 class Rescued(View):
@@ -30,26 +35,48 @@ class Rescued(View):
         super().__init__(below)
         self.owns = True
         self._starts, self._ends = starts, ends
-        self._noted: set[int] = set()  # never-read ranges that are in `unreadable`, by the known range behind them
+        self._noted = bytearray(len(starts) + 1)  # never-read ranges that are in `unreadable`, by the one behind them
+        self._known_bytes = lru_cache(BLOCKS)(self._mask)
         self.unknown = below.size - sum(span.length for span in self._known(0, below.size))
 
     def read(self, at: int, n: int, member: str = "") -> bytes:
         data = self.below.read(at, n, member)
         self.shrunk, self.changed = self.below.shrunk, self.below.changed
+        numbers = self._numbers(at, at + len(data))
+        fresh = self._noted.find(0, numbers.start, numbers.stop)
+        while fresh >= 0:
+            self._noted[fresh] = 1
+            if gap := self._gap(fresh):
+                self.unreadable.note(gap)
+            fresh = self._noted.find(0, fresh, numbers.stop)
+        return self._blanked(data, at, numbers)
+
+    def _blanked(self, data: bytes, at: int, numbers: range) -> bytes:
+        """These bytes from `at` on with zeroes in the gaps of these numbers."""
+        if len(numbers) > FEW:
+            end, parts = at + len(data), []
+            for start in range(at - at % BLOCK, end, BLOCK):
+                parts.append(self._known_bytes(start)[max(0, at - start) : end - start])
+            known = int.from_bytes(b"".join(parts), "little")
+            return (int.from_bytes(data, "little") & known).to_bytes(len(data), "little")
         out: bytearray | None = None
-        for i, gap in self._gaps(at, at + len(data)):
+        for gap in filter(None, map(self._gap, numbers)):
             out = out if out is not None else bytearray(data)
             low, high = max(gap.start, at), min(gap.end, at + len(data))
             out[low - at : high - at] = bytes(high - low)
-            if i not in self._noted:
-                self._noted.add(i)
-                self.unreadable.note(gap)
         return data if out is None else bytes(out)
+
+    def _mask(self, start: int) -> bytes:
+        """FF for each known byte of the block at `start`, 00 for the others."""
+        out = bytearray(BLOCK)
+        for span in self._known(start, start + BLOCK):
+            out[span.start - start : span.end - start] = b"\xff" * span.length
+        return bytes(out)
 
     @property
     def failed(self) -> int:
         """Bytes that could not be read now, those apart that never were."""
-        noted = sum(gap.length for i, gap in self._gaps(0, self.size) if i in self._noted) if self._noted else 0
+        noted = sum(gap.length for i, gap in self._gaps(0, self.size) if self._noted[i])
         return sum(span.length for span in self.unreadable) - noted
 
     def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
@@ -58,16 +85,19 @@ class Rescued(View):
 
     def _gaps(self, start: int, end: int) -> Iterator[tuple[int, Span]]:
         """Never-read ranges that touch [start, end), whole, each with the number of the known range behind it."""
-        i = bisect_right(self._starts, start)
-        if i and self._ends[i - 1] > start:
-            start = self._ends[i - 1]
-        while start < end:
-            low = self._ends[i - 1] if i else 0
-            high = self._starts[i] if i < len(self._starts) else self.size
-            if low < high and low < end:
-                yield i, Span(low, min(high, self.size))
-            start = self._ends[i] if i < len(self._ends) else end
-            i += 1
+        for i in self._numbers(start, end):
+            if gap := self._gap(i):
+                yield i, gap
+
+    def _numbers(self, start: int, end: int) -> range:
+        """The numbers of the gaps that touch [start, end): of each, how many known ranges are before it."""
+        return range(bisect_right(self._starts, start), bisect_left(self._ends, end) + 1) if start < end else range(0)
+
+    def _gap(self, i: int) -> Span | None:
+        """The gap between two known ranges, or before the first or behind the last; None where there is none."""
+        low = self._ends[i - 1] if i else 0
+        high = min(self._starts[i] if i < len(self._starts) else self.below.size, self.below.size)
+        return Span(low, high) if low < high else None
 
     def _known(self, start: int, end: int) -> Iterator[Span]:
         i = bisect_right(self._ends, start)

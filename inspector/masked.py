@@ -10,11 +10,14 @@ from inspector.composed import Composed
 from inspector.counted import counted
 from inspector.errors import RefusedError
 from inspector.excerpt import Excerpt
+from inspector.finding import Severity
 from inspector.format import GAP, Format, Hide, Wishes
 from inspector.inspect import Report, inspect, name_causes
 from inspector.overlay import Overlay, Piece
 from inspector.shown import KEEP, alike, failing_alike, numbers_of, rules_of, signature
 from inspector.source import Source
+from inspector.span import Span
+from inspector.uniform import past_holes
 
 if TYPE_CHECKING:
     from inspector.redact import Redactor
@@ -31,6 +34,7 @@ def masked(
     """What is to be written: the view itself, or with a redactor one in which private bytes are others."""
     bottom = found.report.bottom
     if redactor is None:
+        found.notes += [] if found.why or found.whole else [_unasked(found)]
         return view
     if not any(form.private.fields for form in found.report.layers[:1]):
         return view  # what the uppermost format reads is public
@@ -51,15 +55,21 @@ def masked(
     shown = found.report if same else found.shown or inspect(view, formats, wishes, forced, KEEP, answers=False)
     of, compared = (signature, alike) if found.why else (rules_of, failing_alike)
     wanted = of(found.report)
-    proved = [f.span for f in shown.tally.findings() if f.salvage == "corrected"]
+    told = shown.tally.findings()
+    proved = [f.span for f in told if f.salvage == "corrected"]
+    # a unit may be kept because of what stands right behind it: its end, or a unit that is corrected
+    proved += [Span(f.span.end, f.span.end + 1) for f in told if f.salvage == "kept" and f.level is not Severity.NOTE]
 
     def unproved(start: int, end: int) -> bool:
         return not any(span.start < end and start < span.end for span in proved)
 
-    # damaged bytes may be anybody's; those that a proof gives back are gossip, and the correction needs them
+    # damaged bytes may be anybody's; those that a proof gives back are gossip, and corrections need them
     ways: tuple[tuple[Hide, str], ...] = (
         (lambda start, end: True, "damaged bytes are noise of the same shape"),
-        (unproved, "damaged bytes that no proof gives back are noise of the same shape"),
+        (
+            unproved,
+            "damaged bytes are noise of the same shape, but for those that a proof gives back or findings depend on",
+        ),
         (lambda start, end: False, "damaged bytes are as they were, because findings depend on them: look at them"),
     )
     for hide, words in ways:
@@ -120,7 +130,7 @@ def _unasked(found: Excerpt) -> str:
 
 def _of_causes(found: Excerpt, again: Report) -> list[str]:
     """What is to be said of why the units of a store that was written anew fail."""
-    if _dear(found):
+    if not found.why or _dear(found):
         return [_unasked(found)]
     name_causes(again)
     if signature(again) == signature(found.report):
@@ -133,8 +143,7 @@ def _search(view: Source, redactor: Redactor) -> None:
     leaks, originals = redactor.search()
     for member in view.members:
         for span in view.data_ranges(member.name):
-            for at in range(span.start, span.end, PIECE):
-                data = view.read(at, min(PIECE + OVERLAP, span.end - at), member.name)
+            for at, data in past_holes(view, Span(span.start, span.end, member.name), PIECE, OVERLAP):
                 for hit in leaks.hits(data):
                     noun = originals[hit.number].partition("\0")[0]
                     raise RefusedError(

@@ -10,6 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+SPARE, RATIO = 16 << 20, 100  # bytes that a file given beside a store may unpack to, and more for each of its own
 Kind = Literal["stream", "files", "image"]
 
 
@@ -54,3 +55,8 @@ def packing_of(head: bytes) -> Packing | None:
     if not head.startswith(MARKS):
         return None
     return next(packing for packing in PACKINGS if head.startswith(packing.mark))
+
+
+def most_of(size: int) -> int:
+    """Bytes that so many packed ones may become; what unpacks to more is not taken for real."""
+    return SPARE + RATIO * size

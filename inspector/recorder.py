@@ -10,7 +10,7 @@ from typing import IO
 from msgspec import Struct, field
 
 from inspector.errors import OutputError
-from inspector.source import Source
+from inspector.source import Source, T
 from inspector.span import Run, merged
 from inspector.view import View
 
@@ -64,19 +64,37 @@ class Recorder(View):
         super().__init__(below)
         self._head, self._vouching = head, vouching
         self.wide = wide
-        self.asked = False  # whether anybody wanted to know what the source is called
+        self._named = False  # whether anybody wanted to know what the source is called
+        self._asks: list[tuple[Callable[[str], object], object]] = []  # of the name alone, with the answer
         self.enough = False  # whether all was noted, and no causes were looked for, that would read it again
         self.noted = noted or Noted()
 
     @property
     def name(self) -> str:
-        self.asked = True
+        self._named = True
         return super().name
+
+    def told_by_name(self, ask: Callable[[str], T]) -> T:
+        answer = ask(self.below.name)
+        self._asks.append((ask, answer))
+        return answer
+
+    def told_otherwise(self, name: str) -> bool:
+        """Whether anything that was asked may have another answer where the source is called so."""
+        if name == self.below.name:
+            return False
+        return self._named or any(ask(name) != answer for ask, answer in self._asks)
 
     @property
     def whole(self) -> bool:
         """Whether all of a single file was read: nothing that is not noted can be asked for."""
         return [m.name for m in self.members] == [""] and self.noted.wanted("") == [(0, self.size)]
+
+    @property
+    def all_read(self) -> bool:
+        """Whether every byte of every file was read."""
+        reads = self.noted.reads
+        return all(merged(reads.get(m.name, ())) == ([(0, m.size)] if m.size else []) for m in self.members)
 
     def inside(self, folder: str) -> Source:
         below = self.below.inside(folder)
@@ -93,6 +111,11 @@ class Recorder(View):
         data = super()._pread(member, n, at)
         self.note(member, at, at + len(data))
         return data
+
+    def hole_end(self, at: int, member: str = "") -> int:
+        end = self.below.hole_end(at, member)
+        self.note(member, at, end)  # whoever passes it has taken them for zeroes
+        return end
 
     def glance(self, at: int, n: int, member: str = "") -> bytes:
         data = self.below.read(at, n, member)

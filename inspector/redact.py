@@ -15,15 +15,18 @@ import os
 import re
 import stat
 from collections import Counter
+from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 
 from inspector.errors import RefusedError, SourceError, UsageError
 from inspector.leaks import BASE58, LEAST, Search, plain_shapes, shapes
+
+T = TypeVar("T")
 
 SCHEMA: Final = "inspector/redact-map/1"
 MOST: Final = 50_000  # names in the book; later ones get a keyed hash, are replaced by field, and not searched for
@@ -215,10 +218,9 @@ class Redactor:
         for text, noun in islice(self._known.items(), sought.known, None):
             if not speaks_for_itself(text):
                 raw = canonical(noun, text)
-                found = plain_shapes(text, raw)
+                found = plain_shapes(text, raw) if plain else shapes(text, raw)
                 if not plain:  # a name of a file may be no UTF-8
                     also = text.encode("utf-8", "surrogatepass")
-                    found = shapes(text, raw)
                     if also != raw and text.removeprefix("0x") != raw.hex():  # nobody codes hexadecimal once more
                         found |= shapes(text, also)
                 if len(raw) >= LEAST:
@@ -268,6 +270,26 @@ class Redactor:
             view = memoryview(data)
             while view:
                 view = view[os.write(place.fd, view) :]
+
+
+class Shown(Generic[T]):
+    """Things as they are shown, made once as long as no more becomes known: a report asks for its findings often."""
+
+    def __init__(self, redactor: Redactor, show: Callable[[T], T]) -> None:
+        self._redactor, self._show = redactor, show
+        self._learnt = 0
+        self._kept: list[T] = []
+        self._shown: list[T] = []
+
+    def of(self, kept: list[T]) -> list[T]:
+        """These things as they are shown; a list that was given does not change any more."""
+        before = self._redactor.learnt
+        if kept is self._kept and before == self._learnt:
+            return self._shown
+        shown = list(map(self._show, kept))
+        if before == self._redactor.learnt:  # else the first of them do not have what became known with the last
+            self._kept, self._shown, self._learnt = kept, shown, before
+        return shown
 
 
 def _entry(noun: str, name: str, canon: str, original: str) -> tuple[str, str, bytes, str, int]:

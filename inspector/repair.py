@@ -17,7 +17,7 @@ from inspector.errors import Exit, OutputError, RefusedError, SourceError, Unver
 from inspector.format import Edit, Format, Plan, Wishes
 from inspector.inspect import inspect
 from inspector.ledger import ACTIONS, DRY, Ledger, Result, unverified
-from inspector.output import place_file, place_folder, preflight, writers_of
+from inspector.output import RESERVE, place_file, place_folder, preflight, writers_of
 from inspector.sanitize import for_shell
 from inspector.source import Source
 from inspector.verify import must_be_clean, no_engine, sha256_of, verify_file, verify_folder
@@ -107,6 +107,12 @@ def _all_open(source: Source) -> None:
         raise SourceError(f"{source.label}/{name}: {why}", "run it as the owner of the store: nothing is lost by that")
 
 
+def _room(source: Source, plan: Plan) -> int:
+    """Bytes that the output takes: none for the holes of the source, whose bytes are written once at most."""
+    data = sum(span.length for one in source.members if not one.secret for span in source.data_ranges(one.name))
+    return min(plan.estimate, data + max(0, plan.estimate - source.size) + RESERVE)
+
+
 def _make_file(
     source: Source,
     plan: Plan,
@@ -117,7 +123,7 @@ def _make_file(
     formats: Formats,
     wishes: Wishes,
 ) -> None:
-    with place_file(output, source, plan.estimate, force) as place:
+    with place_file(output, source, _room(source, plan), force) as place:
         result.notes += place.notes
         place.notes = result.notes
         if plan.size is not None:
@@ -143,7 +149,7 @@ def _make_folder(
     formats: Formats,
     wishes: Wishes,
 ) -> None:
-    with place_folder(output, source, plan.estimate if copy else 0) as place:
+    with place_folder(output, source, _room(source, plan) if copy else 0) as place:
         result.notes += place.notes
         assert place.folder is not None
         fd, current, at = -1, None, 0

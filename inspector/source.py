@@ -9,9 +9,9 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from inspector.descriptors import ASIDE, MEDIUM, plain, pread_all
 from inspector.devices import pci_hint
 from inspector.errors import RefusedError, SourceError
 from inspector.folder import NotOpenedError, joined, open_inside
+from inspector.holes import HOLES, KEPT, WINDOW, hole_to, zeroes
 from inspector.span import Span
 from inspector.unread import Unread
 from inspector.vouching import Vouching
@@ -33,9 +34,9 @@ else:
     opening = Postponed("inspector.opening")  # it makes sources, so it comes after them
     spool = Postponed("inspector.spool")  # few read from a pipe
 
+T = TypeVar("T")
 Kind = Literal["file", "folder", "device", "stdin", "memory"]
 Drift = Literal["grew", "written", "shrank", "replaced", "removed"]
-WINDOW = 4 << 20
 RETRY_UNIT = 4096  # a failed read is tried again in pieces of this size, to lose no more than the medium lost
 FIFO_PATIENCE = 5.0  # seconds without a writer
 HOLD = 256  # members open at a time, or a quarter of what this process may open: enough for every hot one
@@ -70,7 +71,7 @@ class Source(Vouching):
         self.unreadable = Unread()
         self.closed: dict[str, str] = {}  # members, and folders in this one, that cannot be opened, and why
         self.shrunk = False  # some bytes were gone when they were read, and stand as zeroes in what `read` gave
-        self.changed: str = ""  # set when the bytes moved under us: the result is a lower bound
+        self.changed = ""  # set when the bytes moved under us: the result is a lower bound
         self.drift: set[Drift] = set()  # in which ways
         self.settled: tuple[str, int, str] | None = None  # a detection done before: format, strength, because
         self.skipped: list[tuple[str, str]] = []  # entries of a folder that were not opened, and why
@@ -119,6 +120,10 @@ class Source(Vouching):
     def name(self) -> str:
         """What the file or folder is called, without its place; formats may know their files by it."""
         return self.path.name if self.path else self.label.rsplit("/", 1)[-1]
+
+    def told_by_name(self, ask: Callable[[str], T]) -> T:
+        """What `ask` makes of the name, where that is all that is taken from it: another name may tell the same."""
+        return ask(self.name)
 
     @property
     def size(self) -> int:
@@ -170,6 +175,8 @@ class Source(Vouching):
         if type(self) is Source and pace is None and 0 < n <= min(len(held), self.length(member) - at) and at >= 0:
             view = memoryview(held)[:n]
             with contextlib.suppress(OSError):  # read once more below, where it is told what failed
+                if HOLES <= n <= KEPT and hole_to(self._fd(member), at, at + n) == at + n:
+                    return zeroes(n)
                 if os.preadv(self._fd(member), [view], at) == n:
                     return view
         return self.glance(at, n, member)
@@ -200,6 +207,14 @@ class Source(Vouching):
                 return
             yield Span(begin, end, member)
             at = max(end, at + 1)
+
+    def hole_end(self, at: int, member: str = "") -> int:
+        """Up to where the zeroes from `at` on need not be read; `at` where there are none, or nobody can tell."""
+        if self.kind == "memory" or member in self.closed or not 0 <= at < self.length(member):
+            return at
+        with contextlib.suppress(NotOpenedError):
+            return hole_to(self._fd(member), at, self.length(member))
+        return at
 
     def still_same(self) -> bool:
         """False when a file that was read is no longer what it was when it was opened; says so in `changed`."""
@@ -263,7 +278,10 @@ class Source(Vouching):
         return f"{self.label}/{member}" if member else self.label
 
     def _pread(self, member: str, n: int, at: int) -> bytes:
-        return pread_all(self._fd(member), n, at, os.pread if pace is None else pace.pread)
+        fd = self._fd(member)
+        if n >= HOLES and hole_to(fd, at, at + n) == at + n:
+            return zeroes(n)
+        return pread_all(fd, n, at, os.pread if pace is None else pace.pread)
 
     def _fd(self, member: str) -> int:
         fd = self._files.get(member)

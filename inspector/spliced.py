@@ -5,8 +5,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 
-from inspector.source import Member, Source, without_holes
+from inspector.holes import zeroes
+from inspector.source import Member, Source
 from inspector.span import Run, Span
 from inspector.unread import Unread
 from inspector.view import HELD, View
@@ -30,7 +32,25 @@ class Spliced(View):
         index = max(0, bisect_right(self._at, at) - 1)
         return self._runs[index][0] + at - self._at[index]
 
-    data_ranges = without_holes
+    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
+        """What is no hole below, moved to where the runs lie here; neighbours are joined."""
+        last: Span | None = None
+        for at, (begin, end) in islice(zip(self._at, self._runs, strict=True), self._from(start), None):
+            move = at - begin
+            for span in takewhile(lambda one, end=end: one.start < end, self.below.data_ranges("", begin)):  # type: ignore[misc]
+                low, high = max(span.start + move, start), min(span.end, end) + move
+                if last is not None and last.end == low:
+                    last = Span(last.start, high, member)
+                elif low < high:
+                    if last is not None:
+                        yield last
+                    last = Span(low, high, member)
+        if last is not None:
+            yield last
+
+    def _from(self, at: int) -> int:
+        """The run that holds a byte."""
+        return max(0, bisect_right(self._at, at) - 1)
 
     def _pread(self, member: str, n: int, at: int) -> bytes:
         if self._whole is None:
@@ -38,6 +58,15 @@ class Spliced(View):
                 return self._join(n, at)
             self._whole = self._join(self.size, 0)
         return self._whole[at : at + n]
+
+    def hole_end(self, at: int, member: str = "") -> int:
+        """To the end of a hole below, or of the run where the hole goes on."""
+        index = bisect_right(self._at, at) - 1
+        if not 0 <= at < self.size or index < 0:
+            return at
+        start, end = self._runs[index]
+        low = start + at - self._at[index]
+        return at + max(0, min(self.below.hole_end(low), end) - low)
 
     def _join(self, n: int, at: int) -> bytes:
         parts = []
@@ -65,9 +94,21 @@ class Holed(Spliced):
             if high > start:
                 yield Span(max(low, start), high)
 
+    def hole_end(self, at: int, member: str = "") -> int:
+        """To the next run, and in one to the end of a hole below."""
+        if not 0 <= at < self.size:
+            return at
+        index = bisect_right(self._starts, at) - 1
+        if index >= 0 and at < (end := self._runs[index][1]):
+            return max(at, min(self.below.hole_end(at), end))
+        return self._starts[index + 1] if index + 1 < len(self._starts) else self.size
+
     def _pread(self, member: str, n: int, at: int) -> bytes:
+        if self.hole_end(at) >= at + n:
+            return zeroes(n)
         out = bytearray(n)
-        for low, high in self._runs[max(0, bisect_right(self._starts, at) - 1) :]:
+        first = max(0, bisect_right(self._starts, at) - 1)
+        for low, high in islice(self._runs, first, None):
             if low >= at + n:
                 break
             start, end = max(low, at), min(high, at + n)

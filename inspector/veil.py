@@ -22,7 +22,7 @@ from inspector.field import Field
 from inspector.finding import Finding, Severity
 from inspector.format import Answer, Entry, Exhibit, Format, Item, Query, State
 from inspector.private import CONTENT, DIGEST, ITEM, Private, sound
-from inspector.redact import Redactor, as_text, entropy_words, without_quotes
+from inspector.redact import Redactor, Shown, as_text, entropy_words, without_quotes
 from inspector.source import Source
 from inspector.span import Span
 
@@ -108,10 +108,9 @@ class _Veil:
     def records(self, state: State, query: Query) -> Iterator[Entry]:
         assert self.form.records is not None
         self._collect(state)
-        asked = replace(
-            query, scid=self._plain(query.scid), node=self._plain(query.node), member=self._plain(query.member)
-        )
-        return map(self.entry, self.form.records(state, asked))
+        scid, node, member = map(self._plain, (query.scid, query.node, query.member))
+        found = self.form.records(state, replace(query, scid=scid, node=node, member=member, pick=None))
+        return map(self.entry, found if query.pick is None else query.pick(found))
 
     def _plain(self, name: str | None) -> str | None:
         return None if name is None else self.redactor.resolve(name)
@@ -234,7 +233,8 @@ class _Veil:
         self._collect(report.state)
         values = self.values
         owners = {rule.code: Values(self.redactor, layer.private) for layer in report.layers for rule in layer.rules}
-        report.tally.view = lambda found: self._unquoted(owners.get(found.rule.code, values).finding(found), found.span)
+        shown = Shown(self.redactor, lambda f: self._unquoted(owners.get(f.rule.code, values).finding(f), f.span))
+        report.tally.view = shown.of
         told = {"source", "layers", "claim", "state", "account", "tally", "answer", "partial", "lower"}
         more: dict[str, Any] = {}
         more |= {name: values.anything(getattr(report, name)) for name in report.__struct_fields__ if name not in told}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from inspector.source import Member, Source
+from inspector.source import Member, Source, T
 from inspector.span import Span
 from inspector.vouching import Vouched
 
@@ -34,6 +34,9 @@ class View(Source):
     def name(self) -> str:
         return self.below.name
 
+    def told_by_name(self, ask: Callable[[str], T]) -> T:
+        return self.below.told_by_name(ask)
+
     def inside(self, folder: str) -> Source:
         """The folder below as it is; a view with changes inside it gives its own."""
         return self.below.inside(folder)
@@ -48,6 +51,10 @@ class View(Source):
 
     def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
         return self.below.data_ranges(member, start)
+
+    def hole_end(self, at: int, member: str = "") -> int:
+        """Nothing is told: only a view that keeps every byte at its place may ask below."""
+        return at
 
     def _pread(self, member: str, n: int, at: int) -> bytes:
         data = self.below.read(at, n, member)
@@ -75,6 +82,10 @@ class Laid(View, ABC):
 
     def glance(self, at: int, n: int, member: str = "") -> bytes:
         return self._laid(self.below.glance(at, n, member), at, member)
+
+    def hole_end(self, at: int, member: str = "") -> int:
+        end = self.below.hole_end(at, member)
+        return at if end > at and self._touches(at, end, member) else end
 
     def vouched(self, what: str, at: int, member: str = "") -> Vouched | None:
         found = self.below.vouched(what, at, member)

@@ -16,8 +16,14 @@ import jsonschema
 import pytest
 
 from inspector import capture as capture_module
+from inspector import inspect as inspect_module
 from inspector.__main__ import main
+from inspector.capsule import CapsuleSource
+from inspector.finding import Finding
 from inspector.format import Item
+from inspector.inspect import CHANGED, Report
+from inspector.source import Source
+from inspector.span import Span
 from inspector.veil import Values
 from tests import damage
 from tests.builders import gossip, spdk
@@ -290,13 +296,22 @@ def test_items_are_listed_only_where_that_may_read_what_is_not_in_it(
 
 
 @pytest.mark.parametrize(
-    ("sample", "compared_again"),
-    [("gossip_store/signed-flips.gossip_store", False), ("rocksdb/data-bit.sst", True)],
+    ("sample", "name", "compared_again"),
+    [
+        ("gossip_store/signed-flips.gossip_store", "jane.bin", False),
+        ("rocksdb/data-bit.sst", "jane.bin", False),
+        ("rocksdb/data-bit.sst", "jane.sst", False),
+        ("rocksdb/data-bit.sst", "000031.sst", False),
+        ("rocksdb/data-bit.sst", "jane.ldb", False),
+        ("rocksdb/000014-bit.log", "MANIFEST-of-jane", False),
+        ("rocksdb/leveldb-bit/000005.ldb", "jane.ldb", False),
+        ("snarkos_blocks/length-bit.blocks", "jane.blocks", True),
+    ],
 )
-def test_a_capsule_of_every_byte_is_compared_only_where_its_name_tells_something(
-    sample: str, compared_again: bool, tmp_path: Path, capfd: Told, monkeypatch: pytest.MonkeyPatch
+def test_a_capsule_of_every_byte_is_compared_only_where_its_name_tells_something_else(
+    sample: str, name: str, compared_again: bool, tmp_path: Path, capfd: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The name of a single file is private, and is another one in the capsule."""
+    """The name of a single file is private, and is another one in the capsule unless its program gave it."""
     asked, compare = [], capture_module._read_alike
 
     def noted(*given: Any) -> None:
@@ -304,10 +319,52 @@ def test_a_capsule_of_every_byte_is_compared_only_where_its_name_tells_something
         compare(*given)
 
     monkeypatch.setattr(capture_module, "_read_alike", noted)
-    path, made = Path(shutil.copy(SAMPLES / sample, tmp_path / "jane.bin")), tmp_path / "x.capsule"
+    path, made = Path(shutil.copy(SAMPLES / sample, tmp_path / name)), tmp_path / "x.capsule"
     assert told(capfd, "capture", str(path), "-o", str(made))[0] == 0
     assert bool(asked) == compared_again
-    assert b"jane" not in made.read_bytes()
+    assert b"jane" not in zipfile.ZipFile(made).read("capsule.json") or name.startswith("MANIFEST-")
     right = scanned(capfd, path)
     assert scanned(capfd, made) == right
     assert right["verdict"] == "damaged"
+
+
+@pytest.mark.parametrize(("kept", "asked"), [("every byte", 0), ("a part", 2), ("a name of its own", 2)])
+def test_why_is_asked_again_only_of_a_folder_whose_capsule_lacks_bytes_or_names(
+    kept: str, asked: int, tmp_path: Path, capfd: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same bytes and the same findings come the same causes: the findings are compared in any case."""
+    folder, made = Path(shutil.copytree(SAMPLES / "rocksdb" / "leveldb-bit", tmp_path / "db-of-jane")), tmp_path / "x"
+    if kept == "a part":
+        monkeypatch.setattr("inspector.capture.SMALL", 0)
+    elif kept == "a name of its own":
+        (folder / "diary-of-jane.txt").write_bytes(b"dear diary")
+    causes, name_causes = [], inspect_module.name_causes
+
+    def noted(*given: Any) -> bool:
+        causes.append(given)
+        return name_causes(*given)
+
+    monkeypatch.setattr(inspect_module, "name_causes", noted)
+    assert told(capfd, "capture", str(folder), "-o", str(made))[0] == 0
+    assert len(causes) == asked
+    assert b"jane" not in zipfile.ZipFile(made).read("capsule.json")
+    assert scanned(capfd, made) == scanned(capfd, folder)
+
+
+def test_a_capsule_of_every_byte_of_a_folder_that_says_something_else_is_refused(
+    tmp_path: Path, capfd: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, made = Path(shutil.copytree(SAMPLES / "rocksdb" / "leveldb-bit", tmp_path / "db")), tmp_path / "x"
+    inspected, inspect = [], inspect_module.inspect
+
+    def other(source: Source, *given: Any, **named: Any) -> Report:
+        inspected.append(source)
+        report = inspect(source, *given, **named)
+        if isinstance(source, CapsuleSource):
+            report.tally.put(Finding(CHANGED, Span(0, 0), "something else", bytes_known=False))
+        return report
+
+    monkeypatch.setattr(capture_module, "inspect", other)
+    assert told(capfd, "capture", str(folder), "-o", str(made))[0] == 8
+    assert any(isinstance(source, CapsuleSource) for source in inspected)
+    assert not made.exists()

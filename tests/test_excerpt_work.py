@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector import formats, masked, reducing
+from inspector import formats, masked, reducing, smaller
 from inspector.composed import Composed
 from inspector.diagnosis.bytes_at import budget_for
 from inspector.excerpt import ENDED, TOO_MUCH, Excerpt, excerpt
@@ -14,7 +14,7 @@ from inspector.format import Wishes
 from inspector.inspect import inspect, name_causes
 from inspector.redact import Redactor
 from inspector.shown import rules_of
-from inspector.source import Source, open_source
+from inspector.source import MemorySource, Source, open_source
 from inspector.span import Span
 from inspector.spliced import Spliced
 from tests.builders import gossip, rocksdb_table
@@ -38,13 +38,13 @@ def test_no_candidate_of_a_table_is_judged_beyond_the_limit_of_work(
     table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_source(str(table)) as source:
-        smaller = _excerpt(source)
+        less = _excerpt(source)
     monkeypatch.setattr(reducing, "ROOM", -source.size)
     with open_source(str(table)) as source:
         whole = _excerpt(source)
-    assert not smaller.whole
-    assert smaller.size < source.size
-    assert (whole.whole, whole.size, whole.findings) == (TOO_MUCH, source.size, smaller.findings)
+    assert not less.whole
+    assert less.size < source.size
+    assert (whole.whole, whole.size, whole.findings) == (TOO_MUCH, source.size, less.findings)
 
 
 def test_causes_that_are_not_asked_again_are_said(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,15 +95,15 @@ def test_a_crowd_of_places_is_not_asked_why_beyond_the_limit_of_work(
 ) -> None:
     path = _hurt(tmp_path / "gossip_store", 30)
     with open_source(str(path)) as source:
-        smaller = _excerpt(source)
+        less = _excerpt(source)
     monkeypatch.setattr(reducing, "CROWDED", 0)
     with open_source(str(path)) as source:
         whole = _excerpt(source)
         written = masked.masked(whole, whole.view(source), formats.all_formats(), Wishes(), Redactor(), None)
         again = inspect(written, formats.all_formats(), keep=200, causes=False)
-    assert smaller.why
-    assert smaller.size < path.stat().st_size
-    assert (whole.why, whole.whole, whole.findings) == (False, TOO_MUCH, smaller.findings)
+    assert less.why
+    assert less.size < path.stat().st_size
+    assert (whole.why, whole.whole, whole.findings) == (False, TOO_MUCH, less.findings)
     assert (whole.runs, whole.report.diagnosis) == ([(0, path.stat().st_size)], None)
     assert any("not asked why" in note for note in whole.notes)
     assert rules_of(again) == rules_of(whole.report)
@@ -145,3 +145,35 @@ def test_what_was_found_in_an_excerpt_is_not_found_again_before_it_is_masked(tmp
         again = inspect(found.view(source), formats.all_formats(), keep=200)
     assert found.shown is not None
     assert found.shown.tally.findings() == again.tally.findings()
+
+
+@pytest.mark.parametrize("redactor", [None, Redactor()], ids=["as it is", "redacted"])
+def test_a_crowd_in_a_table_is_compared_without_causes_and_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redactor: Redactor | None
+) -> None:
+    path = tmp_path / "000009.sst"
+    path.write_bytes(hurt(rocksdb_table.table(pairs(0, 1500)).data, range(300, 18_000, 900)))
+    made = []
+    for place in (0, 1 << 20):
+        monkeypatch.setattr(smaller, "PLACE", place)
+        with open_source(str(path)) as source:
+            found = _excerpt(source)
+            masked.masked(found, found.view(source), formats.all_formats(), Wishes(), redactor, None)
+        made.append(found)
+    asked, unasked = made
+    assert asked.why
+    assert asked.report.diagnosis is not None
+    assert not any("not asked why" in note for note in asked.notes)
+    assert (unasked.why, unasked.report.diagnosis, unasked.findings) == (False, None, asked.findings)
+    assert unasked.size < path.stat().st_size
+    assert sum("not asked why" in note for note in unasked.notes) == 1
+
+
+def test_damaged_bytes_are_noise_also_where_a_channel_is_kept_for_its_amount_that_a_proof_gives_back() -> None:
+    store = MemorySource(hurt(gossip.healthy(16, 500_000), range(300, 490_000, 800)), "gossip_store")
+    found = excerpt(store, formats.all_formats(), Wishes())
+    assert any(f.rule.code == "GSP014" and f.salvage == "kept" for f in found.report.tally.findings())
+    view = Spliced(store, found.runs)
+    made = masked.masked(found, view, formats.all_formats(), Wishes(), Redactor(), None)
+    assert [note for note in found.notes if note.startswith("damaged bytes are noise")]
+    assert made.read(0, store.size) != store.read(0, store.size)

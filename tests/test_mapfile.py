@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -35,6 +38,34 @@ def test_only_what_was_read_is_known() -> None:
     assert source.failed == 0
     assert Area.of(source).islands == [Span(0, 8), Span(16, 24)]
     assert source.read(17, 3) == b"\xff" * 3
+
+
+def test_any_read_has_zeroes_where_no_range_is_known_and_tells_what_it_met() -> None:
+    """Of maps with few and with thousands of ranges, within one block and over several, also behind the end."""
+    rng, data = Random(5), bytes(range(1, 251)) * 800
+    for most in (9, 900, 60_000):
+        at, known = 0, []
+        while at < len(data) + 1000:
+            size = rng.randrange(1, most)
+            known.append((at, at + size))
+            at += size + rng.randrange(1, most)
+        starts, ends = (array("Q", column) for column in zip(*known, strict=True))
+        view, met = mapfile.Rescued(MemorySource(data), starts, ends), bytearray(len(data))
+        expected = bytearray(len(data))
+        for start, end in known:
+            expected[start:end] = data[start:end]
+        for _ in range(60):
+            low = rng.randrange(len(data))
+            high = min(len(data), low + rng.choice((1, 40, 3000, len(data))))
+            assert view.read(low, high - low) == expected[low:high]
+            for (_, end), (start, _) in pairwise([(0, 0), *known, (1 << 40, 0)]):
+                if end < high and start > low:
+                    met[end:start] = b"\1" * (min(start, len(data)) - end)
+        told = bytearray(len(data))
+        for span in view.unreadable:
+            told[span.start : span.end] = b"\1" * span.length
+        assert told == met[: len(data)]
+        assert (view.unknown, view.failed) == (expected.count(0), 0)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from inspector import runs
 from inspector.__main__ import main
 from inspector.errors import Exit
-from inspector.formats.gossip_store import channels, check, outdated
+from inspector.formats.gossip_store import channels, events, outdated
 from inspector.kernels import spill
 from tests.builders.gossip import healthy
 
@@ -26,7 +26,7 @@ def test_a_full_disk_for_temporary_files_is_told(
     path.write_bytes(healthy(16, 60_000, 1))
     assert main([*command, str(path)]) == Exit.CLEAN
     sound = capfd.readouterr().out
-    for module, name in ((check, "OWNERS"), (spill, "_KEPT"), (channels, "HELD"), (outdated, "CHUNK")):
+    for module, name in ((events, "OWNERS"), (spill, "_KEPT"), (channels, "HELD"), (outdated, "CHUNK")):
         monkeypatch.setattr(module, name, 1)
     assert main([*command, str(path)]) == Exit.CLEAN
     assert capfd.readouterr().out == sound  # in files, and the same

@@ -10,6 +10,8 @@ from inspector.cli import declare as typer
 from inspector.cli.options import FormatName, Json, PathArgument, Release
 from inspector.descriptors import pwrite_all
 from inspector.errors import Exit, SourceError, UnknownFormatError, UsageError
+from inspector.span import Span
+from inspector.uniform import only_zeroes, past_holes
 
 if TYPE_CHECKING:
     from inspector.catalogue import Formats
@@ -26,6 +28,7 @@ inspector excerpt gossip_store.corrupt --python > test_case.py"""
 MAX_PRINTED = 1 << 20  # bytes of a test case
 PER_LINE = 16
 PIECE = 1 << 16  # bytes written at once; all zero, they stay a hole
+READ = 4 << 20
 
 Out = Annotated[str | None, typer.Option("--output", "-o", metavar="SMALL", help="The new file.")]
 Map = Annotated[
@@ -151,10 +154,11 @@ def _write_folder(output: str, data: Source, source: Source) -> None:
 def _fill(fd: int, data: Source, member: str) -> None:
     os.ftruncate(fd, data.length(member))
     for span in data.data_ranges(member):
-        for start in range(span.start, span.end, PIECE):
-            piece = data.read(start, min(PIECE, span.end - start), member)
-            if piece.count(0) != len(piece):
-                pwrite_all(fd, piece, start)
+        for start, read in past_holes(data, Span(span.start, span.end, member), READ):
+            for low in range(0, 0 if only_zeroes(read) else len(read), PIECE):
+                piece = read[low : low + PIECE]
+                if not only_zeroes(piece):
+                    pwrite_all(fd, piece, start + low)
 
 
 def _all_read(source: Source) -> None:

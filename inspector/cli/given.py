@@ -6,10 +6,10 @@ import codecs
 import zlib
 
 from inspector.errors import UsageError
+from inspector.packings import most_of
 from inspector.source import open_source
 
 MAX_DOCUMENT = 512 << 20  # bytes of one file as it is
-UNPACKED, RATIO = 16 << 20, 100  # bytes that any may unpack to, and more for each of its own
 _GZIP = b"\x1f\x8b\x08"
 # the marks of the longer ones begin like those of the shorter
 _MARKS = (
@@ -42,7 +42,7 @@ def _read(path: str) -> bytes:
 def unpacked(path: str, data: bytes) -> bytes:
     """All gzip members; raises UsageError where they are damaged or cut: half a document would be held for a whole."""
     found = bytearray()
-    most = min(MAX_DOCUMENT, UNPACKED + RATIO * len(data))
+    most = min(MAX_DOCUMENT, most_of(len(data)))
     while data.startswith(_GZIP):
         member = zlib.decompressobj(wbits=31)
         try:

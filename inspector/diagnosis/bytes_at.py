@@ -9,9 +9,11 @@ from msgspec import Struct, field
 from inspector.diagnosis.traces import Facts, Grid, edges
 from inspector.source import Source
 from inspector.span import Span
+from inspector.uniform import only_zeroes
 
 Read = Callable[[int, int], bytes]  # offset, count -> bytes, shorter only at the end
 CHUNK = 1 << 16
+WINDOW = 4 << 20  # bytes that are read at once of a stretch that is only asked about
 SECTOR, SECTORS = 512, 4096
 FEW = 16  # places of damage that a source gets most of the work for
 LEAST, LEAST_OF_MANY = 40_000, 20_000  # trials of any source; where that is hit in many places
@@ -22,22 +24,29 @@ class Budget(Struct):
 
     search: int = 64 << 20  # bytes read to look for copies
     trials: int = 150_000  # units looked at; a long one counts once for each KiB
+    packed: int = 64 << 20  # bytes packed to learn what sound ones look like
 
     def spend(self, trials: int) -> bool:
         """Take from the trials; False when there are none left."""
         self.trials -= trials
         return self.trials > 0
 
+    def pack(self, size: int) -> bool:
+        """Take from what may be packed; False when there is nothing left."""
+        self.packed -= size
+        return self.packed > 0
+
     @property
     def used_up(self) -> bool:
-        return self.trials <= 0 or self.search <= 0
+        return self.trials <= 0 or self.search <= 0 or self.packed <= 0
 
 
 def budget_for(size: int, places: int) -> Budget:
     """For a small source less, and for many places of one: it can be made of nothing but damage, and costs no more."""
     whole, few = Budget(), places <= FEW
     search = whole.search if few else min(whole.search, (16 << 20) + 8 * size)
-    return Budget(search, min(whole.trials, LEAST + size // 2 if few else LEAST_OF_MANY + size // 128))
+    trials = min(whole.trials, LEAST + size // 2 if few else LEAST_OF_MANY + size // 128)
+    return Budget(search, trials, whole.packed if few else min(whole.packed, (12 << 20) + 4 * size))
 
 
 class BytesAt(Struct):
@@ -83,6 +92,12 @@ class BytesAt(Struct):
                 self._chunks.pop(next(iter(self._chunks)))
             found = self._chunks[index] = self.source.read(index * CHUNK, CHUNK, self.member)
         return found
+
+    def zeroed(self, at: int, n: int) -> bool:
+        """Whether there are nothing but zeroes; a window at a time, as there may be terabytes of them."""
+        n = min(n, self.size - at)
+        reads = (self.source.read(at + i, min(WINDOW, n - i), self.member) for i in range(0, n, WINDOW))
+        return all(map(only_zeroes, reads))
 
     def edges(self, start: int, end: int) -> tuple[str, Facts]:
         """On which boundaries a stretch begins and ends: words for it, and facts."""

@@ -133,7 +133,7 @@ def _beside(scene: Scene, read: BytesAt, whole: Place, run: Clue) -> bool:
     before = (max(whole.start, run.span.start // size * size), run.span.start)
     behind = (run.span.end, min(whole.end, -(-run.span.end // size) * size))
     sides = (Place(Span(low, high, member), []) for low, high in (before, behind) if high - low >= 2 * contents.SECTOR)
-    return any(kinship.strange(read, side, scene.kin(member)) for side in sides)
+    return any(kinship.strange(read, side, scene.kin(member), scene.budget) for side in sides)
 
 
 def _core(read: BytesAt, unit: moves.UnitAt, whole: Place) -> Place:
@@ -240,7 +240,7 @@ def _cut_off(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, run:
 def _shift(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, part: Place) -> Clue | None:
     surplus = scene.surplus(place.span.member)
     # zeroes behind the end are not what moved this
-    zeroes = surplus > 0 and not read(read.size - surplus, surplus).strip(b"\0")
+    zeroes = surplus > 0 and read.zeroed(read.size - surplus, surplus)
     if surplus and not (zeroes and (surplus % 512 == 0 or _padded(read, surplus))):
         first = unit(place.start, read)
         last = first is not None and first.end >= read.size - surplus and place.end < read.size
@@ -304,7 +304,8 @@ def _rest(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, told: C
     if missing:
         return missing
     affords = not scene.mixed and scene.budget.spend(kinship.trials_of(place))
-    odd = kinship.strange(read, place, scene.kin(place.span.member), scene.lone(place)) if affords else None
+    kin = scene.kin(place.span.member) if affords else b""
+    odd = kinship.strange(read, place, kin, scene.budget, scene.lone(place)) if affords else None
     if odd and told and told.name == "torn-write" and _runs_out(read, first, place.start, odd[0]):
         return None
     empty = contents.emptied(read, place) if odd else None
@@ -351,7 +352,8 @@ def _rest(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, told: C
         block = _block_inside(place, head)
         tail = f"; a block of {block[1]} bytes at {block[0]} covers them" if block else ""
         because = f"nothing in {length:,} bytes is what was due, and no shift explains it{tail}"
-        foreign = block is not None and (scene.mixed or not kinship.familiar(read, place, scene.kin(place.span.member)))
+        kin = scene.kin(place.span.member)
+        foreign = block is not None and (scene.mixed or not kinship.familiar(read, place, kin, scene.budget))
         return Clue("overwritten", "likely" if foreign else "possible", because, place.span)
     return None
 

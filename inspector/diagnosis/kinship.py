@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 from math import fsum, sqrt
 
 from inspector.diagnosis import traces
-from inspector.diagnosis.bytes_at import BytesAt
+from inspector.diagnosis.bytes_at import Budget, BytesAt
 from inspector.diagnosis.places import Place
 from inspector.uniform import uniform
 
@@ -17,6 +19,8 @@ SAMPLES = 400  # places of a member that are looked at for its kind
 KIN = 20_000  # bytes of them that are kept
 MOST = 1 << 20  # bytes of a place that are held against its kind
 MARGIN = 0.04  # of the packed size, by which sectors of one kind differ
+LOOKS_BACK = 32768  # bytes that zlib is told of before it packs a piece
+PACKER = 8192  # bytes that it packs in the time that it takes to be made
 NOISE = 0.97  # how well noise packs: where pages of the kind pack as badly it cannot be told from them
 
 
@@ -25,53 +29,63 @@ def trials_of(place: Place) -> int:
     return 8 * (min(place.end - place.start, MOST) // SECTOR)
 
 
-def strange(read: BytesAt, place: Place, kin: bytes, lone: bool = False) -> tuple[int, int] | None:
+def strange(read: BytesAt, place: Place, kin: bytes, budget: Budget, lone: bool = False) -> tuple[int, int] | None:
     """Sectors of the place that do not pack beside sound bytes as sound sectors do: [start, end) or None.
 
     Around a unit that is alone of its kind nothing says what it should look like, but that it is no noise.
     """
-    near, size, usual = _around(read, place, kin)
+    near, size = _around(read, place, kin)
+    pieces = list(_pieces(place, size))
+    usual = _asked(near, size, budget) if pieces else None  # no place is strange that holds no sector
     if usual is None:
         return None
     low, high = usual  # what packs outside of these is of another kind
     if lone or (len(near) < FEW and low < 0.6):
         low, high = 0.0, 0.93  # a small store shows a part of its kind: strange is what knows nothing of it
-    start = place.start - place.start % size
     odd: list[int] = []
     sure = False  # one sector alone must differ more
-    for at in range(start, min(place.end, start + MOST), size):
-        begin, end = max(at, place.start), min(at + size, place.end)
-        packed = traces.packs(read(begin, end - begin), near) if end - begin >= size * 3 // 4 else (low + high) / 2
+    for at, begin, end in pieces:
+        packed = traces.packs(read(begin, end - begin), near)
         if not low < packed < high:
             odd.append(at)
             sure |= not low - MARGIN < packed < high + MARGIN
     if odd and (sure or any(b - a == size for a, b in pairwise(odd))):
         return odd[0], odd[-1] + size
-    return None if lone else _strange_pages(read, place, near)
+    return None if lone else _strange_pages(read, place, near, budget)
 
 
-def _strange_pages(read: BytesAt, place: Place, near: bytes) -> tuple[int, int] | None:
+def _pieces(place: Place, size: int) -> Iterator[tuple[int, int, int]]:
+    """Where a sector begins, and what of it lies in the place, [begin, end): of each that lies there for most of it."""
+    start = place.start - place.start % size
+    for at in range(start, min(place.end, start + MOST), size):
+        begin, end = max(at, place.start), min(at + size, place.end)
+        if end - begin >= size * 3 // 4:
+            yield at, begin, end
+
+
+def _strange_pages(read: BytesAt, place: Place, near: bytes, budget: Budget) -> tuple[int, int] | None:
     """The same for whole pages: of a store whose sectors are of many kinds, each page is a mixture."""
     first = -(-place.start // PAGE) * PAGE
     pages = range(first, min(place.end, first + MOST) - PAGE + 1, PAGE)
-    usual = _usual(near, PAGE) if pages else None  # it packs twenty of them: only where there is one to hold to that
+    usual = _asked(near, PAGE, budget) if pages else None  # it packs twenty: only where there is one to hold to that
     if usual is None:
         return None
     odd = [at for at in pages if not usual[0] < traces.packs(read(at, PAGE), near) < usual[1]]
     return (odd[0], odd[-1] + PAGE) if odd else None
 
 
-def familiar(read: BytesAt, place: Place, kin: bytes) -> bool:
+def familiar(read: BytesAt, place: Place, kin: bytes, budget: Budget) -> bool:
     """Whether enough sound bytes are known to say that these are of their kind, where `strange` finds nothing."""
-    usual = _usual(_near(read, place, kin), PAGE)
+    usual = _asked(_near(read, place, kin), PAGE, budget)
+    if budget.packed <= 0:
+        return True  # nobody looked: what is said of the place is no surer for that
     return usual is not None and usual[1] < NOISE
 
 
-def _around(read: BytesAt, place: Place, kin: bytes) -> tuple[bytes, int, tuple[float, float] | None]:
-    """Sound bytes to hold a place against, in pieces of which size, and how well their own pieces pack."""
+def _around(read: BytesAt, place: Place, kin: bytes) -> tuple[bytes, int]:
+    """Sound bytes to hold a place against, and in pieces of which size."""
     near = _near(read, place, kin)
-    size = SECTOR if len(near) >= 16 * SECTOR else SECTOR // 2
-    return near, size, _usual(near, size)
+    return near, SECTOR if len(near) >= 16 * SECTOR else SECTOR // 2
 
 
 def _near(read: BytesAt, place: Place, kin: bytes) -> bytes:
@@ -108,11 +122,24 @@ def _without_runs(data: bytes) -> bytes:
     return b"".join([*kept, data[at:]])
 
 
+def _asked(near: bytes, size: int, budget: Budget) -> tuple[float, float] | None:
+    """As `_usual`; None, too, where that is more than may be packed. What is remembered costs the same."""
+    count = len(range(0, len(near) - size + 1, _step(near, size)))
+    if len(near) >= 8 * size and not budget.pack(count * (PACKER + size + min(len(near), LOOKS_BACK))):
+        return None
+    return _usual(near, size)
+
+
+def _step(near: bytes, size: int) -> int:
+    return max(size, len(near) // 24 // size * size)
+
+
+@lru_cache(maxsize=64)  # of what is asked for again by places side by side, and of a copy of the same store
 def _usual(near: bytes, size: int) -> tuple[float, float] | None:
     """How well sectors of the neighbourhood pack beside the rest of it: the bounds that none of them passes."""
     if len(near) < 8 * size:
         return None
-    step = max(size, len(near) // 24 // size * size)
+    step = _step(near, size)
     found = [
         traces.packs(near[at : at + size], near[:at] + near[at + size :]) for at in range(0, len(near) - size + 1, step)
     ]

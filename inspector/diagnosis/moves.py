@@ -222,6 +222,8 @@ def fits(length: int, units: set[int]) -> bool | None:
 
 def _in_header(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clue | None:
     """The same where the bytes went into the unit's first fields, so that its length cannot be read as it lies."""
+    if not _asks(read, unit, place.start):
+        return None
     total = place.end - place.start
     lengths = lengths_behind(read, unit, place.end)
     # thousands of tries over the same bytes: what a unit is that ends before the place does, they tell
@@ -238,6 +240,18 @@ def _in_header(read: BytesAt, unit: UnitAt, place: Place, budget: Budget) -> Clu
             if again is not None and again.sound and again.end + count == place.end:
                 return _in(read, at, count, "without them the unit around them holds")
     return None
+
+
+def _asks(read: BytesAt, unit: UnitAt, at: int) -> bool:
+    """Whether bytes decide if a unit begins here; where another unit says that none does, no other bytes make one."""
+    asked = False
+
+    def noting(start: int, n: int) -> bytes:
+        nonlocal asked
+        asked = True
+        return read(start, n)
+
+    return unit(at, noting) is not None or asked
 
 
 def _in(read: BytesAt, at: int, count: int, why: str, how: Confidence = "certain", copied: int | None = None) -> Clue:

@@ -92,6 +92,13 @@ cdef class GossipWalker:
             array.resize_smart(column, walk.out.count)  # may move it: walk.out is stale from here on
         return Batch(end, *columns)
 
+    def skip(self, uint64_t to):
+        """Go on at `to` where a gap is open; only zeroes may lie in [want, to + HEADER), where no record's type is."""
+        if not self.walk.gap_open or self.done or not self.want < to < self.file_size:
+            return False
+        self.want = to
+        return True
+
     cdef list free_columns(self):
         """The columns of an earlier batch if nobody else holds one any more, else new ones.
 

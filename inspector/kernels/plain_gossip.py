@@ -92,6 +92,13 @@ class GossipWalker:
             self._size = self.want + len(data)
         return _Window(self, data, self.want, final or self.want + len(data) == self._size).walk()
 
+    def skip(self, to: int) -> bool:
+        """Go on at `to` where a gap is open; only zeroes may lie in [want, to + HEADER), where no record's type is."""
+        if self._gap is None or self.done or not self.want < to < self._size:
+            return False
+        self.want = to
+        return True
+
 
 class _Window:
     """One window being walked. Positions are relative to it; `at` is where the next tile begins."""

@@ -6,7 +6,6 @@ Every renderer draws this document; nothing is shown anywhere that is not in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,12 @@ from msgspec.structs import replace
 from inspector import known_issues
 from inspector.errors import InspectorError
 from inspector.finding import Finding, Severity
-from inspector.format import Entry, Exhibit, Query, Wishes
+from inspector.format import Exhibit, Wishes
 from inspector.render import documents
 from inspector.render.encoding import jsonable
 from inspector.render.format_documents import rule as rule_part
 from inspector.render.ledger_documents import change
+from inspector.reporting.beside import beside
 from inspector.reporting.chart import Chart
 from inspector.reporting.environment import environment
 from inspector.reporting.tie import exhibit_at
@@ -35,9 +35,6 @@ MAX_EXHIBITS = 24
 FAR = 256 << 20  # to find a record some formats walk up to it: of larger sources fewer are shown
 FEW_EXHIBITS = 6
 WITH_BESIDE = 6  # exhibits for which a format's whole listing is read to find what lies beside
-MAX_LISTED = 100_000  # records read for that in all, of a small source fewer
-FEW_LISTED = 4_000
-PER_LISTED = 200  # bytes of the source that allow for one more
 DUMPED = 1024  # bytes of an exhibit
 MAX_FINDINGS = 1000
 MAX_FIELDS = 200  # of an exhibit: a structure of a hostile file may repeat
@@ -121,43 +118,11 @@ def _exhibits(report: Report, shown: list[Finding], hide: Hide) -> list[Document
         if place not in places and len(places) == limit:
             break
         places.setdefault(place, (exhibit, []))[1].append(f"f{number}")
-    beside = _beside(report, [one for one, _ in list(places.values())[:WITH_BESIDE] if not one.neighbours], hide)
+    near = beside(report, [one for one, _ in list(places.values())[:WITH_BESIDE] if not one.neighbours], hide)
     found: list[Document] = []
     for place, (exhibit, numbers) in places.items():
-        exhibit = replace(exhibit, neighbours=beside[place]) if place in beside else exhibit
+        exhibit = replace(exhibit, neighbours=near[place]) if place in near else exhibit
         found.append(_exhibit_part(report, exhibit) | {"of": numbers})
-    return found
-
-
-def _beside(report: Report, exhibits: list[Exhibit], hide: Hide) -> dict[tuple[str, int], tuple[Entry, ...]]:
-    """The records before and after places that a format shows without them, by their listing, which is read once.
-
-    None where it is longer than there is room for before the place comes.
-    """
-    room = min(MAX_LISTED, FEW_LISTED + report.source.size // PER_LISTED)
-    listing = ((form, state) for form, state in zip(report.layers, report.states, strict=False) if form.records)
-    layer, state = next(listing, (report.format, None))
-    found: dict[tuple[str, int], tuple[Entry, ...]] = {}
-    for member in dict.fromkeys(one.span.member for one in exhibits) if layer.records else ():
-        due = [one.span for one in exhibits if one.span.member == member]
-        before: dict[int, tuple[Entry, ...]] = {}
-        query = Query(member=hide.resolve(member)) if "member" in layer.filters and member else Query()
-        assert layer.records is not None
-        for entry in islice(layer.records(state, query), room):
-            room -= 1
-            span = entry.span
-            if span.member != member:
-                continue
-            for one in due[:]:
-                if span.end <= one.start:
-                    before[one.start] = (entry,)
-                elif span.start >= one.end:
-                    found[member, one.start] = (*before.get(one.start, ()), entry)
-                    due.remove(one)
-            if not due:
-                break
-        if room > 0:
-            found.update(((member, one.start), before.get(one.start, ())) for one in due)
     return found
 
 

@@ -149,6 +149,15 @@ def names_lost(count: int) -> dict[str, bytes]:
 # --- gossip stores ---
 
 
+def zeroed(count: int) -> bytes:
+    """A store in which so many stretches of 100 bytes, at any offset, are zeroes."""
+    out, rng = bytearray(gossip.healthy(16, MIB, 4)), Random(count)
+    for _ in range(count):
+        at = rng.randrange(200, len(out) - 200)
+        out[at : at + 100] = bytes(100)
+    return bytes(out)
+
+
 def alike(kinds: int) -> bytes:
     """Records as long as a page from the middle of one to the middle of the next, the second halves all the same.
 
@@ -282,6 +291,7 @@ def files() -> dict[str, Make]:
         "pages-4096.gossip_store": lambda: shuffled(gossip.healthy(16, MIB), 4096, 190),
         "pages-512.gossip_store": lambda: shuffled(gossip.healthy(16, MIB), 512, 190),
         "pages-all.gossip_store": lambda: shuffled(gossip.healthy(16, MIB), 512, 2000),
+        "zeroed-stretches.gossip_store": partial(zeroed, 60),
         "areas.gossip_store": lambda: hurt(gossip.healthy(16, MIB), range(300, MIB - 4096, 800)),
         "areas-pages.gossip_store": lambda: hurt(
             shuffled(gossip.healthy(16, MIB), 4096, 100), range(300, MIB - 4096, 5000)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector import packings
 from inspector.cli import given
 from inspector.errors import UsageError
 
@@ -49,7 +50,7 @@ def test_a_document_that_would_unpack_to_too_much_is_refused(monkeypatch: pytest
 
 
 def test_a_document_that_unpacks_to_much_for_its_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(given, "UNPACKED", 1 << 20)
+    monkeypatch.setattr(packings, "SPARE", 1 << 20)
     packed = gzip.compress(bytes(3 << 20))  # a thousandth
     with pytest.raises(UsageError, match="much for its size"):
         given.unpacked("a", packed)

@@ -232,3 +232,24 @@ def test_stores_of_core_lightning(kernel: Kernel, name: str, records: int, bad: 
     assert units == records
     found = {start: mark for start, mark in zip(columns["starts"], columns["marks"], strict=True) if mark}
     assert found == bad
+
+
+def test_zeroes_may_be_passed_over_in_a_gap_and_nowhere_else(kernel: Kernel) -> None:
+    """As the walk does it in a hole: up to where the header of the next record could begin."""
+    hole, window = 300_000, 1 << 17
+    store, _ = stores.random_store(random.Random(7), 40)
+    for more in (store, b"", b"\1\2", bytes(5)):
+        data = store[:-3] + bytes(hole) + more
+        expected, _, _ = walk(kernel.GossipWalker, data, window)
+        rows: list[tuple[int, int, int]] = []
+        walker, skipped = kernel.GossipWalker(len(data), 1, 9), 0
+        assert not walker.skip(9)  # no gap is open
+        while not walker.done:
+            at = walker.want
+            batch = walker.feed(data[at : at + window], at + window >= len(data))
+            rows += zip(batch.starts, batch.marks, batch.kinds, strict=True)
+            end = len(store) - 3 + hole
+            skipped += not len(batch) and walker.want < end and walker.skip(end - tiles.HEADER)
+        assert rows == list(zip(*(expected[name] for name in ("starts", "marks", "kinds")), strict=True))
+        assert skipped == 1
+        assert not walker.skip(len(data))

@@ -15,6 +15,7 @@ from inspector import crc32c, kernels
 from inspector.catalogue import later
 from inspector.finding import Cause, Finding, Later, Severity, Tally
 from inspector.format import Stretch
+from inspector.formats.gossip_store import events as ev
 from inspector.formats.gossip_store import oddities as odd
 from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.causes import (
@@ -29,10 +30,11 @@ from inspector.formats.gossip_store.causes import (
     writer,
     zero_cause,
 )
-from inspector.formats.gossip_store.events import DUPLICATE_ANNOUNCEMENT, EVENTS, LACKING, OWNERS, EventLog
-from inspector.formats.gossip_store.evidence import body_cause, is_uniform, length_cause, longest_run
+from inspector.formats.gossip_store.evidence import body_cause, claims_past, is_uniform, length_cause, longest_run
+from inspector.formats.gossip_store.headless import is_first, read_with
+from inspector.formats.gossip_store.headless import tell as tell_headless
 from inspector.formats.gossip_store.hurt import Hurt
-from inspector.formats.gossip_store.kinds import KINDS, SEALED_HEADER, kind_name
+from inspector.formats.gossip_store.kinds import SEALED_HEADER, kind_name
 from inspector.formats.gossip_store.loader import V24_02, Facts
 from inspector.formats.gossip_store.rules import BY_SLUG
 from inspector.formats.gossip_store.shorts import short_records
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 
 SHORTEST = 14  # bytes of a header and a type; less than that at the end was cut off before its type
 _MORE = re.compile(b"[^%s]" % re.escape(bytes((0, odd.SHORT))))  # odd in another way than short, or also
+BEGINNINGS = frozenset({256, 3503, 4104, 4107})  # kinds of record that a store begins with
 RULE = BY_SLUG
 
 # only damage asks for these
@@ -79,8 +82,8 @@ class Checker:
     def __init__(self, store: Store, tally: Tally) -> None:
         self.store, self.tally = store, tally
         self.facts = Facts(version=store.version, version_byte=store.version_byte, size=store.size)
-        self.owners = kernels.GossipOwners(OWNERS)
-        self.log = EventLog()
+        self.owners = kernels.GossipOwners(ev.OWNERS)
+        self.log = ev.EventLog()
         self.previous_mark = OK
         self.hurt = Hurt()
         self.lost: Counter[str] = Counter()  # live records by kind
@@ -146,7 +149,7 @@ class Checker:
                 i = match.start()
                 end = batch.starts[i + 1] if i + 1 < len(bits) else batch.end
                 self.strange(batch, i, Span(batch.starts[i], end), bits[i])
-        self.events(self.owners.feed(self._proved(batch)))
+        self.events(self.owners.feed(read_with(self.store, self._proved(batch))))
 
     def _proved(self, batch: Any) -> Any:
         """The batch without records found inside damaged ones: a planted one must not contradict a genuine one."""
@@ -160,6 +163,8 @@ class Checker:
         flags = _flags(stretch)[i]
         if mark == UNJUDGED:
             return
+        if mark == LOST and is_first(self.store.headless, span.start, span.end):
+            return tell_headless(self, span)
         if mark in DAMAGED or mark == LOST:
             self.hurt.add(mark, stretch, i)
         if mark == TORN_BODY or (mark in DAMAGED and not flags & versions.DELETED):
@@ -305,7 +310,7 @@ class Checker:
         if run and run.value == 0 and run.end - run.start >= 64:
             text = f"{run.end - run.start:,} zero bytes at [{run.start}, {run.end}) cover the records here"
             self.add("zeroed-range", span, text, lambda: run_cause(self.store, span), mended=mended)
-        elif self._claims_past_end(first, claimed, span) and not at_end:
+        elif claims_past(first, self.store.size - span.start) and not at_end:
             self.fact("past_end", span.start)
             kind = kind_name(first[12] << 8 | first[13])
             text = f"{kind} claims {claimed} bytes, past the end of the file; records go on at {span.end}"
@@ -316,14 +321,10 @@ class Checker:
             text = f"no record can be read in {span.length:,} bytes, up to {ends}"
             self.add("unreadable-stretch", span, text, lambda: run_cause(self.store, span), mended=mended)
 
-    def _claims_past_end(self, first: bytes, claimed: int, span: Span) -> bool:
-        known = len(first) == 14 and (first[12] << 8 | first[13]) in KINDS
-        return known and claimed >= 2 and span.start + 12 + claimed > self.store.size
-
     def _overwritten_start(self, span: Span) -> bool:
         """A gap right behind a first record that does not belong at offset 1."""
-        first = self.store.facts.get("first")
-        if not first or first[1] != span.start or first[0] != self.store.start or first[2] in (256, 4107, 4104, 3503):
+        store, first = self.store, self.store.facts.get("first")
+        if store.headless or not first or first[:2] != (store.start, span.start) or first[2] in BEGINNINGS:
             return False
         why = Cause(
             "overwritten", "likely", f"a {kind_name(first[2])} stands at offset {first[0]}, over what was there"
@@ -376,8 +377,8 @@ class Checker:
         self.log.add(found, late)
         for k in range(0, len(found), 3):
             at, code, other = found[k], found[k + 1], found[k + 2]
-            slug, text, name = EVENTS[code]
-            if code == DUPLICATE_ANNOUNCEMENT and other == self.store.start and over_start(self.store, at, self.add):
+            slug, text, name = ev.EVENTS[code]
+            if code == ev.DUPLICATE_ANNOUNCEMENT and other == self.store.start and over_start(self.store, at, self.add):
                 self.fact(name, at)
                 continue
             severity = None
@@ -385,16 +386,15 @@ class Checker:
                 dead = bool(self.store.source.read(at, 1)[0] & 0x80)
                 name = "announcement_deleted" if dead else "amount_deleted"
                 severity = Severity.NOTE if dead and not channel_lives(self.store, at) else None
-            if code == 2 and self._at_end(at):
-                name = "no_amount_at_end"
+            if code == ev.ANNOUNCEMENT_WITHOUT_AMOUNT:
+                self.fact("no_amount_at_end" if self.record_at(at).end == self.store.size else name, at)
+                continue  # told at the end: the channel may be announced again
             self.fact(name, at)
             told = {"other": other} if other else {}
             words = partial(text.format, other=other)
-            why = partial(lacking, self.hurt, at) if code in LACKING else unfinished
-            self.add(slug, partial(self._record_at, at), words, why, severity, "kept", told)
+            why = partial(lacking, self.hurt, at) if code in ev.LACKING else unfinished
+            self.add(slug, partial(self.record_at, at), words, why, severity, "kept", told)
 
-    def _record_at(self, at: int) -> Span:
+    def record_at(self, at: int) -> Span:
+        """The record that begins at `at`, by its own length."""
         return Span(at, min(self.store.size, at + 12 + int.from_bytes(self.store.source.read(at + 2, 2), "big")))
-
-    def _at_end(self, at: int) -> bool:
-        return self._record_at(at).end == self.store.size

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from inspector import crc32c
 from inspector.finding import UNKNOWN_CAUSE, Cause, CauseName, Confidence
-from inspector.formats.gossip_store.kinds import SEALED_HEADER
+from inspector.formats.gossip_store.kinds import KINDS, SEALED_HEADER
 from inspector.source import Source
 from inspector.syndromes import one_flip
 from inspector.uniform import uniform
@@ -136,3 +136,10 @@ def length_cause(claimed: int, right: int, verifies: bool) -> Cause:
     if not claimed:
         return Cause("zeroed-range", "likely", "the length is zero")
     return Cause("overwritten" if verifies else "unknown", "possible", f"{claimed} stands for {right}")
+
+
+def claims_past(head: bytes, left: int) -> bool:
+    """Whether a header and type are those of a known record that needs more than the `left` bytes from it on."""
+    known = len(head) == SEALED_HEADER.size + 2 and (head[12] << 8 | head[13]) in KINDS
+    length = int.from_bytes(head[2:4], "big")
+    return known and length >= 2 and SEALED_HEADER.size + length > left

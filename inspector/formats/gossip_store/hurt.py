@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from msgspec import Struct, field
@@ -34,6 +35,13 @@ class Hurt(Struct):
     def first(self) -> int | None:
         """Where the first of them starts, in bytes."""
         return self.places[1] if self.count else None
+
+    def at(self, start: int) -> tuple[int, Span] | None:
+        """The damage that begins at `start`, its mark first."""
+        flat = self.places
+        i = bisect_left(range(0, len(flat), 3), start, key=lambda i: flat[i + 1])
+        found = flat[3 * i : 3 * i + 3]
+        return (found[0], Span(found[1], found[2])) if found and found[1] == start else None
 
     def __iter__(self) -> Iterator[tuple[int, Span]]:
         flat = self.places

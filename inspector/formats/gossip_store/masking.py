@@ -14,8 +14,10 @@ from inspector.format import GAP, UNIT, Name
 from inspector.formats.gossip_store import kinds, versions
 from inspector.formats.gossip_store.private import KINDS, originals
 from inspector.formats.gossip_store.walk import OK, UNJUDGED, Store, walk
+from inspector.source import Source
 
 SEED_FROM = 7  # store versions from here on mix the timestamp into the checksum
+GAP_PIECE = 4 << 20  # bytes of a gap that noise is made for at once
 FIRST_BLOCK = 600_000  # made-up channels are numbered from here
 
 
@@ -32,17 +34,32 @@ def mask(store: Store, name: Name, hide: Callable[[int, int], bool]) -> Iterator
         for i, (start, end, role, mark, kind) in enumerate(columns):
             if flags and role == UNIT and mark == OK and kind not in private and not flags[i] & versions.PUSH:
                 continue  # nothing in it has another name
-            raw = store.source.read(start, end - start)
             if role == GAP:
-                # what would be its header stays: a torn record is known by it
-                new = raw[: size + 2] + noise(raw[size + 2 :], start) if hide(start, end) else raw
-            elif role != UNIT or store.version < SEED_FROM:
+                if hide(start, end):
+                    yield from _noisy(store.source, start, end, size + 2)
+                continue
+            raw = store.source.read(start, end - start)
+            if role != UNIT or store.version < SEED_FROM:
                 continue
             else:
                 sound = mark in (OK, UNJUDGED)
                 new = _record(raw, size, start, kind in private, not sound and hide(start, end), names)
             if new != raw:
                 yield start, new
+
+
+def _noisy(source: Source, start: int, end: int, head: int) -> Iterator[tuple[int, bytes]]:
+    """Noise for a gap but for what would be its header, by which a torn record is known; zeroes stay."""
+    at = start + head
+    while at < end:
+        if (hole := min(source.hole_end(at), end)) > at + GAP_PIECE:
+            at += (hole - at) // GAP_PIECE * GAP_PIECE  # the pieces behind a hole are those of zeroes that are there
+            continue
+        raw = source.read(at, min(GAP_PIECE, end - at))
+        if (new := noise(raw, at - head)) != raw:
+            first = at == start + head
+            yield (start, source.read(start, head) + new) if first else (at, new)
+        at += GAP_PIECE
 
 
 def _needles(store: Store, name: Name) -> Iterator[tuple[bytes, bytes]]:

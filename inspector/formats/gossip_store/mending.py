@@ -59,7 +59,31 @@ def of_gap(store: Store, span: Span, before: Cause) -> Mending:
     facts: dict[str, Any] = {"records_corrected": len(found), "undone": lines} if found else {}
     if sum(at.length for at, _ in found) == span.length:
         return cause(found[0][1], before, store.source.read(span.start, span.length), span.start), facts, "corrected"
+    rest = [_moved(store, Span(low, high)) for low, high in _between(span, [at for at, _ in found])] if found else []
+    if rest and all(rest):
+        return before, facts, "corrected"
     return before, facts, "lost"
+
+
+def _between(span: Span, parts: list[Span]) -> list[tuple[int, int]]:
+    """What is left of a span without parts of it, which are in order."""
+    edges = [span.start, *(edge for part in parts for edge in (part.start, part.end)), span.end]
+    return [(low, high) for low, high in zip(edges[::2], edges[1::2], strict=True) if low < high]
+
+
+def comes_back(store: Store, hurt: Hurt, before: Span) -> bool:
+    """Whether a repair writes a record right behind a whole one, where damage is or where its page changed places."""
+    if store.wishes.no_correct or not hurt.count:
+        return False
+    if (damage := hurt.at(before.end)) is None:
+        return _moved(store, before) is not None
+    mark, span = damage
+    if _moved(store, span):
+        return True
+    undo = corrector(store)
+    if mark == LOST:
+        return any(at.start == span.start and written(one, store.wishes) for at, one in undo.gap(span))
+    return written(undo.record(span), store.wishes)
 
 
 def exchanged(store: Store) -> list[Exchange]:

@@ -24,7 +24,9 @@ from inspector.formats.gossip_store.events import (
     EventLog,
 )
 from inspector.formats.gossip_store.evidence import is_uniform
+from inspector.formats.gossip_store.headless import beginning, is_first
 from inspector.formats.gossip_store.kinds import kind_name
+from inspector.formats.gossip_store.lone import elsewhere
 from inspector.formats.gossip_store.mending import corrector, mend, seen_through
 from inspector.formats.gossip_store.placing import steps
 from inspector.formats.gossip_store.survey import check
@@ -47,7 +49,6 @@ from inspector.span import Span
 from inspector.windowed import Read, Windowed
 
 CHANNELS = 1 << 20  # live announcements; with more of them none is made live again
-BARE = 100_000  # announcements without an amount that are remembered
 
 
 class Verdict(Struct):
@@ -56,7 +57,7 @@ class Verdict(Struct):
     action: str
     why: str
     units: int = 1
-    flags: int | None = None  # new flags, for action "corrected"
+    flags: int | None = None  # new flags of a record that is written though it is lost, or "corrected"
     proof: Proof = "derived"
 
 
@@ -67,11 +68,11 @@ class Planner(Struct):
     events: Iterator[tuple[int, int, int]]
     tiles: Callable[[], Iterable[Stretch]]
     heads: Read  # of records one behind the other
+    elsewhere: tuple[dict[int, int], set[int]]  # announcements without amount whose channels are not lost
     pending: tuple[int, int, int] | None = None
     notes: list[str] = field(default_factory=list)
     ended: bool = False
     live: set[int] | None = None  # channels with a live announcement, once they are asked for
-    bare: set[int] = field(default_factory=set)  # announcements without their amount, while no second one stands in
 
     @property
     def converts(self) -> bool:
@@ -104,7 +105,10 @@ class Planner(Struct):
             return
         if store.version_at:
             yield Edit("dropped", Span(0, store.version_at), proof="none", why="bytes before the version byte")
-        yield self._version_byte()
+        if store.headless:
+            yield from beginning(store, self.target, not self.converts)
+        else:
+            yield self._version_byte()
         first = store.facts.get("first")
         if versions.needs_uuid(self.target) and (not first or first[2:] != (4107, OK)):
             yield Edit(
@@ -177,6 +181,9 @@ class Planner(Struct):
             head = flags.to_bytes(2, "big") + self.heads(span.start + 2, 10)
             yield Edit("corrected", Span(span.start, span.start + 12), head, "derived", verdict.why, 1)
             yield Edit("kept", Span(span.start + 12, span.end))
+        elif verdict.action == "lost" and verdict.flags is not None and not (self.wishes.compact or rewrite):
+            record = verdict.flags.to_bytes(2, "big") + self.store.source.read(span.start + 2, span.length - 2)
+            yield Edit("lost", span, record, "derived", verdict.why, 1)
         elif verdict.action == "kept":
             yield Edit("kept", span, proof=verdict.proof, why=verdict.why, units=verdict.units)
         elif verdict.action == "lost":
@@ -192,7 +199,9 @@ class Planner(Struct):
         for i in stretch.marked():
             mark = marks[i]
             kind = kind_name(stretch.kinds[i])
-            if mark == SECOND_STORE:
+            if is_first(self.store.headless, stretch.starts[i], _end(stretch, i)) and not self.converts:
+                verdicts[i] = Verdict("kept", "the record that begins at byte 0", proof="sealed")
+            elif mark == SECOND_STORE:
                 verdicts[i] = Verdict("dropped", "version byte of a second store", 0)
             elif mark == ANCHORED and "anchored" in self.wishes.accept:
                 verdicts[i] = Verdict("kept", f"{kind} found inside a damaged record, accepted", proof="none")
@@ -244,12 +253,14 @@ class Planner(Struct):
         """The copy over the first record goes, and the amount that is not its own; the announcement at `at` stays."""
         self._delete(stretch, verdicts, 0, f"written over the first record, and stands at {at}: DELETED set")
         if self._is_amount(stretch, 1):
-            self._delete(stretch, verdicts, 1, "amount of an announcement that was written over: DELETED set")
+            why = "amount of an announcement that was written over, a channel that is lost: DELETED set"
+            self._delete(stretch, verdicts, 1, why, "lost")
 
     def _contradictions(self, stretch: Stretch, verdicts: dict[int, Verdict]) -> None:
         genuine = self.store.facts.get("over_start")
         if genuine is not None and stretch.start == self.store.start:
             self._over_start(stretch, verdicts, genuine)
+        whole, seconds = self.elsewhere
         while (event := self.pending or next(self.events, None)) is not None:
             if event[0] >= stretch.end:
                 self.pending = event
@@ -257,26 +268,21 @@ class Planner(Struct):
             self.pending = None
             at, code, other = event
             i = _index(stretch, at)
-            if code == DUPLICATE_ANNOUNCEMENT and at == genuine:
-                continue
-            if code == DUPLICATE_ANNOUNCEMENT and other in self.bare and not self._lacks_amount(at):
-                self.bare.discard(other)  # that one is deleted, and this one is whole
-            elif code == DUPLICATE_ANNOUNCEMENT:
+            if code == DUPLICATE_ANNOUNCEMENT and at in (genuine, whole.get(other)):
+                continue  # the other one is deleted, and this one is whole
+            if code == DUPLICATE_ANNOUNCEMENT:
                 self._delete(stretch, verdicts, i, f"announced already at {other}: DELETED set")
                 if self._is_amount(stretch, i + 1):
                     self._delete(stretch, verdicts, i + 1, "amount of a second announcement: DELETED set")
-            elif code == ANNOUNCEMENT_WITHOUT_AMOUNT:
-                if len(self.bare) < BARE:
-                    self.bare.add(at)
+            elif code == ANNOUNCEMENT_WITHOUT_AMOUNT and (at in whole or at in seconds):
                 self._delete(stretch, verdicts, i, "its channel_amount is missing: DELETED set")
+            elif code == ANNOUNCEMENT_WITHOUT_AMOUNT:
+                why = "its channel_amount is missing: the channel is lost, DELETED set"
+                self._delete(stretch, verdicts, i, why, "lost")
             elif code == PAIR_FLAG_MISMATCH:
                 self._pair(stretch, verdicts, i)
             else:
                 self._delete(stretch, verdicts, i, "its channel_announcement is missing: DELETED set")
-
-    def _lacks_amount(self, at: int) -> bool:
-        self.pending = next(self.events, None)
-        return self.pending is not None and self.pending[:2] == (at, ANNOUNCEMENT_WITHOUT_AMOUNT)
 
     def _pair(self, stretch: Stretch, verdicts: dict[int, Verdict], i: int) -> None:
         """DELETED on one of an announcement and its amount: the channel's updates say on which it is wrong."""
@@ -308,12 +314,14 @@ class Planner(Struct):
         self.live.add(channel)
         return True
 
-    def _delete(self, stretch: Stretch, verdicts: dict[int, Verdict], i: int, why: str) -> None:
+    def _delete(
+        self, stretch: Stretch, verdicts: dict[int, Verdict], i: int, why: str, action: str = "corrected"
+    ) -> None:
         known = verdicts.get(i)
         if known is not None and known.action != "corrected":
             return
         flags = known.flags if known is not None and known.flags is not None else stretch.columns["batch"].flags[i]
-        verdicts[i] = Verdict("corrected", why, flags=flags | versions.DELETED)
+        verdicts[i] = Verdict(action, why, flags=flags | versions.DELETED)
 
     def _is_amount(self, stretch: Stretch, i: int) -> bool:
         return i < len(stretch) and stretch.kinds[i] == 4101 and stretch.marks[i] in (OK, ANCHORED)
@@ -369,9 +377,8 @@ def plan(store: Store, wishes: Wishes) -> Plan:
     if anew:
         check(store, tiles.first(), Tally(2))
     events: EventLog = store.facts["events"]
-    planner = Planner(
-        store, wishes, target, iter(events), tiles.again, Windowed(store.source.read, store.source.sparing, 1 << 16)
-    )
+    heads = Windowed(store.source.read, store.source.sparing, 1 << 16)
+    planner = Planner(store, wishes, target, iter(events), tiles.again, heads, elsewhere(events))
     edits = planner.edits()
     if isinstance(store.source, Overlay):
         edits = corrected_edits(edits, store.source)

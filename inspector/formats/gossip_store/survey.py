@@ -6,14 +6,19 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from inspector.catalogue import later
 from inspector.finding import Severity, Tally
 from inspector.format import Stretch
 from inspector.formats.gossip_store.check import Checker
-from inspector.formats.gossip_store.walk import Store
+from inspector.formats.gossip_store.headless import is_first
+from inspector.formats.gossip_store.kinds import SEALED_HEADER
+from inspector.formats.gossip_store.walk import OK, Store
 from inspector.formats.gossip_store.whole import whole_file
 
 if TYPE_CHECKING:
     from inspector.formats.gossip_store.verifying import Verifier
+
+tell_lone = later("inspector.formats.gossip_store.lone", "tell")  # few stores have any
 
 
 def check(store: Store, stretches: Iterable[Stretch], tally: Tally) -> None:
@@ -31,6 +36,9 @@ def check(store: Store, stretches: Iterable[Stretch], tally: Tally) -> None:
             store.facts["signatures"] = verifier.finish()
     for found in checker.owners.finish():
         checker.events(found, late=True)
+    facts = checker.facts
+    bare = facts.no_amount is not None or facts.no_amount_at_end is not None
+    store.facts["lone"] = tell_lone(checker) if bare else 0
     whole_file(checker.add, store)
     store.facts |= {"loader": checker.facts, "channels": checker.owners.channels, "nodes": checker.owners.nodes}
     bad = tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING)
@@ -45,6 +53,9 @@ def _pass(checker: Checker, stretches: Iterable[Stretch], verifier: Verifier | N
         if "first" not in store.facts and stretch.start == store.start and len(stretch):
             end = stretch.starts[1] if len(stretch) > 1 else stretch.end
             store.facts["first"] = (stretch.start, end, stretch.kinds[0], stretch.marks[0])
+            if is_first(store.headless, stretch.start, end):
+                kind = int.from_bytes(store.source.read(SEALED_HEADER.size, 2), "big")
+                store.facts["first"] = (stretch.start, end, kind, OK)
         checker.stretch(stretch)
         if verifier is not None:
             verifier.stretch(stretch)

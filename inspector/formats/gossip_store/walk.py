@@ -12,8 +12,11 @@ from inspector import kernels
 from inspector.errors import RefusedError
 from inspector.format import FRAME, GAP, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.gossip_store import holding, versions
+from inspector.formats.gossip_store.headless import headless, set_apart
+from inspector.formats.gossip_store.kinds import LEAST, SEALED_HEADER
 from inspector.formats.gossip_store.legacy import LegacyWalker
 from inspector.formats.gossip_store.oddities import oddities
+from inspector.kernels.gossip_tiles import HEADER, LONGEST_RECORD
 from inspector.source import Source
 from inspector.vouching import Vouched
 
@@ -27,7 +30,8 @@ ANY = 14  # the version to write where nothing tells which it was
 UPGRADED = 9  # the oldest version that today's programs still take
 GLIMPSE = 1 << 14  # bytes from which a version with COMPLETED bits is told
 WITNESSES = 2  # records by CRC-32C: no version before it was used has one in 2**32
-UPDATE, SHORT_UPDATE = 258, b"\x00\x82"  # channel_update without htlc_max: 130 bytes, up to version 10
+UPDATE, SHORT_UPDATE = 258, b"\x00\x82"  # channel_update without htlc_max: 130 bytes
+SHORT_UNTIL = 10  # the last version that has those
 
 # marks of tiles; 0-7 come from the kernels
 OK, BAD_CHECKSUM, BAD_LENGTH, TOO_SHORT, ANCHORED, LOST, TORN_HEADER, TORN_BODY = range(8)
@@ -61,6 +65,7 @@ class Store(Struct):
     start: int  # first record
     guessed: bool = False  # the version byte did not tell, the records did
     untold: bool = False  # they did not either: none holds
+    headless: int = 0  # where the record ends that byte 0 begins, because the version byte is gone
     facts: dict[str, Any] = field(default_factory=dict)
     ribbon: array[int] = field(default_factory=lambda: array("Q"))
 
@@ -128,6 +133,10 @@ def open_store(source: Source, _: object, wishes: Wishes) -> Store:
     )
     if size == 0:
         return store
+    store.headless = headless(source)
+    if store.headless:
+        store.version, store.guessed = guess_version(source, 0) or ANY, True
+        return store
     _place_version_byte(store, head)
     if _contradicted(store):
         told = guess_version(source, store.start, store.version)
@@ -143,10 +152,16 @@ def _contradicted(store: Store) -> bool:
         return True  # only version 16 begins with a uuid record
     if store.version < versions.OLDEST_JUDGED:
         return probe(store.source)[0] >= WITNESSES
-    if store.version != versions.NEWEST - 1:
+    _, flags, short = _sound(store.source.read(store.start, GLIMPSE))
+    completed = sum(flag & versions.COMPLETED > 0 for flag in flags)
+    if len(flags) <= WITNESSES:
         return False
-    _, flags, _ = _sound(store.source.read(store.start, GLIMPSE))
-    return len(flags) > WITNESSES and not any(flag & versions.COMPLETED for flag in flags)
+    if versions.has_completed(store.version):
+        return 2 * completed < len(flags)  # a few have the bit in a store of before, where it means something else
+    # an upgrade leaves such updates out (gossip_store.c:166)
+    if completed == len(flags) or store.version <= SHORT_UNTIL or not short:
+        return completed == len(flags)
+    return short >= WITNESSES or not any(flag & versions.unknown_bits(SHORT_UNTIL) for flag in flags)
 
 
 def _place_version_byte(store: Store, head: bytes) -> None:
@@ -157,8 +172,16 @@ def _place_version_byte(store: Store, head: bytes) -> None:
         found, first = _verified(store.source.glance(1, 1 << 20), 1)
         if found and first > 1:
             before = store.source.read(first - 1, 1)
-            if not 1 <= head[0] <= versions.NEWEST and begins(store.source, before[0], first):
+            moved = not 1 <= head[0] <= versions.NEWEST and not _headed(store.source)
+            if moved and begins(store.source, before[0], first):
                 store.version, store.version_at, store.start = before[0], first - 1, first
+
+
+def _headed(source: Source) -> bool:
+    """Whether a record's header stands at 1, where the store has it: then its body is damaged, and nothing moved."""
+    head = source.read(1, SEALED_HEADER.size + 2)
+    length, kind = int.from_bytes(head[2:4], "big"), int.from_bytes(head[SEALED_HEADER.size :], "big")
+    return len(head) == SEALED_HEADER.size + 2 and length >= LEAST.get(kind, 1 << 16)
 
 
 def begins(source: Source, byte: int, first: int) -> bool:
@@ -188,22 +211,22 @@ def guess_version(source: Source, start: int, byte: int | None = None) -> int | 
         return 16
     if completed:
         return 15
-    newest = 10 if short else 12 if kinds & {4102, 4104} else 14
+    newest = SHORT_UNTIL if short else 12 if kinds & {4102, 4104} else 14
     near = [v for v in range(UPGRADED, newest + 1) if byte is not None and (byte ^ v).bit_count() == 1]
     return near[0] if len(near) == 1 else newest
 
 
-def _sound(window: bytes) -> tuple[set[int], list[int], bool]:
-    """Of the records that verify in it: their kinds, the flags of each, whether one is an update without htlc_max."""
+def _sound(window: bytes) -> tuple[set[int], list[int], int]:
+    """Of the records that verify in it: their kinds, the flags of each, how many are updates without htlc_max."""
     batch = kernels.GossipWalker(len(window), 0).feed(window, True)
     kinds: set[int] = set()
     flags: list[int] = []
-    short = False
+    short = 0
     for at, mark, kind, flag in zip(batch.starts, batch.marks, batch.kinds, batch.flags, strict=True):
         if mark == OK:
             kinds.add(kind)
             flags.append(flag)
-            short |= kind == UPDATE and window[at + 2 : at + 4] == SHORT_UPDATE
+            short += kind == UPDATE and window[at + 2 : at + 4] == SHORT_UPDATE
     return kinds, flags, short
 
 
@@ -253,8 +276,16 @@ class _Walk:
                 window *= 2  # one record set that needs more room than the window had
             else:
                 window = WINDOW
+                self._pass_hole(missing)
+
+    def _pass_hole(self, missing: int | None) -> None:
+        """Where the gap goes on in a hole no record begins: its type would be in it, and is never zero."""
+        at = self.walker.want
+        end = self.source.hole_end(at) - HEADER
+        self.walker.skip(end if missing is None else min(end, missing - LONGEST_RECORD))
 
     def _read(self, batch: Any, data: bytes, at: int) -> Stretch:
+        batch = set_apart(batch, self.store.headless)
         _mark_version_bytes(batch, data, at)
         columns: dict[str, Any] = {"batch": batch, "window": (at, data), "held": None}
         if self.judged or self.source.sparing:

@@ -8,6 +8,7 @@ from inspector.catalogue import later
 from inspector.finding import Cause
 from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.causes import legal, missing, writer
+from inspector.formats.gossip_store.headless import GONE
 from inspector.formats.gossip_store.walk import OK, Store
 from inspector.span import Span
 
@@ -25,7 +26,10 @@ def whole_file(add: Callable[..., None], store: Store) -> None:
         text = f"store version {store.version}: checksums are stored but cannot be judged; records are found by length"
         add("checksum-not-judged", Span(0, store.size), text, legal, None, "kept")
         return
-    if not store.version_at and (not 1 <= byte <= versions.NEWEST):
+    if store.headless:
+        text = f"byte 0 begins a record: there is no version byte, and the records fit version {store.version}"
+        add("version-unknown", at, text, lambda: (GONE, {"byte": byte, "fits": store.version}), None, "kept")
+    elif not store.version_at and (not 1 <= byte <= versions.NEWEST):
         newer = versions.NEWEST < byte <= 0x1F
         away = f"the records are of version {store.version}: "
         why = Cause("multi-bit", "possible", f"{away}more than one bit away from 0x{byte:02x}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inspector.finding import Severity, Tally
 from inspector.format import Answer, Outcome
-from inspector.formats.gossip_store import loader, versions
+from inspector.formats.gossip_store import loader, lone, versions
 from inspector.formats.gossip_store.kinds import kind_name
 from inspector.formats.gossip_store.walk import Store
 from inspector.sanitize import quoted
@@ -65,7 +65,7 @@ def told_version(store: Store) -> int:
 
 
 def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[str]:
-    channels, nodes = store.facts["channels"], store.facts["nodes"]
+    channels, nodes = store.facts["channels"] - store.facts["lone"], store.facts["nodes"]
     version = told_version(store)
     who = versions.written_by(version)
     if store.version_byte is None:
@@ -89,11 +89,16 @@ def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[st
         lines.append(f"This gossip store is healthy (version {version}, {who}): {whole}.")
         if store.size <= store.start:
             lines[0] = f"This gossip store is healthy and empty (version {version}, {who})."
+        elif dead := tally.counts.get(("GSP003", Severity.NOTE), 0):
+            lines[0] = _healthy_but_dead(f"version {version}, {who}", whole, dead)
         return lines + _signatures(store)
     if places:
         where = f"{places:,} place{'s' * (places != 1)}"
         lines.append(f"This gossip store (version {version}, {who}) is damaged in {where}; {whole}.")
         lines += _loss(store, tally)
+    elif amounts := lone.words(store.facts["lone"], tally):
+        lines.append(f"This gossip store (version {version}, {who}) lost a part of what it holds; {whole}.")
+        lines.append(f"Lost: {amounts}. Everything else can be saved.")
     else:
         lines.append(f"Nothing is lost in this gossip store (version {version}, {who}): {whole}.")
     bad = [o for o in outcomes if o.outcome != loader.LOADS]
@@ -113,6 +118,15 @@ def _words(store: Store, tally: Tally, outcomes: tuple[Outcome, ...]) -> list[st
     return lines
 
 
+def _healthy_but_dead(who: str, whole: str, dead: int) -> str:
+    """Programs pass over deleted records, but whatever damaged one of them writes to the same disk as the others."""
+    records, are = ("record", "is") if dead == 1 else ("records", "are")
+    return (
+        f"All that programs read of this gossip store ({who}) is healthy: {whole}. {dead:,} deleted {records}, which "
+        f"they skip, {are} damaged: nothing in use is lost, but what did it can damage other bytes, too."
+    )
+
+
 def _loss(store: Store, tally: Tally) -> list[str]:
     """What the damage costs, in records by kind and in bytes where records cannot be counted, and what is undone."""
     lost, rest = Counter(store.facts["lost"]), store.facts["lost_bytes"]
@@ -129,6 +143,8 @@ def _loss(store: Store, tally: Tally) -> list[str]:
     parts = [f"{count:,} {kind}" for kind, count in sorted(lost.items())]
     if rest:
         parts.append(f"{rest:,} bytes in which no record can be read")
+    if amounts := lone.words(store.facts["lone"], tally):
+        parts.append(amounts)
     if store.untold and not parts[1:]:
         return [
             f"Lost: {parts[0] if parts else 'all'}. Nothing is left to save; lightningd makes a new store by itself."
@@ -206,7 +222,8 @@ def _next(store: Store, tally: Tally) -> list[str]:
         first = next((f for f in tally.findings() if f.level is not Severity.NOTE), None)
         show = [f"inspector show {{path}} {first.span.start}"] if first else []
         return ["inspector repair {path} -o gossip_store.repaired", *show, "inspector records {path} --damaged"]
-    return ["inspector records {path}"]
+    dead = next((f for f in tally.findings() if f.rule.code == "GSP003"), None)  # a note: of a deleted record
+    return [*([f"inspector show {{path}} {dead.span.start}"] if dead else []), "inspector records {path}"]
 
 
 SCHEMA = {

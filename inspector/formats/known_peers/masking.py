@@ -15,7 +15,7 @@ from inspector.format import Hide, Name
 from inspector.formats.known_peers.multiaddr import Refused, address_text, components
 from inspector.formats.known_peers.payload import DIGEST, Peer
 from inspector.formats.known_peers.slots import Slot
-from inspector.formats.known_peers.state import State
+from inspector.formats.known_peers.state import State, last_byte
 
 KEY: Final = 32  # bytes of a key or hash at the end of a peer's id
 _FILLED: Final = frozenset({"ip4", "ip6", "onion", "onion3", "hash", "base64"})
@@ -41,8 +41,10 @@ def _end(state: State, slot: Slot) -> int:
 
 
 def _slot(state: State, slot: Slot, end: int, name: Name, hide: Hide) -> bytes:
-    raw, flip = state.source.read(slot.offset, end - slot.offset), state.flips.get(slot.index)
+    flip = state.flips.get(slot.index)
     payload = flip.payload if flip else slot.payload
+    whole = min(end, max([payload.end, *(peer.end for peer in payload.peers)]) + DIGEST)
+    raw = state.source.read(slot.offset, max(whole, last_byte(state.source, slot.offset, end)) - slot.offset)
     if flip:
         raw = flip.data + raw[len(flip.data) :]
     new = _with_others(raw, slot.offset, payload.peers, name)
@@ -59,8 +61,9 @@ def _slot(state: State, slot: Slot, end: int, name: Name, hide: Hide) -> bytes:
 
 def _rest(state: State, start: int, end: int, name: Name, hide: Hide) -> Iterator[tuple[int, bytes]]:
     """Between and behind the slots: entries of older lists, and whatever else lies there."""
-    raw = state.source.read(start, max(0, end - start))
     old = [peer for peer in state.carved if start <= peer.start and peer.end <= end]
+    last = max([last_byte(state.source, start, end), *(peer.end for peer in old)])  # zeroes behind it stay
+    raw = state.source.read(start, max(0, last - start))
     if not any(raw):
         return
     at = start

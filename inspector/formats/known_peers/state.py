@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from inspector.formats.known_peers.payload import DIGEST, Generation, Peer
 from inspector.formats.known_peers.place import MAX_SLOT, Geometry, measure, node_slots, read_slots
 from inspector.formats.known_peers.slots import CACHES, Slot, moved, slot_length
 from inspector.source import Source
+from inspector.uniform import only_zeroes
 
 KIND_SLOT, KIND_SLACK, KIND_TORN, KIND_STRAY = 1, 2, 3, 4
 KINDS = {
@@ -115,7 +117,7 @@ def _carved(state: State) -> Iterator[Peer]:
         done = start
         for at in range(start, end, LOOK):
             buf = state.source.read(at, min(LOOK + (8 << 10), end - at))
-            if buf == bytes(len(buf)):
+            if only_zeroes(buf):
                 continue  # most of a list is room that was never written
             for peer in carve(buf, at):
                 if peer.start >= done:
@@ -164,14 +166,16 @@ def _slot_regions(state: State, slot: Slot, start: int) -> list[Region]:
 
 
 def last_byte(source: Source, start: int, end: int) -> int:
-    """The offset after the last byte in the range that is not zero; `start` when all are."""
-    at = end
-    while at > start:
-        low = max(start, at - LOOK)
-        buf = source.read(low, at - low).rstrip(b"\0")
-        if buf:
-            return low + len(buf)
-        at = low
+    """The offset after the last byte in the range that is not zero; `start` when all are. Holes are not read."""
+    data = [s for s in takewhile(lambda one: one.start < end, source.data_ranges("", start)) if s.end > start]
+    for span in reversed(data):
+        first, at = max(start, span.start), min(end, span.end)
+        while at > first:
+            low = max(first, at - LOOK)
+            buf = source.read(low, at - low).rstrip(b"\0")
+            if buf:
+                return low + len(buf)
+            at = low
     return start
 
 

@@ -16,10 +16,10 @@ from typing import Any
 from msgspec import Struct, field
 
 from inspector.errors import UsageError
+from inspector.packings import most_of
 
 MAX_MEMBER = 64 << 20
 MAX_BUNDLE = 512 << 20
-MAX_RATIO, SPARE = 100, 16 << 20  # times its size that a bundle is unpacked to, and bytes beyond that
 MAX_MEMBERS = 20_000
 MAX_JSON = 16 << 20  # bytes of one document, and how many lists and objects: each takes 60 bytes and more
 MAX_NESTED = 500_000  # in one; a bundle may have as many, and one more for every four of its own bytes
@@ -105,7 +105,7 @@ def _parts(label: str, data: bytes) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
             found = [i for i in bundle.infolist()[:MAX_MEMBERS] if i.filename.endswith((".log", ".json", ".txt"))]
-            if sum(min(info.file_size, MAX_MEMBER) for info in found) > SPARE + MAX_RATIO * len(data):
+            if sum(min(info.file_size, MAX_MEMBER) for info in found) > most_of(len(data)):
                 raise _unreal(label)
             for info in found:
                 if not left:

@@ -41,6 +41,7 @@ FORMAT = Format(
     answer=later("inspector.formats.rocksdb.words", "answer"),
     damaged=DAMAGED,
     records=later("inspector.formats.rocksdb.records", "records"),
+    lines=later("inspector.formats.rocksdb.lines", "lines"),
     show=later("inspector.formats.rocksdb.records", "show"),
     items=later("inspector.formats.rocksdb.items", "items"),
     extents=later("inspector.formats.rocksdb.items", "extents"),

@@ -13,6 +13,7 @@ from inspector.formats.rocksdb import codecs
 from inspector.formats.rocksdb.checksums import mask, masked_crc
 from inspector.formats.rocksdb.coding import MalformedError, put_varint, u32, u64, varint
 from inspector.formats.rocksdb.log import Read
+from inspector.uniform import only_zeroes
 
 MAGIC: Final = 0x00248F37
 MAGIC_BYTES: Final = MAGIC.to_bytes(4, "little")
@@ -233,6 +234,11 @@ def _next(read: Read, at: int, end: int, window: int = 1 << 20) -> int:
     while at < end:
         data = read(at, min(window + RECORD_HEADER, end - at))
         last = len(data) - RECORD_HEADER
+        if only_zeroes(data):  # no record is empty, and a file may be one hole for terabytes
+            if at + len(data) >= end:
+                return end
+            at += max(1, last + 1)
+            continue
         pos, room, head_at, search = 0, end - at - RECORD_HEADER, _HEAD.unpack_from, below.search
         while (seems := search(data, pos + half)) and (pos := seems.start() - half) <= last:
             key_size, value_size, sealed = head_at(data, pos)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -36,6 +37,13 @@ _TELLING: Final = 32 << 10  # bytes of an edit that tell what it is
 _REACH: Final = 16 << 20  # of a log whose first record is looked for
 
 
+class Foreign(Struct, frozen=True):
+    """Why a MANIFEST is another database's, and how many tables it lists."""
+
+    why: str
+    tables: int
+
+
 class Database(Struct):
     """What `open` found. `files` are the members by name; numbers lead to member names by kind."""
 
@@ -55,7 +63,9 @@ class Database(Struct):
     facts: dict[str, object] = field(default_factory=dict)  # filled by the walk, one per member
     wal_ends: dict[str, int] = field(default_factory=dict)  # where an upper format wants a WAL to end
     bad_sums: set[str] = field(default_factory=set)  # tables that differ from their whole-file checksum
+    foreign: dict[str, Foreign] = field(default_factory=dict)  # MANIFESTs of other databases, and what shows it
     strangers: set[str] = field(default_factory=set)  # tables and blob files that are not those which are listed
+    displaced: set[str] = field(default_factory=set)  # tables in the place of listed ones, taken in all the same
     bad_tails: dict[str, int] = field(default_factory=dict)  # tables -> blocks but data blocks that do not verify
     wishes: Wishes = field(default_factory=Wishes)
     damage: list[Mark] = field(default_factory=list)  # tiles that are not sound, as many as are tried for correction
@@ -145,12 +155,24 @@ class Database(Struct):
         return self.manifest == self.current and not self.lost_edits
 
     @property
+    def is_last(self) -> bool:
+        """Whether none came after the MANIFEST that was read: one that is begun gets a number yet to be given.
+
+        Where CURRENT names a number that was given before, or none, CURRENT is what is damaged.
+        """
+        if self.version is None or not self.version.edits:
+            return False
+        return (
+            self.current in (None, self.manifest) or names.classify(self.current or "").number < self.version.next_file
+        )
+
+    @property
     def unread_manifests(self) -> frozenset[str]:
         """Those of which no edit can be read, and that told which files there are."""
         if self.version is None or not self.version.edits:
-            return frozenset(self.manifests.values())
+            return frozenset(self.manifests.values()) - self.foreign.keys()
         lost = self.current if self.current in self.files and self.manifest != self.current else None
-        return frozenset({lost} if lost is not None else ())
+        return frozenset({lost} if lost is not None else ()) - self.foreign.keys()
 
     def unlisted(self) -> dict[int, str]:
         """Tables on disk that no column family of the MANIFEST lists."""
@@ -199,10 +221,15 @@ def open_database(source: Source, max_unit: int = 64 << 20) -> Database:
             by_kind[what.kind].setdefault(what.number, name)
     if "CURRENT" in files:
         database.current = names.current_target(source.read(0, 64, "CURRENT"))
-    _choose_manifest(database)
-    database.leveldb = _is_leveldb(database)
-    from inspector.formats.rocksdb import log_names, lost_edits  # they ask the database that is opened here
+    from inspector.formats.rocksdb import foreign, log_names, lost_edits  # they ask the database that is opened here
 
+    _choose_manifest(database)
+    while other := foreign.told(database):
+        database.foreign[database.manifest or ""] = other
+        for member in list(database.tables.values()):
+            database.forget(member)  # an ingested table has its sequence number from the MANIFEST
+        _choose_manifest(database)
+    database.leveldb = _is_leveldb(database)
     log_names.settle(database)
     database.lost_edits = lost_edits.any_of(database)
     lists = database.version.families.values() if database.version else ()
@@ -223,13 +250,7 @@ def newest_in(table: Table) -> int:
 
 
 def _open_single(source: Source, max_unit: int) -> Database:
-    name = source.name
-    what = names.classify_alone(name)
-    # opened though nothing verifies: it is what its name says, else a table, the one kind that is searched throughout
-    kind = sniff(source.read, source.length("")) or (what.kind if what.kind != "foreign" else "table")
-    if kind == "wal" and what.kind == "manifest":
-        kind = "manifest"
-    found = FileName(kind if kind in ("table", "wal", "manifest", "blob") else what.kind, what.number)
+    found, leveldb = source.told_by_name(partial(_alone, sniff(source.read, source.length(""))))
     database = Database(source, True, {"": found}, max_unit=max_unit)
     place = {"table": database.tables, "wal": database.wals, "blob": database.blobs, "manifest": database.manifests}
     if found.kind in place:
@@ -237,8 +258,19 @@ def _open_single(source: Source, max_unit: int) -> Database:
     if found.kind == "manifest":
         database.manifest, database.manifest_because = "", "it is the file itself"
         database.version = replay(database.reader(""), source.length(""))
-    database.leveldb = name.endswith(".ldb")
+    database.leveldb = leveldb
     return database
+
+
+def _alone(sniffed: names.Kind | None, name: str) -> tuple[FileName, bool]:
+    """What a single file is that looks so by its bytes, and whether it is called as only LevelDB calls its tables."""
+    what = names.classify_alone(name)
+    # opened though nothing verifies: it is what its name says, else a table, the one kind that is searched throughout
+    kind = sniffed or (what.kind if what.kind != "foreign" else "table")
+    if kind == "wal" and what.kind == "manifest":
+        kind = "manifest"
+    kind = kind if kind in ("table", "wal", "manifest", "blob") else what.kind
+    return FileName(kind, what.number), name.endswith(".ldb")
 
 
 def sniff(read: Read, size: int) -> names.Kind | None:
@@ -301,7 +333,9 @@ def _is_batch(data: bytes) -> bool:
 def _choose_manifest(database: Database) -> None:
     """CURRENT's MANIFEST where it exists; else the one with the most edits that can be read."""
     known = _has_rocksdb_files(database)
-    if database.current in database.files and database.current is not None:
+    database.version, database.manifest = None, None
+    if database.current in database.files and database.current not in (None, *database.foreign):
+        assert database.current is not None
         database.manifest, database.manifest_because = database.current, "CURRENT names it"
         read, size = database.reader(database.current), database.size(database.current)
         database.version = replay(read, size, Version(leveldb=not known))
@@ -309,6 +343,8 @@ def _choose_manifest(database: Database) -> None:
             return
     best: tuple[int, int] = (0, -1)
     for number, name in sorted(database.manifests.items())[-8:]:
+        if name in database.foreign:
+            continue
         version = replay(database.reader(name), database.size(name), Version(leveldb=not known))
         # a younger MANIFEST begins with a snapshot of everything: any edit of it is worth more than an older file
         if version.edits and (1, number) > best:
@@ -319,7 +355,7 @@ def _choose_manifest(database: Database) -> None:
 
 def _has_rocksdb_files(database: Database) -> bool:
     """Whether files are there that LevelDB has not."""
-    return any(what.kind in ("options", "identity") for what in database.files.values())
+    return any(what.kind in ("options", "identity", "blob") for what in database.files.values())
 
 
 def _is_leveldb(database: Database) -> bool:

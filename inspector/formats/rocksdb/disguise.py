@@ -26,10 +26,11 @@ from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.index import separators
 from inspector.formats.rocksdb.log_writer import frame
 from inspector.formats.rocksdb.manifest_writer import snapshot
-from inspector.formats.rocksdb.mending import Corrector
+from inspector.formats.rocksdb.mending import corrector_anew
 from inspector.formats.rocksdb.shrink_log import steps
 from inspector.formats.rocksdb.shrink_table import Shrinker
 from inspector.formats.rocksdb.table import BAD_CHECKSUM, Table
+from inspector.kernels.rocksdb import batch_sums
 from inspector.span import Span
 from inspector.windowed import Windowed
 
@@ -101,7 +102,7 @@ class _Disguise:
 
     def _right(self) -> Iterator[tuple[Span, tuple[bytes, int]]]:
         """The proved bytes of damaged units, and how many bits are wrong."""
-        corrector = Corrector(self.db)
+        corrector = corrector_anew(self.db)
         for mark in self.db.damage:
             for fix in corrector.fixes(mark):
                 if fix.span == mark.span:
@@ -334,6 +335,9 @@ class _Disguise:
 
 
 def _operations(data: bytes) -> list[batch.Op | batch.Mark] | None:
+    """What a batch does; None where it makes no sense, which of one that miscounts is seen without reading it."""
+    if (sums := batch_sums(data)) and sums[0] != batch.header(data)[1]:
+        return None
     try:
         return list(batch.operations(data))
     except MalformedError:

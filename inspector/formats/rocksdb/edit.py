@@ -125,18 +125,21 @@ def _new_file(tag: int, data: bytes, at: int, end: int, typed: bool) -> tuple[Ne
     size, at = varint(data, at, end)
     smallest, at = prefixed(data, at, end)
     largest, at = prefixed(data, at, end)
-    for key in (smallest, largest):
-        _internal(key, typed or tag != NEW_FILE)
-    sequences = [0, 0]
+    typed = typed or tag != NEW_FILE
+    _internal(smallest, typed)
+    _internal(largest, typed)
+    first = last = 0  # sequence numbers
     if tag != NEW_FILE:
-        sequences, at = _numbers(data, at, end, 2)
+        first, at = varint(data, at, end)
+        last, at = varint(data, at, end)
     custom: tuple[tuple[int, bytes], ...] = ()
     if tag == NEW_FILE4:
         custom, at = _customs(data, at, end)
+    if custom:
         path_id = next((body[0] for t, body in custom if t == CUSTOM_PATH_ID and body), 0)
     if level > MAX_LEVELS:
         raise MalformedError(f"level {level}")
-    return NewFile(level, number, size, smallest, largest, sequences[0], sequences[1], custom, False, path_id), at
+    return NewFile(level, number, size, smallest, largest, first, last, custom, False, path_id), at
 
 
 def _blob(tag: int, data: bytes, at: int, end: int) -> tuple[BlobFile, int]:
@@ -179,7 +182,7 @@ def decode(data: bytes, typed: bool = False, reach: int | None = None) -> Edit:
         elif tag in (NEW_FILE, NEW_FILE2, NEW_FILE3, NEW_FILE4):
             new, at = _new_file(tag, data, at, end, typed)
             edit.added.append(new)
-            if (kept := new.field(CUSTOM_MIN_LOG)) and len(kept) == 8:
+            if new.custom and (kept := new.field(CUSTOM_MIN_LOG)) and len(kept) == 8:
                 edit.min_log_to_keep = u64(kept, 0)
         elif tag == DELETED_FILE:
             level, at = varint(data, at, end)

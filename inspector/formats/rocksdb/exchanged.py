@@ -12,7 +12,7 @@ from inspector.finding import Cause
 from inspector.formats.rocksdb import batch, log
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import LogFacts, Mark
-from inspector.formats.rocksdb.order import Run, order_of, runs
+from inspector.formats.rocksdb.order import BEGINNINGS, Run, order_of, runs
 from inspector.formats.rocksdb.seen import seen_through
 from inspector.overlay import Overlay, Piece
 from inspector.pages import PAGES
@@ -98,19 +98,30 @@ def _pages(db: Database, member: str, moved: list[Run], size: int) -> Iterator[l
 
 def _by_number(db: Database, member: str) -> dict[int, int]:
     """Blocks of the log whose records have other numbers than those due there, and the block that belongs there."""
-    firsts = dict[int, int]()
+    firsts, last = dict[int, int](), (-1, 0)  # block and number of the last whole record
     for piece in log.LogReader(db.reader(member), db.size(member), db.files[member].number or None).pieces():
         if piece.type == log.SET_COMPRESSION:
             return {}  # numbers are not to be read piece by piece
         begins = log.FRAGMENT.get(piece.type) in (log.FULL, log.FIRST)
         if piece.state == log.GOOD and begins and len(piece.payload) >= batch.HEADER:
-            firsts.setdefault(piece.start // log.BLOCK, batch.header(piece.payload)[0])
+            block, (number, count) = piece.start // log.BLOCK, batch.header(piece.payload)
+            firsts.setdefault(block, number)
+            if not count or log.FRAGMENT[piece.type] != log.FULL or not _takes_numbers(piece.payload):
+                continue
+            if last[0] == block and number <= last[1] and piece.end <= (block + 1) * log.BLOCK:
+                return {}  # as long as this block is whole, wherever it stands, the numbers do not rise
+            last = block, number
     whole = [at for at in firsts if (at + 1) * log.BLOCK <= db.size(member)]
     if len({firsts[at] for at in whole}) < len(whole):
         return {}  # a copy
     ranked = sorted(whole, key=firsts.__getitem__)
     places = {here: there for here, there in zip(whole, ranked, strict=True) if here != there}
     return places if len(places) <= MOST else {}
+
+
+def _takes_numbers(data: bytes) -> bool:
+    """Whether a batch is certainly more than prepared."""
+    return len(data) > batch.HEADER and data[batch.HEADER] not in BEGINNINGS
 
 
 def _pieces(db: Database, member: str, places: dict[int, int], size: int) -> list[Piece]:

@@ -56,15 +56,26 @@ def _exchanged(db: Database, member: str, marks: list[Mark]) -> list[Piece]:
     return pieces
 
 
+def known(db: Database, member: str, marks: list[Mark]) -> list[Piece]:
+    """As `found`, for all damage of a database that was walked to its end: often that was asked already."""
+    facts = db.facts.get(member)
+    if isinstance(facts, TableFacts) and facts.pages is not None and facts.pages[0] == len(marks):
+        pieces: list[Piece] = facts.pages[1]
+        return pieces
+    return found(db, member, marks)
+
+
 def undone(db: Database, mark: Mark) -> Cause | None:
     """What broke a block of a table, where two pages put back in their places make it hold."""
     member, facts = mark.span.member, db.facts.get(mark.span.member)
     if not isinstance(facts, TableFacts) or db.wishes.no_correct:
         return None
-    marks = [one for one in db.damage if one.span.member == member]
-    if facts.pages is None or facts.pages[0] != len(marks):  # the walk may go on
-        pieces = found(db, member, marks)
-        facts.pages = (len(marks), pieces, _ordered(db, member, marks, pieces) if pieces else frozenset())
+    if facts.asked != len(db.damage):  # the walk may go on; and there may be thousands of marks to ask for
+        facts.asked = len(db.damage)
+        marks = [one for one in db.damage if one.span.member == member]
+        if facts.pages is None or facts.pages[0] != len(marks):
+            pieces = found(db, member, marks)
+            facts.pages = (len(marks), pieces, _ordered(db, member, marks, pieces) if pieces else frozenset())
     pieces, ordered = facts.pages[1:]
     if moved := moved_blocks.undone(mark, pieces):
         return moved
@@ -91,6 +102,7 @@ class _Search:
         self.placed: list[tuple[int, int]] = []  # pages that were put back, [start, end)
         self._held: dict[tuple[int, int], bytes] = {}
         self._room = _HELD
+        self._lying: dict[tuple[int, int], list[Span]] = {}
 
     def next(self) -> list[Piece]:
         """The next two pages that belong in each other's place."""
@@ -122,10 +134,11 @@ class _Search:
             last = self.table.size - size
             for span in lead:
                 for one in range(span.start // size * size, min(span.end - 1, last) + 1, size):
+                    mine = self.read(one, size)
                     for two in range(0, last + 1, size):
                         if self.left <= 0:
                             return []
-                        laid = ((one, self.read(two, size)), (two, self.read(one, size)))
+                        laid = ((one, self.read(two, size)), (two, mine))
                         if one != two and self._verifies(span, laid) and self._leads(laid, size):
                             return self._pieces(min(one, two), max(one, two), size)
         return []
@@ -153,7 +166,7 @@ class _Search:
             yield from range(-(-low // size) * size, high - size + 1, size)
 
     def _fits(self, one: int, two: int, size: int) -> bool:
-        blocks = [*self._blocks(one, one + size), *self._blocks(two, two + size)]
+        blocks = [*self._inside(one, size), *self._inside(two, size)]
         if not blocks or self._again(one, size) == self._again(two, size):
             return False
         laid = ((one, self._again(two, size)), (two, self._again(one, size)))
@@ -168,6 +181,13 @@ class _Search:
             if n <= self._room:
                 self._room -= n
                 self._held[at, n] = found
+        return found
+
+    def _inside(self, at: int, size: int) -> list[Span]:
+        """Damaged blocks of which a part lies in a page; each page is asked for with every other."""
+        found = self._lying.get((at, size))
+        if found is None:
+            found = self._lying[at, size] = list(self._blocks(at, at + size))
         return found
 
     def _blocks(self, start: int, end: int) -> Iterator[Span]:

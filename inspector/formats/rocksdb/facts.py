@@ -17,6 +17,7 @@ from inspector.formats.rocksdb.table import Table
 from inspector.span import Span
 
 MAX_LOST: Final = 1000
+MAX_WHY: Final = 1000  # records of one log whose content makes no sense, with what is wrong
 TILES: Final = 4096  # of one stretch
 _LAST: Final = 64  # blocks at a table's end
 _AHEAD, _PER_KEY = 1 << 20, 128  # bytes of keys that are kept for the blocks behind one, and what each takes beside it
@@ -84,6 +85,7 @@ class TableFacts(Refers):
     ahead: dict[int, bytes] = field(default_factory=dict)  # the same of the blocks behind the last one looked up
     strays: Any = None  # of `strays`, made when keys are out of order
     leaves: bool | None = None  # whether a repair leaves any entry of it, once that was asked
+    asked: int = -1  # damage of the whole database that was known when pages were looked for
     pages: Any = None  # of `exchanged_pages`: how much damage was known, pieces that undo it, what is in order then
 
     @property
@@ -111,6 +113,7 @@ class LogFacts(Refers):
     operations_before_bad: int = 0
     why: dict[int, str] = field(default_factory=dict)  # offset -> what is wrong inside a sound record
     gave_up: int | None = None  # where the first block begins that was not searched to its end
+    numbers: Any = None  # of `order`: those of its records, once they were read
     order: Any = None  # of `order`, made when numbers go back
     exchanged: Any = None  # of `exchanged`: pieces that put back blocks that changed places
 

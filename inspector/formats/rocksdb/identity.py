@@ -64,9 +64,11 @@ def _session(told: str) -> tuple[int, int]:
 def settle(db: Database) -> list[Misplaced]:
     """Give tables that stand under each other's names their own numbers; all that stand in a wrong place.
 
-    Those of them that belong nowhere, or are where they belong as well, become `db.strangers`.
+    Those of them that belong nowhere, or are where they belong as well, become `db.strangers`. Where edits of the
+    MANIFEST are lost a table that belongs nowhere may be one that they listed: it is taken in as any unlisted one,
+    unless it names another database.
     """
-    if db.single or not db.trusted or db.version is None:
+    if db.single or db.version is None:
         return []
     listed = {file.number: file for _, file in db.version.live_tables()}
     homes = {_listed(file): number for number, file in listed.items()}
@@ -77,7 +79,28 @@ def settle(db: Database) -> list[Misplaced]:
         there = db.tables.get(home) if home is not None else None
         found.append(Misplaced(member, number, home, there is not None and there not in wrong))
     _move(db, db.tables, found)
+    if found and not db.trusted:
+        _take_in(db, found, {_owner(db, m) for n, m in db.tables.items() if n in listed and n not in wrong.values()})
     return found
+
+
+def _take_in(db: Database, found: list[Misplaced], known: set[str]) -> None:
+    """Take tables of this database that stand where others are listed from the list: they are unlisted ones."""
+    assert db.version
+    known |= {db.version.db_id or ""} - {""}
+    own = [one for one in found if one.home is None and (not known or _owner(db, one.member) in known)]
+    db.displaced = {one.member for one in own}
+    db.strangers -= db.displaced
+    for one in own:
+        for family in db.version.families.values():
+            family.files.pop(one.number, None)
+        db.forget(one.member)
+
+
+def _owner(db: Database, member: str) -> str:
+    """The database that a table says it was written in; empty where it does not say."""
+    found = db.table(member).properties
+    return (found.text("creating.db.identity") if found is not None else None) or ""
 
 
 def _move(db: Database, held: dict[int, str], found: list[Misplaced]) -> None:

@@ -38,6 +38,8 @@ class Facts(Struct):
     manifest_none: bool = False
     manifest_blank: bool = False  # it is there
     manifest_lacks: tuple[str, ...] = ()  # of version.NEEDED
+    manifest_foreign: str = ""  # it is another database's and lists tables
+    stranger: str = ""  # another table than the listed one, by its size or identity
     missing: str = ""
     afar: bool = False  # tables are listed in other folders (db_paths)
     missing_afar: str = ""  # the first of them where none of this folder's own is missing
@@ -82,11 +84,13 @@ def _open(f: Facts) -> tuple[str, str]:
             return REFUSES, f"Invalid argument: ... does not exist (create_if_missing is false); if it is set: {made}"
         if "missing" in f.current_bad:
             return EMPTY, "Invalid argument: ... does not exist (create_if_missing is false)"
-        return REFUSES, "Corruption: CURRENT file corrupted"
+        return REFUSES, _dangling(f)
     if f.manifest_blank:
         return REFUSES, "Corruption: no log_file_number, next_file_number, last_sequence entry in MANIFEST"
     if f.manifest_none:
         return REFUSES, "IO error: No such file or directory: MANIFEST"
+    if f.manifest_foreign:
+        return REFUSES, f"Corruption, or No such file or directory: the tables of {f.manifest_foreign} are not here"
     if f.manifest_malformed:
         return REFUSES, "Corruption: VersionEdit"
     if f.manifest_bad:
@@ -99,6 +103,8 @@ def _open(f: Facts) -> tuple[str, str]:
         return f"{OPENS} where db_paths is given and holds {f.missing_afar}", _NO_PATHS
     if f.missing:
         return REFUSES, f"IO error: No such file or directory: {f.missing}"
+    if f.stranger and not f.leveldb:
+        return REFUSES, f"Corruption: Bad table magic number, or Mismatch in unique ID on table file: {f.stranger}"
     if f.wrong_size:
         return REFUSES, f"Corruption: Sst file size mismatch: {f.wrong_size}"
     if f.overlap:
@@ -114,6 +120,17 @@ def _open(f: Facts) -> tuple[str, str]:
     if f.wal_bad:
         return DROPS, f"{counted(f.wal_dropped, 'operation')} from {f.wal_bad} on"
     return (f"{OPENS} where db_paths is given", _NO_PATHS) if f.afar else (OPENS, "")
+
+
+def _dangling(f: Facts) -> str:
+    """What a CURRENT that is here and leads nowhere is refused with."""
+    if "line feed" in f.current_bad:
+        return "Corruption: CURRENT file does not end with newline"
+    if f.leveldb:
+        return "Corruption: CURRENT points to a non-existent file"
+    if "not there" in f.current_bad:
+        return "IO error: No such file or directory: MANIFEST"
+    return "Corruption: CURRENT file corrupted"
 
 
 def _lacks(f: Facts) -> str:

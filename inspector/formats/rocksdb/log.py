@@ -12,6 +12,7 @@ from msgspec import Struct
 from inspector.crc32c import crc32c
 from inspector.formats.rocksdb.checksums import mask
 from inspector.kernels.rocksdb import log_relength, log_sound
+from inspector.uniform import only_zeroes
 
 Read = Callable[[int, int], bytes]  # offset, count -> bytes; shorter only at the end
 
@@ -203,6 +204,10 @@ class LogReader:
         """Pieces as they lie in their blocks."""
         for base in range(self._begin - self._begin % BLOCK, self.size, self._reach):
             window = self._read(base, min(self._reach, self.size - base))
+            if not self._carry and base >= self._begin and len(window) % BLOCK == 0 and only_zeroes(window):
+                self._places = max(0, self._places - len(window) // BLOCK)
+                yield (Piece(base, base + len(window), EMPTY),)
+                continue
             for start in range(0, len(window), BLOCK):
                 block, at = window[start : start + BLOCK], max(self._carry, self._begin - base - start)
                 self._carry = 0

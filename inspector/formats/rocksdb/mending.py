@@ -277,6 +277,11 @@ def corrector(db: Database) -> Corrector:
     return made
 
 
+def corrector_anew(db: Database) -> Corrector:
+    """One that may work as much again, and knows what was found out before."""
+    return Corrector(db, _done=dict(corrector(db)._done))
+
+
 def of_mark(db: Database, mark: Mark, before: Cause) -> tuple[Cause, dict[str, Any], bool] | None:
     """What a finding says of a tile's correction: cause, evidence, whether a repair writes it."""
     if db.wishes.no_correct or not (fixes := corrector(db).fixes(mark)):
@@ -366,7 +371,7 @@ def _put_back(mended: Mended) -> list[Mark]:
     marks = list(mended.db.damage)
     found = [(member, exchanged.found(mended.db, member)) for member in mended.db.wals.values()]
     for member in mended.db.tables.values():
-        found.append((member, exchanged_pages.found(mended.db, member, [m for m in marks if m.span.member == member])))
+        found.append((member, exchanged_pages.known(mended.db, member, [m for m in marks if m.span.member == member])))
     for member, pieces in found:
         if pieces:
             mended.db, left = seen_through(mended.db, Overlay(mended.db.source, pieces), {member})

@@ -14,6 +14,7 @@ from inspector.formats.rocksdb.coding import MalformedError, u32
 from inspector.formats.rocksdb.footer import TRAILER, Footer, Handle
 from inspector.formats.rocksdb.index import read_index
 from inspector.formats.rocksdb.table import BAD_CHECKSUM, OK, STATES, Loaded, Table, Trouble, role_of
+from inspector.uniform import only_zeroes
 
 if TYPE_CHECKING:
     from inspector.formats.rocksdb import displaced, guess, unsealed
@@ -24,7 +25,8 @@ else:  # of damaged tables only, and of those without checksums
     guess = Postponed("inspector.formats.rocksdb.guess")
     unsealed = Postponed("inspector.formats.rocksdb.unsealed")
 
-_PAGE = 1 << 16  # bytes that are read at once of zeroes behind a table
+_PAGE = 1 << 16  # bytes that are read at once of zeroes behind a table, and twice as many each time
+_PAGES = 4 << 20
 _BEHIND = 4 << 20  # bytes at the end in which another footer is looked for than the one that is due there
 _CANDIDATES = 64
 _META = 1 << 20  # bytes of a metaindex that is checksummed for one of many candidates: it holds a dozen handles
@@ -136,9 +138,10 @@ def _padded(table: Table) -> bool:
     end = table.size
     if any(table.read(max(0, end - 1), 1)):
         return False
-    while end and not (content := table.read(max(0, end - _PAGE), min(_PAGE, end)).rstrip(b"\0")):
-        end = max(0, end - _PAGE)
-    end = max(0, end - _PAGE) + len(content) if end else 0
+    page, content = _PAGE, b""
+    while end and only_zeroes(content := table.read(max(0, end - page), min(page, end))):
+        end, page = max(0, end - page), min(2 * page, _PAGES)
+    end = max(0, end - page) + len(content.rstrip(b"\0")) if end else 0
     if end == table.size or not end:
         return False
     try:

@@ -17,16 +17,17 @@ from msgspec import Struct, field
 from inspector.formats.rocksdb import batch, log
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database
-from inspector.formats.rocksdb.facts import LogFacts
+from inspector.formats.rocksdb.facts import MAX_WHY, LogFacts
 from inspector.formats.rocksdb.logical import WHOLE, Assembler, Record
 from inspector.kernels.rocksdb import batch_sums
 
 MOST: Final = 2_000_000  # records that are put in order; a log of more is judged record by record
+REMEMBERED: Final = 100_000  # whose numbers are kept when they were read, 32 bytes each; of more they are read again
 
 
 Fate = Literal["moved", "copy", "lost"]  # put back by a repair; there already; of another history, or its place unknown
 # what a prepared batch may begin with (WriteBatchInternal::MarkEndPrepare puts its mark first)
-_BEGINNINGS: Final = batch.BEGIN_PREPARE | {batch.NOOP, batch.LOG_DATA}
+BEGINNINGS: Final = batch.BEGIN_PREPARE | {batch.NOOP, batch.LOG_DATA}
 END: Final = -1  # of a log, in place of the record before which others belong
 
 
@@ -37,6 +38,25 @@ class Numbered(Struct, frozen=True):
     end: int
     first: int
     count: int
+
+
+class _Numbers(Struct):
+    """What `numbered` found in a log, in columns; where none was sound all of them are 0."""
+
+    starts: array[int] = field(default_factory=lambda: array("Q"))
+    ends: array[int] = field(default_factory=lambda: array("Q"))
+    firsts: array[int] = field(default_factory=lambda: array("Q"))
+    counts: array[int] = field(default_factory=lambda: array("Q"))
+
+    def add(self, one: Numbered | None) -> None:
+        self.starts.append(one.start if one else 0)
+        self.ends.append(one.end if one else 0)
+        self.firsts.append(one.first if one else 0)
+        self.counts.append(one.count if one else 0)
+
+    def __iter__(self) -> Iterator[Numbered | None]:
+        rows = zip(self.starts, self.ends, self.firsts, self.counts, strict=True)
+        return (Numbered(*row) if row[1] else None for row in rows)
 
 
 class Order(Struct, frozen=True):
@@ -74,14 +94,34 @@ class _Log(Struct):
 
 def is_prepared(record: Record) -> bool:
     """Whether a batch is only prepared: it takes no numbers, and those behind it begin there again."""
-    if record.data[batch.HEADER] not in _BEGINNINGS:
+    if record.data[batch.HEADER] not in BEGINNINGS:
         return False
     steps = batch.operations(record.data)
     return any(isinstance(step, batch.Mark) and step.tag in batch.BEGIN_PREPARE for step in steps)
 
 
 def numbered(db: Database, member: str) -> Iterator[Numbered | None]:
-    """The records of a WAL that have numbers, in their order; None for one that is not sound."""
+    """The records of a WAL that have numbers, in their order; None for one that is not sound.
+
+    Read to its end once, a walked log is not read for them again.
+    """
+    facts = db.facts.get(member)
+    if not isinstance(facts, LogFacts):
+        yield from _read_numbered(db, member)
+        return
+    if facts.numbers is not None:
+        yield from facts.numbers
+        return
+    kept = _Numbers()
+    for one in _read_numbered(db, member):
+        if len(kept.starts) <= REMEMBERED:
+            kept.add(one)
+        yield one
+    if len(kept.starts) <= REMEMBERED:
+        facts.numbers = kept
+
+
+def _read_numbered(db: Database, member: str) -> Iterator[Numbered | None]:
     reader = log.LogReader(db.reader(member), db.size(member), db.files[member].number or None)
     for record in Assembler(max_record=db.max_unit).records(reader.pieces()):
         if record.fate != WHOLE or len(record.data) < batch.HEADER:
@@ -137,6 +177,9 @@ def _arranged(db: Database, member: str) -> Order:
 
 def _malformed(db: Database, member: str, starts: set[int]) -> frozenset[int]:
     """Those of the records that begin here whose batch makes no sense, as that of two records' pieces."""
+    facts = db.facts.get(member)
+    if isinstance(facts, LogFacts) and len(facts.why) < MAX_WHY:  # the walk told all of them
+        return frozenset(starts & facts.why.keys())
     found = set()
     reader = log.LogReader(db.reader(member), db.size(member), db.files[member].number or None)
     for record in Assembler(max_record=db.max_unit).records(reader.pieces()) if starts else ():

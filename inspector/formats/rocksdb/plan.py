@@ -45,7 +45,7 @@ from inspector.formats.rocksdb.superseded import Newer, left_out, superseded, un
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family, Version
 from inspector.formats.rocksdb.view import families, file_of, is_homeless
-from inspector.formats.rocksdb.whole import NO_END, end_is_missing
+from inspector.formats.rocksdb.whole import NO_END, NO_LIST, end_is_missing, lost_list
 from inspector.overlay import Overlay, corrected_edits
 from inspector.span import Span
 
@@ -231,7 +231,7 @@ class Planner(Struct):
             self.notes.append(f"{name} is {table.declined}: it is carried over as it is")
             yield Edit("kept", Span(0, size, name), out=out, whole=True, proof="placed", why="not read, carried over")
             return
-        if not table_needs_work(db, name, table) and not changes and sized:
+        if not table_needs_work(db, name, table) and not changes and sized and (size or db.trusted):
             if table.spare:
                 yield from cut(table, name, out)
             else:
@@ -248,8 +248,8 @@ class Planner(Struct):
             yield Edit("kept", Span(0, size, name), out=out, whole=True, proof="placed", why=why)
             return
         if family is None:
-            why = "a damaged table that the database does not list"
-            yield Edit("dropped", Span(0, size, name), why=why, out=name)
+            why = "no entry of it can be read, and what listed it may be lost"
+            yield Edit("lost", Span(0, size, name), why=why, units=-1, out=name)
             return
         self.changed = True
         owner, mender = (family.id, family.name, family.comparator), self._mender if changes else None
@@ -309,7 +309,7 @@ class Planner(Struct):
                 why = f"table {number:06d} of column family {family.name} is missing: its entries are lost"
                 self.notes.append(why)
                 yield Edit("lost", Span(0, 0, names.table_name(number)), why=why, units=-1)
-        for name in sorted(m for m in self.db.strangers if self.db.files[m].kind == "table"):
+        for name in sorted(m for m in self.db.strangers | self.db.displaced if self.db.files[m].kind == "table"):
             why = f"{name} is another table than the one that the MANIFEST lists, whose entries are lost"
             self.notes.append(why)
             yield Edit("lost", Span(0, 0, name), why=why, units=-1)
@@ -349,8 +349,13 @@ class Planner(Struct):
         for name in sorted(sources):
             if name in db.unread_manifests and db.size(name):
                 yield Edit("lost", Span(0, db.size(name), name), why="no edit in it can be read", units=-1, out=name)
+            elif name in db.foreign:
+                yield Edit("dropped", Span(0, db.size(name), name), why=db.foreign[name].why, out=name)
             else:
                 yield Edit("dropped", Span(0, db.size(name), name), why="made anew", out=name)
+        if gone := lost_list(db):
+            self.notes.append(f"{NO_LIST}; compare the number of entries with what you know of the database")
+            yield Edit("lost", Span(0, 0, gone), why=NO_LIST, units=-1)
         if version.lacks and db.manifest:
             why = f"edits that every MANIFEST has: none here says {', '.join(version.lacks)}"
             yield Edit("lost", Span(db.size(db.manifest), db.size(db.manifest), db.manifest), why=why, units=-1)
@@ -368,6 +373,8 @@ class Planner(Struct):
         db = self.db
         if self.changed and db.version is not None and not db.trusted and db.unlisted():
             self.notes.append("tables that no edit listed were taken in; what a lost edit had deleted may appear again")
+        if self.changed and version.damaged and not lost_list(db):
+            self.notes.append("a file that only a damaged edit named, and that is not here, is lost untold")
         for family in self.families.values():
             before = version.families[family.id].log_number if family.id in version.families else 0
             if any(before <= number < family.log_number for number in db.wals):

@@ -175,13 +175,18 @@ def _lost_edits(db: Database, size: int) -> list[tuple[int, int, str]]:
     known = db.version.malformed_at if db.version else {}
     all_known = db.version is not None and db.version.malformed_count == len(known)
 
-    def seen() -> Iterator[log.Piece]:
-        for piece in log.LogReader(db.reader(""), size, None).pieces():
-            if piece.state in (log.BAD, log.UNREAD, log.TORN):
-                lost.append((piece.start, piece.end, f"log record: {log.STATES[piece.state]}"))
-            yield piece
+    def seen() -> Iterator[logical.Record]:
+        for batch in log.LogReader(db.reader(""), size, None).batches():
+            if not isinstance(batch, log.Sound):
+                if batch[0].state in (log.BAD, log.UNREAD, log.TORN):
+                    lost.append((batch[0].start, batch[0].end, f"log record: {log.STATES[batch[0].state]}"))
+            elif batch.whole and assembler.idle and all_known and known.keys().isdisjoint(batch.starts):
+                continue  # each is an edit
+            yield from assembler.feed(batch)
+        yield from assembler.end()
 
-    for record in logical.Assembler().records(seen()):
+    assembler = logical.Assembler()
+    for record in seen():
         if record.fate != logical.WHOLE:
             lost += [(start, end, logical.FATES[record.fate]) for start, end in record.spans]
             continue

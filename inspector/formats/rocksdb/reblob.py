@@ -220,7 +220,7 @@ class BlobMender(Struct):
                 yield Edit("kept", Span(at, low, member), out=member, units=1)
             yield Edit("lost", Span(low, high, member), why="blob record does not verify", out=member, units=gone)
             gone = 1
-            yield Edit("added", None, filler(high - low), "derived", "filler of the same length", out=member)
+            yield from _filled(high - low, member)
             at = high
         if at < end:
             yield Edit("kept", Span(at, end, member), out=member, units=1)

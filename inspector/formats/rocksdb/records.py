@@ -125,38 +125,53 @@ def _block_entries(loaded: Loaded, span: Span, query: Query) -> Iterator[Entry]:
 
 def _wal(db: Database, member: str, query: Query) -> Iterator[Entry]:
     number = db.files[member].number or None
-    begin, before, limit = 0, 0, _limit(query)
+    begin, before = 0, 0
     while held := holding.held_log(db.source, member, begin):
         told = {"records": held.sums.records - before, "withheld": holding.WITHHELD}
         yield Entry(Span(begin, held.end, member), "wal_records", "ok", told)
         begin, before = held.end, held.sums.records
     for record in log_records(db, member, number, begin):
         span = Span(record.start, record.end, member)
-        if record.fate != logical.WHOLE:
-            # an append that never finished: recovery goes on without it
-            yield Entry(span, "wal_record", logical.FATES[record.fate], {}, record.fate == logical.CUT)
-            continue
-        if len(record.data) < batch.HEADER:  # there may be a hundred thousand of them
-            yield Entry(span, "wal_record", "content malformed", {"why": batch.too_short(len(record.data))})
+        if odd := unread(record, span):
+            yield odd
             continue
         try:
             for step in batch.alike(batch.operations(record.data)):
-                if isinstance(step, batch.Op):
-                    shown = step.value if len(step.value) <= limit else step.value[:limit]
-                    fields = {
-                        "family": step.family,
-                        "key": key_of(step.key, query),
-                        "sequence": step.sequence,
-                        "value": key_of(shown, query),
-                        "value_length": len(step.value),
-                    }
-                    yield Entry(span, keys.TYPE_NAMES[step.type], "ok", fields)
-                else:
-                    mark, count = step
-                    fields = {"tag": mark.tag, "id": mark.id[:64].hex()}
-                    yield Entry(span, "mark", "ok", fields | {"count": count} if count > 1 else fields)
+                yield of_step(step, span, query)
         except MalformedError as error:
-            yield Entry(span, "wal_record", "content malformed", {"why": str(error)})
+            yield malformed(span, str(error))
+
+
+def unread(record: logical.Record, span: Span) -> Entry | None:
+    """The entry of a WAL's record that is no batch; None of any other."""
+    if record.fate != logical.WHOLE:
+        # an append that never finished: recovery goes on without it
+        return Entry(span, "wal_record", logical.FATES[record.fate], {}, record.fate == logical.CUT)
+    if len(record.data) < batch.HEADER:  # there may be a hundred thousand of them
+        return malformed(span, batch.too_short(len(record.data)))
+    return None
+
+
+def malformed(span: Span, why: str) -> Entry:
+    return Entry(span, "wal_record", "content malformed", {"why": why})
+
+
+def of_step(step: batch.Op | tuple[batch.Mark, int], span: Span, query: Query) -> Entry:
+    """An operation of the batch at `span`, or a mark with how many times it stands there."""
+    if isinstance(step, batch.Op):
+        limit = _limit(query)
+        shown = step.value if len(step.value) <= limit else step.value[:limit]
+        told: dict[str, Any] = {
+            "family": step.family,
+            "key": key_of(step.key, query),
+            "sequence": step.sequence,
+            "value": key_of(shown, query),
+            "value_length": len(step.value),
+        }
+        return Entry(span, keys.TYPE_NAMES[step.type], "ok", told)
+    mark, count = step
+    fields: dict[str, Any] = {"tag": mark.tag, "id": mark.id[:64].hex()}
+    return Entry(span, "mark", "ok", fields | {"count": count} if count > 1 else fields)
 
 
 def log_records(db: Database, member: str, number: int | None, begin: int = 0) -> Iterator[logical.Record]:

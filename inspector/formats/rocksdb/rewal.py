@@ -191,8 +191,7 @@ class _Rewriting:
 
     def _put_back(self, starts: tuple[int, ...]) -> Iterator[Edit]:
         """Records that changed places, where their numbers are due."""
-        for start in starts:
-            record = _record_at(self.db, self.member, start, self.assembler.compressed)
+        for record in _records_at(self.db, self.member, starts, self.assembler.compressed):
             span, at = Span(record.start, record.end, self.member), self.at
             why = "put back where its sequence numbers are missing"
             self.verbatim = False
@@ -231,12 +230,26 @@ def _mended(data: bytes, mender: BlobMender) -> tuple[bytes, Counter[str]]:
     return batch.replaced(data, change), changes
 
 
-def _record_at(db: Database, member: str, start: int, compressed: bool) -> logical.Record:
-    """The record that begins at `start`; most lie in one block, and no more than two are read for it then."""
+def _records_at(db: Database, member: str, starts: tuple[int, ...], compressed: bool) -> Iterator[logical.Record]:
+    """The records that begin at `starts`; those that lie one behind the other are read on from the first."""
+    found: Iterator[logical.Record] = iter(())
+    end = 0
+    for start in starts:
+        # not further than over a block's trailer: what else lies between may be long, and is read for each of them
+        record = next(found, None) if end <= start < end + log.RECYCLABLE_HEADER else None
+        if record is None or record.start != start or record.fate != logical.WHOLE:
+            found = _records_from(db, member, start, compressed)
+            record = next(found)
+        end = record.end
+        yield record
+
+
+def _records_from(db: Database, member: str, start: int, compressed: bool) -> Iterator[logical.Record]:
+    """The records from `start` on; most lie in one block, and no more than two are read for one then."""
     number = db.files[member].number or None
     reader = log.LogReader(db.reader(member), db.size(member), number, start, reach=log.BLOCK)
     assembler = logical.Assembler(compressed=compressed, max_record=db.max_unit)
-    return next(iter(assembler.records(reader.pieces())))
+    return assembler.records(reader.pieces())
 
 
 def _before(waiting: list[log.Piece], done: int, record: logical.Record, member: str, out: str) -> Iterator[Edit]:

@@ -184,8 +184,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "RDB029", "current-dangling", W, "CURRENT is missing, empty or does not lead to a MANIFEST",
         "CURRENT holds the MANIFEST's name and a line feed. It is replaced with each new MANIFEST.",
-        "Open fails: `does not exist (create_if_missing is false)` or `Corruption: CURRENT file corrupted`; with "
-        "create_if_missing a missing CURRENT means a NEW DATABASE over the old one.",
+        "Open fails: `does not exist (create_if_missing is false)` or `Corruption: CURRENT file ...`, or `No such "
+        "file or directory: MANIFEST`; with create_if_missing a missing CURRENT means a NEW DATABASE over the old one.",
         _COPY + _REPAIR, "db/version_set.cc GetCurrentManifestPath",
     ),
     Rule(

@@ -17,7 +17,6 @@ from inspector.formats.rocksdb.logical import BROKEN, FATES, WHOLE, Assembler, R
 MAX_EDITS_KEPT: Final = 100
 MAX_MALFORMED: Final = 10_000
 NEEDED: Final = ("log_number", "next_file", "last_sequence")  # an engine opens no database whose MANIFEST says less
-_RISING: Final = ("next_file", "last_sequence")  # numbers that no edit of one MANIFEST takes back
 
 
 class Family(Struct):
@@ -116,13 +115,22 @@ class Version(Struct):
     def apply(self, edit: Edit) -> None:
         """One edit; the engine's VersionBuilder refuses what does not fit, this takes it as it comes."""
         self.edits += 1
-        self.given.update(name for name in NEEDED if getattr(edit, name) is not None)
-        for name in ("next_file", "last_sequence", "prev_log", "min_log_to_keep", "max_family"):
-            if (value := getattr(edit, name)) is not None:
-                setattr(self, name, max(value, getattr(self, name)) if name != "prev_log" else value)
+        if len(self.given) < len(NEEDED):
+            self.given.update(name for name in NEEDED if getattr(edit, name) is not None)
+        if (value := edit.next_file) is not None and value > self.next_file:
+            self.next_file = value
+        if (value := edit.last_sequence) is not None and value > self.last_sequence:
+            self.last_sequence = value
+        if (value := edit.min_log_to_keep) is not None and value > self.min_log_to_keep:
+            self.min_log_to_keep = value
+        if (value := edit.max_family) is not None and value > self.max_family:
+            self.max_family = value
+        if edit.prev_log is not None:
+            self.prev_log = edit.prev_log
         if edit.db_id is not None:
             self.db_id = edit.db_id
-        self.wal_sizes.update({number: size for number, size in edit.wals if size is not None})
+        if edit.wals:
+            self.wal_sizes.update({number: size for number, size in edit.wals if size is not None})
         if edit.drop_family:
             gone = self.families.pop(edit.family, None)
             self.dropped[edit.family] = gone.name if gone else ""
@@ -147,10 +155,10 @@ class Version(Struct):
     def take(self, edit: Edit, start: int, end: int) -> None:
         """Apply an edit; one whose numbers go back is told, and left out where what it does was done before."""
         back = ""
-        for name in _RISING:
-            if (value := getattr(edit, name)) and value < getattr(self, name):
-                back = name
-                break
+        if (value := edit.next_file) and value < self.next_file:
+            back = "next_file"
+        elif (value := edit.last_sequence) and value < self.last_sequence:
+            back = "last_sequence"
         done, refused = self._done(edit)
         if not back and (not done or self.fault_count > self.stale_count):  # what misfits may hang on a lost edit
             self.apply(edit)
@@ -185,7 +193,7 @@ class Version(Struct):
         gone = next((at for at in edit.deleted if at[1] not in files or files[at[1]].level != at[0]), None)
         if gone is not None:
             return f"it deletes table {gone[1]:06d} from level {gone[0]}, where none is", not self.leveldb
-        deleted = {number for _, number in edit.deleted}
+        deleted = {number for _, number in edit.deleted} if edit.deleted else ()
         for new in edit.added:
             if new.number in files and new.number not in deleted:
                 return f"it adds table {new.number:06d}, which is there", not self.leveldb

@@ -13,7 +13,7 @@ from inspector.formats.rocksdb import batch, blob, keys, kinds, log, logical
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database
-from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, Tiles
+from inspector.formats.rocksdb.facts import MAX_WHY, BlobFacts, LogFacts, Tiles
 from inspector.formats.rocksdb.references import note
 from inspector.formats.rocksdb.runs import Ahead, jobs_for
 from inspector.formats.rocksdb.walk_table import walk_table
@@ -29,7 +29,6 @@ else:  # of capsules only
 
 MAX_JUMPS = 100
 _WINDOW = 4 << 20
-MAX_WHY = 1000
 
 
 def walk(db: Database) -> Iterator[Stretch]:

@@ -139,7 +139,9 @@ def first_missing(db: Database) -> int | None:
     """
     version = db.version
     own = db.leveldb or "LOCK" in db.files
-    if db.single or version is None or not db.trusted or not own or elsewhere(db):
+    believed = db.is_last and version is not None and not version.damaged and not version.lacks
+    believed = believed and not db.lost_edits
+    if db.single or version is None or not believed or not own or elsewhere(db):
         return None
     least = max(db.oldest_wal(), db.files[db.manifest or ""].number + 1)
     named = (family.log_number for family in version.families.values())

@@ -29,6 +29,10 @@ else:
 _FILE_CRC: Final = b"FileChecksumCrc32c"
 NO_END: Final = "blocks of the table are not in the file: how much was in them is not known"
 
+NO_LIST: Final = (
+    "the list of files is lost: a table, blob file or WAL that it named and that is not here is lost untold"
+)
+
 
 def _say(
     tally: Tally,
@@ -90,6 +94,8 @@ def _wrong_sum(db: Database, file: NewFile, member: str) -> tuple[int, int] | No
 
 
 def _current(db: Database, tally: Tally) -> None:
+    for name, other in db.foreign.items():
+        _say(tally, "RDB039", Span(0, db.size(name), name), f"{name} is {other.why}", {}, cause.REPLACED, "lost")
     unread = max(db.unread_manifests, default=None)
     if unread is not None:
         known = db.version is not None and db.version.edits
@@ -97,14 +103,30 @@ def _current(db: Database, tally: Tally) -> None:
         span = Span(0, db.size(unread), unread)
         evidence: Evidence = {"manifest_used": db.manifest} if known else {}
         _say(tally, "RDB039", span, f"no edit in {unread} can be read; {older}", evidence, salvage="lost")
-    elif (db.version is None or not db.version.edits) and db.tables:
+    elif (db.version is None or not db.version.edits) and (db.tables or db.blobs) and not db.foreign:
         _say(tally, "RDB039", Span(0, 0), "no MANIFEST can be read", has_bytes=False)
     if db.current is None or db.current not in db.files:
         there = "CURRENT" in db.files
-        text = f"CURRENT names {db.current}, which is not there" if db.current else "CURRENT holds no MANIFEST name"
-        message = text if there else "CURRENT is missing"
+        message = _of_current(db) if there else "CURRENT is missing"
         span = Span(0, db.size("CURRENT"), "CURRENT") if there else Span(0, 0, "CURRENT")
         _say(tally, "RDB029", span, message, {"manifest_used": db.manifest}, salvage="kept", has_bytes=there)
+
+
+def _of_current(db: Database) -> str:
+    if db.current:
+        return f"CURRENT names {db.current}, which is not there"
+    ended = db.source.read(0, 64, "CURRENT").endswith(b"\n")
+    return "CURRENT holds no MANIFEST name" + ("" if ended else ", and no line feed ends it")
+
+
+def lost_list(db: Database) -> str:
+    """The MANIFEST of which no byte is here, as far as its name is known; empty where one tells the set of files.
+
+    Without it no file that is here tells of one that is not.
+    """
+    if db.is_last or any(db.size(name) for name in db.unread_manifests):
+        return ""
+    return db.current if db.current is not None and db.current not in db.foreign else "MANIFEST"
 
 
 def _ends_early(db: Database, lacks: tuple[str, ...], tally: Tally) -> None:
@@ -131,7 +153,7 @@ def _misplaced(db: Database, one: Misplaced, code: str, tally: Tally) -> None:
     span, table = Span(0, db.size(one.member), one.member), code == "RDB016"
     named = names.table_name if table else names.blob_name
     home = named(one.home) if one.home is not None else ""
-    if one.member not in db.strangers:
+    if one.member not in db.strangers | db.displaced:
         message, why = f"this is {home} under another's name: a repair gives it its own", cause.RENAMED
         _say(tally, code, span, message, {"number": one.home}, why, "corrected", Severity.WARNING)
         return

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from inspector.counted import counted
 from inspector.finding import Severity, Tally
 from inspector.format import Answer
+from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb import folders, keys, loader, names, stacked
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import BlobFacts, LogFacts, Refers, TableFacts
+from inspector.formats.rocksdb.identity import own_name
 from inspector.formats.rocksdb.releases import release_of
 from inspector.formats.rocksdb.whole import counts, unlisted_blobs
 
@@ -165,6 +167,16 @@ def _astray(db: Database) -> int:
     return sum(strays_of(db, member).entries for member in listed)
 
 
+def _stranger(db: Database) -> str:
+    """The first table that the engine refuses as another than the listed one."""
+    for _, file in db.version.live_tables() if db.version is not None else ():
+        name = names.table_name(file.number)
+        other = name in db.strangers or (name in db.files and own_name(db, name) != name)
+        if other and (db.size(name) != file.size or file.field(edits.CUSTOM_UNIQUE_ID)):
+            return name
+    return ""
+
+
 def _malformed_first(db: Database, tally: Tally) -> bool:
     """Whether the first record of the MANIFEST that the engine refuses is one that verifies."""
     wrong = [f for f in tally.findings() if f.rule.code in ("RDB026", "RDB028") and f.level != "note"]
@@ -200,7 +212,11 @@ def gather(db: Database, tally: Tally) -> loader.Facts:
     facts.current_bad = next((f.message for f in tally.findings() if f.rule.code == "RDB029"), "")
     facts.wal = min((name for name in db.wals.values() if not name.startswith("archive/")), default="")
     damaged = bool(codes & {"RDB026", "RDB028"})
-    facts.manifest_none = "RDB039" in codes and (db.current not in db.files or not (db.unread_manifests or damaged))
+    facts.manifest_foreign = next((name for name, other in db.foreign.items() if other.tables), "")
+    facts.stranger = _stranger(db)
+    facts.manifest_none = (
+        "RDB039" in codes and not db.foreign and (db.current not in db.files or not (db.unread_manifests or damaged))
+    )
     facts.manifest_blank = "RDB039" in codes and bool(db.unread_manifests) and not damaged
     facts.manifest_lacks = db.version.lacks if db.version else ()
     facts.manifest_malformed, facts.manifest_bad = _malformed_first(db, tally), damaged
@@ -220,7 +236,8 @@ def gather(db: Database, tally: Tally) -> loader.Facts:
     facts.wal_dropped, back = _dropped(db)
     facts.wal_bad = facts.wal_bad or back
     if not db.trusted:
-        facts.unlisted = tuple(sorted(db.unlisted().values())) if db.version else ()
+        facts.unlisted = tuple(sorted(db.unlisted().values())) if db.version or db.foreign else ()
+        facts.manifest_torn = facts.manifest_torn or bool(db.foreign and not facts.manifest_foreign)
     return facts
 
 

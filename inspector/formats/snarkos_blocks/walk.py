@@ -19,6 +19,7 @@ from inspector.formats.snarkos.reading import Cursor, MalformedError
 from inspector.formats.snarkos_blocks import layout as at
 from inspector.formats.snarkos_blocks.layout import Head
 from inspector.source import Source
+from inspector.uniform import only_zeroes
 
 WINDOW: Final = 1 << 20
 TILES: Final = 1024
@@ -305,6 +306,8 @@ def _search(blocks: Blocks, start: int, size: int) -> int | None:
     lead = at.LENGTH_SIZE + at.METADATA_AT
     for here in range(start, size, WINDOW):
         window = source.read(here, WINDOW + lead + 3)
+        if only_zeroes(window):
+            continue
         for found in pattern.finditer(window, lead):
             i = found.start() - lead
             # two version bytes at fixed distances tell most chance hits, without a read

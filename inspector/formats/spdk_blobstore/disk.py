@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
-from inspector.source import WINDOW, Source
+from inspector.holes import WINDOW
+from inspector.source import Source
 from inspector.span import Span
 
 PIECE = 4096

@@ -13,7 +13,7 @@ from inspector.formats.spdk_blobstore.merging import volume_of
 from inspector.formats.spdk_blobstore.names import item_ids
 from inspector.formats.spdk_blobstore.state import State
 from inspector.formats.spdk_blobstore.store import Store
-from inspector.source import WINDOW
+from inspector.holes import WINDOW
 from inspector.span import Span
 
 VOLUME, CLUSTER = 1, 2

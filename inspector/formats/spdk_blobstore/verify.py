@@ -11,7 +11,7 @@ from msgspec import Struct
 from inspector.formats.spdk_blobstore.blobs import Blob
 from inspector.formats.spdk_blobstore.crc64 import crc64
 from inspector.formats.spdk_blobstore.store import Store
-from inspector.source import WINDOW
+from inspector.holes import WINDOW
 
 CHECKSUM = b"checksum"
 

@@ -10,13 +10,14 @@ from inspector import formats
 from inspector.errors import Exit
 from inspector.finding import Severity
 from inspector.format import Wishes
+from inspector.formats.gossip_store import FORMAT
 from inspector.inspect import inspect
 from inspector.repair import repair
 from inspector.source import MemorySource, open_source
 from tests.builders.gossip import healthy
 from tests.builders.gossip_samples import SAMPLES
 from tests.builders.samples import Sample
-from tests.formats.gossip_store.witness import objection
+from tests.formats.gossip_store.witness import objection, walk
 
 FOLDER = Path(__file__).parents[3] / "samples" / "gossip_store"
 
@@ -88,3 +89,17 @@ def test_a_known_bug_is_told_only_of_versions_that_a_release_with_it_can_have_wr
     report = inspect(MemorySource(data, "gossip_store"), formats.all_formats(), forced="gossip-store")
     assert "GSP025" in {code for code, _ in report.tally.counts}
     assert any("lightning#4453" in words for words in report.answer.words) is known
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_damaged_deleted_records_do_not_make_a_store_plainly_healthy(count: int) -> None:
+    data = bytearray(healthy(16, 9000, 4))
+    dead = [r for r in walk(bytes(data)) if not r.live and len(r.body) > 100][:count]
+    for record in dead:
+        data[record.at + 60] ^= 1
+    report = inspect(MemorySource(bytes(data), "gossip_store"), [FORMAT], Wishes())
+    first = report.answer.words[0]
+    assert first.startswith("This gossip store is healthy") == (not count)
+    assert [r for r in dead if f"inspector show {{path}} {r.at}" in report.answer.next] == dead[:1]
+    if count:
+        assert f"{count} deleted record{'s' * (count > 1)}, which they skip" in first

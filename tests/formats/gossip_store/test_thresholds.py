@@ -91,7 +91,7 @@ def test_upgrading_is_advised_where_the_release_had_the_fault(code: str, told: s
 def test_releases_before_v24_11_keep_offsets_in_32_bits(size: int, release: str, wraps: bool) -> None:
     found: list[tuple[str, Span]] = []
     store: Any = SimpleNamespace(version=14, version_byte=14, version_at=0, guessed=False, size=size, start=1,
-                                 facts={}, wishes=Wishes(release=release))  # fmt: skip
+                                 facts={}, wishes=Wishes(release=release), headless=0)  # fmt: skip
     whole_file(lambda slug, span, *rest: found.append((slug, span)), store)
     assert found == [("offset-wrap", Span(1 << 32, size))] * wraps
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from inspector import packings
 from inspector.errors import UsageError
 from inspector.format import Wishes
 from inspector.formats.longhorn import FORMAT, memory
@@ -213,14 +214,14 @@ def test_a_bundle_that_unpacks_to_more_than_a_hundred_times_its_size_is_refused(
         bundle.writestr("b.json", text)
         bundle.writestr("c.png", text)
     data = packed.getvalue()
-    monkeypatch.setattr(memory, "MAX_RATIO", 2)
-    monkeypatch.setattr(memory, "SPARE", 2 * len(text) - 2 * len(data))
+    monkeypatch.setattr(packings, "RATIO", 2)
+    monkeypatch.setattr(packings, "SPARE", 2 * len(text) - 2 * len(data))
     assert len(read((("bundle", data),)).lvols) == 3
-    monkeypatch.setattr(memory, "SPARE", 2 * len(text) - 2 * len(data) - 1)
+    monkeypatch.setattr(packings, "SPARE", 2 * len(text) - 2 * len(data) - 1)
     with pytest.raises(UsageError, match="unpacks to more"):
         read((("bundle", data),))
     monkeypatch.setattr(memory, "MAX_MEMBER", len(text) - 1)  # a member counts, and is read, up to there
-    monkeypatch.setattr(memory, "SPARE", 2 * (len(text) - 1) - 2 * len(data))
+    monkeypatch.setattr(packings, "SPARE", 2 * (len(text) - 1) - 2 * len(data))
     assert len(read((("bundle", data),)).lvols) == 3
     monkeypatch.setattr(memory, "MAX_MEMBERS", 0)
     assert read((("bundle", data),)).lvols == {}

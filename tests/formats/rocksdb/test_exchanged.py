@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -10,10 +12,14 @@ import pytest
 from inspector.errors import Exit
 from inspector.format import Wishes
 from inspector.formats import all_formats
-from inspector.formats.rocksdb import batch, keys
+from inspector.formats.rocksdb import batch, keys, order
+from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.facts import Mark
 from inspector.formats.rocksdb.log_writer import frame
+from inspector.formats.rocksdb.seen import seen_through
 from inspector.formats.rocksdb.version import Version
 from inspector.inspect import inspect
+from inspector.overlay import Overlay
 from inspector.repair import Result, repair
 from inspector.source import open_source
 from tests.formats.rocksdb.test_sequences import RECORDS, Order, folder, rows, scan, wal
@@ -145,3 +151,31 @@ def test_the_beginning_of_a_log_that_stands_elsewhere_goes_back_by_the_manifests
     path = folder(tmp_path / "db", {4: wal(order(list(range(RECORDS))), first=51)}, version)
     assert mend(path, tmp_path / "new").code is Exit.CLEAN
     assert (tmp_path / "new" / "000004.log").read_bytes() == wal(list(range(RECORDS)), first=51)
+
+
+def test_a_log_of_many_shuffled_pages_is_read_once_for_its_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No order of whole blocks makes them rise, and nothing is laid anew to see that."""
+    whole = uneven(800, 5)
+    pages = [whole[at : at + 4096] for at in range(0, len(whole), 4096)]
+    Random(7).shuffle(pages)
+    (tmp_path / "000004.log").write_bytes(b"".join(pages))
+    asked, laid = Counter[str](), Counter[str]()
+
+    def read(db: Database, member: str) -> Iterator[order.Numbered | None]:
+        asked[member] += 1
+        return numbered(db, member)
+
+    def made(db: Database, over: Overlay, touched: set[str]) -> tuple[Database, list[Mark]]:
+        laid.update(touched)
+        return seen_through(db, over, touched)
+
+    numbered = order._read_numbered
+    monkeypatch.setattr(order, "_read_numbered", read)
+    monkeypatch.setattr("inspector.formats.rocksdb.exchanged.seen_through", made)
+    report = scan(tmp_path / "000004.log")
+    assert report.tally.counts
+    assert report.answer is not None
+    assert asked == {"": 1}
+    assert not laid

@@ -63,6 +63,22 @@ def test_what_a_lost_manifest_listed_is_not_called_kept(older: bool, tmp_path: P
     assert kept == inspected(folder).answer.summary["entries"]
 
 
+@pytest.mark.parametrize("torn", [True, False])
+def test_what_only_a_damaged_edit_may_have_named_is_said(
+    torn: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "db"
+    folder.mkdir()
+    for name, data in small_world().members().items():
+        (folder / name).write_bytes(data)
+        if name.startswith("MANIFEST-"):
+            (folder / name).write_bytes(data[:-20] if torn else data)
+    if not torn:
+        (folder / "CURRENT").unlink()  # the repair makes a MANIFEST all the same
+    assert main(["repair", str(folder), "-o", str(tmp_path / "out")]) == 0
+    assert ("a file that only a damaged edit named" in " ".join(capsys.readouterr().out.split())) is torn
+
+
 def replaced(folder: Path, shared: bool) -> Path:
     """Tables of the lowest level: 9 was replaced by 12 where they share keys, and its file was not deleted yet."""
     world = World()
@@ -79,7 +95,7 @@ def test_of_two_tables_with_the_last_version_of_a_key_the_newer_one_is_taken(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = replaced(tmp_path / "db", shared=True)
-    assert main(["repair", str(folder), "-o", str(tmp_path / "out")]) == 0
+    assert main(["repair", str(folder), "-o", str(tmp_path / "out")]) == 4
     said = " ".join(capsys.readouterr().out.split())
     assert "000009.sst: 'key" in said
     assert "stands in it and in 000012.sst, both as the last version: no database has both" in said
@@ -111,7 +127,7 @@ def test_keys_of_a_table_that_was_replaced_are_told_where_blocks_of_the_newer_on
     folder.mkdir()
     for name, content in members.items():
         (folder / name).write_bytes(content)
-    assert main(["repair", str(folder), "-o", str(tmp_path / "out")]) == (4 if blocks else 0)
+    assert main(["repair", str(folder), "-o", str(tmp_path / "out")]) == 4
     said = " ".join(capsys.readouterr().out.split())
     assert "000009.sst: 'key-00" in said
     assert ("inspector records DB --member 000009.sst lists what they were" in said) is bool(blocks)
@@ -120,7 +136,7 @@ def test_keys_of_a_table_that_was_replaced_are_told_where_blocks_of_the_newer_on
 
 def test_tables_that_share_a_range_and_no_key_are_both_kept(tmp_path: Path) -> None:
     folder = replaced(tmp_path / "db", shared=False)
-    assert main(["repair", str(folder), "-o", str(tmp_path / "out")]) == 0
+    assert main(["repair", str(folder), "-o", str(tmp_path / "out")]) == 4
     assert inspected(tmp_path / "out").answer.summary["entries"] == 60
 
 

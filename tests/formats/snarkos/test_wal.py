@@ -83,7 +83,7 @@ def test_a_block_tree_of_another_height_is_stale_and_one_of_the_tip_is_not(tmp_p
 
 
 def test_a_root_across_two_windows_of_the_block_tree_is_found(tmp_path: Path) -> None:
-    from inspector.source import WINDOW
+    from inspector.holes import WINDOW
 
     write_folder(tmp_path / "ledger", {**MEMBERS, "block_tree": bytes(WINDOW - 9) + BLOCKS[-1].root + b"tail"})
     assert scan(tmp_path / "ledger").answer.summary["classes"] == []
