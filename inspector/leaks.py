@@ -91,13 +91,15 @@ class Search:
         self._shapes: dict[bytes, int] = {}
 
     def add(self, number: int, found: Iterable[bytes]) -> None:
-        for shape in found:
+        for shape in found:  # there may be a hundred thousand of them
+            if shape in self._shapes:
+                continue
+            self._shapes[shape] = number
             if (lengths := self._lengths.get(shape[:LEAST])) is None:
                 self._lengths[shape[:LEAST]] = [len(shape)]
             elif len(shape) not in lengths:
                 lengths.append(len(shape))
                 lengths.sort(reverse=True)
-            self._shapes.setdefault(shape, number)
 
     def hits(self, data: bytes) -> Iterator[Hit]:
         """The longest shape at each place where one begins, in order; they may overlap."""

@@ -17,14 +17,14 @@ import stat
 from collections import Counter
 from collections.abc import Callable
 from functools import cache, lru_cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from inspector.errors import RefusedError, SourceError, UsageError
-from inspector.leaks import BASE58, LEAST, Search, plain_shapes, shapes
+from inspector.leaks import BASE58, CHUNK, LEAST, Search, plain_shapes, shapes
 
 T = TypeVar("T")
 
@@ -116,6 +116,7 @@ class _Sought(Struct):
     names: list[str]
     known: int = 0
     withheld: int = 0
+    apart: Search = field(default_factory=Search)  # plain shapes of originals that have others, or none, in `search`
 
 
 class Redactor:
@@ -219,6 +220,8 @@ class Redactor:
             if not speaks_for_itself(text):
                 raw = canonical(noun, text)
                 found = plain_shapes(text, raw) if plain else shapes(text, raw)
+                if not plain and (not found or len(raw) > CHUNK) and len(raw) >= LEAST:
+                    sought.apart.add(len(names), plain_shapes(text, raw))
                 if not plain:  # a name of a file may be no UTF-8
                     also = text.encode("utf-8", "surrogatepass")
                     if also != raw and text.removeprefix("0x") != raw.hex():  # nobody codes hexadecimal once more
@@ -231,6 +234,11 @@ class Redactor:
             names.append("bytes\0")
         sought.known, sought.withheld = len(self._known), len(self._bytes)
         return search, names
+
+    def holds_none(self, data: bytes) -> bool:
+        """Whether no original stands in finished output, in whatever shape: as if both searches had been asked."""
+        search, _ = self.search()
+        return next(chain(search.hits(data), self._searches[False].apart.hits(data)), None) is None
 
     def load(self, path: str) -> None:
         """Take the names of an earlier run; raises RefusedError where others can read the file."""
