@@ -1,7 +1,7 @@
 """What a ledger's scan and repair promise, on fresh seeds: `python -m benchmarks.prove_snarkos variants blocks large`.
 
 variants  damages of random ledgers: the true prefix and class; after the repair the true rows, as RocksDB reads them
-blocks    three random blocks of tables flipped: exactly the heights they held are named, no transaction of others
+blocks    three random blocks of tables broken: exactly the heights they held are named, no transaction of others
 large     a ledger of 1 GB with a tip that was not finalised: what a repair of it writes
 
 Exit 1 if anything is not as it must be.
@@ -37,7 +37,7 @@ from tests.builders.snarkos_variants import (
     transition_gone,
 )
 from tests.formats.snarkos.stores import heights, mend, on_disk, scan
-from tests.formats.snarkos.test_loss import copy, flipped, owners
+from tests.formats.snarkos.test_loss import broken, copy, owners
 
 GIB = 1 << 30
 VALUE = 256 << 10  # bytes of a mapping value of the large ledger
@@ -112,7 +112,7 @@ def blocks(place: Path, seeds: int, first: int) -> bool:
     of = {transaction_name(t): block.height for block in made for t in block.transactions}
     for seed in range(first, first + seeds):
         folder = copy(place / "healthy", place / f"b{seed}")
-        gone = flipped(folder, Random(seed), 3)
+        gone = broken(folder, Random(seed), 3)
         told = scan(folder).answer.summary["lost"]
         touched = {owner[k] for k in gone if k in owner}
         lost_rows = {transaction_name(k[4:]) for k in gone if k[2] in (17, 22, 29, 31, 32, 51)}
@@ -128,7 +128,7 @@ def blocks(place: Path, seeds: int, first: int) -> bool:
         shutil.rmtree(folder)
     took = time.perf_counter() - since
     told_ = f"{lost} heights and {named} transactions named, {wrong} runs wrong"
-    print(f"blocks: three flipped in each of {seeds} runs in {took:.0f} s: {told_}", flush=True)
+    print(f"blocks: three broken in each of {seeds} runs in {took:.0f} s: {told_}", flush=True)
     return not wrong
 
 

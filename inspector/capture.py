@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import re
 import tempfile
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -268,14 +269,19 @@ def _called(name: str, patterns: Collection[str], rename: Callable[[str], str]) 
 
 
 def _source_name(recorder: Recorder, patterns: Collection[str], rename: Callable[[str, str], str] | None) -> str:
-    """What the source is called in its capsule; a pseudonym keeps an ending that the program gives, if that tells."""
+    """What the source is called in its capsule; a pseudonym keeps an end or a beginning that the program gives, if
+    that tells."""
     name = recorder.below.name
     if rename is None:
         return name
     called = _called(name, patterns, partial(rename, "path"))
+    heads = [re.match(r"[A-Z]*-?", pattern).group() for pattern in patterns]  # type: ignore[union-attr]
+    heads = [head for head in heads if head and name.upper().startswith(head.rstrip("-"))]
     ending = PurePosixPath(name).suffix
     given = ending in {PurePosixPath(pattern).suffix for pattern in patterns}
-    return called + ending if given and recorder.told_otherwise(called) else called
+    also = [called + ending] if given else []
+    also += [head + called for head in heads]
+    return next((one for one in (called, *also) if not recorder.told_otherwise(one)), called)
 
 
 def _look_ahead(report: Report, recorder: Recorder, wishes: Wishes) -> str:

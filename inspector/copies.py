@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from msgspec import Struct, field
 
 from inspector.format import Proof
-from inspector.source import Source, without_holes
-from inspector.span import Span
+from inspector.source import Source
+from inspector.span import Run, Span
 from inspector.view import Laid
 
 KEPT = 100  # losses and disagreements that are listed; all are counted
@@ -115,4 +116,5 @@ class Quilt(Laid):
         i = bisect_right(self._starts, at) - 1
         return self.patches[i].copy if i >= 0 and at < self.patches[i].end else None
 
-    data_ranges = without_holes
+    def _runs(self, member: str, start: int) -> Iterator[Run]:
+        return ((one.start, one.end) for one in islice(self.patches, bisect_right(self._ends, start), None))

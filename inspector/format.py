@@ -231,6 +231,8 @@ class Plan(Struct):
     size: int | None = None  # the output is extended (sparse) to this many bytes
     notes: list[str] = field(default_factory=list)
     after: Callable[[str, str], tuple[str, ...]] = lambda source, output: ()  # how to put it in place
+    # where the output may not have this file name: why not, and the name that it may have
+    misnamed: Callable[[str], tuple[str, str] | None] = lambda name: None
 
 
 class Unit(Struct, frozen=True):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -24,6 +24,8 @@ _PAIRS: Final = tuple(one + two for one in BASE58 for two in BASE58)
 _TEN: Final = 58**10
 _SIMPLE: Final = re.compile(r"[ !#-\[\]-~]*")  # what nobody escapes
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+KIN: Final = 8  # first bytes that kin have in common
+FEW: Final = 16  # kin that are not worth a group
 
 
 class Hit(Struct, frozen=True):
@@ -67,20 +69,65 @@ def shapes(text: str, raw: bytes, pieces: bool = True) -> set[bytes]:
             piece = raw[at : at + CHUNK]
             found |= shapes(piece.decode("latin-1"), piece)
         return found
-    found = plain_shapes(text, raw) | {raw, raw.hex().upper().encode()}
-    if len(raw) <= CHUNK:
-        found.add(base58(raw).encode())  # nobody prints more than a key so, and it takes the square of the length
+    found = plain_shapes(text, raw)
+    for way in WAYS if len(raw) <= CHUNK else WAYS[:-1]:
+        found |= way(raw)
+    return {shape for shape in found if len(shape) >= LEAST}
+
+
+def _as_it_is(raw: bytes) -> set[bytes]:
+    return {raw}
+
+
+def _base16(raw: bytes) -> set[bytes]:
+    return {raw.hex().encode(), raw.hex().upper().encode()}
+
+
+def _base64(raw: bytes) -> set[bytes]:
+    found = set()
     for shift in range(3):
         coded = base64.b64encode(bytes(shift) + raw)
         # characters at both ends also hold bits of what lies beside
         inner = coded[(shift * 8 + 5) // 6 : (shift + len(raw)) * 8 // 6]
         found |= {inner, inner.translate(_URL_SAFE)}
-    return {shape for shape in found if len(shape) >= LEAST}
+    return found
+
+
+def _base58(raw: bytes) -> set[bytes]:
+    return {base58(raw).encode()}
+
+
+Way: TypeAlias = Callable[[bytes], set[bytes]]
+# the last for a key at most: nobody prints more so, and it takes the square of the length
+WAYS: Final[tuple[Way, ...]] = (_as_it_is, _base16, _base64, _base58)
 
 
 def _one_of(numbers: set[int]) -> bytes:
     """The pattern of one byte out of these."""
     return b"[" + re.escape(bytes(sorted(numbers))) + b"]"
+
+
+class Kin(Struct):
+    """Originals of the same length with the same first bytes, each known by its number and as hexadecimal."""
+
+    raw: list[bytes]
+    numbers: list[int]
+
+    def heads(self) -> list[tuple[bytes, Way]] | None:
+        """The first bytes of what each way makes of every one of them; None where they are not all the same.
+
+        What lies between the lowest and the highest bytes with this beginning begins as both do: digits in any base
+        are in the order of the bytes.
+        """
+        tail = len(self.raw[0]) - KIN
+        low, high = (self.raw[0][:KIN] + end * tail for end in (b"\0", b"\xff"))
+        found = []
+        for way in WAYS:
+            ends = [{(shape[:LEAST], len(shape)) for shape in way(one) if len(shape) >= LEAST} for one in (low, high)]
+            if ends[0] != ends[1]:
+                return None
+            found += [(head, way) for head, _ in ends[0]]
+        return found
 
 
 class Search:
@@ -89,6 +136,7 @@ class Search:
     def __init__(self) -> None:
         self._lengths: dict[bytes, list[int]] = {}  # first bytes -> lengths of the shapes that begin so, longest first
         self._shapes: dict[bytes, int] = {}
+        self._kin: dict[bytes, list[tuple[Kin, Way]]] = {}  # first bytes -> whose shapes are not worked out yet
 
     def add(self, number: int, found: Iterable[bytes]) -> None:
         for shape in found:  # there may be a hundred thousand of them
@@ -101,6 +149,20 @@ class Search:
                 lengths.append(len(shape))
                 lengths.sort(reverse=True)
 
+    def add_kin(self, kin: Kin) -> None:
+        """Work their shapes out when something begins as they do; at once where that may be anything."""
+        heads = kin.heads() if len(kin.raw) > FEW else None
+        for head, way in heads or ():
+            self._lengths.setdefault(head, [])
+            self._kin.setdefault(head, []).append((kin, way))
+        if heads is None:
+            for way in WAYS:
+                self._work_out(kin, way)
+
+    def _work_out(self, kin: Kin, way: Way) -> None:
+        for number, raw in zip(kin.numbers, kin.raw, strict=True):
+            self.add(number, (shape for shape in way(raw) if len(shape) >= LEAST))
+
     def hits(self, data: bytes) -> Iterator[Hit]:
         """The longest shape at each place where one begins, in order; they may overlap."""
         heads = self._lengths
@@ -108,7 +170,11 @@ class Search:
             return
         first, *others = (_one_of(set(place)) for place in zip(*heads, strict=False))
         begins = re.compile(first + b"(?=" + b"".join(others) + b")")  # each byte is one that a shape has there
-        for at in [i for m in begins.finditer(data) if data[(i := m.start()) : i + LEAST] in heads]:
+        places = [i for m in begins.finditer(data) if data[(i := m.start()) : i + LEAST] in heads]
+        for head in {data[at : at + LEAST] for at in places} & self._kin.keys():
+            for kin, way in self._kin.pop(head):
+                self._work_out(kin, way)
+        for at in places:
             for length in heads[data[at : at + LEAST]]:
                 number = self._shapes.get(data[at : at + length])
                 if number is not None:

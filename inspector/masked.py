@@ -32,12 +32,14 @@ def masked(
     found: Excerpt, view: Source, formats: Formats, wishes: Wishes, redactor: Redactor | None, forced: str | None
 ) -> Source:
     """What is to be written: the view itself, or with a redactor one in which private bytes are others."""
-    bottom = found.report.bottom
+    bottom, claim = found.report.bottom, found.report.claim
     if redactor is None:
         found.notes += [] if found.why or found.whole else [_unasked(found)]
         return view
     if not any(form.private.fields for form in found.report.layers[:1]):
         return view  # what the uppermost format reads is public
+    settled = None if forced else (bottom.name, claim.strength, claim.because)  # each try would ask every format again
+    view.settled = view.settled or settled
     if bottom.disguised is not None:
         return _anew(found, view, formats, wishes, redactor, forced)
     if bottom.mask is None:
@@ -48,9 +50,6 @@ def masked(
         for noun, original in islice(form.private.originals(state), MOST) if form.private.originals else ():
             if original not in form.private.public:
                 redactor.know(noun, original)  # looked for in what comes out
-    claim = found.report.claim
-    settled = None if forced else (bottom.name, claim.strength, claim.because)  # each try would ask every format again
-    view.settled = view.settled or settled
     same = bool(found.whole) or found.runs == [(0, found.report.source.size)]  # nothing was left out
     shown = found.report if same else found.shown or inspect(view, formats, wishes, forced, KEEP, answers=False)
     of, compared = (signature, alike) if found.why else (rules_of, failing_alike)
@@ -107,6 +106,7 @@ def _anew(
     assert bottom.disguised is not None
     parts = bottom.disguised(tried.state_of_bottom, redactor.name, lambda start, end: True)
     other = Composed(view, parts)
+    other.settled = view.settled
     again = inspect(other, formats, wishes, forced, KEEP, causes=False, answers=False)
     if numbers_of(again) != numbers_of(report):
         raise RefusedError("with private things taken out it does not show the same", "--no-redact keeps its bytes")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from inspector.format import Edit, Proof
 from inspector.source import Source
-from inspector.span import Span
+from inspector.span import Run, Span
 from inspector.view import Laid
 
 
@@ -68,6 +69,10 @@ class Overlay(Laid):
 
     def _touches(self, start: int, end: int, member: str) -> bool:
         return bool(self.within(start, end, member))
+
+    def _runs(self, member: str, start: int) -> Iterator[Run]:
+        own, _, ends = self._of.get(member, ([], [], []))
+        return ((one.start, one.end) for one in islice(own, bisect_right(ends, start), None))
 
     def inside(self, folder: str) -> Source:
         head = f"{folder}/"

@@ -10,7 +10,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-SPARE, RATIO = 16 << 20, 100  # bytes that a file given beside a store may unpack to, and more for each of its own
+# bytes that any file may unpack to, and more for each of its own: logs pack 10 to 100 fold, deflate can do 1032
+SPARE, RATIO = 16 << 20, 100
 Kind = Literal["stream", "files", "image"]
 
 

@@ -13,6 +13,7 @@ import os
 import stat
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +25,7 @@ from inspector.format import Edit, Plan
 from inspector.output import place_file, writers_of
 from inspector.sanitize import for_shell
 from inspector.source import Source, open_source
+from inspector.span import Run
 from inspector.view import Laid
 
 SCHEMA = "inspector/patch/1"
@@ -206,6 +208,10 @@ class Patched(Laid):
     def _touches(self, start: int, end: int, member: str) -> bool:
         first = max(0, bisect_right(self._starts, start) - 1)
         return any(change.start < end and start < change.end for change in self._changes[first : first + 2])
+
+    def _runs(self, member: str, start: int) -> Iterator[Run]:
+        first = max(0, bisect_right(self._starts, start) - 1)
+        return ((one.start, one.end) for one in islice(self._changes, first, None) if one.end > start)
 
 
 def apply(patch: Patch, target: str, undo: str) -> Applied:

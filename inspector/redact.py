@@ -24,7 +24,7 @@ from typing import Any, Final, Generic, TypeVar
 from msgspec import Struct, field
 
 from inspector.errors import RefusedError, SourceError, UsageError
-from inspector.leaks import BASE58, CHUNK, LEAST, Search, plain_shapes, shapes
+from inspector.leaks import BASE58, CHUNK, KIN, LEAST, Kin, Search, plain_shapes, shapes
 
 T = TypeVar("T")
 
@@ -216,9 +216,16 @@ class Redactor:
         """What to look for in finished output, and the name of each; `plain`: only what may simply be replaced."""
         sought = self._searches[plain]
         search, names = sought.search, sought.names
+        kin: dict[tuple[int, bytes], Kin] = {}
         for text, noun in islice(self._known.items(), sought.known, None):
             if not speaks_for_itself(text):
                 raw = canonical(noun, text)
+                if not plain and KIN < len(raw) <= CHUNK and len(set(raw)) > 2 and text == raw.hex():
+                    group = kin.setdefault((len(raw), raw[:KIN]), Kin([], []))
+                    group.raw.append(raw)
+                    group.numbers.append(len(names))
+                    names.append(f"{noun}\0{text}")
+                    continue
                 found = plain_shapes(text, raw) if plain else shapes(text, raw)
                 if not plain and (not found or len(raw) > CHUNK) and len(raw) >= LEAST:
                     sought.apart.add(len(names), plain_shapes(text, raw))
@@ -232,6 +239,8 @@ class Redactor:
         for raw, pieces in () if plain else islice(self._bytes.items(), sought.withheld, None):
             search.add(len(names), shapes(raw.decode("latin-1"), raw, pieces))
             names.append("bytes\0")
+        for group in kin.values():
+            search.add_kin(group)
         sought.known, sought.withheld = len(self._known), len(self._bytes)
         return search, names
 

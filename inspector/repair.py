@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from inspector.account import Progress
 from inspector.catalogue import Formats
@@ -20,7 +21,7 @@ from inspector.ledger import ACTIONS, DRY, Ledger, Result, unverified
 from inspector.output import RESERVE, place_file, place_folder, preflight, writers_of
 from inspector.sanitize import for_shell
 from inspector.source import Source
-from inspector.verify import must_be_clean, no_engine, sha256_of, verify_file, verify_folder
+from inspector.verify import inspected_again, must_be_clean, no_engine, sha256_of, verify_file, verify_folder
 
 
 def repair(
@@ -60,6 +61,7 @@ def repair(
             result.verified = unverified(DRY)
             result.code = report.exit_code()
             return result
+        _well_named(plan, source.label if patch else output, patch)
         if patch:
             _make_patch(source, plan, output, result, ledger, force, formats, wishes)
         elif plan.folder:
@@ -80,6 +82,15 @@ def repair(
             result.notes.append("inspector itself failed on this store (INS001 of a scan): do not rely on this output")
             result.code = Exit.BUG
         return result
+
+
+def _well_named(plan: Plan, path: str, patch: bool) -> None:
+    """Raise where the program would take what is to stand there for something else."""
+    at = Path(path)
+    if (found := plan.misnamed(at.name)) is not None:
+        why, name = found
+        right = for_shell(str(at.with_name(name)))
+        raise RefusedError(f"{path}: {why}", f"mv {for_shell(path)} {right}" if patch else f"-o {right}")
 
 
 @contextmanager
@@ -194,10 +205,9 @@ def _make_patch(
     changes = tuple(patches.changes_of(source, plan))
     ledger.close(source)
     made = patches.Patch(source.size, result.report.format.name, changes)
-    mended, forced = patches.Patched(source, made), result.report.format.name
-    again = inspect(mended, formats, wishes.of_a_copy(), forced, causes=False, answers=False)
+    again = inspected_again(patches.Patched(source, made), result, formats, wishes)
     with _medium_blamed(source):
-        left = must_be_clean(again, result.report)
+        left = must_be_clean(again)
     result.size = patches.write(output, source, made, force)
     result.after = patches.after(source.label, output)
     result.verified = {"ok": True, "by": ["inspector"], **left, "engine": no_engine(result)}

@@ -57,8 +57,7 @@ def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, 
         hashing = _Hashing(written)
         hashing.start()
         try:
-            forced = name or result.report.format.name
-            again = inspect(written, formats, wishes.of_a_copy(), forced, causes=False, answers=False)
+            again = inspected_again(written, result, formats, wishes, name)
             hashing.join()
         finally:
             hashing.wanted = False
@@ -66,17 +65,16 @@ def verify_file(place: Place, result: Result, formats: Formats, wishes: Wishes, 
         result.sha256 = hashing.result()
         if written.unreadable:
             raise OutputError(f"{place.target}: what was written cannot be read back; nothing stays of it")
-        left = must_be_clean(again, result.report)
+        left = must_be_clean(again)
     result.verified = {"ok": True, "by": ["inspector"], **left, "engine": no_engine(result)}
 
 
 def verify_folder(folder: Path, result: Result, formats: Formats, wishes: Wishes) -> None:
     with open_source(str(folder)) as written:
-        forced = result.report.format.name
-        again = inspect(written, formats, wishes.of_a_copy(), forced, causes=False, answers=False)
+        again = inspected_again(written, result, formats, wishes)
         if written.unreadable or written.closed:
             raise OutputError(f"{folder.name}: what was written cannot be read back; nothing stays of it")
-        left = must_be_clean(again, result.report)
+        left = must_be_clean(again)
     engine = next((f.engine for f in result.report.layers if f.engine), None)
     told = dict(engine(str(folder))) if engine else no_engine(result)
     result.verified = {"ok": True, "by": ["inspector"], **left, "engine": told}
@@ -92,10 +90,19 @@ def no_engine(result: Result) -> dict[str, Any]:
     return {"ran": False, "why": f"{result.report.format.name}: the original program is not a library"}
 
 
-def must_be_clean(again: Report, before: Report) -> dict[str, Any]:
+def inspected_again(written: Source, result: Result, formats: Formats, wishes: Wishes, name: str = "") -> Report:
+    """The report of an output, for `must_be_clean`; `name` is the format where the source's is not that of the output.
+
+    Its words are asked for where the source holds what the format does not read: they tell how much the output does.
+    """
+    before, forced = result.report, name or result.report.format.name
+    return inspect(written, formats, wishes.of_a_copy(), forced, causes=False, answers=bool(before.answer.unjudged))
+
+
+def must_be_clean(again: Report) -> dict[str, Any]:
     """What a repair may leave: under `standing` the rules of errors and warnings that none can take away.
 
-    Under `unjudged` what the format does not read, in the copy as in the source.
+    Under `unjudged` what the format does not read of the output, if `again` has its words.
     """
     standing = {code for form in again.layers for code in form.standing}
     found = [f for f in again.tally.findings() if f.level is not Severity.NOTE]
@@ -108,8 +115,8 @@ def must_be_clean(again: Report, before: Report) -> dict[str, Any]:
     if again.partial:
         raise OutputError(f"the repaired copy could not be inspected whole ({again.partial})", "nothing was written")
     left: dict[str, Any] = {"standing": sorted({f.rule.code for f in found})} if found else {}
-    if before.answer.unjudged and any(code in standing for code, _ in again.tally.counts):
-        left["unjudged"] = before.answer.unjudged
+    if again.answer.unjudged:
+        left["unjudged"] = again.answer.unjudged
     return left
 
 

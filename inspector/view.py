@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from inspector.source import Member, Source, T
-from inspector.span import Span
+from inspector.span import Run, Span
 from inspector.vouching import Vouched
 
 HELD: Final = 4 << 20  # bytes of a view of many parts that are joined once: each small read of one takes several below
@@ -82,6 +83,23 @@ class Laid(View, ABC):
 
     def glance(self, at: int, n: int, member: str = "") -> bytes:
         return self._laid(self.below.glance(at, n, member), at, member)
+
+    @abstractmethod
+    def _runs(self, member: str, start: int) -> Iterable[Run]:
+        """Where other bytes lie that end behind `start`, in order."""
+
+    def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
+        """As below, and what lies in its holes now."""
+        below = ((span.start, span.end) for span in self.below.data_ranges(member, start))
+        low = high = start
+        for begin, end in heapq.merge(below, self._runs(member, start)):
+            if begin > high:
+                if low < high:
+                    yield Span(low, high, member)
+                low = begin
+            high = max(high, end)
+        if low < high:
+            yield Span(low, high, member)
 
     def hole_end(self, at: int, member: str = "") -> int:
         end = self.below.hole_end(at, member)

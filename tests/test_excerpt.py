@@ -237,8 +237,8 @@ def test_whether_a_new_file_is_known_without_its_old_name(tmp_path: Path) -> Non
     zeroes = tmp_path / "zeroes.bin"
     zeroes.write_bytes(bytes(5000))
     sample = next(c for c in cases() if c.format.name == "gossip-store")
-    assert not _known(str(zeroes), all_formats(), "known-peers")
-    assert _known(str(sample.path), all_formats(), "gossip-store")
+    assert not _known(str(zeroes), all_formats(), ["known-peers"])
+    assert _known(str(sample.path), all_formats(), ["gossip-store"])
 
 
 def test_what_looking_for_the_causes_of_candidates_costs_is_counted(

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from inspector.leaks import CHUNK, plain_shapes
+from inspector.leaks import CHUNK, Search, plain_shapes, shapes
 from inspector.redact import Redactor, canonical
 
 ALPHABET = 'ab01é\n\\"<&x_-'
@@ -37,3 +37,26 @@ def test_output_without_any_original_is_the_same_for_both_ways_to_look(seed: int
         assert redactor.holds_none(data) is apart
         seen += not apart
     assert seen
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_kin_are_found_in_each_shape_as_if_each_had_been_worked_out_before(seed: int) -> None:
+    rng = Random(seed)
+    length = rng.choice((9, 12, 20, 33, CHUNK))
+    begin = bytes(rng.choice((0, 0, 1, 255, rng.randrange(256))) for _ in range(rng.choice((7, 8, length - 1))))
+    raws = {begin + rng.randbytes(length - len(begin)) for _ in range(rng.choice((5, 60)))}
+    redactor, before, told = Redactor(), Search(), []
+    for raw in sorted(raws):
+        redactor.know("key", raw.hex())
+        before.add(0, shapes(raw.hex(), raw))
+        told += sorted(shapes(raw.hex(), raw))
+    assert told
+    for shape in rng.sample(told, min(20, len(told))):
+        for part in (shape, shape[:-1]):
+            data = b"\x80" + part + b"\x81" + rng.randbytes(9) + shape
+            found, names = [*redactor.search()[0].hits(data)], redactor.search()[1]
+            assert [(hit.start, hit.end) for hit in found] == [(hit.start, hit.end) for hit in before.hits(data)]
+            assert found
+            for hit in found:
+                raw = bytes.fromhex(names[hit.number].partition("\0")[2])
+                assert data[hit.start : hit.end] in shapes(raw.hex(), raw)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 
 import pytest
 
 from inspector import formats
+from inspector.copies import Patch as Quilted
+from inspector.copies import Quilt
 from inspector.format import Wishes
 from inspector.holes import KEPT, WINDOW, is_blank
 from inspector.inspect import Report, inspect
+from inspector.overlay import Overlay, Piece
+from inspector.patch import Change, Patch, Patched
 from inspector.source import MemorySource, Source, open_source
 from inspector.uniform import only_zeroes
 
@@ -126,3 +131,37 @@ def test_other_zeroes_are_not_taken_for_a_hole_unseen() -> None:
     for data in (b"", b"\0", bytes(MIB), b"\0" * 99 + b"\1", b"\1" + bytes(MIB)):
         assert not is_blank(data)
         assert only_zeroes(data) is (data.count(0) == len(data))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_laid_over_holes_counts_as_data(seed: int, tmp_path: Path) -> None:
+    """A patch that put a page into a hole was read as if the hole were there still."""
+    if not knows_holes(tmp_path):
+        pytest.skip("this file system has no holes")
+    rng, size, block = random.Random(seed), 64, 4096
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.truncate(size * block)
+        for at in rng.sample(range(size), 9):
+            file.seek(at * block)
+            file.write(bytes([at + 1]) * block)
+    places = sorted(rng.sample(range(size), 9))
+    pieces = [(at * block + rng.choice((0, 100)), rng.choice((50, block - 100))) for at in places]
+    with open_source(str(path)) as source, open_source(str(path)) as other:
+        laid = [
+            Overlay(source, [Piece(at, b"\xee" * n, "derived", "") for at, n in pieces]),
+            Patched(source, Patch(source.size, "x", tuple(Change(at, b"\xee" * n, "") for at, n in pieces))),
+            Quilt(source, {1: other}, [Quilted(at, at + n, 1) for at, n in pieces]),
+        ]
+        for view in laid:
+            for start in (0, block, pieces[3][0] + 1, size * block):
+                data = bytes(view.size)
+                kept, last = bytearray(data), start
+                for span in view.data_ranges("", start):
+                    assert start <= span.start < span.end <= view.size
+                    assert span.start > last or span.start == start
+                    last = span.end
+                    kept[span.start : span.end] = view.read(span.start, span.length)
+                assert kept[start:] == view.read(start, view.size - start)
+                held = sum(span.length for span in view.data_ranges("", start))
+                assert held <= 19 * block

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from inspector.__main__ import main
+from inspector.holes import KEPT
 from tests.test_sparse import GIB, MIB, SAMPLES, knows_holes
 
 GOSSIP, PEERS = "gossip_store/clean-v16.gossip_store", "known_peers/known_addresses-v3.bin"
@@ -99,3 +101,18 @@ def test_a_repaired_store_without_its_hole_is_small(tmp_path: Path) -> None:
     path = laid(tmp_path / "in", GOSSIP, 4 << 40)  # more than any disk of these tests has free
     assert main(["repair", str(path), "-o", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out").read_bytes() == (SAMPLES / GOSSIP).read_bytes()
+
+
+@pytest.mark.parametrize("words", [["diff"], ["scan", "--verify-signatures"]])
+@pytest.mark.parametrize("noise", [False, True])
+def test_a_gap_behind_records_is_read_in_pieces(
+    words: list[str], noise: bool, tmp_path: Path, moving: list[int]
+) -> None:
+    """A diff of two stores with 20 GB of zeroes behind them took 24 GB of memory."""
+    path = laid(tmp_path / "in", GOSSIP, 40 * MIB)
+    if noise:
+        with path.open("r+b") as file:
+            file.seek((SAMPLES / GOSSIP).stat().st_size)
+            file.write(random.Random(3).randbytes(20 * MIB))
+    assert main([*words, *[str(path)] * (2 if words == ["diff"] else 1)]) in (0, 3)
+    assert max(moving) <= KEPT

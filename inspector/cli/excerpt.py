@@ -94,9 +94,10 @@ def excerpt(
         changed = bool(found.report.partial) or not source.still_same()
         if changed:
             found.notes.append(f"{found.report.partial or source.changed}: it is of what was read")
-        bottom = found.report.bottom.name
-        if output and format is None and not _known(output, known, bottom):
-            found.notes.append(f"only its old name told the format: inspect it with --format {bottom}")
+        if output and format is None and not _known(output, known, [one.name for one in found.report.layers]):
+            found.notes.append(
+                f"what is left does not tell the format: inspect it with --format {found.report.format.name}"
+            )
         if chart:
             _write_map(chart, found, source, force)
         if c_array or python:
@@ -111,14 +112,18 @@ def excerpt(
     return int(Exit.PARTIAL if changed else Exit.CLEAN)
 
 
-def _known(output: str, known: Formats, name: str) -> bool:
-    """Whether the new file is taken for what it is under its new name."""
+def _known(output: str, known: Formats, layers: list[str]) -> bool:
+    """Whether the new file is taken for what it is: its old name, or what was left out, may have told that."""
+    from inspector.cli.inputs import opened
+    from inspector.format import Wishes
     from inspector.inspect import detect
     from inspector.source import open_source
 
     with open_source(output) as made:
         try:
-            return detect(made, known)[0][0].name == name
+            if len(layers) == 1:
+                return detect(made, known)[0][0].name == layers[0]
+            return opened(made, known, Wishes(), None).name == layers[0]
         except UnknownFormatError:
             return False
 

@@ -3,7 +3,7 @@
 
 from os import urandom
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 cdef extern from "gossip_known.h" nogil:
@@ -71,9 +71,9 @@ cdef class GossipKnown:
             raise MemoryError
 
     def announcement(self, uint64_t scid):
-        """Offset of a channel's last sound announcement, 0 where there is none."""
+        """Offset of a channel's last sound announcement, -1 where there is none."""
         cdef known_channel *channel = known_channel_of(&self.index, scid)
-        return channel.announcement if channel else 0
+        return <int64_t> channel.announcement - 1 if channel else -1
 
     def updates(self, uint64_t scid):
         """Offsets of a channel's last sound updates, the oldest first."""
@@ -86,9 +86,9 @@ cdef class GossipKnown:
         return channel != NULL and channel.closed != 0
 
     def node(self, uint64_t folded):
-        """Offset of a node's last sound announcement, 0 where there is none."""
+        """Offset of a node's last sound announcement, -1 where there is none."""
         cdef known_node *entry = known_node_of(&self.index, folded)
-        return entry.announcement if entry else 0
+        return entry.announcement if entry else -1
 
     def announced(self):
         """Channels that have an announcement, in the order of their first record."""

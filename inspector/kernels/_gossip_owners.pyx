@@ -44,10 +44,7 @@ cdef array.array _U64 = _array("Q")
 
 
 cdef class GossipOwners:
-    """Live records against each other. `limit` owners are held in memory, the others' facts in files in `spill`.
-
-    Offset 0 stands for "none": a store's records begin at 1.
-    """
+    """Live records against each other. `limit` owners are held in memory, the others' facts in files in `spill`."""
 
     cdef readonly uint64_t channels, nodes
     cdef readonly bint spilled
@@ -67,7 +64,7 @@ cdef class GossipOwners:
         owners_free(&self.state)
 
     def feed(self, batch not None):
-        """Flat triples (offset, code, other offset), by offset."""
+        """Flat triples (offset, code, other offset; 0 for the codes that have none), by offset."""
         cdef const uint64_t[::1] starts = batch.starts, owners = batch.owners
         cdef const uint64_t[::1] nodes_a = batch.nodes_a, nodes_b = batch.nodes_b
         cdef const uint16_t[::1] kinds = batch.kinds, flags = batch.flags

@@ -9,7 +9,7 @@
 
 enum { KNOWN_UPDATES = 4 }; /* the last ones of a channel */
 
-/* Offsets are 0 where there is none: a store's records begin at 1. */
+/* `announcement` is one more than the offset, 0 where there is none. */
 struct known_channel {
     uint64_t scid, announcement, updates[KNOWN_UPDATES];
     uint32_t count; /* of updates, the oldest first */
@@ -139,7 +139,7 @@ static int known_channel_fact(struct known_index *k, int kind, uint64_t scid, ui
         return 0;
     *count += !has;
     if (named) {
-        channel->announcement = at;
+        channel->announcement = at + 1;
     } else if (kind == 258) {
         if (channel->count == KNOWN_UPDATES)
             memmove(channel->updates, channel->updates + 1, (KNOWN_UPDATES - 1) * sizeof *channel->updates);

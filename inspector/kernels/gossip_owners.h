@@ -31,7 +31,7 @@ struct owners_list {
 };
 
 /* A channel: its announcement and an update each way. A node: its announcement, and whether a channel names it.
- * 0 is "none"; owner 0 is an empty slot. */
+ * Places are one more than the offset, 0 is "none"; owner 0 is an empty slot. */
 struct owners_slot {
     uint64_t owner, at[3];
 };
@@ -126,14 +126,14 @@ static void owners_channel_fact(struct owners_state *s, struct owners_slot *slot
     uint64_t *at = slot->at;
     if (code == ANNOUNCED) {
         if (at[0]) {
-            owners_add(&s->events, offset, DUPLICATE_ANNOUNCEMENT, at[0]);
+            owners_add(&s->events, offset, DUPLICATE_ANNOUNCEMENT, at[0] - 1);
         } else {
-            at[0] = offset;
+            at[0] = offset + 1;
             s->live_channels++;
         }
     } else if (code == FORGOTTEN) {
         if (at[0]) {
-            owners_add(&s->events, offset, CLOSED_CHANNEL_LIVE, at[0]);
+            owners_add(&s->events, offset, CLOSED_CHANNEL_LIVE, at[0] - 1);
             s->live_channels--;
         }
         memset(at, 0, sizeof slot->at);
@@ -141,8 +141,8 @@ static void owners_channel_fact(struct owners_state *s, struct owners_slot *slot
         if (!at[0])
             owners_add(&s->events, offset, UPDATE_UNKNOWN_CHANNEL, 0);
         if (at[code])
-            owners_add(&s->events, offset, UPDATE_SUPERSEDED, at[code]);
-        at[code] = offset;
+            owners_add(&s->events, offset, UPDATE_SUPERSEDED, at[code] - 1);
+        at[code] = offset + 1;
     }
 }
 
@@ -156,10 +156,10 @@ static void owners_node_fact(struct owners_state *s, struct owners_slot *slot, u
     if (!at[1])
         owners_add(&s->events, offset, NODE_UNKNOWN, 0);
     if (at[0])
-        owners_add(&s->events, offset, NODE_DUPLICATE, at[0]);
+        owners_add(&s->events, offset, NODE_DUPLICATE, at[0] - 1);
     else
         s->live_nodes++;
-    at[0] = offset;
+    at[0] = offset + 1;
 }
 
 static void owners_fact(struct owners_state *s, uint64_t owner, uint64_t code, uint64_t offset)

@@ -61,8 +61,8 @@ class GossipKnown:
         self._fact(ANNOUNCEMENT, scid, at)
 
     def announcement(self, scid: int) -> int:
-        """Offset of a channel's last sound announcement, 0 where there is none."""
-        return self._announced.get(scid, 0)
+        """Offset of a channel's last sound announcement, -1 where there is none."""
+        return self._announced.get(scid, -1)
 
     def updates(self, scid: int) -> list[int]:
         """Offsets of a channel's last sound updates, the oldest first."""
@@ -73,8 +73,8 @@ class GossipKnown:
         return scid in self._closed
 
     def node(self, folded: int) -> int:
-        """Offset of a node's last sound announcement, 0 where there is none."""
-        return self._nodes.get(folded, 0)
+        """Offset of a node's last sound announcement, -1 where there is none."""
+        return self._nodes.get(folded, -1)
 
     def announced(self) -> list[int]:
         """Channels that have an announcement, in the order of their first record."""

@@ -45,7 +45,8 @@ class _Channels:
         # owner: its place in the flat columns, which are much smaller than an object for each
         self.channels: dict[int, int] = {}
         self.nodes: dict[int, int] = {}
-        self.channels_at = array("Q")  # announcement, then an update each way; 0 where there is none
+        # places are one more than the offset, 0 where there is none
+        self.channels_at = array("Q")  # announcement, then an update each way
         self.nodes_at = array("Q")  # announcement, then 1 where a channel names the node
         self.limit = limit
         self.spill = spill
@@ -84,21 +85,21 @@ class _Channels:
         announced = at[place]
         if code == _ANNOUNCED:
             if announced:
-                events.extend((offset, DUPLICATE_ANNOUNCEMENT, announced))
+                events.extend((offset, DUPLICATE_ANNOUNCEMENT, announced - 1))
             else:
-                at[place] = offset
+                at[place] = offset + 1
                 self.live_channels += 1
         elif code == _DELETED:
             if announced:
-                events.extend((offset, CLOSED_CHANNEL_LIVE, announced))
+                events.extend((offset, CLOSED_CHANNEL_LIVE, announced - 1))
                 self.live_channels -= 1
             at[place] = at[place + 1] = at[place + 2] = 0
         else:
             if not announced:
                 events.extend((offset, UPDATE_UNKNOWN_CHANNEL, 0))
             if at[place + code]:
-                events.extend((offset, UPDATE_SUPERSEDED, at[place + code]))
-            at[place + code] = offset
+                events.extend((offset, UPDATE_SUPERSEDED, at[place + code] - 1))
+            at[place + code] = offset + 1
 
     def _node(self, owner: int, code: int, offset: int, events: "array[int]") -> None:
         place = self.nodes.get(owner)
@@ -114,17 +115,14 @@ class _Channels:
         if not at[place + 1]:
             events.extend((offset, NODE_UNKNOWN, 0))
         if at[place]:
-            events.extend((offset, NODE_DUPLICATE, at[place]))
+            events.extend((offset, NODE_DUPLICATE, at[place] - 1))
         else:
             self.live_nodes += 1
-        at[place] = offset
+        at[place] = offset + 1
 
 
 class GossipOwners:
-    """Live records against each other. `limit` owners are held in memory, the others' facts in files in `spill`.
-
-    Offset 0 stands for "none": a store's records begin at 1.
-    """
+    """Live records against each other. `limit` owners are held in memory, the others' facts in files in `spill`."""
 
     def __init__(self, limit: int = 1_000_000, spill: str | None = None) -> None:
         if limit < 1:
@@ -138,7 +136,7 @@ class GossipOwners:
         self.spilled = False
 
     def feed(self, batch: Batch) -> "array[int]":
-        """Flat triples (offset, code, other offset), by offset."""
+        """Flat triples (offset, code, other offset; 0 for the codes that have none), by offset."""
         events: array[int] = array("Q")
         state = self._known.state
         before = 0  # the tile before is an announcement that verifies

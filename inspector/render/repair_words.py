@@ -65,12 +65,12 @@ def repair_blocks(result: Result) -> Iterator[Block]:
 def _verdict(result: Result) -> Iterator[Block]:
     lost, dropped = result.bytes["lost"], result.bytes["dropped"]
     verb = "would be" if result.output is None else "was" if lost == 1 else "were"
+    rest = f"{plural(dropped, 'byte')} left out on purpose, all else" if dropped else "all else"
     if lost:
-        yield para((f"{plural(lost, 'byte')} {verb} lost", "bad"), "; all else is kept", indent=2)
+        yield para((f"{plural(lost, 'byte')} {verb} lost", "bad"), f"; {rest} is kept", indent=2)
     elif result.records["lost"] != 0:  # a file that is not there has no bytes here, and what was in it is lost
-        yield para(
-            ("something is lost", "bad"), " that has no bytes here (see Changes); all that is here is kept", indent=2
-        )
+        here = f"{rest} that is here" if dropped else "all that is here"
+        yield para(("something is lost", "bad"), f" that has no bytes here (see Changes); {here} is kept", indent=2)
     elif dropped:
         yield para(("nothing is lost", "good"), f"; {plural(dropped, 'byte')} left out on purpose", indent=2)
     else:

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from inspector import formats
+from inspector.__main__ import main
 from inspector.carve import Carved, CarveWishes, Found, carve
 from inspector.carvers import carver
 from inspector.errors import Exit
@@ -69,6 +70,21 @@ def test_a_name_in_a_file_never_leads_out_of_the_folder(tmp_path: Path) -> None:
     assert len(found) == 3
 
 
+def test_tables_of_several_databases_are_repaired_folder_by_folder(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = "99999999-0000-4000-8000-000000000000"
+    parts = [named(9), named(12, start=60), named(7, other), named(8, other, 60)]
+    image, out = tmp_path / "image", tmp_path / "out"
+    image.write_bytes(bytes(300).join(parts))
+    assert main(["carve", str(image), "--format", "rocksdb-sst", "-o", str(out)]) == 0
+    told = capfd.readouterr().out
+    assert "tables of 2 databases, each in a folder of its own" in told
+    for home, count in (("db-0a1b2c3d", 2), ("db-99999999", 2)):
+        assert f"inspector repair {out}/{home} -o {home}.repaired" in " ".join(told.split())
+        assert len(list((out / home).glob("*.sst"))) == count
+
+
 def test_the_same_table_twice_is_one_file(tmp_path: Path) -> None:
     done, spans, found = run(named(3) + bytes(99) + named(3), tmp_path)
     assert list(found) == ["000003.sst"]
@@ -116,6 +132,20 @@ def test_a_table_in_several_extents_is_put_together(shape: Shape, order: tuple[i
         == data
     )
     assert [s.start for s in spans] == sorted(s.start for s in spans)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["at byte 0", "behind the rest"])
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_a_table_of_which_few_blocks_lie_apart_is_put_together(blocks: int, first: bool, tmp_path: Path) -> None:
+    """The border cuts the second block, or the third, ...: those before it are whole in the first extent."""
+    built = table(pairs(0, 900), Shape(block_size=4000))
+    cut = built.blocks[blocks].offset - built.blocks[blocks].offset % 4096 + 4096
+    assert built.blocks[blocks].offset < cut < built.blocks[blocks].end
+    rng = Random(blocks)
+    head, rest = built.data[:cut], built.data[cut:] + bytes(-(len(built.data) - cut) % 4096)
+    device = head + rng.randbytes(8192) + rest if first else rng.randbytes(4096) + rest + rng.randbytes(8192) + head
+    _, _, found = run(device + rng.randbytes(4096), tmp_path)
+    assert list(found.values()) == [built.data]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -35,12 +35,22 @@ def test_the_last_records_of_each_owner_are_found(kernel: Kernel) -> None:
     for batch in walk(kernel.GossipWalker, data, 1 << 20)[1]:
         assert index.feed(batch) == []
     assert (index.announcement(7), index.updates(7), index.closed(7)) == (starts[0], starts[3:7], True)
-    assert (index.announcement(9), index.updates(9), index.closed(9)) == (0, [starts[9]], False)
+    assert (index.announcement(9), index.updates(9), index.closed(9)) == (-1, [starts[9]], False)
     assert index.node(ANN[0] ^ int.from_bytes(ANN[1:9], "big")) == starts[7]
     assert (index.announced(), index.unannounced()) == ([7], [9])
     assert index.first == [*starts[:8], starts[9]]
     index.announce(9, 5)
     assert (index.announcement(9), index.unannounced()) == (5, [])
+
+
+def test_offset_0_is_a_place_like_any_other(kernel: Kernel) -> None:
+    """As in a store that lost its version byte."""
+    for body in (announcement(7, (ANN, BEN)), node(ANN)):
+        data, index = record(body), kernel.GossipKnown()
+        assert index.feed(kernel.GossipWalker(len(data), 0).feed(data, True)) == []
+        at = index.node(ANN[0] ^ int.from_bytes(ANN[1:9], "big")) if body[:2] == b"\x01\x01" else index.announcement(7)
+        assert (at, index.first) == (0, [0])
+    assert (index.announcement(8), index.node(8)) == (-1, -1)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 1 << 17])

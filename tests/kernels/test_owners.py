@@ -27,6 +27,22 @@ DEAD = DELETED | 0x2000
 Event = tuple[int, int, int]
 
 
+def test_offset_0_is_a_place_like_any_other(kernel: Kernel) -> None:
+    """As in a store that lost its version byte."""
+    bodies = [announcement(7, (ANN, BEN)), amount(9), update(7, 0), announcement(7, (ANN, BEN)), amount(9), delete(7)]
+    data = b"".join(record(body) for body in bodies)
+    owners = kernel.GossipOwners(10)
+    batch = kernel.GossipWalker(len(data), 0).feed(data, True)
+    again, closed = batch.starts[3], batch.starts[5]
+    assert list(owners.feed(batch)) == [again, k.DUPLICATE_ANNOUNCEMENT, 0, closed, k.CLOSED_CHANNEL_LIVE, 0]
+    assert owners.channels == 0
+    for bodies, code in (([update(7, 0)] * 2, k.UPDATE_SUPERSEDED), ([node(ANN)] * 2, k.NODE_DUPLICATE)):
+        data = b"".join(record(body) for body in bodies)
+        batch = kernel.GossipWalker(len(data), 0).feed(data, True)
+        found = list(kernel.GossipOwners(10).feed(batch))
+        assert found[-3:] == [batch.starts[1], code, 0]
+
+
 def events_of(kernel: Kernel, data: bytes, limit: int = 1_000_000, window: int = 1 << 20) -> tuple[list[Event], Any]:
     owners = kernel.GossipOwners(limit)
     flat: list[int] = []

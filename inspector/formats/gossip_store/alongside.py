@@ -52,9 +52,12 @@ def _cover(copies: Sequence[tuple[Store, Healing]], near: int) -> None:
         places, work = _places(other, keys), WORK * other.size
         for i, (store, healing) in enumerate(copies):
             for gap in asked[i] if i != j and places else ():
-                begin, end = _between(store, gap, other, places)
                 hurt = [part for part in gap.hurt if not healing.covers(*part)]
-                if hurt and begin < end <= begin + min(FAR, work):
+                there = _between(store, gap, other, places) if hurt else None
+                if there is None:
+                    continue
+                begin, end = there
+                if begin < end <= begin + min(FAR, work):
                     work -= end - begin
                     if all(mark == OK for tile, mark in local(other, begin, end) if tile[0] < end):
                         for part in hurt:
@@ -114,17 +117,17 @@ def _places(other: Store, keys: set[Key]) -> dict[Key, tuple[int, int] | None]:
     return places
 
 
-def _between(store: Store, gap: Gap, other: Store, places: dict[Key, tuple[int, int] | None]) -> tuple[int, int]:
-    """What the other copy has in place of the gap; nothing where it has not, or where it is too short."""
+def _between(store: Store, gap: Gap, other: Store, places: dict[Key, tuple[int, int] | None]) -> tuple[int, int] | None:
+    """What the other copy has in place of the gap; None where it has nothing, or where that is too short."""
     before = next(((place, apart) for key, apart in gap.before if (place := places.get(key))), None)
     after = next(((place, apart) for key, apart in gap.after if (place := places.get(key))), None)
     if before is None:
-        return 0, 0
+        return None
     begin = before[0][1]
     if after is not None:
         wanted = before[1] + gap.end - gap.start + after[1]
         fits = wanted - SHORTEST < after[0][0] - begin <= LOOSE * wanted + SPARE
-        return (begin, after[0][0]) if fits else (0, 0)
+        return (begin, after[0][0]) if fits else None
     start = begin + before[1]
     known = store.size - gap.start >= HEADER and torn(store, gap.start, other, start)
-    return (begin, start + 1) if not gap.after and known else (0, 0)
+    return (begin, start + 1) if not gap.after and known else None

@@ -31,8 +31,6 @@ from inspector.formats.gossip_store.causes import (
     zero_cause,
 )
 from inspector.formats.gossip_store.evidence import body_cause, claims_past, is_uniform, length_cause, longest_run
-from inspector.formats.gossip_store.headless import is_first, read_with
-from inspector.formats.gossip_store.headless import tell as tell_headless
 from inspector.formats.gossip_store.hurt import Hurt
 from inspector.formats.gossip_store.kinds import SEALED_HEADER, kind_name
 from inspector.formats.gossip_store.loader import V24_02, Facts
@@ -68,7 +66,7 @@ _MENDING = "inspector.formats.gossip_store.mending"
 of_record, of_gap, of_start, of_order, channel_lives = (
     later(_MENDING, name) for name in ("of_record", "of_gap", "of_start", "of_order", "channel_lives")
 )
-over_start = later("inspector.formats.gossip_store.over_start", "tell")
+written_over = later("inspector.formats.gossip_store.over_start", "tell")
 
 
 def _flags(stretch: Stretch) -> Sequence[int]:
@@ -82,12 +80,15 @@ class Checker:
     def __init__(self, store: Store, tally: Tally) -> None:
         self.store, self.tally = store, tally
         self.facts = Facts(version=store.version, version_byte=store.version_byte, size=store.size)
+        if store.headless:
+            self.facts.broken = 1  # where programs look for the first record
         self.owners = kernels.GossipOwners(ev.OWNERS)
         self.log = ev.EventLog()
         self.previous_mark = OK
         self.hurt = Hurt()
         self.lost: Counter[str] = Counter()  # live records by kind
         self.lost_bytes = 0  # in which not even records can be counted
+        self.strays = 0  # updates of channels without an announcement
         self.live = self.deleted = self.dead_bytes = self.live_bytes = 0
 
     def add(
@@ -149,7 +150,7 @@ class Checker:
                 i = match.start()
                 end = batch.starts[i + 1] if i + 1 < len(bits) else batch.end
                 self.strange(batch, i, Span(batch.starts[i], end), bits[i])
-        self.events(self.owners.feed(read_with(self.store, self._proved(batch))))
+        self.events(self.owners.feed(self._proved(batch)))
 
     def _proved(self, batch: Any) -> Any:
         """The batch without records found inside damaged ones: a planted one must not contradict a genuine one."""
@@ -163,8 +164,6 @@ class Checker:
         flags = _flags(stretch)[i]
         if mark == UNJUDGED:
             return
-        if mark == LOST and is_first(self.store.headless, span.start, span.end):
-            return tell_headless(self, span)
         if mark in DAMAGED or mark == LOST:
             self.hurt.add(mark, stretch, i)
         if mark == TORN_BODY or (mark in DAMAGED and not flags & versions.DELETED):
@@ -378,10 +377,11 @@ class Checker:
         for k in range(0, len(found), 3):
             at, code, other = found[k], found[k + 1], found[k + 2]
             slug, text, name = ev.EVENTS[code]
-            if code == ev.DUPLICATE_ANNOUNCEMENT and other == self.store.start and over_start(self.store, at, self.add):
+            if code == ev.DUPLICATE_ANNOUNCEMENT and written_over(self.store, at, other, self.add):
                 self.fact(name, at)
                 continue
             severity = None
+            self.strays += code == ev.UPDATE_UNKNOWN_CHANNEL
             if code == 4:
                 dead = bool(self.store.source.read(at, 1)[0] & 0x80)
                 name = "announcement_deleted" if dead else "amount_deleted"
@@ -390,7 +390,7 @@ class Checker:
                 self.fact("no_amount_at_end" if self.record_at(at).end == self.store.size else name, at)
                 continue  # told at the end: the channel may be announced again
             self.fact(name, at)
-            told = {"other": other} if other else {}
+            told = {"other": other} if code in ev.NAMING else {}
             words = partial(text.format, other=other)
             why = partial(lacking, self.hurt, at) if code in ev.LACKING else unfinished
             self.add(slug, partial(self.record_at, at), words, why, severity, "kept", told)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 DUPLICATE_ANNOUNCEMENT, ANNOUNCEMENT_WITHOUT_AMOUNT, AMOUNT_WITHOUT_ANNOUNCEMENT, PAIR_FLAG_MISMATCH = 1, 2, 3, 4
+UPDATE_UNKNOWN_CHANNEL = 5
 OWNERS = 80_000  # that a check holds in memory: the public network has 67,000; facts of others go to files
 IN_MEMORY = 1 << 20  # bytes of events before they go to a temporary file
 _CHUNK = 3 * 8 * 4096
@@ -27,6 +28,7 @@ EVENTS: dict[int, tuple[str, str, str]] = {
     9: ("closed-channel-live", "this tombstone closes the channel announced at {other}, which is still live", ""),
 }
 
+NAMING = frozenset(code for code, (_, text, _) in EVENTS.items() if "{other}" in text)  # those with another record
 LACKING = frozenset({3, 5, 7})  # a record that belongs to one before it, which is not there
 
 

@@ -43,6 +43,7 @@ class Exchange(Struct, frozen=True):
     begins: tuple[int, ...]  # where whole records begin in these pages then
     touched: tuple[Run, ...]  # the pages and the damage at their borders, as the file is
     left: tuple[Run, ...]  # what is damaged with the pages put back, in and around them
+    settled: tuple[Run, ...] = ()  # what was, of which a repair loses nothing
 
     @property
     def first(self) -> Piece:
@@ -61,13 +62,20 @@ class Exchange(Struct, frozen=True):
         return self.froms[near]
 
     def covers(self, span: Span) -> bool:
-        """Whether all bytes of a span that lie in or beside these pages hold when those are put back."""
-        if not any(start <= span.start and span.end <= end for start, end in self.touched):
-            return False
-        return not any(self._hurt(start, end) for start, end in self._placed(span.start, span.end))
+        """Whether putting back the pages undoes all damage in a span that lies in or beside them."""
+        return self.leaves(span) == 0
 
-    def _hurt(self, start: int, end: int) -> bool:
-        return any(low < end and start < high for low, high in self.left)
+    def leaves(self, span: Span) -> int:
+        """How many bytes of a damaged span do not hold, or are lost in a repair, when the pages are put back.
+
+        A damaged record that moved with its page is not undone by that, whatever becomes of it.
+        """
+        if not any(start <= span.start and span.end <= end for start, end in self.touched):
+            return span.length
+        placed = list(self._placed(span.start, span.end))
+        if len(placed) == 1 and placed[0] in self.settled:
+            return span.length
+        return sum(max(0, min(end, high) - max(start, low)) for start, end in placed for low, high in self.left)
 
     def _placed(self, start: int, end: int) -> Iterator[Run]:
         """Where bytes of the file go."""

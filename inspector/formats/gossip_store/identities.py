@@ -12,6 +12,7 @@ from inspector.formats.gossip_store.kinds import KINDS, scid
 from inspector.formats.gossip_store.records import entry
 from inspector.formats.gossip_store.walk import OK, UNJUDGED, Store, walk
 from inspector.span import Span
+from inspector.windowed import Windowed
 
 _UPDATES = frozenset({258, 4102})
 _OWNED = frozenset({256, 3503, 4103, 4104, 4106})
@@ -23,9 +24,10 @@ def identities(store: Store) -> Identities:
     counts = {"deleted": 0, "damaged": 0, "unreadable_bytes": 0, "amounts_without_announcement": 0}
 
     def rows() -> Iterator[list[bytes]]:
+        read = Windowed(store.source.read, store.source.sparing)  # a gap may be as long as a disk
         for stretch in walk(store):
             if stretch.columns.get("batch") is not None:
-                yield list(_rows(store, stretch, counts))
+                yield list(_rows(store, stretch, read, counts))
 
     def describe(row: Row) -> Described:
         raw = store.source.read(row.start, row.end - row.start)
@@ -40,10 +42,8 @@ def identities(store: Store) -> Identities:
     return Identities({**KINDS, _OTHER: "other"}, rows(), describe, counts)
 
 
-def _rows(store: Store, stretch: Stretch, counts: dict[str, int]) -> Iterator[bytes]:
-    batch = stretch.columns["batch"]
-    data = memoryview(store.source.read(stretch.start, stretch.end - stretch.start))
-    base, marks = stretch.start, stretch.marks.tobytes()
+def _rows(store: Store, stretch: Stretch, read: Windowed, counts: dict[str, int]) -> Iterator[bytes]:
+    batch, marks = stretch.columns["batch"], stretch.marks.tobytes()
     before = 0
     for i, (start, kind, flags, owner) in enumerate(
         zip(batch.starts, batch.kinds, batch.flags, batch.owners, strict=True)
@@ -61,7 +61,7 @@ def _rows(store: Store, stretch: Stretch, counts: dict[str, int]) -> Iterator[by
         if kind == 4101 and not announced:
             counts["amounts_without_announcement"] += 1
             continue
-        body = data[start - base + 12 : end - base]
+        body = memoryview(read(start, end - start))[12:]
         if kind in _UPDATES:
             key = key_of(kind, owner.to_bytes(8, "big") + bytes([batch.aux[i] & 1]))
         elif kind in _OWNED:

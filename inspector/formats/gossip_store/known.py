@@ -72,7 +72,7 @@ class Known(Struct):
 
     def announced(self, scid: int) -> bool:
         """Whether a sound or corrected announcement of the channel is known."""
-        return scid in self.learnt or self.index.announcement(scid) != 0
+        return scid in self.learnt or self.index.announcement(scid) >= 0
 
     def channels(self) -> list[int]:
         """All channels with an announcement."""
@@ -95,7 +95,7 @@ class Known(Struct):
 
     def _announcement(self, scid: int) -> bytes:
         at = self.index.announcement(scid)
-        return self.body(at) if at else self.learnt.get(scid, b"")
+        return self.body(at) if at >= 0 else self.learnt.get(scid, b"")
 
     def learn(self, body: bytes) -> None:
         """A corrected announcement tells like a sound one."""
@@ -106,8 +106,8 @@ class Known(Struct):
 
     def last_of(self, node: bytes) -> bytes:
         """The last sound announcement of a node; b"" where there is none."""
-        at = self.index.node(node[0] ^ int.from_bytes(node[1:9], "big")) if len(node) == 33 else 0
-        return self.body(at) if at else b""
+        at = self.index.node(node[0] ^ int.from_bytes(node[1:9], "big")) if len(node) == 33 else -1
+        return self.body(at) if at >= 0 else b""
 
     def channel_at(self, at: int) -> int:
         """The channel that the announcement at `at` names, 0 where it is too short to name one."""

@@ -12,9 +12,11 @@ from inspector.correct import Correction, flips, told
 from inspector.counted import plural
 from inspector.finding import UNKNOWN_CAUSE, Cause, Salvage
 from inspector.format import Wishes
+from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.correction import GAP_SOLVES, REPAIR_CHECKS, Corrector
 from inspector.formats.gossip_store.exchanged import Exchange, exchanges
 from inspector.formats.gossip_store.hurt import LOOKED_AT, Hurt
+from inspector.formats.gossip_store.kinds import SEALED_HEADER
 from inspector.formats.gossip_store.walk import LOST, Store, walk
 from inspector.overlay import Overlay, Piece
 from inspector.span import Span
@@ -62,6 +64,10 @@ def of_gap(store: Store, span: Span, before: Cause) -> Mending:
     rest = [_moved(store, Span(low, high)) for low, high in _between(span, [at for at, _ in found])] if found else []
     if rest and all(rest):
         return before, facts, "corrected"
+    for one in exchanged(store) if not found else ():
+        if (left := one.leaves(span)) < span.length:
+            told = {"undone": [one.first.why], "exchanged_with": one.other(span.start), "lost_bytes": left}
+            return Cause("swapped", "certain", one.first.why), told, "lost"
     return before, facts, "lost"
 
 
@@ -107,24 +113,27 @@ def put_back(store: Store, moved: list[Exchange]) -> Store:
 
 
 def _settled(back: Store, moved: list[Exchange]) -> list[Exchange]:
-    """The exchanges without the records over borders that are corrected once the pages are in their places."""
-    undo, out = corrector(back), []
+    """The exchanges, told apart what a repair loses of what is damaged once the pages are in their places."""
+    out = []
     for one in moved:
-        edges = [edge for piece in one.pieces for edge in (piece.start, piece.end)]
-        left = [
-            (start, end)
-            for start, end in one.left
-            if not any(start < edge < end for edge in edges) or not _corrected(undo, Span(start, end))
-        ]
-        out.append(replace(one, left=tuple(left)))
+        settled = tuple(run for run in one.left if _nothing_lost(back, Span(*run)))
+        out.append(replace(one, left=tuple(run for run in one.left if run not in settled), settled=settled))
     return out
 
 
-def _corrected(undo: Corrector, span: Span) -> bool:
-    """Whether a repair writes all of a damaged record, or of a stretch."""
-    wishes = undo.store.wishes
-    parts = [at.length for at, one in undo.gap(span) if written(one, wishes)]
-    return written(undo.record(span), wishes) or sum(parts) == span.length
+def _nothing_lost(store: Store, span: Span) -> bool:
+    """Whether a repair writes all of a damaged record, or of a stretch, but for records that are deleted."""
+    undo = corrector(store)
+    if written(undo.record(span), store.wishes):
+        return True
+    parts = [at for at, one in undo.gap(span) if written(one, store.wishes)]
+    return all(_dead(store, low, high) for low, high in _between(span, parts))
+
+
+def _dead(store: Store, start: int, end: int) -> bool:
+    """Whether a damaged record that says DELETED stands there, from one end to the other: a repair drops it."""
+    flags, length, *_ = SEALED_HEADER.unpack(store.source.read(start, SEALED_HEADER.size).ljust(SEALED_HEADER.size))
+    return bool(flags & versions.DELETED and start + SEALED_HEADER.size + length == end)
 
 
 def _moved(store: Store, span: Span) -> Mending | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import compress
 
@@ -23,7 +24,6 @@ from inspector.formats.gossip_store.merge_owners import (
     NODE_B,
     PAIRED,
     PATCHED,
-    PLACE,
     PRIVATE,
     REPLACED,
     SIDE,
@@ -31,6 +31,7 @@ from inspector.formats.gossip_store.merge_owners import (
     WANTED,
     WANTED_UPDATE,
     Channels,
+    place_of,
 )
 from inspector.formats.gossip_store.walk import ANCHORED, BAD_CHECKSUM, BAD_LENGTH, DISPLACED, OK, SECOND_STORE, Store
 from inspector.kernels import Batch
@@ -51,7 +52,7 @@ class Facts(Struct):
     quilt: Quilt | None
     wishes: Wishes
     mended: frozenset[int] = frozenset()  # offsets of corrected records: no checksum covers their flags
-    over: frozenset[int] = frozenset()  # of a copy over the first record, and of the amount that is not its own
+    over: frozenset[int] = frozenset()  # of copies over other announcements, and of the amounts that are not their own
     doubted: list[int] = field(default_factory=list)  # tiles of this stretch that may be dead or alive
     refused: int = 0  # live records that no lightningd loads: of an unknown type, or too short
 
@@ -70,9 +71,9 @@ class Facts(Struct):
                 elif sound[i] and bit & odd.UNKNOWN_FLAGS and self._flagless(stretch, i):
                     sound[i] = 0
                     self.doubted.append(i)
-        if self.over and stretch.start <= min(self.over):
-            for i, start in enumerate(stretch.starts[: len(self.over)]):
-                sound[i] = sound[i] and start not in self.over
+        for start in self.over:
+            if stretch.start <= start < stretch.end:
+                sound[bisect_left(stretch.starts, start)] = 0
         if self.mended:
             for i, start in enumerate(stretch.starts):
                 if start in self.mended and stretch.columns["batch"].flags[i] >= versions.DELETED:
@@ -89,7 +90,7 @@ class Facts(Struct):
         batch = stretch.columns.get("batch")
         if batch is None:
             return
-        sound, state, base = self._sound(stretch), self.owners.state, self.rank << PLACE
+        sound, state, base = self._sound(stretch), self.owners.state, place_of(self.rank, 0)
         kinds, flags_of, owners, starts = batch.kinds, batch.flags, batch.owners, batch.starts
         # in one go, because they are most of a store; their order among the others does not matter
         died = [flags >= versions.DELETED and kind == 258 for flags, kind in zip(flags_of, kinds, strict=True)]
@@ -100,7 +101,7 @@ class Facts(Struct):
             if owners[i] and kinds[i] in (256, 258):
                 update = kinds[i] == 258
                 value = (batch.aux[i] & 1) << SIDE | batch.times[i] if update else LIVE
-                state(owners[i], WANTED_UPDATE if update else WANTED, value, base | starts[i])
+                state(owners[i], WANTED_UPDATE if update else WANTED, value, base + starts[i])
         others = [i for i, dead in enumerate(died) if not dead]
         for i in others:
             good, kind, flags, owner, start = sound[i], kinds[i], flags_of[i], owners[i], starts[i]
@@ -111,18 +112,18 @@ class Facts(Struct):
             if kind in _UPDATES:
                 if owner:
                     value = (batch.aux[i] & 1) << SIDE | batch.times[i]
-                    state(owner, REPLACED if dead else UPDATED, value, base | start)
+                    state(owner, REPLACED if dead else UPDATED, value, base + start)
             elif kind == 256:
                 self._announcement(batch, sound, i, base)
             elif kind in _PRIVATE and owner:
-                state(owner, ANNOUNCED, PRIVATE | (0 if dead else LIVE), base | start)
+                state(owner, ANNOUNCED, PRIVATE | (0 if dead else LIVE), base + start)
             elif kind == 4103 and owner:
-                state(owner, CLOSED, 0 if dead else LIVE, base | start)
+                state(owner, CLOSED, 0 if dead else LIVE, base + start)
             elif kind == 4106 and owner and not dead:
-                state(owner, DYING, 0, base | start)
+                state(owner, DYING, 0, base + start)
             elif kind == 4101 and i and kinds[i - 1] == 256 and not sound[i - 1] and owners[i - 1] and not dead:
                 # behind a damaged announcement that still names its channel
-                state(owners[i - 1], AMOUNT, 0, base | start)
+                state(owners[i - 1], AMOUNT, 0, base + start)
 
     def _announcement(self, batch: Batch, sound: bytes, i: int, base: int) -> None:
         kinds, flags, owners = batch.kinds, batch.flags, batch.owners
@@ -134,7 +135,7 @@ class Facts(Struct):
             said |= PAIRED | (0 if flags[i + 1] & versions.DELETED else AMOUNT_LIVE)
         if self.quilt is not None and self.quilt.taken_from(start) is not None:
             said |= PATCHED
-        self.owners.state(owner, ANNOUNCED, said, base | start)
+        self.owners.state(owner, ANNOUNCED, said, base + start)
         if batch.nodes_a[i] or batch.nodes_b[i]:
             self.owners.state(owner, NODE_A, 0, batch.nodes_a[i])
             self.owners.state(owner, NODE_B, 0, batch.nodes_b[i])
@@ -144,16 +145,16 @@ class Facts(Struct):
         batch = stretch.columns.get("batch")
         if batch is None or 257 not in batch.kinds:
             return
-        sound, base = self._sound(stretch), self.rank << PLACE
+        sound, base = self._sound(stretch), place_of(self.rank, 0)
         for i, kind in enumerate(batch.kinds):
             node = batch.nodes_a[i] if kind == 257 else 0
             if not node:
                 continue
             dead = batch.flags[i] & versions.DELETED
             if sound[i]:
-                self.owners.state(node, REPLACED if dead else UPDATED, batch.times[i], base | batch.starts[i])
+                self.owners.state(node, REPLACED if dead else UPDATED, batch.times[i], base + batch.starts[i])
             elif i in self.doubted or (not dead and stretch.marks[i] in _NAMING):
-                self.owners.state(node, WANTED_UPDATE, batch.times[i], base | batch.starts[i])
+                self.owners.state(node, WANTED_UPDATE, batch.times[i], base + batch.starts[i])
 
 
 def damaged(
@@ -177,13 +178,13 @@ def damaged(
                 continue
             if kind in _UPDATES and owner:
                 value = (batch.aux[i] & 1) << SIDE | batch.times[i]
-                owners.state(owner, WANTED_UPDATE, value, rank << PLACE | start)
+                owners.state(owner, WANTED_UPDATE, value, place_of(rank, start))
                 yield start, end, ""
                 continue
             if kind == 4101 and i and batch.owners[i - 1]:
                 owner = batch.owners[i - 1]
             if kind in (256, 4101, 3503, 4104) and owner:
-                owners.state(owner, WANTED, LIVE if kind == 256 else 0, rank << PLACE | start)
+                owners.state(owner, WANTED, LIVE if kind == 256 else 0, place_of(rank, start))
                 yield start, end, ""
                 continue
             yield start, end, INSIDE if mark == ANCHORED else "a damaged record that names no channel or node"

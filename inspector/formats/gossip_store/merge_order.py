@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from inspector.errors import RefusedError
 from inspector.format import Wishes
@@ -82,6 +83,24 @@ def ranked(stores: Sequence[Store]) -> tuple[list[int], list[Age]]:
         return (age.middle, age.latest, age.sound, age.deleted, age.mtime_ns, -number)
 
     return sorted(range(len(stores)), key=newness, reverse=True), ages
+
+
+def of_one_version(stores: Sequence[Store]) -> list[Store]:
+    """The copies, each whose version byte does not tell its version read as the others, where its records fit that.
+
+    Records tell the newest version they may be of.
+    """
+    told = {store.version for store in stores if not store.guessed}
+    if len(told) != 1:
+        return list(stores)
+    (one,) = told
+    completed = versions.has_completed(one)
+    return [
+        replace(store, version=one)
+        if store.guessed and one <= store.version and versions.has_completed(store.version) == completed
+        else store
+        for store in stores
+    ]
 
 
 def version_for(stores: Sequence[Store], wishes: Wishes) -> int:

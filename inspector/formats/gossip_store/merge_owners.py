@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from inspector.kernels.spill import PARTITIONS, Spill
 
 # facts: the owner, code << CODE | value, place; the value of an update is side << SIDE | time. A place is
-# rank << PLACE | offset; 0 is none, for offsets begin at 1
+# rank << PLACE | offset + 1; 0 is none
 PLACE: Final = 48
 CODE: Final = 40
 SIDE: Final = 32
@@ -33,6 +33,16 @@ _LIFE, _RANK, _SAID, _PAIR, _DEAD_PAIR, _LONE, _STRAY, _DYING, _TOMBSTONE = rang
 _UPDATE, _TIME, _KILLED, _NOW_KILLED, _NOW_LIVE, _NODES = range(9, 21, 2)
 _WIDTH: Final = 21
 _ALIVE, _DEAD = 1, 2
+
+
+def place_of(rank: int, at: int) -> int:
+    """What stands for offset `at` of the copy of this rank in facts."""
+    return (rank << PLACE) + at + 1
+
+
+def where(place: int) -> tuple[int, int]:
+    """The rank of the copy and the offset that a place stands for."""
+    return place >> PLACE, (place & (1 << PLACE) - 1) - 1
 
 
 class Channel(Struct, frozen=True):

@@ -24,8 +24,17 @@ from inspector.formats.gossip_store.healing import Healing, heal, quilted
 from inspector.formats.gossip_store.kinds import SEALED_HEADER
 from inspector.formats.gossip_store.mending import mend, seen_through
 from inspector.formats.gossip_store.merge_facts import FLAGS, INSIDE, Facts, damaged
-from inspector.formats.gossip_store.merge_order import ranked, version_for
-from inspector.formats.gossip_store.merge_owners import CODE, NAMED, PLACE, SIDE, WANTED_UPDATE, Channel, Channels
+from inspector.formats.gossip_store.merge_order import of_one_version, ranked, version_for
+from inspector.formats.gossip_store.merge_owners import (
+    CODE,
+    NAMED,
+    SIDE,
+    WANTED_UPDATE,
+    Channel,
+    Channels,
+    place_of,
+    where,
+)
 from inspector.formats.gossip_store.over_start import covering
 from inspector.formats.gossip_store.placing import steps
 from inspector.formats.gossip_store.walk import Store, walk
@@ -40,7 +49,6 @@ REMEMBERED = 1 << 16  # losses that are told once for all copies
 WIDE = 600  # bytes of a damage that may hide several records
 WINDOW = 1 << 20
 _WORD = 8
-_OFFSETS = (1 << PLACE) - 1
 DYING_FROM = 12  # store version in which records of a dying channel are flagged
 
 
@@ -52,7 +60,7 @@ class Copy(Struct):
     healing: Healing
     quilt: Quilt | None = None
     overlay: Overlay | None = None
-    over: frozenset[int] = frozenset()  # of a copy over the first record, and of the amount behind it
+    over: frozenset[int] = frozenset()  # of copies over other announcements, and of the amounts behind them
     used: int = 0
     window: tuple[int, bytes] = (0, b"")
 
@@ -150,9 +158,9 @@ class Merger(Struct):
             if place:
                 self._put(3, place, False)
         if channel.without_amount:
-            copy, at = self.copies[channel.without_amount >> PLACE], channel.without_amount & _OFFSETS
-            end = at + 12 + int.from_bytes(copy.store.source.read(at + 2, 2), "big")
-            self._lost(channel.without_amount >> PLACE, at, end, "an announcement whose amount is sound in no copy")
+            rank, at = where(channel.without_amount)
+            end = at + 12 + int.from_bytes(self.copies[rank].store.source.read(at + 2, 2), "big")
+            self._lost(rank, at, end, "an announcement whose amount is sound in no copy")
         for code, value, place in channel.wanted:
             if channel.alive and not _replaced(channel, code, value):
                 self._missed(place, channel.announcement)
@@ -179,22 +187,25 @@ class Merger(Struct):
         self._counts(owners)
 
     def _put(self, phase: int, place: int, dying: bool) -> None:
-        word = phase << 62 | place >> PLACE << 54 | (place & _OFFSETS) << 1 | dying
+        rank, at = where(place)
+        word = phase << 62 | rank << 54 | at << 1 | dying
         self.words.add(word.to_bytes(_WORD, "big"))
 
     def _rank_of(self, place: int) -> int:
         """The rank of the copy whose bytes really stand at a place."""
-        copy = self.copies[place >> PLACE]
-        source = copy.quilt.taken_from(place & _OFFSETS) if copy.quilt else None
-        return place >> PLACE if source is None else self.made.order.index(source)
+        rank, at = where(place)
+        quilt = self.copies[rank].quilt
+        source = quilt.taken_from(at) if quilt else None
+        return rank if source is None else self.made.order.index(source)
 
     def _missed(self, damaged: int, written: int) -> None:
         """A damaged record is lost unless it is the one that is written in its place: most of its bytes tell."""
-        copy, at = self.copies[damaged >> PLACE], damaged & _OFFSETS
+        rank, at = where(damaged)
+        copy = self.copies[rank]
         end = min(copy.store.size, at + 12 + int.from_bytes(copy.store.source.read(at + 2, 2), "big"))
         if written:
-            other = self.copies[written >> PLACE]
-            sound = other.store.source.read(written & _OFFSETS, end - at)
+            other, there = where(written)
+            sound = self.copies[other].store.source.read(there, end - at)
             mine = copy.store.source.read(at, end - at)
             if sum(a == b for a, b in zip(mine, sound, strict=False)) * 4 >= 3 * (end - at):
                 return
@@ -204,7 +215,7 @@ class Merger(Struct):
         why = "it does not verify, and no other copy has it"
         if crc32c.crc32c(body, time) == stored:
             why = FLAGS if versions.flags_say_nothing(head[0] << 8 | head[1], copy.store.version) else INSIDE
-        self._lost(damaged >> PLACE, at, end, why)
+        self._lost(rank, at, end, why)
 
     def _lost(self, rank: int, start: int, end: int, why: str) -> None:
         copy = self.copies[rank]
@@ -225,9 +236,9 @@ class Merger(Struct):
                 self.count(_PLURAL.get(first[1], "others"))
                 yield first[0]
             return
-        amount = self.amounts.get(rank << PLACE | at)
-        follows = (self.copies[amount >> PLACE], amount & _OFFSETS) if amount else (copy, first[2])
-        second = self._take(*follows, False)
+        amount = self.amounts.get(place_of(rank, at))
+        other, there = where(amount) if amount else (rank, first[2])
+        second = self._take(self.copies[other], there, False)
         if second is None or second[1] != 4101:
             raise _moved(copy, at)
         self.count("channels")
@@ -300,6 +311,7 @@ def merge(stores: Sequence[Store], wishes: Wishes, item: str | None) -> Merge:
         raise UsageError(
             f"--accept {', '.join(sorted(unknown))} means nothing here", "a gossip store takes: anchored, unique"
         )
+    stores = of_one_version(stores)
     order, ages = ranked(stores)
     target = version_for(stores, wishes)
     made = Merge((), sum(store.size for store in stores) + 64, tuple(order), tuple(age.words for age in ages))
@@ -330,7 +342,8 @@ def _seen(number: int, copies: list[tuple[int, Store]], wishes: Wishes, made: Me
         overlay = store.source
     if mended is not None:
         made.notes += [f"{by_number[number].source.label}: {line}" for line in mended.notes()]
-    over = frozenset[int]() if quilt and quilt.taken_from(store.start) is not None else covering(store, facts)
+    copies_over = [pair for pair in covering(store, facts) if not quilt or quilt.taken_from(pair[0]) is None]
+    over = frozenset(at for pair in copies_over for at in pair)
     return Copy(number, store, healing, quilt, overlay, over)
 
 

@@ -24,10 +24,10 @@ from inspector.formats.gossip_store.events import (
     EventLog,
 )
 from inspector.formats.gossip_store.evidence import is_uniform
-from inspector.formats.gossip_store.headless import beginning, is_first
 from inspector.formats.gossip_store.kinds import kind_name
 from inspector.formats.gossip_store.lone import elsewhere
 from inspector.formats.gossip_store.mending import corrector, mend, seen_through
+from inspector.formats.gossip_store.over_start import covered, turned
 from inspector.formats.gossip_store.placing import steps
 from inspector.formats.gossip_store.survey import check
 from inspector.formats.gossip_store.twice import Twice
@@ -48,6 +48,7 @@ from inspector.overlay import Overlay, corrected_edits
 from inspector.span import Span
 from inspector.windowed import Read, Windowed
 
+_OTHERS = ("amount of an announcement that was written over, a channel that is lost: DELETED set", "lost")
 CHANNELS = 1 << 20  # live announcements; with more of them none is made live again
 
 
@@ -69,6 +70,8 @@ class Planner(Struct):
     tiles: Callable[[], Iterable[Stretch]]
     heads: Read  # of records one behind the other
     elsewhere: tuple[dict[int, int], set[int]]  # announcements without amount whose channels are not lost
+    covered: frozenset[int]  # second announcements of channels of which one of the two stands over another one
+    turned: dict[int, int]  # copies over other announcements, and where the genuine ones stand
     pending: tuple[int, int, int] | None = None
     notes: list[str] = field(default_factory=list)
     ended: bool = False
@@ -105,10 +108,7 @@ class Planner(Struct):
             return
         if store.version_at:
             yield Edit("dropped", Span(0, store.version_at), proof="none", why="bytes before the version byte")
-        if store.headless:
-            yield from beginning(store, self.target, not self.converts)
-        else:
-            yield self._version_byte()
+        yield self._version_byte()
         first = store.facts.get("first")
         if versions.needs_uuid(self.target) and (not first or first[2:] != (4107, OK)):
             yield Edit(
@@ -136,6 +136,9 @@ class Planner(Struct):
                 yield self._keep(stretch, at, len(stretch), None)
 
     def _version_byte(self) -> Edit:
+        if self.store.headless:
+            why = f"the version byte that is gone: the records fit version {self.target}"
+            return Edit("added", data=bytes([self.target]), proof="derived", why=why)
         span = Span(self.store.version_at, self.store.version_at + 1)
         if self.store.source.read(span.start, 1) == bytes([self.target]):
             return Edit("kept", span, why="version byte")
@@ -199,9 +202,7 @@ class Planner(Struct):
         for i in stretch.marked():
             mark = marks[i]
             kind = kind_name(stretch.kinds[i])
-            if is_first(self.store.headless, stretch.starts[i], _end(stretch, i)) and not self.converts:
-                verdicts[i] = Verdict("kept", "the record that begins at byte 0", proof="sealed")
-            elif mark == SECOND_STORE:
+            if mark == SECOND_STORE:
                 verdicts[i] = Verdict("dropped", "version byte of a second store", 0)
             elif mark == ANCHORED and "anchored" in self.wishes.accept:
                 verdicts[i] = Verdict("kept", f"{kind} found inside a damaged record, accepted", proof="none")
@@ -249,17 +250,18 @@ class Planner(Struct):
                     "corrected", f"{kind_name(kind)} is whole: COMPLETED set", flags=flags | versions.COMPLETED
                 )
 
-    def _over_start(self, stretch: Stretch, verdicts: dict[int, Verdict], at: int) -> None:
-        """The copy over the first record goes, and the amount that is not its own; the announcement at `at` stays."""
-        self._delete(stretch, verdicts, 0, f"written over the first record, and stands at {at}: DELETED set")
-        if self._is_amount(stretch, 1):
-            why = "amount of an announcement that was written over, a channel that is lost: DELETED set"
-            self._delete(stretch, verdicts, 1, why, "lost")
+    def _written_over(self, stretch: Stretch, verdicts: dict[int, Verdict]) -> None:
+        """A copy over another announcement goes, and the amount that is not its own; the one behind it stays."""
+        for first, at in self.turned.items():
+            if stretch.start <= first < stretch.end:
+                i = _index(stretch, first)
+                what = "the first record" if first == self.store.start else "another"
+                self._delete(stretch, verdicts, i, f"written over {what}, and stands at {at}: DELETED set")
+                if self._is_amount(stretch, i + 1):
+                    self._delete(stretch, verdicts, i + 1, *_OTHERS)
 
     def _contradictions(self, stretch: Stretch, verdicts: dict[int, Verdict]) -> None:
-        genuine = self.store.facts.get("over_start")
-        if genuine is not None and stretch.start == self.store.start:
-            self._over_start(stretch, verdicts, genuine)
+        self._written_over(stretch, verdicts)
         whole, seconds = self.elsewhere
         while (event := self.pending or next(self.events, None)) is not None:
             if event[0] >= stretch.end:
@@ -268,12 +270,13 @@ class Planner(Struct):
             self.pending = None
             at, code, other = event
             i = _index(stretch, at)
-            if code == DUPLICATE_ANNOUNCEMENT and at in (genuine, whole.get(other)):
+            if code == DUPLICATE_ANNOUNCEMENT and at in (self.turned.get(other), whole.get(other)):
                 continue  # the other one is deleted, and this one is whole
             if code == DUPLICATE_ANNOUNCEMENT:
                 self._delete(stretch, verdicts, i, f"announced already at {other}: DELETED set")
                 if self._is_amount(stretch, i + 1):
-                    self._delete(stretch, verdicts, i + 1, "amount of a second announcement: DELETED set")
+                    told = _OTHERS if at in self.covered else ("amount of a second announcement: DELETED set",)
+                    self._delete(stretch, verdicts, i + 1, *told)
             elif code == ANNOUNCEMENT_WITHOUT_AMOUNT and (at in whole or at in seconds):
                 self._delete(stretch, verdicts, i, "its channel_amount is missing: DELETED set")
             elif code == ANNOUNCEMENT_WITHOUT_AMOUNT:
@@ -378,7 +381,8 @@ def plan(store: Store, wishes: Wishes) -> Plan:
         check(store, tiles.first(), Tally(2))
     events: EventLog = store.facts["events"]
     heads = Windowed(store.source.read, store.source.sparing, 1 << 16)
-    planner = Planner(store, wishes, target, iter(events), tiles.again, heads, elsewhere(events))
+    over = frozenset(covered(store.facts)), turned(store, store.facts)
+    planner = Planner(store, wishes, target, iter(events), tiles.again, heads, elsewhere(events), *over)
     edits = planner.edits()
     if isinstance(store.source, Overlay):
         edits = corrected_edits(edits, store.source)

@@ -10,20 +10,20 @@ from inspector.catalogue import later
 from inspector.finding import Severity, Tally
 from inspector.format import Stretch
 from inspector.formats.gossip_store.check import Checker
-from inspector.formats.gossip_store.headless import is_first
-from inspector.formats.gossip_store.kinds import SEALED_HEADER
-from inspector.formats.gossip_store.walk import OK, Store
+from inspector.formats.gossip_store.walk import Store
 from inspector.formats.gossip_store.whole import whole_file
 
 if TYPE_CHECKING:
     from inspector.formats.gossip_store.verifying import Verifier
 
+tell_covered = later("inspector.formats.gossip_store.over_start", "finish")
 tell_lone = later("inspector.formats.gossip_store.lone", "tell")  # few stores have any
 
 
 def check(store: Store, stretches: Iterable[Stretch], tally: Tally) -> None:
     """Findings over the whole store; leaves the loader's facts and the counts in `store.facts`."""
-    store.facts.pop("over_start", None)  # of an earlier check
+    for fact in ("over_start", "covered"):  # of an earlier check
+        store.facts.pop(fact, None)
     checker = Checker(store, tally)
     with ExitStack() as stack:
         verifier = None
@@ -38,6 +38,8 @@ def check(store: Store, stretches: Iterable[Stretch], tally: Tally) -> None:
         checker.events(found, late=True)
     facts = checker.facts
     bare = facts.no_amount is not None or facts.no_amount_at_end is not None
+    if "covered" in store.facts:
+        tell_covered(checker)
     store.facts["lone"] = tell_lone(checker) if bare else 0
     whole_file(checker.add, store)
     store.facts |= {"loader": checker.facts, "channels": checker.owners.channels, "nodes": checker.owners.nodes}
@@ -53,9 +55,6 @@ def _pass(checker: Checker, stretches: Iterable[Stretch], verifier: Verifier | N
         if "first" not in store.facts and stretch.start == store.start and len(stretch):
             end = stretch.starts[1] if len(stretch) > 1 else stretch.end
             store.facts["first"] = (stretch.start, end, stretch.kinds[0], stretch.marks[0])
-            if is_first(store.headless, stretch.start, end):
-                kind = int.from_bytes(store.source.read(SEALED_HEADER.size, 2), "big")
-                store.facts["first"] = (stretch.start, end, kind, OK)
         checker.stretch(stretch)
         if verifier is not None:
             verifier.stretch(stretch)

@@ -15,7 +15,7 @@ _LEAST = LEAST | {258: 130, 4102: 134, 4104: 442}
 
 def unit(store: Store, member: str, at: int, read: Reading) -> Unit | None:
     """The record at `at`; None where its type or its length can be none. Old stores' checksums are not judged."""
-    if store.version < versions.OLDEST_JUDGED or at == 0:  # the version byte stands at 0
+    if store.version < versions.OLDEST_JUDGED or at < store.start:
         return None
     head = read(at, 14)
     if len(head) < 14:

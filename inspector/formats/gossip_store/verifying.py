@@ -20,6 +20,7 @@ from inspector.formats.gossip_store.known import Known
 from inspector.formats.gossip_store.signed import ANNOUNCEMENT, SIGNED, Judgement, judge
 from inspector.formats.gossip_store.walk import ANCHORED, OK, Store
 from inspector.span import Span
+from inspector.windowed import Windowed
 
 MESSAGES = 256  # judged as one piece of work
 STATES = ("held", "failed", "absent", "unknown")
@@ -39,6 +40,7 @@ class Verifier(Struct):
     _pending: deque[Future[list[tuple[Span, int, Judgement]]]] = field(default_factory=deque)
     _known: Known | None = None
     _cores: int = field(default_factory=lambda: os.cpu_count() or 1)
+    _read: Windowed | None = None
 
     def __enter__(self) -> Verifier:
         return self
@@ -51,7 +53,6 @@ class Verifier(Struct):
         batch = stretch.columns.get("batch")
         if batch is None:
             return
-        data = b""
         for i, (kind, mark) in enumerate(zip(batch.kinds, batch.marks, strict=True)):
             if kind not in SIGNED or mark not in (OK, ANCHORED):
                 continue
@@ -59,8 +60,8 @@ class Verifier(Struct):
             end = batch.starts[i + 1] if i + 1 < len(batch.starts) else batch.end
             if kind == ANNOUNCEMENT:
                 self._announced(batch.owners[i], start)
-            data = data or self.store.source.read(stretch.start, stretch.end - stretch.start)
-            self._jobs.append((Span(start, end), kind, data[start + 12 - stretch.start : end - stretch.start]))
+            read = self._read = self._read or Windowed(self.store.source.read, self.store.source.sparing)
+            self._jobs.append((Span(start, end), kind, read(start, end - start)[12:]))
             if len(self._jobs) >= MESSAGES:
                 self._submit()
 

@@ -12,10 +12,10 @@ from inspector import kernels
 from inspector.errors import RefusedError
 from inspector.format import FRAME, GAP, Claim, Stretch, Wishes, accepting, tile
 from inspector.formats.gossip_store import holding, versions
-from inspector.formats.gossip_store.headless import headless, set_apart
 from inspector.formats.gossip_store.kinds import LEAST, SEALED_HEADER
 from inspector.formats.gossip_store.legacy import LegacyWalker
 from inspector.formats.gossip_store.oddities import oddities
+from inspector.formats.gossip_store.structure import plausible
 from inspector.kernels.gossip_tiles import HEADER, LONGEST_RECORD
 from inspector.source import Source
 from inspector.vouching import Vouched
@@ -30,6 +30,8 @@ ANY = 14  # the version to write where nothing tells which it was
 UPGRADED = 9  # the oldest version that today's programs still take
 GLIMPSE = 1 << 14  # bytes from which a version with COMPLETED bits is told
 WITNESSES = 2  # records by CRC-32C: no version before it was used has one in 2**32
+ANNOUNCEMENT, AMOUNT, ENDED = 256, 4101, 4105
+AMOUNT_RECORD = 22  # bytes of one with its header
 UPDATE, SHORT_UPDATE = 258, b"\x00\x82"  # channel_update without htlc_max: 130 bytes
 SHORT_UNTIL = 10  # the last version that has those
 
@@ -62,12 +64,16 @@ class Store(Struct):
     version: int  # as the records are read; from the version byte unless that is damaged
     version_byte: int | None  # as it stands; None in an empty file
     version_at: int  # where it was found; normally 0
-    start: int  # first record
+    start: int  # first record; 0 where the version byte is gone
     guessed: bool = False  # the version byte did not tell, the records did
     untold: bool = False  # they did not either: none holds
-    headless: int = 0  # where the record ends that byte 0 begins, because the version byte is gone
     facts: dict[str, Any] = field(default_factory=dict)
     ribbon: array[int] = field(default_factory=lambda: array("Q"))
+
+    @property
+    def headless(self) -> bool:
+        """Whether the version byte is gone: byte 0 is the first of a record."""
+        return not self.start and self.size > 0
 
 
 def claim(source: Source, _: object) -> Claim:
@@ -91,6 +97,8 @@ def claim(source: Source, _: object) -> Claim:
     found, at = probe(source)
     if found and at == 1 and 1 <= head[0] <= 0x1F:
         return Claim(100, f"version byte {head[0]} and records that verify from offset 1")
+    if _begins_with_record(source):
+        return Claim(95, "no version byte: a record verifies from byte 0 on")
     if found >= 2:
         return Claim(95, f"records that verify from offset {at}")
     legacy = LegacyWalker.plausible_start(source, head[0]) if 2 <= head[0] < versions.OLDEST_JUDGED else 0
@@ -133,13 +141,13 @@ def open_store(source: Source, _: object, wishes: Wishes) -> Store:
     )
     if size == 0:
         return store
-    store.headless = headless(source)
-    if store.headless:
-        store.version, store.guessed = guess_version(source, 0) or ANY, True
+    if _begins_with_record(source):
+        store.start, store.version, store.guessed = 0, guess_version(source, 0) or ANY, True
         return store
     _place_version_byte(store, head)
     if _contradicted(store):
-        told = guess_version(source, store.start, store.version)
+        # what stands before no record is not known to be a version byte, and near to none
+        told = guess_version(source, store.start, store.version if _headed(source, store.start) else None)
         store.version, store.guessed, store.untold = told or ANY, True, told is None
     return store
 
@@ -172,14 +180,31 @@ def _place_version_byte(store: Store, head: bytes) -> None:
         found, first = _verified(store.source.glance(1, 1 << 20), 1)
         if found and first > 1:
             before = store.source.read(first - 1, 1)
-            moved = not 1 <= head[0] <= versions.NEWEST and not _headed(store.source)
+            moved = not 1 <= head[0] <= versions.NEWEST and not _headed(store.source, 1)
             if moved and begins(store.source, before[0], first):
                 store.version, store.version_at, store.start = before[0], first - 1, first
 
 
-def _headed(source: Source) -> bool:
-    """Whether a record's header stands at 1, where the store has it: then its body is damaged, and nothing moved."""
-    head = source.read(1, SEALED_HEADER.size + 2)
+def _begins_with_record(source: Source) -> bool:
+    """Whether a record verifies from byte 0 on, where the version byte is due, and its amount follows if it has one."""
+    head = source.read(0, HEADER + 2)
+    length, kind = int.from_bytes(head[2:4], "big"), int.from_bytes(head[HEADER:], "big")
+    if len(head) < HEADER + 2 or kind not in LEAST or kind == ENDED:  # no store keeps an `ended`
+        return False
+    window = source.read(0, HEADER + length + AMOUNT_RECORD)
+    batch = kernels.GossipWalker(len(window), 0).feed(window, True)
+    body = window[HEADER : HEADER + length]
+    if batch.marks[0] != OK or not plausible(kind, body, length, versions.NEWEST):
+        return False
+    if kind != ANNOUNCEMENT:
+        return True
+    paired = batch.kinds[1:2].tolist() == [AMOUNT] and batch.marks[1] == OK
+    return paired and not (batch.flags[0] ^ batch.flags[1]) & versions.DELETED
+
+
+def _headed(source: Source, start: int) -> bool:
+    """Whether a record's header stands where the first is due: then its body may be damaged, but nothing moved."""
+    head = source.read(start, SEALED_HEADER.size + 2)
     length, kind = int.from_bytes(head[2:4], "big"), int.from_bytes(head[SEALED_HEADER.size :], "big")
     return len(head) == SEALED_HEADER.size + 2 and length >= LEAST.get(kind, 1 << 16)
 
@@ -239,7 +264,8 @@ def walk(store: Store, judged: bool = True) -> Iterator[Stretch]:
         return
     if store.version_at:
         yield tile(0, store.version_at, GAP, mark=DISPLACED)
-    yield tile(store.version_at, store.version_at + 1, FRAME)
+    if not store.headless:
+        yield tile(store.version_at, store.version_at + 1, FRAME)
     if store.version < versions.OLDEST_JUDGED:
         yield from LegacyWalker(store.source, store.size, store.start, store.version).stretches()
         return
@@ -285,7 +311,6 @@ class _Walk:
         self.walker.skip(end if missing is None else min(end, missing - LONGEST_RECORD))
 
     def _read(self, batch: Any, data: bytes, at: int) -> Stretch:
-        batch = set_apart(batch, self.store.headless)
         _mark_version_bytes(batch, data, at)
         columns: dict[str, Any] = {"batch": batch, "window": (at, data), "held": None}
         if self.judged or self.source.sparing:

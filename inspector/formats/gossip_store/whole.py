@@ -8,11 +8,12 @@ from inspector.catalogue import later
 from inspector.finding import Cause
 from inspector.formats.gossip_store import versions
 from inspector.formats.gossip_store.causes import legal, missing, writer
-from inspector.formats.gossip_store.headless import GONE
 from inspector.formats.gossip_store.walk import OK, Store
 from inspector.span import Span
 
 of_start = later("inspector.formats.gossip_store.mending", "of_start")  # only damage asks for it
+
+_GONE = Cause("shifted", "certain", "a record verifies from byte 0 on: the version byte that stood before it is gone")
 
 
 def whole_file(add: Callable[..., None], store: Store) -> None:
@@ -28,7 +29,7 @@ def whole_file(add: Callable[..., None], store: Store) -> None:
         return
     if store.headless:
         text = f"byte 0 begins a record: there is no version byte, and the records fit version {store.version}"
-        add("version-unknown", at, text, lambda: (GONE, {"byte": byte, "fits": store.version}), None, "kept")
+        add("version-unknown", at, text, lambda: (_GONE, {"byte": byte, "fits": store.version}), None, "kept")
     elif not store.version_at and (not 1 <= byte <= versions.NEWEST):
         newer = versions.NEWEST < byte <= 0x1F
         away = f"the records are of version {store.version}: "

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from inspector.catalogue import later
+from inspector.counted import plural
 from inspector.finding import Severity, Tally
 from inspector.format import Answer, Outcome
 from inspector.formats.gossip_store import loader, lone, versions
@@ -16,13 +18,14 @@ from inspector.sanitize import quoted
 if TYPE_CHECKING:
     from inspector.formats.gossip_store.exchanged import Exchange
 
+channels_written_over = later("inspector.formats.gossip_store.over_start", "lost")  # only damage asks for it
 NO_FUNDS = (
     "This file holds no funds: it is a cache of public gossip, and the network sends it again. Deleting it is safe and "
     "costs minutes to hours of poor routing; repairing it saves that."
 )
 LEAVE_ALONE = "Leave hsm_secret and lightningd.sqlite3 alone: they have nothing to do with this."
 UNDOING = frozenset({"GSP003", "GSP004", "GSP005", "GSP006", "GSP012"})  # what corrections are looked for
-LOSING = frozenset({"GSP003", "GSP004", "GSP005", "GSP006", "GSP007", "GSP008", "GSP012", "GSP033"})
+LOSING = frozenset({"GSP003", "GSP004", "GSP005", "GSP006", "GSP007", "GSP008", "GSP012", "GSP017", "GSP033"})
 
 
 def answer(store: Store, tally: Tally) -> Answer:
@@ -140,11 +143,15 @@ def _loss(store: Store, tally: Tally) -> list[str]:
         elif finding.salvage == "corrected":
             undone[f"stretch of {finding.span.length:,} bytes"] += 1
             rest -= finding.span.length
+        elif "lost_bytes" in finding.evidence:
+            rest -= finding.span.length - int(str(finding.evidence["lost_bytes"]))
     parts = [f"{count:,} {kind}" for kind, count in sorted(lost.items())]
     if rest:
         parts.append(f"{rest:,} bytes in which no record can be read")
     if amounts := lone.words(store.facts["lone"], tally):
         parts.append(amounts)
+    if covered := channels_written_over(store):
+        parts.append(f"{plural(covered, 'channel')} whose announcement was written over")
     if store.untold and not parts[1:]:
         return [
             f"Lost: {parts[0] if parts else 'all'}. Nothing is left to save; lightningd makes a new store by itself."

@@ -8,11 +8,11 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from inspector.packings import most_of
+
 MAGIC = b"\x1f\x8b\x08"
 STEP = 4 << 20  # bytes of text unpacked at a time
-MAX_RATIO = 100  # text a log may grow to; logs pack 10 to 100 fold, deflate can do 1032
 SMALLER = (4096, 64, 1)  # packed bytes that are tried at a time where more fail
-SPARE = 16 << 20  # and as much more is unpacked whatever the ratio
 LEAST = 2  # packed bytes of a line at least: its time alone is none that stood there before
 SPARE_LINES = 50_000  # and as many more are read
 FEED = 64 << 10  # packed bytes given at a time: zlib copies what it leaves, once for each member
@@ -66,7 +66,7 @@ class Unpacked(Struct):
         begun = read = made = text_start = lines = 0
         for data in _fed(windows):
             read += len(data)
-            limit, most = SPARE + MAX_RATIO * read, SPARE_LINES + read // LEAST
+            limit, most = most_of(read), SPARE_LINES + read // LEAST
             while data:
                 begins = begun == read - len(data)
                 if begins and begun and not data.startswith(MAGIC[: len(data)]):

@@ -198,8 +198,7 @@ def _edits(state: State) -> Iterator[Edit]:
         if verdict == "bad":
             yield Edit("lost", span, why="the digest does not hold: left empty", units=_pieces(length))
         elif verdict == "good" or not state.moved:
-            why = "" if place == at else "a good element, back where the farmer looks"
-            yield Edit("kept", span, units=int(verdict == "good"), at=place, why=why)
+            yield Edit("kept", span, units=int(verdict == "good"), at=place)
         else:
             yield Edit("dropped", span, why="an empty element: what is not written is empty")
     size = state.source.length()

@@ -27,6 +27,16 @@ def listing(db: Database, member: str) -> int | None:
     return next((family.id for family in families if number in family.blobs), None)
 
 
+def owner(db: Database, number: int) -> int | None:
+    """The column family of a table that refers to this blob file, by its properties; None where no table tells."""
+    for member, facts in db.facts.items():
+        if isinstance(facts, TableFacts) and number in facts.found_blobs:
+            props = db.table(member).properties
+            if props is not None and (found := props.number("column.family.id")) is not None:
+                return found
+    return None
+
+
 def codec(db: Database, member: str) -> int | None:
     """The compression that entries of tables name for the values of this blob file; None where none refers to it."""
     number = db.files[member].number
@@ -85,8 +95,11 @@ def fault(db: Database, member: str) -> str:
 def made(db: Database, member: str) -> bytes:
     """The header as MANIFEST and tables say that it must be; what they do not tell of as it was read."""
     found, read = blob.Header(1, 0, 0, 0), db.source.read(0, blob.HEADER, member)
-    if read[: len(blob.SEALED)] == blob.SEALED:
+    sealed = read[: len(blob.SEALED)] == blob.SEALED
+    if sealed:
         found = blob.header(read.ljust(blob.HEADER, b"\0"))
     family, used = listing(db, member), codec(db, member)
+    if family is None and not sealed:
+        family = owner(db, db.files[member].number)
     family = found.family if family is None else family
     return blob.put_header(family, found.compression if used is None else used)

@@ -55,12 +55,14 @@ class Room(Struct):
 
     left: int = SPARE
     taken: set[tuple[str, int]] = field(default_factory=set)
+    refused: bool = False  # whether anything was left packed
 
     def fits(self, more: int, at: int, member: str = "") -> bool:
         """Whether the block or value at `at` may unpack to `more` bytes beyond `RATIO` times its size."""
         if more == 0 or (member, at) in self.taken:
             return True
         if more > self.left:
+            self.refused = True
             return False
         self.left -= more
         self.taken.add((member, at))

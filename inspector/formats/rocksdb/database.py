@@ -224,6 +224,7 @@ def open_database(source: Source, max_unit: int = 64 << 20) -> Database:
     from inspector.formats.rocksdb import foreign, log_names, lost_edits  # they ask the database that is opened here
 
     _choose_manifest(database)
+    database.leveldb = _is_leveldb(database)
     while other := foreign.told(database):
         database.foreign[database.manifest or ""] = other
         for member in list(database.tables.values()):

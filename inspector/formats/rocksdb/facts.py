@@ -84,6 +84,7 @@ class TableFacts(Refers):
     separators: dict[int, bytes | None] = field(default_factory=dict)  # offset of a block -> its key in the index
     ahead: dict[int, bytes] = field(default_factory=dict)  # the same of the blocks behind the last one looked up
     strays: Any = None  # of `strays`, made when keys are out of order
+    disorder: Any = None  # of `strays`: the blocks that the walk marks so, where it could tell the fewest
     leaves: bool | None = None  # whether a repair leaves any entry of it, once that was asked
     asked: int = -1  # damage of the whole database that was known when pages were looked for
     pages: Any = None  # of `exchanged_pages`: how much damage was known, pieces that undo it, what is in order then

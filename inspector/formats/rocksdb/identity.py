@@ -125,7 +125,14 @@ def _is_other(db: Database, file: NewFile, member: str, homes: dict[Identity, in
     own, due = _own(db, member), _listed(file)
     if isinstance(due, bytes):
         return any(isinstance(one, bytes) and one != due for one in own)
-    return due not in own and any(one in homes for one in own)
+    return due not in own and (any(one in homes for one in own) or _is_anothers(db, file, member))
+
+
+def _is_anothers(db: Database, file: NewFile, member: str) -> bool:
+    """Whether a table of LevelDB is whole and of another size than the one that is listed: no damage makes that."""
+    table, facts = db.table(member), db.facts.get(member)
+    whole = table.leveldb and isinstance(facts, TableFacts) and not facts.bad_blocks and table.whole
+    return whole and table.size != file.size
 
 
 def _listed(file: NewFile) -> Identity:

@@ -1,14 +1,16 @@
-"""Where tables go whose levels no MANIFEST tells: newer above older wherever their keys overlap."""
+"""Where tables overlap, and where those go whose levels no MANIFEST tells: newer above older wherever their keys do."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
 from inspector.formats.rocksdb import keys
 from inspector.formats.rocksdb.coding import put_varint
 from inspector.formats.rocksdb.edit import CUSTOM_EPOCH, NewFile
+from inspector.formats.rocksdb.strays import rank_of
 from inspector.formats.rocksdb.version import Family
 
 
@@ -28,17 +30,24 @@ def settle(family: Family) -> bool:
 
 def _must_move(family: Family, files: list[NewFile]) -> bool:
     """Whether levels are unknown for some table, or the known ones do not hold."""
-    if any(file.assumed for file in files):
-        return True
+    return any(file.assumed for file in files) or any(True for _ in overlaps(family))
+
+
+def overlaps(family: Family) -> Iterator[tuple[NewFile, NewFile]]:
+    """Neighbours of a level below the first of which the second begins before the first has ended, or with its end.
+
+    Compared as the engine does (VersionBuilder::CheckConsistencyDetails): by user key, then from new to old. So
+    versions of one key may end a table and begin the next, the older ones behind. Nothing where the order is unknown.
+    """
     order = keys.order_of(family.comparator)
     if order is None:
-        return False
-    for level, found in family.levels().items():
-        found = sorted(found, key=lambda f: order(f.smallest[:-8])) if level else []
-        for left, right in itertools.pairwise(found):
-            if order(right.smallest[:-8]) < order(left.largest[:-8]):
-                return True
-    return False
+        return
+    rank = rank_of(order)
+    for level, files in family.levels().items():
+        ranked = sorted(files, key=lambda f: rank((f.smallest, b""))) if level else []
+        for left, right in itertools.pairwise(ranked):
+            if not rank((left.largest, b"")) < rank((right.smallest, b"")):
+                yield left, right
 
 
 def _with_epoch(file: NewFile, epoch: int) -> tuple[tuple[int, bytes], ...]:

@@ -329,8 +329,8 @@ class Mended(Struct):
         return lines
 
 
-def mend(db: Database, wishes: Wishes) -> Mended:
-    """Corrections of every damaged tile that these wishes allow to be written."""
+def mend(db: Database, wishes: Wishes, work: int = REPAIR_WORK) -> Mended:
+    """Corrections of every damaged tile that these wishes allow to be written, as far as that work goes."""
     mended = Mended(db, beyond=max(0, db.damage_count - len(db.damage)))
     if wishes.no_correct:
         return mended
@@ -338,7 +338,7 @@ def mend(db: Database, wishes: Wishes) -> Mended:
     if not marks:
         return mended
     below, undo, moved = mended.db.source, corrector(mended.db), mended.pieces
-    undo.work = max(undo.work, REPAIR_WORK)
+    undo.work = max(undo.work, work)
     for _ in range(ROUNDS):
         fresh: list[Piece] = []
         for mark in marks:

@@ -204,12 +204,17 @@ def proves(table: Table, footer: Footer) -> bool:
 
 
 def _is_metaindex(content: bytes, end: int) -> bool:
-    """Whether every value is the handle of a block before `end`: bytes of an index may spell a handle by chance."""
+    """Whether every value is the handle of a block before `end`, and a name is known if there are any.
+
+    Bytes of an index may spell a handle by chance, and a damaged footer may lead to an index, whose values are such.
+    """
     try:
-        found = [(footers.read_handle(value, 0, len(value)), len(value)) for _, value in block.entries(content)]
+        pairs = block.entries(content)
+        found = [(footers.read_handle(value, 0, len(value)), len(value)) for _, value in pairs]
     except MalformedError:
         return False
-    return all(at == size and handle.end <= end for (handle, at), size in found)
+    named = not pairs or any(role_of(name) != "other" for name, _ in pairs)
+    return named and all(at == size and handle.end <= end for (handle, at), size in found)
 
 
 def _guess_footer(table: Table, tail: bytes) -> Footer | None:

@@ -302,10 +302,7 @@ class BlobMender(Struct):
         facts = self.db.facts.get(member)
         if not isinstance(facts, BlobFacts) or not facts.records:
             return None
-        try:
-            family = blob.header(self.db.source.read(0, blob.HEADER, member)).family
-        except MalformedError:
-            family = 0
+        family = blob.header(blob_frame.made(self.db, member)).family  # what is written, whatever stands here
         read, end = Windowed(self.db.reader(member)), self._end(member)
         count, total = 0, 0
         for record in blob.records(read, blob.HEADER, end, self.db.gaps(member)):

@@ -169,8 +169,9 @@ class Rewriter(Struct):
         if not pairs or any(len(key) < 8 for key, _ in pairs) or not self.table.holds(role, loaded.content):
             return None
         if role == "data":
-            if not in_order([key for key, _ in pairs], self.last, order):
-                self._again = pairs == self._held
+            astray = handle.offset in self.strays.blocks
+            if astray or not in_order([key for key, _ in pairs], self.last, order):
+                self._again = handle.offset in self.strays.copies or pairs == self._held
                 return None
             self._held = pairs
             self.codec = self.codec or loaded.type

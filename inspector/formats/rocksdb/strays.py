@@ -2,8 +2,9 @@
 
 A key that changed in memory before its block was sealed makes one, and so does a block that stands in another's place.
 The table's properties count its entries and their bytes: where all blocks together give these sums, and no key stands
-twice, nothing here is of another table or time, and the entries go back where their keys belong. Else such a block is
-lost: an engine finds its keys by chance, and what it holds may be what a later write replaced.
+twice, nothing here is of another table or time, and the entries go back where their keys belong. Else such blocks are
+lost, the fewest of which the others are in order: an engine finds their keys by chance, and what they hold may be what
+a later write replaced.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from inspector.formats.rocksdb import keys
 from inspector.formats.rocksdb.block import Pair
 from inspector.formats.rocksdb.database import Database, good_blocks, pairs_of
 from inspector.formats.rocksdb.facts import TableFacts
+from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.runs import order_for
 from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.walk_table import in_order
@@ -51,7 +53,8 @@ def strays_of(db: Database, member: str) -> Strays:
     if not isinstance(facts, TableFacts) or not facts.order_faults or (order := order_for(db, table)) is None:
         return NONE
     if facts.strays is None:
-        facts.strays = (_own(table, facts, order) if _may_be_own(table, facts) else None) or _lost(table, order)
+        own = _own(table, facts, order) if _may_be_own(table, facts) else None
+        facts.strays = own or facts.disorder or _behind(table, order)
     found: Strays = facts.strays
     return found
 
@@ -150,13 +153,87 @@ def _keys_beside(table: Table, blocks: frozenset[int]) -> Iterator[list[bytes]]:
             yield [key for key, _ in pairs_of(content)]
 
 
-def _lost(table: Table, order: keys.Order) -> Strays:
-    """The blocks that the walk marks: out of order inside, or behind a block with later keys."""
-    blocks: set[int] = set()
-    copies: set[int] = set()
-    ranges: list[tuple[int, int, bytes, bytes]] = []
+class Chain(Struct, frozen=True):
+    """All data blocks of a table that verify, in file order, and which of them are out of order: the fewest."""
+
+    offsets: list[int]
+    ends: list[int]
+    bounds: list[tuple[bytes, bytes]]  # first and last internal key of each
+    kept: set[int]  # indices of those in order
+
+    @property
+    def blocks(self) -> frozenset[int]:
+        return frozenset(at for i, at in enumerate(self.offsets) if i not in self.kept)
+
+
+def chain_of(table: Table, order: keys.Order) -> Chain | None:
+    """Which blocks stand in order among each other; None where there are too many to tell."""
+    found = Chain([], [], [], set())
+    sound: list[int] = []
+    held = 0
+    for start, end, content in good_blocks(table):
+        if not (pairs := pairs_of(content)):
+            continue
+        if in_order([key for key, _ in pairs], None, order):
+            sound.append(len(found.offsets))
+        found.offsets.append(start)
+        found.ends.append(end)
+        found.bounds.append((pairs[0][0], pairs[-1][0]))
+        held += len(pairs[0][0]) + len(pairs[-1][0]) + _EACH
+        if held > MOST:
+            return None
+    found.kept.update(_chain(sound, found.bounds, order))
+    return found
+
+
+def lost(table: Table, chain: Chain) -> Strays:
+    """Those that are not in the chain: nothing proves that they are the table's own.
+
+    A copy stands beside the block that it repeats; elsewhere it has the place of a block that is not here any more.
+    """
+    told = _Told()
+    for i, start in enumerate(chain.offsets):
+        if i in chain.kept:
+            continue
+        pairs = _pairs_at(table, start, chain.ends[i])
+        beside = (k for k in (i - 1, i + 1) if k in chain.kept and chain.bounds[k] == chain.bounds[i])
+        copied = any(pairs == _pairs_at(table, chain.offsets[k], chain.ends[k]) for k in beside)
+        told.take(start, chain.ends[i], pairs, copied)
+    return told.strays()
+
+
+def _pairs_at(table: Table, start: int, end: int) -> list[Pair]:
+    return pairs_of(table.load(Handle(start, end - start - TRAILER)).content)
+
+
+class _Told(Struct):
+    """Collects what is said of blocks that are lost."""
+
+    blocks: set[int] = field(default_factory=set)
+    copies: set[int] = field(default_factory=set)
+    ranges: list[tuple[int, int, bytes, bytes]] = field(default_factory=list)
+    entries: int = 0
+
+    def take(self, start: int, end: int, pairs: list[Pair], copied: bool) -> None:
+        self.blocks.add(start)
+        if copied:
+            self.copies.add(start)
+            return
+        self.entries += len(pairs)
+        users = sorted(key[:-8] for key, _ in pairs)
+        self.ranges.append((start, end, users[0], users[-1]))
+        if len(self.ranges) > RANGES:
+            (first, _, low, high), (_, _, lower, higher) = self.ranges[-2:]
+            self.ranges[-2:] = [(first, end, min(low, lower), max(high, higher))]
+
+    def strays(self) -> Strays:
+        return Strays(frozenset(self.blocks), None, frozenset(self.copies), self.entries, tuple(self.ranges))
+
+
+def _behind(table: Table, order: keys.Order) -> Strays:
+    """Of a table that is too large for a chain: out of order inside, or behind a block with later keys."""
+    told = _Told()
     last: list[Pair] = []
-    entries = 0
     for start, end, content in good_blocks(table):
         pairs = pairs_of(content)
         found = [key for key, _ in pairs]
@@ -164,18 +241,9 @@ def _lost(table: Table, order: keys.Order) -> Strays:
             continue
         if in_order(found, last[-1][0] if last else None, order):
             last = pairs
-            continue
-        blocks.add(start)
-        if pairs == last:
-            copies.add(start)
-            continue
-        entries += len(found)
-        users = sorted(key[:-8] for key in found)
-        ranges.append((start, end, users[0], users[-1]))
-        if len(ranges) > RANGES:
-            (first, _, low, high), (_, _, lower, higher) = ranges[-2:]
-            ranges[-2:] = [(first, end, min(low, lower), max(high, higher))]
-    return Strays(frozenset(blocks), None, frozenset(copies), entries, tuple(ranges))
+        else:
+            told.take(start, end, pairs, pairs == last)
+    return told.strays()
 
 
 def merged(pairs: list[Pair], more: list[Pair], order: keys.Order) -> list[Pair]:
@@ -197,4 +265,4 @@ def apart(pairs: Iterable[Pair], size: int) -> Iterator[list[Pair]]:
         yield held
 
 
-__all__ = ["NONE", "Strays", "apart", "merged", "rank_of", "strays_of"]
+__all__ = ["NONE", "Chain", "Strays", "apart", "chain_of", "lost", "merged", "rank_of", "strays_of"]

@@ -145,6 +145,12 @@ class Table(Struct):
         return not self.bare or unsealed.fits(self, role, content)
 
     @property
+    def whole(self) -> bool:
+        """Whether it is read from end to end as its footer and index say; of the data blocks nothing is asked."""
+        put = self.spare or self.by or self.vanished
+        return self.footer is not None and self.whole_index and not (self.troubles or self.gaps or put)
+
+    @property
     def data_blocks(self) -> int:
         return len(self.offsets)
 

@@ -12,6 +12,7 @@ from inspector.correct import NONE, Correction, difference, flips
 from inspector.formats.rocksdb import blob, block, keys, properties
 from inspector.formats.rocksdb.block import Pair
 from inspector.formats.rocksdb.coding import MalformedError
+from inspector.formats.rocksdb.database import good_blocks, pairs_of
 from inspector.formats.rocksdb.footer import Handle
 from inspector.formats.rocksdb.table import Role, Table, role_of
 from inspector.formats.rocksdb.walk_table import in_order
@@ -104,7 +105,8 @@ def properties_by_content(table: Table) -> Handle | None:
 def newest(db: Database, member: str) -> int:
     """The highest sequence number that an entry of a table without checksums can have; the highest of all for others.
 
-    The MANIFEST tells, which has checksums; without one that is trusted the table's own properties.
+    The MANIFEST tells, which has checksums; without one that is trusted the table's own properties, which have none:
+    where entries of several blocks are newer than they say, they are what changed.
     """
     table, version = db.table(member), db.version
     if not table.bare:
@@ -114,7 +116,19 @@ def newest(db: Database, member: str) -> int:
             db.newest = max([version.last_sequence, *(file.largest_sequence for _, file in version.live_tables())])
         return db.newest
     stated = table.properties.number("key.largest.seqno") if table.properties else None
-    return keys.MAX_SEQUENCE if stated is None else stated
+    if stated is None or (table.data_blocks > 1 and _is_passed(table, stated)):
+        return keys.MAX_SEQUENCE
+    return stated
+
+
+def _is_passed(table: Table, number: int) -> bool:
+    """Whether entries of more than one block have higher numbers."""
+    above = 0
+    for _, _, content in good_blocks(table):
+        above += any(keys.tag_of(key)[0] > number for key, _ in pairs_of(content))
+        if above > 1:
+            return True
+    return False
 
 
 def numbered(pairs: list[Pair], most: int, order: keys.Order | None) -> list[Pair]:

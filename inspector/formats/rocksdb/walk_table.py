@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from itertools import compress, islice
@@ -40,7 +41,7 @@ def walk_table(db: Database, member: str, ahead: Ahead) -> Iterator[Stretch]:
     for first, last, other in steps(table):
         if other is not None:
             walk.one(*other)
-        elif walk.manner.fast:
+        elif walk.manner.fast and walk.astray is None:
             walk.window(ahead, first, last)
         else:
             for i in range(first, last):
@@ -72,6 +73,8 @@ class TableWalk:
         self.db, self.member, self.table, self.facts, self.manner = db, member, table, facts, manner
         self.tiles = Tiles(member)
         self.over = False  # a block runs past the end of the file
+        self.astray: frozenset[int] | None = None  # where blocks out of order begin, once one was met
+        self._met = False
         self._read = Windowed(table.read, table.sparing)
 
     def between(self, end: int) -> None:
@@ -86,7 +89,7 @@ class TableWalk:
             self.one("data", self.table.data_handle(at), known)
             del known
             at += 1
-            if at < last and not self.over:
+            if at < last and not self.over and self.astray is None:
                 part = ahead.more(self.member, self.table, self.manner, taken, at, last, self._through)
                 at = self._absorb(part)
 
@@ -131,7 +134,9 @@ class TableWalk:
         mark = kinds.STATE_MARKS[loaded.state]
         if role == "data":
             if mark == kinds.SOUND:
-                mark = _data(loaded, self.facts, self.manner.order, self.db, table)
+                mark = _data(loaded, self.facts, self.manner.order, self.db, table, self.astray)
+                if mark == kinds.ORDER and not self._met:
+                    mark = self._arrange(handle)
             elif mark == kinds.UNCHECKED:
                 self.facts.folded += 1
             else:
@@ -143,6 +148,31 @@ class TableWalk:
         if role != "data" and mark:
             self.db.bad_tails[self.member] = self.db.bad_tails.get(self.member, 0) + 1
         tiles.add(handle.end, UNIT, kinds.ROLE_KINDS[role], mark, loaded.stored, loaded.computed)
+
+    def _arrange(self, handle: Handle) -> int:
+        """The mark of the first block behind one with later keys: that one may be out of order, and not this one.
+
+        Of all blocks of the table the fewest are marked. Where tiles of such ones were given away already, every block
+        is that stands behind one with later keys.
+        """
+        from inspector.formats.rocksdb import strays  # a table in order needs none
+
+        self._met = True
+        tiles, facts, order = self.tiles, self.facts, self.manner.order
+        chain = strays.chain_of(self.table, order) if order is not None else None
+        if chain is None or any(at < tiles.start for at in chain.blocks):
+            return kinds.ORDER
+        self.astray, facts.disorder = chain.blocks, strays.lost(self.table, chain)
+        for at in self.astray:
+            if at < handle.offset:
+                tiles.marks[bisect_left(tiles.starts, at)] = kinds.ORDER
+                facts.order_faults += 1
+        kept = [chain.bounds[i] for i in sorted(chain.kept) if chain.offsets[i] <= handle.offset]
+        facts.first_key, facts.last_key = (kept[0][0], kept[-1][1]) if kept else (facts.first_key, None)
+        if handle.offset in self.astray:
+            return kinds.ORDER
+        facts.order_faults -= 1
+        return kinds.SOUND
 
 
 def _between(tiles: Tiles, table: Table, end: int, gaps: list[tuple[int, int]]) -> None:
@@ -174,8 +204,15 @@ def _lost(handle: Handle, facts: TableFacts, mark: int) -> int:
     return mark
 
 
-def _data(loaded: Loaded, facts: TableFacts, order: keys.Order | None, db: Database, table: Table) -> int:
-    """Take a data block's entries into the facts; the mark of the block."""
+def _data(
+    loaded: Loaded,
+    facts: TableFacts,
+    order: keys.Order | None,
+    db: Database,
+    table: Table,
+    astray: frozenset[int] | None = None,
+) -> int:
+    """Take a data block's entries into the facts; the mark of the block. `astray` are those out of order, if known."""
     try:
         pairs = block.entries(loaded.content)
     except MalformedError:
@@ -183,7 +220,7 @@ def _data(loaded: Loaded, facts: TableFacts, order: keys.Order | None, db: Datab
     found = [key for key, _ in pairs]
     if not found or min(map(len, found)) < 8 or not table.holds("data", loaded.content):
         return _lost(loaded.handle, facts, kinds.SHAPE)
-    right = in_order(found, facts.last_key, order)
+    right = in_order(found, facts.last_key, order) if astray is None else loaded.handle.offset not in astray
     types = Counter(key[-8] for key in found)
     facts.types += types
     facts.entries += len(found)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Final
 
 from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Salvage, Severity, Tally
-from inspector.formats.rocksdb import blob, blob_frame, identity, keys, log_names, names, sequences, wals
+from inspector.formats.rocksdb import blob, blob_frame, identity, keys, levels, log_names, names, sequences, wals
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.edit import NewFile
@@ -53,6 +52,9 @@ def check_whole(db: Database, tally: Tally) -> None:
     if db.version is not None and db.version.lacks:
         _ends_early(db, db.version.lacks, tally)
     if db.single:
+        if db.files[""].kind == "manifest" and not (db.version and db.version.edits) and not db.damage:
+            span = Span(0, db.source.size)
+            _say(tally, "RDB039", span, "no edit can be read: nothing tells which files are live", salvage="lost")
         return
     _current(db, tally)
     _options(db, tally)
@@ -215,17 +217,9 @@ def _range(db: Database, family: Family, file: NewFile, member: str, facts: Tabl
 
 
 def _levels(family: Family, tally: Tally) -> None:
-    order = keys.order_of(family.comparator)
-    if order is None:
-        return
-    for level, files in family.levels().items():
-        if level == 0:
-            continue
-        files = sorted(files, key=lambda f: order(f.smallest[:-8]))
-        for left, right in itertools.pairwise(files):
-            if order(right.smallest[:-8]) < order(left.largest[:-8]):
-                message = f"level {level} of {family.name}: {left.number:06d} and {right.number:06d} overlap"
-                _say(tally, "RDB017", Span(0, 0, names.table_name(right.number)), message, {"level": level})
+    for left, right in levels.overlaps(family):
+        message = f"level {right.level} of {family.name}: {left.number:06d} and {right.number:06d} overlap"
+        _say(tally, "RDB017", Span(0, 0, names.table_name(right.number)), message, {"level": right.level})
 
 
 def _blob_files(db: Database, family: Family, tally: Tally) -> None:

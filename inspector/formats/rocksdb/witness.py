@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from inspector.formats.rocksdb import keys, view
+from inspector.formats.rocksdb import codecs, keys, view
 from inspector.formats.rocksdb.database import Database, open_database
 from inspector.formats.rocksdb.names import classify
 from inspector.output import take_away, witness_of
@@ -71,6 +71,8 @@ def witness(folder: str) -> Mapping[str, Any]:
                 return {"ran": False, "why": "its WALs hold prepared transactions, which only a TransactionDB opens"}
             if doubts.said:
                 return {"ran": False, "why": "; ".join(doubts.said)}
+        if db.room.refused:  # the engine reads them
+            return {"ran": False, "why": f"what a block or value holds is not known here: {codecs.FOLDED_WHY}"}
     copy = witness_of(Path(folder))
     if copy.exists():
         take_away(copy, strict=True)

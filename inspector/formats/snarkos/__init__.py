@@ -40,10 +40,13 @@ def claim(source: Source, lower: State | None) -> Claim:
 
 
 def check(ledger: Ledger, stretches: Iterable[Stretch], tally: Tally) -> None:
-    """The lower format has walked the bytes; here its live rows are judged."""
+    """The lower format has walked the bytes; here its live rows are judged, as they are where its damage is undone."""
+    from inspector.formats.snarkos.ledger import corrected
     from inspector.formats.snarkos.verdict import judge_ledger
 
-    judge_ledger(ledger, tally)
+    seen = corrected(ledger, ledger.wishes, repair=False)
+    judge_ledger(seen, tally)
+    ledger.verdict, ledger.cut, ledger.doubts = seen.verdict, seen.cut, seen.doubts
 
 
 FORMAT = Format(

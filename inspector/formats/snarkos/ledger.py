@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SAMPLED_TABLES: Final = 8
 SAMPLED_KEYS: Final = 400
+MOST_SEEN: Final = 64  # damaged places whose corrections a scan looks through
 ARCHIVE_LABEL: Final = "ARCHIVE-NOT-A-LEDGER.txt"
 
 
@@ -102,6 +103,21 @@ def open_ledger(source: Source, lower: State | None, wishes: Wishes) -> Ledger:
     return Ledger(lower, wishes)
 
 
+def corrected(ledger: Ledger, wishes: Wishes, repair: bool) -> Ledger:
+    """The ledger as a repair reads it: with every correction of the lower format's that these wishes allow.
+
+    Rows of a block that is undone are not lost: what is judged without them would be deleted, or given up. A scan
+    looks for no more corrections than it tells, and only of few damaged places: to walk a table again may cost as much
+    as the scan. With more it may call rows lost that a repair writes.
+    """
+    if not ledger.db.damage or (not repair and ledger.db.damage_count > MOST_SEEN):
+        return ledger
+    from inspector.formats.rocksdb.mending import REPAIR_WORK, mend  # a whole ledger needs none
+
+    mended = mend(ledger.db, wishes, REPAIR_WORK if repair else 0)
+    return Ledger(mended.db, ledger.wishes) if mended.pieces else ledger
+
+
 def walked(ledger: Ledger) -> None:
     """Make sure that the members' facts are there: on-demand commands have not walked the store."""
     if not ledger.db.facts:
@@ -112,7 +128,7 @@ def walked(ledger: Ledger) -> None:
 def find_cut(db: Database) -> Cut | None:
     """The first record of the live WALs that the engine does not show; it counts from its first fragment on."""
     found: tuple[str, int] | None = None
-    behind, resumed, number = 0, -1, None
+    behind, resumed, number = 0, None, None
     for own, name in db.live_wals():
         bad: int | None = None
         end = 0  # of the last record that is whole
@@ -135,7 +151,7 @@ def find_cut(db: Database) -> Cut | None:
                 break
             if found is not None and whole and (name != found[0] or record.start > found[1]):
                 behind += 1
-                resumed = record.start if resumed < 0 and name == found[0] else resumed
+                resumed = record.start if resumed is None and name == found[0] else resumed
             if found is None:
                 end = record.end
         if found is None and bad is not None:
@@ -144,7 +160,7 @@ def find_cut(db: Database) -> Cut | None:
         return None
     if number is not None:
         behind = _behind(db, *found)
-    return Cut(*found, resumed if resumed >= 0 else db.size(found[0]), behind, behind == 0, number)
+    return Cut(*found, db.size(found[0]) if resumed is None else resumed, behind, behind == 0, number)
 
 
 def _behind(db: Database, member: str, start: int) -> int:

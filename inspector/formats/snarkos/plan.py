@@ -23,7 +23,7 @@ from inspector.formats.rocksdb.log_writer import frame
 from inspector.formats.rocksdb.plan import plan as plan_folder
 from inspector.formats.snarkos import block_tree
 from inspector.formats.snarkos.fixes import Fix, Fixes
-from inspector.formats.snarkos.ledger import ARCHIVE_LABEL, Cut, Ledger, entries
+from inspector.formats.snarkos.ledger import ARCHIVE_LABEL, Cut, Ledger, corrected, entries
 from inspector.formats.snarkos.verdict import Verdict, judge_ledger
 from inspector.span import Span
 
@@ -35,8 +35,11 @@ _NOT_IN_ARCHIVES: Final = frozenset({19, 58, 59})
 
 def plan(ledger: Ledger, wishes: Wishes) -> Plan:
     """Roll the tip back, rebuild derived rows, cut the WAL; or an archive. Refused where rows are lost for good."""
-    verdict = ledger.verdict or judge_ledger(ledger, Tally())
     made = plan_folder(ledger.db, wishes)
+    if (seen := corrected(ledger, wishes, repair=True)) is not ledger:
+        judge_ledger(seen, Tally())  # these wishes may allow other corrections than those of the scan
+        ledger = seen
+    verdict = ledger.verdict or judge_ledger(ledger, Tally())
     if wishes.archive:
         return _archive(ledger, verdict, made)
     if verdict.lossy:

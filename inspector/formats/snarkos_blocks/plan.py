@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inspector.counted import counted
 from inspector.errors import RefusedError
 from inspector.format import Edit, Plan, Wishes
 from inspector.formats.snarkos.names import range_name
 from inspector.formats.snarkos_blocks.layout import COUNT_SIZE, MARK_NAMES, SOUND, Head
-from inspector.formats.snarkos_blocks.walk import Blocks, head_at
+from inspector.formats.snarkos_blocks.walk import NAME, Blocks, head_at
 from inspector.span import Span
 
 TOLD = 3  # runs that are left out
@@ -26,10 +27,19 @@ def plan(blocks: Blocks, wishes: Wishes) -> Plan:
     made = Plan(_edits(blocks, run, size), size + COUNT_SIZE)
     first, last = blocks.heights[run[0]], blocks.heights[run[-1]]
     left = sum(mark == SOUND for mark in blocks.marks) - len(run)
-    made.notes.append(f"{len(run)} whole blocks, heights {first} to {last}: name the file {first}.{last + 1}.blocks")
+    right = f"{first}.{last + 1}.blocks"
+    made.notes.append(f"{len(run)} whole blocks, heights {first} to {last}: name the file {right}")
+    made.misnamed = lambda name: _misnamed(name, right, first, last)
     if left:
         made.notes.append(f"{left} whole blocks that do not follow on these were left out{_elsewhere(blocks, run)}")
     return made
+
+
+def _misnamed(name: str, right: str, first: int, last: int) -> tuple[str, str] | None:
+    """snarkOS takes the heights from the name, and stops where a block has another."""
+    if (match := NAME.fullmatch(name)) is None or (int(match[1]), int(match[2])) == (first, last + 1):
+        return None
+    return f"the name promises heights {int(match[1])} to {int(match[2]) - 1}, {first} to {last} are written", right
 
 
 def best_run(blocks: Blocks) -> list[int]:
@@ -82,8 +92,10 @@ def _edits(blocks: Blocks, run: list[int], size: int) -> Iterator[Edit]:
         yield Edit("kept", Span(blocks.starts[i], blocks.ends[i]), proof="placed", units=1, why="a whole block")
     chosen = set(run)
     here = COUNT_SIZE
+    whole = True  # no byte of the file is lost
     for i, (start, end) in enumerate(zip(blocks.starts, blocks.ends, strict=True)):
         if here < start:
+            whole = False
             yield Edit("lost", Span(here, start), why="no block can be read from these bytes")
         here = end
         if i in chosen:
@@ -91,6 +103,23 @@ def _edits(blocks: Blocks, run: list[int], size: int) -> Iterator[Edit]:
         if blocks.marks[i] == SOUND:
             yield Edit("dropped", Span(start, end), why="it does not follow on the blocks that are kept", units=1)
         else:
+            whole = False
             yield Edit("lost", Span(start, end), why=MARK_NAMES[blocks.marks[i]], units=1)
     if here < size:
+        whole = False
         yield Edit("lost", Span(here, size), why="no block can be read from these bytes")
+    if whole and (gone := missing(blocks)):
+        why = f"{counted(gone, 'block is', 'blocks are')} not here that the count and the heights show"
+        yield Edit("lost", Span(size, size), why=why, units=gone)
+
+
+def missing(blocks: Blocks) -> int:
+    """How many of the blocks that the count promises have no height here, where a name or a hole bears it out.
+
+    A count that is alone may be what changed, and so may a height: then there are as many heights as blocks.
+    """
+    here = {height for height, mark in zip(blocks.heights, blocks.marks, strict=True) if mark == SOUND}
+    gone = max(0, (blocks.claimed or 0) - len(here))
+    if blocks.named is not None and blocks.named[1] - blocks.named[0] == blocks.claimed:
+        return gone
+    return min(gone, max(here) - min(here) + 1 - len(here))

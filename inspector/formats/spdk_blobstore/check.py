@@ -83,6 +83,8 @@ def _check_super(state: State, tally: Tally) -> None:
         "computed": pg.checksum(data) if len(data) == lay.PAGE else None,
     }
     saved: Salvage = "corrected" if state.how in ("mended", "recovered", "given") else "lost"
+    if state.how in ("recovered", "given"):
+        evidence = {**evidence, "geometry": state.candidates[0].because}  # what speaks for it, and what against it
     if not sb.sealed(data):
         if data[:8] == lay.SIGNATURE or state.super_bit is not None:
             message = "the super block's checksum does not hold" + _how(state)

@@ -82,7 +82,9 @@ def inside(disk: Disk, g: Geometry) -> Moved | None:
     by = _distance(disk, g, surplus, min(end, DEEP_LOOK if odd else FIRST_LOOK))
     if by is None and odd:
         by = surplus  # no first page is behind it, perhaps other pages are
-    return _border(disk, g, by) if by is not None else None
+    if by is None or (0 < g.size <= by and sb.sealed(disk.read(by, lay.PAGE))):  # pages of the store that begins there
+        return None
+    return _border(disk, g, by)
 
 
 def in_super(disk: Disk) -> Moved | None:
@@ -236,9 +238,12 @@ def _filled(disk: Disk, g: Geometry, by: int) -> Iterator[int]:
     """Places of metadata pages that are not zero, or where bytes stand `by` further on."""
     page, start = g.page_size, g.md_at(0)
     for low, high, data in disk.windows(start, g.md_at(g.md_len), page):
-        if data is None or (data.count(0) == len(data) and not any(disk.read(high, max(by, 0)))):
-            continue
-        for at in range(low, high, page):
+        first, end = low, high
+        if data is None or data.count(0) == len(data):  # bytes stand `by` from its last pages alone, or its first
+            if not any(disk.read(high, by) if by > 0 else disk.read(max(low + by, 0), low - max(low + by, 0))):
+                continue
+            first, end = (low + max(0, high - by - low) // page * page, high) if by > 0 else (low, min(high, low - by))
+        for at in range(first, end, page):
             if any(disk.read(at, lay.PAGE)) or any(disk.read(at + by, lay.PAGE)):
                 yield at
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from inspector.counted import counted
 from inspector.formats.spdk_blobstore import layout as lay
 from inspector.formats.spdk_blobstore import page as pg
 from inspector.formats.spdk_blobstore import superblock as sb
@@ -229,9 +230,9 @@ def _fits(disk: Disk, candidate: Candidate) -> bool:
     verdicts = [v for blob in store.blobs.values() if (v := verify_snapshot(store, blob, MAX_CHECKED)) is not None]
     if any(v.ok for v in verdicts):
         candidate.proved = True
-        candidate.because.append(f"the checksum of {sum(v.ok for v in verdicts)} snapshots holds")
+        candidate.because.append(f"the checksum of {counted(sum(v.ok for v in verdicts), 'snapshot')} holds")
     elif verdicts:
-        candidate.because.append(f"the checksum of {len(verdicts)} snapshots does not hold")
+        candidate.because.append(f"the checksum of {counted(len(verdicts), 'snapshot')} does not hold")
         candidate.failed = len(verdicts)
     if candidate.apart:
         candidate.because.append(f"{candidate.apart} clusters before the first in use are free")

@@ -52,17 +52,17 @@ def test_what_stands_between_two_records_is_as_long_give_or_take_what_a_compacti
     gap = Gap(1000, 1270, ((KEY, 10),), ((OTHER, 20),), ((1000, 1270),))
     places: dict[Any, Any] = {KEY: (400, 500), OTHER: (500 + have, 900 + have)}
     store: Any = SimpleNamespace(size=5000)
-    assert _between(store, gap, store, places) == ((500, 500 + have) if fits else (0, 0))
+    assert _between(store, gap, store, places) == ((500, 500 + have) if fits else None)
 
 
 def test_the_nearest_records_that_the_other_copy_has_once_count() -> None:
     gap = Gap(1000, 1270, ((OTHER, 3), (KEY, 10)), ((KEY, 5), (OTHER, 20)), ((1000, 1270),))
     store: Any = SimpleNamespace(size=5000)
-    assert _between(store, gap, store, {OTHER: None, KEY: (400, 500)}) == (0, 0)
+    assert _between(store, gap, store, {OTHER: None, KEY: (400, 500)}) is None
     third = (258, 9, 0, 100, 0)
     gap = Gap(1000, 1270, ((OTHER, 3), (KEY, 10)), ((OTHER, 5), (third, 20)), ((1000, 1270),))
     assert _between(store, gap, store, {OTHER: None, KEY: (400, 500), third: (800, 900)}) == (500, 800)
-    assert _between(store, gap, store, {third: (800, 900)}) == (0, 0)
+    assert _between(store, gap, store, {third: (800, 900)}) is None
 
 
 def test_where_a_record_is_asked_for_that_a_copy_has_twice_or_damaged_it_has_no_place() -> None:

@@ -11,6 +11,7 @@ from random import Random
 import pytest
 from crc32c import crc32c
 
+from inspector.__main__ import main
 from inspector.correct import Correction
 from inspector.finding import Tally
 from inspector.format import Wishes
@@ -247,6 +248,16 @@ def test_neighbours_with_damaged_lengths_and_bodies_come_back() -> None:
     assert mended(bad) == whole()
 
 
+def test_a_proved_record_behind_one_that_nothing_undoes_is_kept(tmp_path: Path) -> None:
+    """The length of the first one leads nowhere: where the second one begins only the structure of the first says."""
+    first, second = span_of(258), span_of(258, 1)
+    assert first.end == second.start
+    bad = put(first.start + 2, b"\xff\x03", put(first.start + 20, Random(3).randbytes(first.length - 20)))
+    result = _repaired(flip(8 * (second.start + 30) + 2, data=bad), tmp_path, Wishes())
+    assert (tmp_path / "out").read_bytes() == whole()[: first.start] + whole()[first.end :]
+    assert (int(result.code), result.records["corrected"], result.bytes["lost"]) == (4, 1, first.length)
+
+
 def test_an_update_of_a_channel_whose_announcement_is_damaged_too_is_sealed() -> None:
     announced, update = span_of(256), span_of(258)
     bad = flip(8 * (announced.start + 40), 8 * (update.start + 100))
@@ -329,3 +340,17 @@ def test_deleted_on_one_of_a_pair_is_set_right_by_the_updates(which: str, closed
     data[members[which == "amount"].start] ^= 0x80
     _repaired(bytes(data), tmp_path, Wishes())
     assert (tmp_path / "out").read_bytes() == good
+
+
+def test_a_repair_that_leaves_records_out_does_not_say_that_all_else_is_kept(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Two neighbours are damaged, the first one's length reaches over the end: what verifies behind may be planted."""
+    first, second = span_of(257), span_of(256, 1)
+    assert first.end == second.start
+    bad = put(first.start + 2, b"\xff\x03", put(first.start + 20, Random(3).randbytes(first.length - 20)))
+    (tmp_path / "gossip_store").write_bytes(flip(8 * (second.start + 30) + 2, data=bad))
+    assert main(["repair", str(tmp_path / "gossip_store"), "-o", str(tmp_path / "out")]) == 4
+    lost, kept = second.end - first.start, (tmp_path / "out").stat().st_size
+    told = f"{lost} bytes were lost; {len(whole()) - lost - kept:,} bytes left out on purpose, all else is kept"
+    assert told in capfd.readouterr().out

@@ -115,3 +115,53 @@ def amounts(data: bytes) -> dict[bytes, bytes]:
         if one[12:14] == b"\x01\x00" and not one[0] & 0x80:
             out[one[12:]] = record(data, at)[14:]
     return out
+
+
+@pytest.mark.parametrize("kept", ["earlier", "later"])
+def test_an_announcement_over_another_in_mid_file_costs_that_channel(kept: str, tmp_path: Path) -> None:
+    data, places = network(14)
+    one, two = places[3], places[7]
+    genuine, gone = (one, two) if kept == "earlier" else (two, one)
+    copy = record(data, genuine)
+    assert len(copy) == len(record(data, gone))
+    bad = data[:gone] + copy + data[gone + len(copy) :]
+    (told,) = found(bad)
+    assert (told.rule.code, told.level.value, told.salvage) == ("GSP017", "error", "lost")
+    assert (told.span.start, told.evidence["other"], told.cause.name) == (two, one, "overwritten")
+    report = inspect(MemorySource(bad), FORMATS)
+    assert report.answer is not None
+    said = "Lost: 1 channel whose announcement was written over. Everything else can be saved."
+    assert said in report.answer.words
+    path, out = tmp_path / "x.gossip_store", tmp_path / "out"
+    path.write_bytes(bad)
+    assert main(["repair", str(path), "-o", str(out)]) == 4
+    assert found(out.read_bytes()) == []
+    left = {k: v for k, v in amounts(data).items() if k != record(data, gone)[12:]}
+    assert amounts(out.read_bytes()) == left
+    again = tmp_path / "y.gossip_store"
+    again.write_bytes(bad)
+    done = merge([open_source(str(one)) for one in (path, again)], FORMATS, str(tmp_path / "merged"), Wishes())
+    assert done.plan.counts["channels"] == 11
+    assert amounts((tmp_path / "merged").read_bytes()) == left
+
+
+@pytest.mark.parametrize("hurt", ["flipped", "torn"])
+def test_an_amount_that_does_not_verify_contradicts_none(hurt: str) -> None:
+    data, places = network(14)
+    copy = record(data, places[7])
+    amount = record(data, places[7] + len(copy))
+    twice = bytearray(data + copy + amount)
+    if hurt == "torn":
+        del twice[-3:]
+    else:
+        twice[-1] ^= 1
+    assert "GSP017" in {f.rule.code for f in found(bytes(twice))}
+    assert not any(f.rule.code == "GSP017" and f.level.value == "error" for f in found(bytes(twice)))
+
+
+def test_two_amounts_of_one_channel_say_nothing_where_no_channel_lacks_its_announcement() -> None:
+    data, places = network(14)
+    copy, third = record(data, places[7]), record(data, places[3])
+    amount = record(data, places[3] + len(third))
+    (told,) = found(data + copy + amount)
+    assert (told.rule.code, told.level.value, told.salvage) == ("GSP017", "warning", "kept")

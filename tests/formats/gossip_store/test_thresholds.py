@@ -15,6 +15,7 @@ from inspector.formats.gossip_store import FORMAT, versions
 from inspector.formats.gossip_store.conversion import flag_rewrite, not_converted
 from inspector.formats.gossip_store.follow import GossipFollower
 from inspector.formats.gossip_store.healing import Healing
+from inspector.formats.gossip_store.merge_owners import place_of
 from inspector.formats.gossip_store.merging import Copy, Merger
 from inspector.formats.gossip_store.whole import whole_file
 from inspector.formats.gossip_store.words import _known_bug, compare
@@ -91,7 +92,7 @@ def test_upgrading_is_advised_where_the_release_had_the_fault(code: str, told: s
 def test_releases_before_v24_11_keep_offsets_in_32_bits(size: int, release: str, wraps: bool) -> None:
     found: list[tuple[str, Span]] = []
     store: Any = SimpleNamespace(version=14, version_byte=14, version_at=0, guessed=False, size=size, start=1,
-                                 facts={}, wishes=Wishes(release=release), headless=0)  # fmt: skip
+                                 facts={}, wishes=Wishes(release=release), headless=False)  # fmt: skip
     whole_file(lambda slug, span, *rest: found.append((slug, span)), store)
     assert found == [("offset-wrap", Span(1 << 32, size))] * wraps
 
@@ -194,5 +195,5 @@ def _lost(mine: bytes, sound: bytes, written: bool) -> list[tuple[int, int]]:
         Copy(number, FORMAT.open(MemorySource(b"\x10" + data, "gossip_store"), None, Wishes()), Healing())
         for number, data in enumerate((mine, sound))
     ]
-    Merger(copies, 16, Wishes(), made)._missed(1, (1 << 48 | 1) * written)
+    Merger(copies, 16, Wishes(), made)._missed(place_of(0, 1), place_of(1, 1) * written)
     return [(loss.span.start, loss.span.end) for loss in made.losses]

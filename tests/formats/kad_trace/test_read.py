@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from inspector import packings
 from inspector.format import Query
 from inspector.formats.kad_trace import FORMAT, packed
 from inspector.formats.kad_trace.debug_form import parse_debug, value_end
@@ -88,7 +89,7 @@ def test_a_packed_log_has_a_line_for_two_packed_bytes_and_some_more(monkeypatch:
 
 
 def test_a_packed_log_grows_a_hundredfold_and_some_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "SPARE", 50_000)
+    monkeypatch.setattr(packings, "SPARE", 50_000)
     for more, stops in ((0, False), (1, True)):
         count = 50_000
         for _ in range(3):

@@ -159,8 +159,8 @@ def test_bytes_behind_gzip_are_a_note() -> None:
 
 
 def test_a_gzip_bomb_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inspector.formats.kad_trace.packed.SPARE", 1 << 20)
-    monkeypatch.setattr("inspector.formats.kad_trace.packed.MAX_RATIO", 5)
+    monkeypatch.setattr("inspector.packings.SPARE", 1 << 20)
+    monkeypatch.setattr("inspector.packings.RATIO", 5)
     report = scan(gzip.compress(b"x" * 999 + b"\n" + bytes(20 << 20), mtime=0))
     assert "KDT023" in codes(report)
     assert report.answer.summary["text_size"] <= 6 << 20

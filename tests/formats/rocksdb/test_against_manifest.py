@@ -97,7 +97,8 @@ def family(*files: NewFile, comparator: str = keys.BYTEWISE) -> Family:
 def test_levels_that_hold_are_left_alone() -> None:
     for made in (
         family(file(1, b"a", b"c"), file(2, b"d", b"f"), file(3, b"a", b"f", level=2)),
-        family(file(2, b"c", b"f"), file(1, b"a", b"c")),  # they meet in one key
+        # they meet in one key, of which the older version comes second
+        family(replace(file(2, b"c", b"f"), smallest=keys.internal(b"c", 4, keys.PUT)), file(1, b"a", b"c")),
         family(file(1, b"a", b"f", level=0), file(2, b"b", b"c", level=0)),
         family(file(1, b"a", b"f"), file(2, b"b", b"c"), comparator="somebody's own"),
         family(file(1, b"f", b"d"), file(2, b"c", b"a"), comparator=keys.REVERSE),
@@ -110,6 +111,8 @@ def test_levels_that_hold_are_left_alone() -> None:
 def test_tables_of_levels_that_do_not_hold_go_to_level_0_the_newest_last() -> None:
     for made in (
         family(file(7, b"a", b"d", sequence=5), file(3, b"c", b"f", sequence=9), file(5, b"x", b"z", sequence=5)),
+        family(file(7, b"f", b"d", sequence=5), file(3, b"d", b"a", sequence=9), file(5, b"z", b"x", sequence=5),
+               comparator=keys.REVERSE),
         family(file(7, b"a", b"b", sequence=5, assumed=True), file(3, b"c", b"f", sequence=9),
                file(5, b"x", b"z", level=4, sequence=5)),
     ):  # fmt: skip

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from inspector.correct import apply
+from inspector.format import Wishes
+from inspector.formats import all_formats
 from inspector.formats.rocksdb import block
 from inspector.formats.rocksdb.checksums import CRC32C, XXH3, XXHASH, XXHASH64, block_checksum
 from inspector.formats.rocksdb.codecs import NO_COMPRESSION, SNAPPY, ZSTD
@@ -14,6 +17,10 @@ from inspector.formats.rocksdb.correction import correct_block
 from inspector.formats.rocksdb.judges import reads
 from inspector.formats.rocksdb.keys import PUT, internal
 from inspector.formats.rocksdb.mending import Corrector
+from inspector.repair import repair
+from inspector.source import open_source
+from tests.builders.rocksdb import pairs
+from tests.builders.rocksdb_table import Shape, table
 
 _M32 = 0xFFFFFFFF
 
@@ -70,6 +77,19 @@ def test_a_flipped_bit_under_every_other_checksum_comes_back(kind: int) -> None:
     good = unit(kind, SNAPPY, count=8)
     for bit in range(0, 8 * len(good), 37):
         assert correct_block(apply(good, ((bit >> 3, 1 << (bit & 7)),)), kind, 5).unit == good, bit
+
+
+@pytest.mark.parametrize("kind", [CRC32C, XXHASH64, XXH3])
+def test_a_flip_in_how_a_block_is_compressed_is_undone(kind: int, tmp_path: Path) -> None:
+    """The byte behind the payload: XXH3 takes it in apart."""
+    built = table(pairs(0, 60), Shape(checksum=kind))
+    place, path = built.blocks[1].end - 5, tmp_path / "000009.sst"
+    for bit in range(8):
+        path.write_bytes(apply(built.data, ((place, 1 << bit),)))
+        with open_source(str(path)) as source:
+            result = repair(source, all_formats(), str(tmp_path / f"out-{bit}"), Wishes())
+        assert (int(result.code), result.records["corrected"]) == (0, 1)
+        assert (tmp_path / f"out-{bit}").read_bytes() == built.data
 
 
 @pytest.mark.parametrize("kind", [CRC32C, XXH3])

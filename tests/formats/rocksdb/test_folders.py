@@ -153,3 +153,22 @@ def test_blocks_that_are_too_large_to_be_unpacked_leave_a_table_without_a_verdic
     report = scan(large([17 * MIB] * 4), "a.sst")
     assert report.exit_code() == Exit.PARTIAL
     assert report.unchecked == "3 blocks or records too large to be unpacked (--max-unit)"
+
+
+def test_what_is_not_read_is_told_of_the_output_and_not_of_the_source(tmp_path: Path) -> None:
+    """Of a damaged table the blocks that can be had are written packed otherwise; the sound one stays as it is."""
+    sound = large([17 * MIB] * 5)
+    hurt = bytearray(sound)
+    hurt[100:103] = b"\x55\xaa\x55"
+    folder = tmp_path / "db"
+    folder.mkdir()
+    (folder / "000009.sst").write_bytes(hurt)
+    (folder / "000011.sst").write_bytes(sound)
+    with open_source(str(folder)) as source:
+        result = repair(source, formats.all_formats(), str(tmp_path / "out"), Wishes())
+    again = looked_at(tmp_path / "out")
+    assert result.report.unchecked.startswith("8 blocks")
+    assert again.unchecked.startswith("5 blocks")
+    assert result.verified["unjudged"] == again.unchecked
+    assert result.verified["engine"]["ran"] is False  # it reads what inspector leaves packed: they cannot be compared
+    assert "--max-unit" in result.verified["engine"]["why"]

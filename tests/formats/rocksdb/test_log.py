@@ -13,8 +13,9 @@ from inspector.formats import all_formats
 from inspector.formats.rocksdb import batch, keys, log, logical
 from inspector.formats.rocksdb.log_writer import frame
 from inspector.formats.rocksdb.logical import Assembler
+from inspector.inspect import inspect
 from inspector.repair import repair
-from inspector.source import open_source
+from inspector.source import MemorySource, open_source
 from tests import damage
 from tests.builders.rocksdb import log_of, wal
 
@@ -78,6 +79,19 @@ def test_a_torn_tail_is_told_from_damage() -> None:
         found = pieces(data[:cut])
         assert found[-1].state == log.TORN
         assert (found[-1].start, len(records(data[:cut]))) == (starts[49], 49)
+
+
+@pytest.mark.parametrize("at", [log.BLOCK - 5, log.BLOCK - 1])
+def test_bytes_in_what_a_writer_leaves_at_the_end_of_a_block_are_no_torn_tail(at: int) -> None:
+    """Records go on in the next block: no append ended here."""
+    first = batch.encode(1, [(0, keys.PUT, b"first", bytes(32_734))])
+    data = log_of([first, *(batch.encode(i, [(0, keys.PUT, b"next", b"value")]) for i in (2, 3))])
+    assert len(frame(first, 0)) == log.BLOCK - 5
+    report = inspect(MemorySource(damage.flip_bit(data, at, 6).data, "000014.log"), all_formats())
+    (found,) = report.tally.findings()
+    assert (found.rule.code, found.span.start, found.span.end) == ("RDB021", log.BLOCK - 5, log.BLOCK)
+    assert found.cause.name != "torn-write"
+    assert (report.account.units, report.answer.summary["wal_operations"]) == (3, 3)
 
 
 def test_preallocated_zeroes_at_the_end_are_no_damage() -> None:

@@ -40,3 +40,18 @@ def test_a_log_that_ends_in_its_first_record_is_copied(tmp_path: Path) -> None:
     assert main(["scan", "-q", str(path)]) == 0
     assert main(["repair", str(path), "-o", str(tmp_path / "mended")]) == 0
     assert (tmp_path / "mended").read_bytes() == path.read_bytes()
+
+
+def test_a_log_in_which_nothing_was_written_since_it_was_recycled_shows_no_record(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its own number is in its name alone: every record is whole, and none is of this log."""
+    path = tmp_path / "000014.log"
+    path.write_bytes(wal(5, 100, number=5)[0])
+    assert main(["records", str(path), "--jsonl"]) == 0
+    assert capfd.readouterr().out == ""
+    assert main(["show", str(path), "10"]) == 0
+    assert "of an earlier log" in capfd.readouterr().out
+    path.rename(tmp_path / "000005.log")
+    assert main(["records", str(tmp_path / "000005.log"), "--jsonl"]) == 0
+    assert len(capfd.readouterr().out.splitlines()) == 5

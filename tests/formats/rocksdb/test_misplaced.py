@@ -11,6 +11,7 @@ import pytest
 from inspector.errors import Exit, RefusedError
 from inspector.format import Wishes
 from inspector.formats import all_formats
+from inspector.formats.rocksdb.log import LogReader
 from inspector.inspect import Report, inspect
 from inspector.ledger import Result
 from inspector.repair import repair
@@ -243,3 +244,23 @@ def test_zeroes_at_the_end_of_a_log_are_told_and_count_where_it_went_on(tmp_path
     assert mended(path).code is Exit.LOST
     assert rows(tmp_path / "db.new") == 20
     assert scan(folder(tmp_path / "on", {4: blank, 6: wal(list(range(10, 30)))})).exit_code() is Exit.CLEAN
+
+
+@pytest.mark.parametrize("whose", ["its own", "another"])
+def test_the_only_table_left_is_taken_in_under_another_ones_name_if_the_manifest_names_its_database(
+    whose: str, store: Path, tmp_path: Path
+) -> None:
+    """The edit that listed it is lost, and no table stands in its place that would tell whose they are."""
+    first, second, third = sorted(store.glob("*.sst"))
+    (manifest,) = store.glob("MANIFEST-*")
+    data = manifest.read_bytes()
+    record = [piece for piece in LogReader(lambda at, n: data[at : at + n], len(data)).pieces() if piece.payload][-2]
+    assert b"key" in record.payload  # it adds a table, the last one only sets numbers
+    xor(manifest, record.start + 50)
+    if whose == "another":
+        third = make(tmp_path / "other", Recipe(tables=3, keys=60, wal=10)) / third.name
+    shutil.copy(third, first)
+    second.unlink()
+    (store / third.name).unlink()
+    assert mended(store).code is Exit.LOST
+    assert rows(Path(f"{store}.new")) == 10 + 60 * (whose == "its own")

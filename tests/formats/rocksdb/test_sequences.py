@@ -177,6 +177,7 @@ def running(path: Path, numbers: list[int], last: int, present: list[int]) -> Pa
         ([10, 11], 40, [10, 11], None),
         ([10], 30, [], 10),
         ([10, 11], 40, [11], 10),
+        ([10], 21, [], 1),
         ([10], 20, [], 0),
         ([2], 20, [], None),  # below the MANIFEST's own number: recovery wrote it, and no WAL need have it
     ],
@@ -191,7 +192,9 @@ def test_a_wal_that_the_engine_keeps_from_and_that_is_gone_is_told(
         assert (report.exit_code(), found) == (Exit.CLEAN, [])
         return
     assert found[0].level.value == ("error" if gone else "warning")
-    assert ("10 operations from number 21 on were in it" in found[0].message) == bool(gone)
+    told = f"{gone} {'operation' if gone == 1 else 'operations'} from number 21 on were in it"
+    assert (told in found[0].message) == bool(gone)
+    assert found[0].evidence["following"] == (21 + gone if gone else None)
     with open_source(str(path)) as source:
         repair(source, all_formats(), str(tmp_path / "new"), Wishes())
     assert scan(tmp_path / "new").exit_code() is Exit.CLEAN

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from inspector.__main__ import main
 from inspector.format import Wishes
+from inspector.formats import all_formats
 from inspector.formats.rocksdb import batch, keys
 from inspector.formats.rocksdb.claim import open_store
 from inspector.formats.rocksdb.log import BLOCK
 from inspector.formats.rocksdb.log_writer import frame
 from inspector.formats.rocksdb.shrink_log import shrunk_to_blocks
+from inspector.inspect import inspect
 from inspector.source import MemorySource
 from inspector.span import Span
 
@@ -73,3 +78,16 @@ def test_blocks_with_damage_are_left_and_one_behind(hurt: tuple[int, ...], block
 def test_a_record_over_several_blocks_is_left_whole(hurt: int, blocks: tuple[int, int]) -> None:
     assert len(LONG) == 9 * BLOCK
     assert left(LONG, hurt) == blocks
+
+
+def test_damage_that_only_its_block_shows_is_left_with_the_next_block_and_no_more(tmp_path: Path) -> None:
+    """Records framed anew would leave no bytes at the end of a block."""
+    path, small = tmp_path / "000004.log", tmp_path / "small"
+    data = bytearray(log_of_blocks([BLOCK - 5, BLOCK - 5, BLOCK - 5, BLOCK - 5, 1024]))
+    data[2 * BLOCK - 2] ^= 4
+    path.write_bytes(data)
+    assert main(["excerpt", str(path), "-o", str(small), "--no-redact"]) == 0
+    assert small.read_bytes() == data[BLOCK : 3 * BLOCK]
+    (found,) = inspect(MemorySource(small.read_bytes(), "000004.log"), all_formats()).tally.findings()
+    assert (found.rule.code, found.span.end) == ("RDB021", BLOCK)
+    assert 0 < found.span.length < 7

@@ -108,7 +108,10 @@ def test_ranges_of_lost_blocks_are_told_apart_up_to_a_number_and_the_last_ones_t
     count = len(each)
     for most in (count + 1, count, count - 1, 1):
         monkeypatch.setattr(strays, "RANGES", most)
-        found = strays._lost(table, ORDER)
+        found = strays._behind(table, ORDER)
+        chain = strays.chain_of(table, ORDER)
+        assert chain
+        assert strays.lost(table, chain) == found
         assert found.entries == len(now)
         assert found.blocks == {start for start, _, _ in blocks}
         alone = min(most, count) - 1

@@ -18,8 +18,8 @@ from tests.formats.snarkos.stores import heights, mend, scan
 UNVERSIONED = (19, 58, 59)  # current values: no block owns them
 
 
-def flipped(folder: Path, rng: Random, count: int) -> set[bytes]:
-    """Flip one bit in each of `count` data blocks; the keys that were in them."""
+def broken(folder: Path, rng: Random, count: int) -> set[bytes]:
+    """Damage each of `count` data blocks beyond what a repair undoes; the keys that were in them."""
     with open_source(str(folder)) as source:
         db = open_database(source)
         found = [
@@ -30,7 +30,9 @@ def flipped(folder: Path, rng: Random, count: int) -> set[bytes]:
     gone: set[bytes] = set()
     for name, start, end, keys in rng.sample(found, count):
         data = (folder / name).read_bytes()
-        (folder / name).write_bytes(damage.flip_bit(data, rng.randrange(start, end - 5), rng.randrange(8)).data)
+        at = rng.randrange(start, end - 9)
+        noise = bytes(byte ^ rng.randrange(1, 256) for byte in data[at : at + 4])
+        (folder / name).write_bytes(data[:at] + noise + data[at + 4 :])
         gone |= keys
     return gone
 
@@ -54,11 +56,11 @@ def copy(folder: Path, target: Path) -> Path:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_three_flipped_blocks_cost_exactly_the_heights_they_held(
+def test_three_broken_blocks_cost_exactly_the_heights_they_held(
     seed: int, healthy: tuple[Path, list[Block]], tmp_path: Path
 ) -> None:
     folder, blocks = copy(healthy[0], tmp_path / "ledger"), healthy[1]
-    gone, owner = flipped(folder, Random(seed), 3), owners(healthy[1])
+    gone, owner = broken(folder, Random(seed), 3), owners(healthy[1])
     summary = scan(folder).answer.summary
     assert heights(summary["lost"]["heights"]) == {owner[key] for key in gone if key in owner}
     # a row is not counted where every other row that names it was lost as well
@@ -73,7 +75,7 @@ def test_the_transactions_whose_rows_are_gone_are_named(healthy: tuple[Path, lis
     from inspector.formats.snarkos.names import transaction_name
 
     folder = copy(healthy[0], tmp_path / "ledger")
-    gone = flipped(folder, Random(11), 2)
+    gone = broken(folder, Random(11), 2)
     truth = {transaction_name(key[4:]) for key in gone if key[2] in (17, 22, 29, 31, 32, 51)}
     told = set(scan(folder).answer.summary["lost"]["transactions"])
     assert truth <= told
@@ -85,7 +87,7 @@ def test_the_transactions_whose_rows_are_gone_are_named(healthy: tuple[Path, lis
 
 def test_each_lost_row_points_at_the_damaged_block(healthy: tuple[Path, list[Block]], tmp_path: Path) -> None:
     folder = copy(healthy[0], tmp_path / "ledger")
-    flipped(folder, Random(3), 1)
+    broken(folder, Random(3), 1)
     findings = scan(folder).tally.findings()
     bad = {f.span for f in findings if f.rule.code == "RDB001"}
     assert len(bad) == 1
@@ -94,7 +96,7 @@ def test_each_lost_row_points_at_the_damaged_block(healthy: tuple[Path, list[Blo
 
 def test_what_cannot_be_rebuilt_is_not_called_repaired(healthy: tuple[Path, list[Block]], tmp_path: Path) -> None:
     folder = copy(healthy[0], tmp_path / "ledger")
-    flipped(folder, Random(0), 3)
+    broken(folder, Random(0), 3)
     with pytest.raises(RefusedError, match="nothing in this ledger can rebuild"):
         mend(folder, tmp_path / "new")
 
@@ -105,7 +107,7 @@ def test_an_archive_holds_the_whole_blocks_and_says_that_no_node_runs_on_it(
     folder, blocks = copy(healthy[0], tmp_path / "ledger"), healthy[1]
     for seed in range(50):  # a seed whose damage leaves some blocks whole
         trial = copy(healthy[0], tmp_path / f"trial{seed}")
-        flipped(trial, Random(seed), 1)
+        broken(trial, Random(seed), 1)
         prefix = scan(trial).answer.summary["consistent_prefix"]
         if 0 < prefix < len(blocks):
             folder = trial

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from inspector.formats.spdk_blobstore import superblock as sb
+from inspector.formats.spdk_blobstore.crc64 import crc64
 from inspector.formats.spdk_blobstore.disk import Disk
 from inspector.formats.spdk_blobstore.recover import Candidate, candidates, find_roots, md_start
 from inspector.source import MemorySource
-from tests.builders.spdk import PAGE, Image
+from tests.builders.spdk import PAGE, Image, content
 from tests.formats.spdk_blobstore.support import look
 
 
@@ -74,6 +75,20 @@ def test_a_cluster_size_that_is_given_is_the_only_one_that_is_tried() -> None:
     assert {one.geometry.cluster_size for one in candidates(disk, 16384)} == {16384}
     assert candidates(disk, 1 << 20) == []
     assert candidates(Disk(MemorySource(without_super(image()))), 8192) == []
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_what_speaks_for_a_recovered_geometry_is_told(holds: bool) -> None:
+    made = Image(clusters=32, cluster_size=16384)
+    value = crc64(content("snap", 0, 16384) + content("snap", 2, 16384)) ^ (not holds)
+    made.lvol("snap", 4, [0, 2], snapshot=True, xattrs={b"checksum": value.to_bytes(8, "little")})
+    report = look(without_super(made, masks=False), **({} if holds else {"cluster_size": 16384}))
+    (found,) = (f for f in report.tally.findings() if f.rule.code == "SPB001")
+    assert found.evidence["geometry"] == [
+        "clusters of 16384 bytes put the metadata at page 4",
+        f"the checksum of 1 snapshot {'holds' if holds else 'does not hold'}",
+        "0 bytes of data lie outside the clusters in use, 0 bytes in use are empty",
+    ]
 
 
 def test_nothing_is_made_up_where_no_root_is_left() -> None:
