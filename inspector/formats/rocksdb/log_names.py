@@ -17,6 +17,7 @@ from inspector.formats.rocksdb.coding import u32
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.names import FileName
 from inspector.formats.rocksdb.rules import BY_CODE
+from inspector.formats.rocksdb.version import Version
 from inspector.span import Span
 
 _M32: Final = 0xFFFFFFFF
@@ -26,7 +27,7 @@ _SWAPPED: Final = Cause("swapped", "certain", "its records have the number of an
 def settle(db: Database) -> None:
     """Give logs that stand under other names their own numbers."""
     held = {number: own for number, name in db.wals.items() if (own := _number_in(db, name, number)) is not None}
-    needed = {f.log_number for f in db.version.families.values()} - db.wals.keys() if db.version else set[int]()
+    needed = _needed(db.version) - db.wals.keys() if db.version else set[int]()
     moved = {number: own for number, own in held.items() if held.get(own) == number or (own in needed and own)}
     if len(set(moved.values())) < len(moved):
         return  # two copies of one log: nothing tells which is the newer
@@ -34,6 +35,11 @@ def settle(db: Database) -> None:
     for number, own in moved.items():
         db.wals[own] = members[number]
         db.files[members[number]] = FileName("wal", own)
+
+
+def _needed(version: Version) -> set[int]:
+    """Logs with which the replay of a family begins; one without anything to replay may name one that is gone."""
+    return {f.log_number for f in version.families.values() if f.log_number >= version.min_log_to_keep}
 
 
 def _number_in(db: Database, name: str, number: int) -> int | None:

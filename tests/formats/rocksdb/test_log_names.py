@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from inspector.formats.rocksdb.edit import Edit, encode
+from inspector.formats.rocksdb.log_writer import frame
 from tests.formats.rocksdb.test_misplaced import mended, scan
 
 rocksdict: Any = pytest.importorskip("rocksdict")
@@ -77,3 +79,17 @@ def test_a_file_that_was_begun_over_an_older_log_is_left_alone(store: Path) -> N
     _, second = sorted(store.glob("*.log"))
     (store / "000099.log").write_bytes(second.read_bytes())  # in use anew, and nothing written yet
     assert not [f for f in scan(store).tally.findings() if f.rule.code == "RDB040"]
+
+
+def test_a_log_that_a_family_names_and_nobody_needs_any_more_may_be_in_use_anew(store: Path) -> None:
+    """A family that had nothing to replay keeps the number of a log that is gone; the MANIFEST says which is kept."""
+    first, second = sorted(store.glob("*.log"))
+    second.rename(store / "000099.log")  # begun over the second log, and nothing written yet
+    first.unlink()
+    (manifest,) = store.glob("MANIFEST-*")
+    told = encode(Edit(log_number=99, family=1)), encode(Edit(min_log_to_keep=99, next_file=100, last_sequence=99))
+    for edit in told:
+        with manifest.open("ab") as file:
+            file.write(frame(edit, file.tell()))
+    assert "RDB040" not in {f.rule.code for f in scan(store).tally.findings()}
+    assert "RDB036" not in {f.rule.code for f in scan(store).tally.findings()}
