@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -65,7 +66,7 @@ def later(module: str, name: str) -> Callable[..., Any]:
     """A function that is imported when it is called: what few commands need costs the others nothing."""
 
     def call(*arguments: Any) -> Any:
-        return getattr(import_module(module), name)(*arguments)
+        return getattr(sys.modules.get(module) or import_module(module), name)(*arguments)
 
     return call
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from inspector.source import Member, Source, T
@@ -90,9 +90,8 @@ class Laid(View, ABC):
 
     def data_ranges(self, member: str = "", start: int = 0) -> Iterator[Span]:
         """As below, and what lies in its holes now."""
-        below = ((span.start, span.end) for span in self.below.data_ranges(member, start))
         low = high = start
-        for begin, end in heapq.merge(below, self._runs(member, start)):
+        for begin, end in self._apart(member, start):
             if begin > high:
                 if low < high:
                     yield Span(low, high, member)
@@ -100,6 +99,17 @@ class Laid(View, ABC):
             high = max(high, end)
         if low < high:
             yield Span(low, high, member)
+
+    def _apart(self, member: str, start: int) -> Iterator[Run]:
+        """The same, not joined where they touch; other bytes are asked for only where there is a hole."""
+        at = start
+        for span in chain(self.below.data_ranges(member, start), (Span(self.length(member), self.length(member)),)):
+            for begin, end in self._runs(member, at) if at < span.start else ():
+                if begin >= span.start:
+                    break
+                yield max(begin, at), min(end, span.start)
+            yield span.start, span.end
+            at = span.end
 
     def hole_end(self, at: int, member: str = "") -> int:
         end = self.below.hole_end(at, member)

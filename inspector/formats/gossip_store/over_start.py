@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 AMOUNT = b"\x10\x05"
 COVERED = "covered"  # the fact: announcements made again, and the first one where one of the two stands over a third
 NONE = -1  # where neither does
-MOST = 4096  # that are asked for that
+MOST = 512  # that are asked for that: a store that was begun again has thousands, and none stands over another
 ASKED = "over_start"  # the fact: where the genuine announcement stands, None where the first record is no copy
 _HEADER = SEALED_HEADER.size
 _OVER = Cause("overwritten", "likely", "of the two amounts one belongs to an announcement that is gone")
