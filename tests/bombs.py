@@ -14,6 +14,7 @@ import argparse
 import compileall
 import gc
 import importlib
+import math
 import os
 import pickle
 import pkgutil
@@ -99,11 +100,11 @@ class Run:
     errors: str
 
 
-def spawn(command: list[str], stdin: str = os.devnull) -> Run:
-    """Runs a program to its end, or to the limit of processor time."""
+def spawn(command: list[str], stdin: str = os.devnull, limit: float = LIMIT) -> Run:
+    """Runs a program to its end, or to the limit of processor time in seconds."""
     with tempfile.TemporaryFile() as errors, Path(os.devnull).open("r+b") as null, Path(stdin).open("rb") as given:
         files = [(os.POSIX_SPAWN_DUP2, f.fileno(), n) for n, f in enumerate((given, null, errors))]
-        limited = ["/bin/sh", "-c", f'ulimit -t {LIMIT}; exec "$@"', "sh", *command]
+        limited = ["/bin/sh", "-c", f'ulimit -t {math.ceil(limit)}; exec "$@"', "sh", *command]
         pid = os.posix_spawn(limited[0], limited, os.environ, file_actions=files)
         _, status, used = os.wait4(pid, 0)
         errors.seek(0)
@@ -111,13 +112,13 @@ def spawn(command: list[str], stdin: str = os.devnull) -> Run:
     return Run(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, said)
 
 
-def run(line: str, path: str, folder: Path) -> Run:
+def run(line: str, path: str, folder: Path, limit: float = LIMIT) -> Run:
     """One command on one bomb; what it writes is taken away again."""
     out = Path(tempfile.mkdtemp(dir=folder))
     line, _, stdin = line.partition(" < ")
     words = [w.replace("~", " ").format_map({"in": path, "out": str(out / "out")}) for w in line.split()]
     try:
-        return spawn([sys.executable, "-m", "inspector", *words], stdin.format_map({"in": path}) or os.devnull)
+        return spawn([sys.executable, "-m", "inspector", *words], stdin.format_map({"in": path}) or os.devnull, limit)
     finally:
         shutil.rmtree(out)
 
@@ -151,14 +152,15 @@ def faults_of(line: str, done: Run, size: int, slow: float = 1.0) -> list[str]:
 
 def judged(line: str, path: Path, size: int, folder: Path) -> tuple[Run, list[str]]:
     """What a command took at its best of three, and what is wrong with that."""
-    done, slow = run(line, str(path), folder), 1.0
+    limit = max(LIMIT, 2 * allowed(line, size))  # also on a machine that is twice as slow at that moment
+    done, slow = run(line, str(path), folder, limit), 1.0
     for _ in range(2):
         if done.seconds <= allowed(line, size) * slow or done.code < 0:
             break
         slow = max(slow, slowness())
         if done.seconds <= allowed(line, size) * slow:
             break
-        done = min(done, run(line, str(path), folder), key=lambda r: r.seconds)
+        done = min(done, run(line, str(path), folder, limit), key=lambda r: r.seconds)
     return done, faults_of(line, done, size, slow)
 
 
