@@ -269,6 +269,8 @@ class Traits(Struct, frozen=True, eq=False):
     units are alone of their kind in a member: what stands around is of another, and only noise is strange there.
     `values`: units hold what anybody chose to put in, so that text in one of them may be its own.
     `grid`: blocks that the format itself has: their size, where the first begins, what one is called.
+    `phase`: how far behind the borders of the grid those stand that the sound units from (member, offset) on were
+    written in; None where too few of them tell.
     `lacking`: rules by which a whole record lacks one that damaged bytes beside it may have held.
     """
 
@@ -286,6 +288,7 @@ class Traits(Struct, frozen=True, eq=False):
     values: bool = False
     lone: frozenset[str] = frozenset()
     grid: Callable[[State, str], tuple[int, int, str] | None] | None = None
+    phase: Callable[[State, str, int, Reading], int | None] | None = None
     lacking: frozenset[str] = frozenset()
 
 

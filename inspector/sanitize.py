@@ -9,6 +9,7 @@ import unicodedata
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
 _PLAIN = re.compile(r"[ -~]*\Z")
+_ODD = re.compile(r"[^ -~]")
 
 
 def clean(text: str, limit: int = 200) -> str:
@@ -17,7 +18,7 @@ def clean(text: str, limit: int = 200) -> str:
         text = text[: limit - 1] + "…"
     if _PLAIN.match(text):
         return text
-    return "".join(c if c == " " or unicodedata.category(c) not in _UNSAFE_CATEGORIES else _escape(c) for c in text)
+    return _ODD.sub(_shown, text)
 
 
 def clean_bytes(raw: bytes, limit: int = 200) -> str:
@@ -50,6 +51,11 @@ def csv_cell(text: str) -> str:
 
 def _is_number(text: str) -> bool:
     return re.fullmatch(r"-?\d+(\.\d+)?", text) is not None
+
+
+def _shown(odd: re.Match[str]) -> str:
+    char = odd[0]
+    return _escape(char) if unicodedata.category(char) in _UNSAFE_CATEGORIES else char
 
 
 def _escape(char: str) -> str:

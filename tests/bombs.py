@@ -42,6 +42,7 @@ LIMIT = 10  # seconds of processor after which a command is ended
 WORK = (
     "import zlib; x = bytes(range(256)) * 4096; [zlib.compress(x[i:]) for i in range(9)]; sum(map(hash, range(10**6)))"
 )
+TRIES = 7  # times that what is over is run again
 QUIET = 0.15  # seconds that WORK takes where the limits were set, start of Python included
 COMMANDS = (
     "scan {in} --json",
@@ -151,10 +152,11 @@ def faults_of(line: str, done: Run, size: int, slow: float = 1.0) -> list[str]:
 
 
 def judged(line: str, path: Path, size: int, folder: Path) -> tuple[Run, list[str]]:
-    """What a command took at its best of three, and what is wrong with that."""
+    """What a command took at its best of a few, and what is wrong with that: what is over only because somebody else
+    had the caches is not over every time."""
     limit = max(LIMIT, 2 * allowed(line, size))  # also on a machine that is twice as slow at that moment
     done, slow = run(line, str(path), folder, limit), 1.0
-    for _ in range(2):
+    for _ in range(TRIES):
         if done.seconds <= allowed(line, size) * slow or done.code < 0:
             break
         slow = max(slow, slowness())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from inspector.counted import counted
-from inspector.diagnosis import between, contents, copied, kinship, moves, traces
+from inspector.diagnosis import between, contents, copied, grids, kinship, moves, traces
 from inspector.diagnosis.bytes_at import BytesAt
 from inspector.diagnosis.model import Clue
 from inspector.diagnosis.places import Place, Region
@@ -61,7 +61,8 @@ def explain(scene: Scene, place: Place, region: Region) -> Clue | None:
     exchanged = misplaced(scene, read, place)
     if exchanged and exchanged.name == "swapped":
         return exchanged
-    return contents.specks(read, unit, scene.reach(place)) or _by_run(at, told, exchanged)
+    few = contents.specks(read, unit, scene.reach(place))
+    return few or grids.moved(scene, place, at.whole) or _by_run(at, told, exchanged)
 
 
 def _settled(told: Cause) -> bool:
@@ -252,7 +253,8 @@ def _shift(scene: Scene, read: BytesAt, unit: moves.UnitAt, place: Place, part: 
         return found
     for one in (place, part) if part.end < place.end else (place,):
         found = moves.inserted(read, unit, one, scene.budget, not scene.doubts)
-        found = found or (moves.lost(read, unit, one, scene.budget) if scene.alone(one) else None)
+        if not found and scene.alone(one) and grids.drift(scene, one) != 0:
+            found = moves.lost(read, unit, one, scene.budget)
         if found:
             return found
     return None

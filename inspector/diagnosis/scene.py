@@ -29,6 +29,7 @@ class Scene(Struct):
     kinds: dict[str, bytes] = field(default_factory=dict)
     units: dict[str, dict[int, Unit | None]] = field(default_factory=dict)  # as they lie, by offset
     plain: dict[str, tuple[int, int]] = field(default_factory=dict)  # the last stretch without another program's marks
+    drifts: dict[tuple[str, int, int], int | None] = field(default_factory=dict)  # by member, start, end of a place
     traits: Traits | None = None
 
     def __post_init__(self) -> None:

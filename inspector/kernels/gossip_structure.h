@@ -164,6 +164,37 @@ static int gossip_lengths(const uint8_t *body, size_t known, uint32_t *out)
     return count;
 }
 
+/* Where the TLV stream of a body from `at` on ends, at most at `length`, which it has where `left` ends first. */
+static size_t gossip_extended(const uint8_t *body, size_t at, size_t length, size_t left)
+{
+    uint64_t kind, value, before = 0;
+    size_t known = length < left ? length : left;
+    for (int i = 0; i < GOSSIP_EXTENSIONS; i++) {
+        if (at >= known)
+            return length;
+        size_t next = gossip_big_size(body, at, known, &kind);
+        if (next && (kind % 2 == 0 || kind <= before))
+            return at;
+        if (!next || !(next = gossip_big_size(body, next, known, &value)))
+            return length;
+        if (value > 0xFFFF)
+            return at;
+        before = kind;
+        at = next + (size_t)value;
+    }
+    return at < length ? at : length;
+}
+
+/* How much of the length that a damaged record claims its own bytes bear out; the file has `left` bytes from it on. */
+static size_t gossip_believable(const uint8_t *body, size_t length, size_t left)
+{
+    uint32_t lengths[GOSSIP_EXTENSIONS];
+    size_t told = gossip_lengths(body, left, lengths) ? lengths[0] : 0;
+    if (told && told < length && gossip_u16(body) == 257)
+        return gossip_extended(body, told, length, left);
+    return gossip_plausible(body, length, length < left ? length : left) ? length : 0;
+}
+
 struct gossip_names {
     uint64_t owner, node_a, node_b;
     uint8_t aux;

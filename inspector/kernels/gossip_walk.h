@@ -33,7 +33,7 @@ struct gossip_walk {
     uint64_t ends[GOSSIP_EXTENSIONS]; /* where the record that the gap began with could end by its type */
     int end_count;
     int torn; /* that record's header is plausible and its body runs past the end of the file */
-    uint64_t suspect_end;         /* what a damaged record claims plausibly */
+    uint64_t suspect_end;         /* what lies before it may be the body of a damaged record */
     uint64_t trusted;             /* claimed ends up to here are confirmed */
     /* of this window; offsets relative to it */
     const uint8_t *data;
@@ -221,10 +221,10 @@ static void walk_open_gap(struct gossip_walk *w, uint32_t length)
         w->gap.kind = (uint16_t)gossip_u16(head + HEADER);
         if (w->end_count) /* whatever a record names lies within the shortest of its type's lengths */
             gossip_name(head + HEADER, w->ends[0] - w->base - w->at - HEADER, w->gap.kind, &w->gap.names);
-        if (walk_plausible(w, w->at, after)) {
-            w->suspect_end = gossip_most(w->suspect_end, w->base + after);
-            w->torn = after > w->size;
-        }
+        size_t inside = gossip_believable(head + HEADER, length, w->size - w->at - HEADER);
+        if (inside)
+            w->suspect_end = gossip_most(w->suspect_end, w->base + w->at + HEADER + inside);
+        w->torn = after > w->size && walk_plausible(w, w->at, after);
     }
     w->gap_open = 1;
     w->at++;

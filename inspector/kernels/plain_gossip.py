@@ -42,7 +42,7 @@ from inspector.kernels.gossip_tiles import (
 )
 from inspector.kernels.plain_checksum import PartChecksums
 from inspector.kernels.plain_columns import Names, Rows, fill_ribbon
-from inspector.kernels.plain_structure import ANNOUNCEMENT, FIXED, owner_of, plausible, structural_lengths
+from inspector.kernels.plain_structure import ANNOUNCEMENT, FIXED, believable, owner_of, plausible, structural_lengths
 
 _head = Struct(">HHIIH").unpack_from  # flags, length, checksum, timestamp, and the body's type
 _header = Struct(">HHII").unpack_from
@@ -82,7 +82,7 @@ class GossipWalker:
         self._buckets = buckets
         self._sliced = size
         self._gap: _OpenGap | None = None
-        self._suspect_end = 0  # what a damaged record claims plausibly
+        self._suspect_end = 0  # what lies before it may be the body of a damaged record
         self._trusted = 0  # claimed ends up to here are confirmed
 
     def feed(self, window: bytes | bytearray | memoryview, final: bool) -> Batch:
@@ -258,8 +258,9 @@ class _Window:
         else:
             after = body + length
             likely = self.plausible(at, after)
-            if likely:
-                self.walker._suspect_end = max(self.walker._suspect_end, self.base + after)
+            inside = believable(self.data, body, length, self.size)
+            if inside:
+                self.walker._suspect_end = max(self.walker._suspect_end, self.base + body + inside)
             kind = _u16(self.data, body)[0]
             # whatever a record names lies within the shortest of its type's lengths
             names = owner_of(self.data, body, others[0], kind) if others else _NOTHING

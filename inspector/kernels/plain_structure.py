@@ -62,6 +62,38 @@ def plausible(data: bytes, body: int, length: int, end: int) -> bool:
     return False
 
 
+def believable(data: bytes, body: int, length: int, size: int) -> int:
+    """How much of the length that a damaged record claims its own bytes bear out: what lies there may be its body.
+
+    `size` is where the file ends; `data` has all before it that the longest record could hold. 0 where nothing is
+    borne out. A node announcement ends where its TLV stream does, at the first type that a node refuses (BOLT 1: an
+    unknown even one, or one that is not above the last): the next record's header is that, as its flags make an even
+    type. Nothing else can be longer than its type's structure says.
+    """
+    told = next(structural_lengths(data, body, min(body + 0xFFFF, size)), 0)
+    if 0 < told < length and _u16(data, body)[0] == NODE:
+        return _extended(data, body + told, body + length, size) - body
+    return length if plausible(data, body, length, min(body + length, size)) else 0
+
+
+def _extended(data: bytes, at: int, claimed: int, size: int) -> int:
+    """Where a TLV stream from `at` on ends, at most at `claimed`, which it has where the file ends first."""
+    end, before = min(claimed, size), 0
+    for _ in range(EXTENSIONS):
+        if at >= end:
+            return claimed
+        kind, length_at = _big_size(data, at, end)
+        if length_at >= 0 and (kind % 2 == 0 or kind <= before):
+            return at
+        length, value = _big_size(data, length_at, end) if length_at >= 0 else (0, -1)
+        if value < 0:
+            return claimed
+        if length > 0xFFFF:
+            return at
+        before, at = kind, value + length
+    return min(at, claimed)
+
+
 def _wrapped_plausible(data: bytes, body: int, length: int, known: int, head: int, inner: int) -> bool:
     least = 130 if inner == UPDATE else 432
     if length < head + least:

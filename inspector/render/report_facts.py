@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from inspector.counted import plural
-from inspector.render.text import NOT_ALL, place, size_words
+from inspector.render.text import NOT_ALL, fraction_words, place, size_words
 
 Document = dict[str, Any]
 
@@ -70,7 +70,7 @@ def evidence_words(found: Document) -> Iterator[tuple[str, str]]:
     """Names and values of the evidence, without what the cause says already; a chance with two digits."""
     for name, value in found["evidence"].items():
         if value is not None and name != "undone":
-            yield name, f"{value:.2g}" if isinstance(value, float) else str(value)
+            yield name, fraction_words(value) if isinstance(value, float) else str(value)
 
 
 def event_words(event: Document) -> str:

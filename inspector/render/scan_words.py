@@ -22,6 +22,7 @@ from inspector.render.text import (
     Style,
     Table,
     Verbatim,
+    fraction_words,
     para,
     place,
     row,
@@ -154,7 +155,7 @@ def _evidence(found: Finding) -> Iterator[str]:
     for name, value in found.evidence.items():
         if value is None or name == "undone":  # not known; said by the cause or the message
             continue
-        text = f"{value:.2g}" if isinstance(value, float) else str(value)
+        text = fraction_words(value) if isinstance(value, float) else str(value)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0xFFFF:
             text = f"{value} (0x{value:x})"
         yield f"{clean(name, 60)} {clean(text, EVIDENCE_LIMIT)}"

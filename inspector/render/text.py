@@ -99,6 +99,11 @@ def size_words(count: int) -> str:
     return text if count < 10_000 else f"{text} ({value:.1f} {unit})"
 
 
+def fraction_words(value: float) -> str:
+    """Two digits below one (a chance may be 2.7e-07), else two decimals at most: seconds are never 5.8e+02."""
+    return f"{value:.2g}" if abs(value) < 1 else f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
 def place(at: int) -> str:
     return f"{at} (0x{at:x})"
 

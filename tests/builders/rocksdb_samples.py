@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from inspector.formats.rocksdb import batch, blob, checksums, codecs, keys
+from inspector.formats.rocksdb import batch, blob, checksums, codecs, keys, log
 from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.coding import put_prefixed, put_varint
 from inspector.formats.rocksdb.edit import BlobFile, Edit
@@ -104,6 +104,13 @@ def _wal_bit() -> bytes:
 def _wal_gap() -> bytes:
     data, starts = wal(60, 500)
     return damage.zero(data, starts[20] + 3, starts[24] + 3).data
+
+
+def _wal_trailer() -> bytes:
+    """A log of more than one block, of which a bit behind the last record of the first one is set."""
+    data, starts = wal(27, 500, size=1276)
+    assert log.BLOCK - 3 in starts  # where the record before it ended
+    return _flip(data, log.BLOCK - 2)
 
 
 def _wal_stale() -> bytes:
@@ -321,6 +328,7 @@ SAMPLES: tuple[Sample, ...] = tuple(
          lambda: _table(Shape(checksum=checksums.NONE)).data),
         ("000014-bit.log", "one bit of a WAL record", ("RDB020", "RDB025"), _wal_bit),
         ("000014-gap.log", "zeroes over four WAL records", ("RDB021", "RDB025"), _wal_gap),
+        ("000014-trailer.log", "one bit of the zeroes that end a block of a WAL", ("RDB044",), _wal_trailer),
         ("000014-stale.log", "five WAL records over five later ones", ("RDB040",), _wal_stale),
         ("000014-torn.log", "a WAL whose last record is cut off", ("RDB022",), _wal_torn),
         ("000014-length.log", "one bit of a record's length", ("RDB024",), _wal_length),

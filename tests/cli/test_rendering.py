@@ -18,7 +18,19 @@ from inspector.render.damage_map import Slice, damage_map
 from inspector.render.hexdump import hexdump
 from inspector.render.merge_words import merge_blocks
 from inspector.render.record_lines import cut, field_words
-from inspector.render.text import Block, Column, Heading, Table, cells, lay, para, quoted, row, size_words
+from inspector.render.text import (
+    Block,
+    Column,
+    Heading,
+    Table,
+    cells,
+    fraction_words,
+    lay,
+    para,
+    quoted,
+    row,
+    size_words,
+)
 from inspector.source import open_source
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -78,6 +90,22 @@ def test_copies_with_long_names_leave_room_for_what_is_said_of_them(tmp_path: Pa
     table = table[: table.index("", 1)]
     assert len(table) > 3
     assert max(map(cells, table)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (576.39, "576.39"),
+        (80.0, "80"),
+        (12.585225, "12.59"),
+        (0.090427, "0.09"),
+        (2.7e-07, "2.7e-07"),
+        (0.0, "0"),
+        (12345.5, "12,345.5"),
+    ],
+)
+def test_fractions_are_told_without_an_exponent_unless_they_are_chances(value: float, told: str) -> None:
+    assert fraction_words(value) == told
 
 
 def test_sizes_are_exact_and_rounded() -> None:

@@ -79,6 +79,37 @@ def test_a_record_planted_in_a_torn_body_is_labelled(kernel: Kernel) -> None:
     assert marks_of(kernel, data) == [(at, k.GAP), (inside, k.ANCHORED), (inside + len(planted), k.GAP)]
 
 
+def two_damaged(host: bytes, wrong: int) -> tuple[bytes, int, int]:
+    """A host with a wrong length and body, a damaged record behind it, two sound ones: store, host, first sound one."""
+    at, sound = len(STORE), len(STORE) + len(host) + len(RECORDS[2])
+    data = STORE + host + changed(40, 1, RECORDS[2]) + RECORDS[4] + RECORDS[5]
+    return changed(at + 2, wrong >> 8, changed(at + 3, wrong & 0xFF, changed(at + 20, 1, data))), at, sound
+
+
+@pytest.mark.parametrize("wrong", [0x0101, 0x0181, 0x4001, 0x8002])
+def test_a_length_over_sound_records_costs_none_of_them(kernel: Kernel, wrong: int) -> None:
+    data, at, sound = two_damaged(RECORDS[3], wrong)
+    columns = walk(kernel.GossipWalker, data)[0]
+    assert columns["starts"][-2:] == [sound, sound + len(RECORDS[4])]
+    assert marks_of(kernel, data) == [(at, k.GAP)]
+
+
+@pytest.mark.parametrize("wrong", [0x0101, 0x4001, 0x8002])
+@pytest.mark.parametrize("place", ["features", "extensions"])
+def test_a_record_planted_before_that_length_is_labelled(kernel: Kernel, wrong: int, place: str) -> None:
+    planted = stores.record(stores.delete(7))
+    if place == "features":
+        body = stores.node(ANN, b"seven b", features=planted)
+    else:
+        body = stores.node(ANN, b"seven b", b"\x03\x02ab\x05" + bytes([len(planted)]) + planted)
+    data, at, sound = two_damaged(stores.record(body, 9), wrong)
+    inside = data.index(planted)
+    found = dict(marks_of(kernel, data))
+    assert found.pop(inside) == k.ANCHORED
+    assert list(found) == [at, inside + len(planted)]
+    assert max(walk(kernel.GossipWalker, data)[0]["starts"]) == sound + len(RECORDS[4])
+
+
 def test_a_torn_body_and_a_torn_header_cost_the_last_record(kernel: Kernel) -> None:
     assert marks_of(kernel, STORE[:-1]) == [(AT[5], k.TORN_BODY)]
     assert marks_of(kernel, STORE[: AT[5] + 60]) == [(AT[5], k.TORN_BODY)]

@@ -104,6 +104,36 @@ class Store:
             return True
         return claimed in self.lengths(body, body + claimed)
 
+    def streamed(self, at: int, end: int) -> int:
+        """Up to where [at, end) is a TLV stream of odd types in rising order; to the end where the file breaks off."""
+        stop, last = min(end, self.size), 0
+        for _ in range(64):
+            if at >= stop:
+                return end
+            try:
+                kind, after = self.skip_number(at, stop)
+                if kind % 2 != 1 or kind <= last:
+                    return at
+                length, after = self.skip_number(after, stop)
+            except EOFError:
+                return end
+            if length >> 16:
+                return at
+            last, at = kind, after + length
+        return min(at, end)
+
+    def inside(self, at: int) -> int:
+        """Up to where records that are found may be part of the damaged one."""
+        try:
+            claimed, body = self.number(at + 2), at + 12
+            kind = self.number(body)
+        except EOFError:
+            return 0
+        found = self.lengths(body, min(self.size, body + 0xFFFF))
+        if kind == 257 and found and found[0] < claimed:
+            return self.streamed(body + found[0], body + claimed)
+        return body + claimed if self.likely(at) else 0
+
     def reached(self, at: int, end: int) -> bool:
         """Following claimed lengths from `end` meets a good record or the end of the file."""
         before = at
@@ -152,7 +182,7 @@ class Store:
                 at = found[1]
                 continue
             start, likely = at, self.likely(at)
-            claimed_to = max(claimed_to, end) if likely else claimed_to
+            claimed_to = max(claimed_to, self.inside(at))
             claimed = end - at - 12
             shapes = self.lengths(at + 12, min(self.size, at + 12 + 0xFFFF))
             at += 1

@@ -25,6 +25,8 @@ NO_FUNDS = (
 )
 LEAVE_ALONE = "Leave hsm_secret and lightningd.sqlite3 alone: they have nothing to do with this."
 UNDOING = frozenset({"GSP003", "GSP004", "GSP005", "GSP006", "GSP012"})  # what corrections are looked for
+# found in what is no damaged record or stretch and still listed by `records --damaged`
+LISTED: Final = frozenset({"GSP007", "GSP008", "GSP025", "GSP026", "GSP031"})
 LOSING = frozenset({"GSP003", "GSP004", "GSP005", "GSP006", "GSP007", "GSP008", "GSP012", "GSP017", "GSP033"})
 
 
@@ -228,7 +230,10 @@ def _next(store: Store, tally: Tally) -> list[str]:
     if tally.severity_count(Severity.ERROR) or tally.severity_count(Severity.WARNING):
         first = next((f for f in tally.findings() if f.level is not Severity.NOTE), None)
         show = [f"inspector show {{path}} {first.span.start}"] if first else []
-        return ["inspector repair {path} -o gossip_store.repaired", *show, "inspector records {path} --damaged"]
+        # whole records that contradict each other, or the version byte, are none of them
+        listed = store.facts["hurt"].count or any(code in LISTED for code, _ in tally.counts)
+        records = "inspector records {path} --damaged" if listed else "inspector records {path}"
+        return ["inspector repair {path} -o gossip_store.repaired", *show, records]
     dead = next((f for f in tally.findings() if f.rule.code == "GSP003"), None)  # a note: of a deleted record
     return [*([f"inspector show {{path}} {dead.span.start}"] if dead else []), "inspector records {path}"]
 

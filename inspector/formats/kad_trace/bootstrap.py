@@ -67,6 +67,7 @@ class Step(Struct):
     good_start: int = 0  # start of the last line that belongs to this step
     good_end: int = 0
     app_step: int | None = None
+    by_app: bool = False  # only a line of the application tells of it
 
 
 class Bootstrap(Struct):
@@ -103,6 +104,9 @@ class Bootstrap(Struct):
     @property
     def id(self) -> str:
         return f"run{self.run}/" + (f"query{self.query}" if self.query is not None else f"at{self.start}")
+
+    def is_of(self, run: int, segment: int) -> bool:
+        return self.run == run and self.segment == segment
 
     @property
     def last_step(self) -> Step | None:

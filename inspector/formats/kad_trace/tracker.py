@@ -8,16 +8,17 @@ was appended), and silence is never measured across them.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
 from collections import Counter
 
 from msgspec import Struct, field
 
+from inspector.formats.kad_trace import unpaired
 from inspector.formats.kad_trace.bootstrap import MAX_STEPS, Bootstrap, Ending, Step, Thresholds, judge
 from inspector.formats.kad_trace.clock import MICRO, dateless, line_time
 from inspector.formats.kad_trace.dialects import Clock
+from inspector.formats.kad_trace.doubts import doubt
 from inspector.formats.kad_trace.events import Event
-from inspector.formats.kad_trace.hidden import SHORTEST, Hidden
+from inspector.formats.kad_trace.hidden import Hidden
 from inspector.formats.kad_trace.invariants import buckets_of, step_breaches
 from inspector.formats.kad_trace.mixing import Mixing
 from inspector.formats.kad_trace.opened import Opened, first_of, last_of
@@ -186,7 +187,7 @@ class Tracker(Struct):
             boot.ended = event.time if event else None
         if self.opened.drop(boot):
             self._settle(boot)
-            self._doubt(boot)
+            doubt(boot, self.unread_at, self.unread_time, self.holes)
             self.here.pop(boot.number, None)
             verdict = judge(boot, self.limits)
             self.verdicts[verdict] += 1
@@ -199,27 +200,6 @@ class Tracker(Struct):
         if len(self.unread_at) < MAX_IO:
             self.unread_at.append(start)
             self.unread_time.append(-1 if time is None else time)
-
-    def _doubt(self, boot: Bootstrap) -> None:
-        """Silence is not known beyond steps that could not be read, where there may be enough of those to end it."""
-        first = bisect_left(self.unread_at, boot.resume)
-        unread = bisect_right(self.unread_at, boot.ticked) - first  # later ones are of another segment
-        if not boot.open and boot.ending != "restart":
-            return
-        holes = self.holes.within(boot.resume, boot.ticked)
-        may = holes.steps(min((step.end - step.start for step in boot.steps), default=SHORTEST))
-        boot.hidden = holes.size if may else 0
-        most = unread + may
-        since = boot.last_time if boot.last_time is not None else boot.started
-        if most <= 0:
-            return
-        if boot.expected is not None and most < boot.expected - boot.step_count:
-            if may:  # it did not end in them, and may have made a step
-                holes.longer_side(boot, since)
-            return
-        times = [since if self.unread_time[first] < 0 else self.unread_time[first]] if unread > 0 else []
-        times += [since if holes.before is None else holes.before] if may else []
-        boot.until = min((time for time in (*times, boot.until) if time is not None), default=None)
 
     def _restart(self, time: int | None) -> None:
         """The process began again: what was open in the run before can no longer go on."""
@@ -246,13 +226,14 @@ class Tracker(Struct):
         if boot is None:
             return
         count = event.count if event.count is not None else boot.step_count + 1
+        early = unpaired.take_back(boot) if unpaired.is_early(boot, event) else None
         for name, message in step_breaches(boot, event, count, self.limits):
             self.breach(name, event.start, event.end, message, boot)
         if boot.buckets is None:
             boot.buckets = buckets_of(event, count)
         step = Step(count, bool(event.ok), event.remaining, event.time, event.start, event.end,
                     event.line, event.stats.took if event.stats else None, None, event.peer,
-                    event.start, event.end)  # fmt: skip
+                    event.start, event.end, early.app_step if early else None)  # fmt: skip
         self._add(boot, step, event)
         over = event.last if event.last is not None else event.ok and event.remaining == 0
         if over:
@@ -268,7 +249,7 @@ class Tracker(Struct):
             if not boot.open or (before is not None and event.remaining > before):
                 self._close(boot, None if not boot.open else "next")
                 boot = None
-        elif boot and self._repeats(boot, event):
+        elif boot and boot.segment == self.segment and unpaired.repeats(boot, event):
             self.breach("repeat", event.start, event.end, f"step {event.count} is there twice", boot)
             return None
         elif boot and first and boot.step_count:
@@ -276,18 +257,21 @@ class Tracker(Struct):
             boot = None
         elif boot is None and first and (known := self._done_before(event.query)):
             self._new_run(known)
+        if (
+            boot is None
+            and (told := first_of(self.opened.apps))
+            and told.is_of(self.run, self.segment)
+            and unpaired.tells_of(told, event)
+        ):
+            self.opened.drop(told)  # it is kept by its query, which only this line names
+            boot, told.app_only, told.query = told, False, event.query
+            self.opened.note(boot)
         if boot is None:
             boot = first_of(self.opened.waiting) if first or event.count is None else None
             if boot is None:
                 boot = self._begin(event, event.query)
             boot.query = event.query
         return boot
-
-    def _repeats(self, boot: Bootstrap, event: Event) -> bool:
-        """The same line again; in another segment it is the same log again, and another run."""
-        if boot.segment != self.segment or event.count is None:
-            return False
-        return any((s.count, s.time, s.peer) == (event.count, event.time, event.peer) for s in boot.steps[-8:])
 
     def _done_before(self, query: int | None) -> Bootstrap | None:
         place = None if query is None else self._before.get((self.run, query))
@@ -313,6 +297,8 @@ class Tracker(Struct):
 
     def _app_step(self, event: Event) -> None:
         boot = self.opened.silent.find(event.time)
+        if boot is None and self._unpaired(event):
+            return
         if boot is None:
             self.mixing.note(None, event.app_step, event.time, event.start)
             boot = self._app_stream(event)
@@ -330,13 +316,30 @@ class Tracker(Struct):
             if not begun_late:
                 message = f"bootstrap_step={event.app_step} after {boot.ok_steps} successful steps"
                 self.breach("I8", event.start, event.end, message, boot)
+                boot.ok_steps = event.app_step + 1  # told once, and not at each line from here on
+
+    def _unpaired(self, event: Event) -> bool:
+        """Whether the line is one of a bootstrap with event lines, of which the one about this step is not there."""
+        number = event.app_step
+        boots = unpaired.latest(self.opened.stepped.group, self.run, self.segment)
+        again = None if number is None else unpaired.told_before(boots, event)
+        if again:
+            self.breach("repeat", event.start, event.end, f"bootstrap_step={number} is there twice", again)
+        boot = None if number is None or again else unpaired.goes_on(boots, number)
+        if boot is None or number is None:
+            return again is not None
+        self.breach("I8", event.start, event.end, f"bootstrap_step={number}: the event line before it is missing", boot)
+        self._add(boot, unpaired.step_of(boot, event, number), event)
+        if boot.expected is not None and boot.step_count >= boot.expected:
+            boot.ending, boot.ended = "last", event.time
+            self.opened.note(boot)
+        return True
 
     def _app_stream(self, event: Event) -> Bootstrap | None:
         """The one bootstrap of a log without event lines; a step number that does not grow begins another run."""
         boot = first_of(self.opened.apps)
-        number = (
-            event.app_step if event.app_step is not None else (boot.last_step.count if boot and boot.last_step else 0)
-        )
+        next_one = boot.last_step.count if boot and boot.last_step else 0
+        number = next_one if event.app_step is None else event.app_step
         if boot and boot.last_step:
             before = boot.last_step.count - 1
             if number == before and boot.last_step.time == event.time:
@@ -351,7 +354,7 @@ class Tracker(Struct):
         if boot is None:
             boot = first_of(self.opened.waiting) or self._begin(event, None)
             boot.app_only = True
-        step = Step(number + 1, True, None, event.time, event.start, event.end, event.line)
+        step = Step(number + 1, True, None, event.time, event.start, event.end, event.line, by_app=True)
         self._add(boot, step, event)
         return boot
 

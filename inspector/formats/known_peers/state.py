@@ -45,8 +45,8 @@ class State(Struct):
 
     @property
     def generation(self) -> Generation:
-        """That of the newest sealed slot, else the likeliest."""
-        ranked = sorted(self.slots, key=lambda s: (s.sealed, s.payload.generation), reverse=True)
+        """That of the newest sealed slot, else of one in which peers can be read, else the likeliest."""
+        ranked = sorted(self.slots, key=lambda s: (s.sealed, bool(s.payload.peers), s.payload.generation), reverse=True)
         return ranked[0].payload.generation
 
     @property

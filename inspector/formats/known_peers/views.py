@@ -21,6 +21,13 @@ from inspector.span import Span
 
 MAX_SHOWN = 200  # fields of peers in one exhibit
 DATA_SHOWN = 4096
+SAID = {  # of a slot that the node does not take as it lies
+    "bad checksum": "does not match its digest",
+    "torn": "is torn",
+    "cut": "is cut",
+    "never sealed": "never got its digest",
+    "misplaced": "is misplaced",
+}
 
 
 def moment(timestamp: int) -> str:
@@ -73,9 +80,13 @@ def _words(state: State) -> Iterator[str]:
     for slot in state.slots:
         if slot.verdict not in ("good", "zero"):
             parse = sum(not p.problem for p in slot.payload.peers)
-            yield (
-                f"Slot {'AB'[slot.index]} is {slot.verdict}; {parse} of its {slot.payload.declared} peers can be read."
-            )
+            name = f"Slot {'AB'[slot.index]}"
+            if slot.verdict == "absent":
+                yield f"{name} is not there: the file ends before it."
+            elif slot.payload.declared == 0:
+                yield f"{name} {SAID[slot.verdict]}; no peer of it can be read."
+            else:
+                yield f"{name} {SAID[slot.verdict]}; {parse} of its {slot.payload.declared} peers can be read."
     listed = {p.raw for _, peers, _ in state.sealed for p in peers}
     loose = [p for s in state.slots if not s.sealed and s.index not in state.flips for p in s.payload.peers]
     more = len({p.raw for p in loose if not p.problem} - listed)

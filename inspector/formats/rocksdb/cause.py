@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _RUN: Final = 64  # bytes: longer than any padding inside a block
 _LOOK: Final = 1 << 20
 WRITTEN: Final = Cause("software-rule-violation", "likely", "the checksum holds: it was written this way")
+NO_DICTIONARY: Final = Cause("unknown", "certain", "the dictionary that it was compressed with is damaged or not here")
 OTHER_KIND: Final = Cause("unknown", "certain", "no damage: the program was set to write its tables like this")
 CHOSEN: Final = Cause("software-rule-violation", "likely", "the program that made it chose this")
 UNSEALED: Final = Cause("unknown", "possible", "nothing covers its bytes: not known whether they were written this way")
@@ -25,6 +26,9 @@ MIXED: Final = Cause(
 BACK: Final = Cause("stale-page", "likely", "sound records of an earlier place, or of an earlier time, stand here")
 REST: Final = Cause("unknown", "possible", "its own bytes hold: what it goes on with is not there")
 CUT: Final = Cause("truncated", "certain", "the file ends inside it")
+LAID_OVER: Final = Cause(
+    "overwritten", "certain", "blocks, the index and the footer of another table stand here, and hold"
+)
 ENDLESS: Final = Cause("truncated", "likely", "every table ends with a footer: it was cut, or never finished")
 TAKEN_OUT: Final = Cause("shifted", "likely", "whole ones are missing and all others hold: bytes were taken out")
 STACKED: Final = Cause(
@@ -38,6 +42,7 @@ REPLACED: Final = Cause("overwritten", "likely", "another whole file was put in 
 ASTRAY: Final = Cause(
     "swapped", "likely", "the records hold, and by their keys they are not where tables look for them"
 )
+TRAILER_FLIP: Final = Cause("bit-flip", "likely", "all its other bits are 0, as a writer leaves them")
 LENGTH_FLIP: Final = Cause("bit-flip", "likely", "one length makes the checksum hold")
 
 

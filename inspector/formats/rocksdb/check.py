@@ -61,6 +61,7 @@ _WAL_RULES: Final = {
     kinds.TORN: "RDB022",
     kinds.CONTENT: "RDB023",
     kinds.RELENGTH: "RDB024",
+    kinds.SPOILT: "RDB044",
 }
 _MANIFEST_RULES: Final = {
     kinds.CHECKSUM: "RDB026",
@@ -69,6 +70,7 @@ _MANIFEST_RULES: Final = {
     kinds.TORN: "RDB027",
     kinds.CONTENT: "RDB028",
     kinds.RELENGTH: "RDB024",
+    kinds.SPOILT: "RDB044",
 }
 _LOST: Final = frozenset({"RDB001", "RDB002", "RDB007", "RDB008", "RDB009", "RDB020", "RDB021", "RDB023",
                           "RDB030", "RDB038"})  # fmt: skip
@@ -236,6 +238,8 @@ def _message(db: Database, mark: Mark, code: str, evidence: dict[str, Any]) -> s
 
 def _sought(table: Table, span: Span) -> str:
     """How far blocks were looked for in a gap, where that was not to its end."""
+    if table.other[0] < span.end and span.start < table.other[1]:
+        return "; what verifies in it is another table's, of which most is not here"
     if table.sought:
         return f"; {table.sought}"
     if any(start < span.end and span.start < end for start, end in table.unsearched):
@@ -264,6 +268,8 @@ def _cause(db: Database, mark: Mark) -> Cause:
         if db.files[mark.span.member].kind == "table" and db.table(mark.span.member).bare:
             seen = cause.of_bytes(db.reader(mark.span.member), mark.span.start, mark.span.end)
             return cause.UNSEALED if seen is UNKNOWN_CAUSE else seen
+        if mark.mark == kinds.STREAM and any(t.role == "dictionary" for t in db.table(mark.span.member).troubles):
+            return cause.NO_DICTIONARY
         return cause.WRITTEN
     if mark.mark == kinds.UNCHECKED:
         return cause.UNREAD
@@ -273,9 +279,20 @@ def _cause(db: Database, mark: Mark) -> Cause:
         return cause.TORN
     if mark.mark == kinds.RELENGTH:
         return cause.LENGTH_FLIP
+    if mark.mark == kinds.SPOILT:
+        trailer = int.from_bytes(db.reader(mark.span.member)(mark.span.start, mark.span.length), "little")
+        return cause.TRAILER_FLIP if trailer.bit_count() == 1 else UNKNOWN_CAUSE
+    if mark.mark == kinds.GONE and _is_covered(db, mark.span):
+        return cause.LAID_OVER
     if mark.mark in (kinds.GONE, kinds.CHECKSUM) and (moved := _moved(db, mark)):
         return moved
     return cause.of_bytes(db.reader(mark.span.member), mark.span.start, mark.span.end)
+
+
+def _is_covered(db: Database, span: Span) -> bool:
+    """Whether a gap of a table holds blocks of another one."""
+    start, end = db.table(span.member).other if db.files[span.member].kind == "table" else (0, 0)
+    return span.start < end and start < span.end
 
 
 def _moved(db: Database, mark: Mark) -> Cause | None:
@@ -297,6 +314,9 @@ def _table(db: Database, member: str, facts: TableFacts, tally: Tally) -> None:
     if table.foreign:
         _put(db, tally, "RDB035", Span(0, 0, member), table.declined, cause.OTHER_KIND, {})
         return
+    for trouble in table.troubles:
+        if trouble.role == "dictionary" and trouble.start == trouble.end:  # no block is known to be it
+            _put(db, tally, "RDB008", Span(trouble.start, trouble.end, member), trouble.why, UNKNOWN_CAUSE, {})
     if facts.endless:
         message = "the file ends behind a block that holds; the footer that was due there is not in it"
         _endless(db, member, message, tally)

@@ -66,7 +66,7 @@ class Database(Struct):
     foreign: dict[str, Foreign] = field(default_factory=dict)  # MANIFESTs of other databases, and what shows it
     strangers: set[str] = field(default_factory=set)  # tables and blob files that are not those which are listed
     displaced: set[str] = field(default_factory=set)  # tables in the place of listed ones, taken in all the same
-    bad_tails: dict[str, int] = field(default_factory=dict)  # tables -> blocks but data blocks that do not verify
+    bad_tails: dict[str, int] = field(default_factory=dict)  # tables -> bad blocks but data blocks, and gaps
     wishes: Wishes = field(default_factory=Wishes)
     damage: list[Mark] = field(default_factory=list)  # tiles that are not sound, as many as are tried for correction
     damage_count: int = 0

@@ -12,6 +12,7 @@ from inspector.formats.rocksdb.log import (
     GOOD,
     PAD,
     RECYCLABLE_HEADER,
+    SPOILT,
     STALE,
     STATES,
     TORN,
@@ -35,13 +36,13 @@ class WalFollower(AppendOnly):
         wrong: Landed | None = None
         for piece in _pieces(source, self.at):
             last = piece.end == source.length()
-            if piece.state == GOOD or (piece.state == PAD and not last):
+            if piece.state == GOOD or (piece.state in (PAD, SPOILT) and not last):
                 self.at = piece.end
                 count += piece.state == GOOD
                 continue
             if piece.start == 0:
                 raise UnfollowableError("not a log whose first record verifies")
-            if piece.state == STALE or (last and piece.state in (EMPTY, PAD)):
+            if piece.state == STALE or (last and piece.state in (EMPTY, PAD, SPOILT)):
                 break  # room that was set aside, or an older log in a recycled file
             text = "zeroes where a record was due" if piece.state == EMPTY else STATES[piece.state]
             what: What = "unfinished" if last and piece.state == TORN else "broken"
@@ -59,7 +60,7 @@ class WalFollower(AppendOnly):
         for piece in _pieces(source, start, end):
             if piece.start >= end:
                 return True
-            if piece.state not in (GOOD, PAD):
+            if piece.state not in (GOOD, PAD, SPOILT):
                 return False
         return source.length() >= end
 

@@ -17,30 +17,32 @@ _KINDS: Final = (checksums.XXH3, checksums.CRC32C, checksums.XXHASH64, checksums
 _GUESS_AT: Final = (0, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 28)
 
 
-def guess_context(read: Read, size: int, leveldb: bool) -> Context | str:
+def guess_context(read: Read, size: int, leveldb: bool, begin: int = 0) -> Context | str:
     """Checksum type, framing and base of a table whose footer is lost, from its first blocks that verify.
 
-    The first block usually decides; where it is damaged, windows further on are tried. What was tried, in words, where
-    none of it found a block.
+    Looked for are those in [begin, size). The first block usually decides; where it is damaged, windows further on are
+    tried. What was tried, in words, where none of it found a block.
     """
     if leveldb:
         return Context(checksums.CRC32C, 0, -1, frozenset({0, 1, 2}))
-    left, trials = _GUESSES + _GUESSES_PER_BYTE * size, list(_trials(size))
+    left, trials = _GUESSES + _GUESSES_PER_BYTE * (size - begin), list(_trials(size - begin))
     cut = False  # a trial was given up before its window ended
     for made, (start, base, kind) in enumerate(trials):
         if left <= 0:
             return f"{made} of {len(trials)} trials for its checksum type were made before they cost too much"
         context = Context(kind, base, 5 if base == 0 else 6)
-        trial = Carver(read, max(start, 0), min(size, max(start, 0) + 4 * REACH), context)
+        first = begin + max(start, 0)
+        trial = Carver(read, first, min(size, first + 4 * REACH), context)
         trial.meter.left = allowed = min(left, _GUESS if base == 0 else 10 * _GUESS)
-        found = trial.first() if start < 0 else trial.following(start)
-        left -= allowed - trial.meter.left + (_SCAN * (trial.end - start) if start >= 0 else 0)
+        found = trial.first() if start < 0 else trial.following(first)
+        left -= allowed - trial.meter.left + (_SCAN * (trial.end - first) if start >= 0 else 0)
         cut = cut or trial.meter.left <= 0
         if found and (base is None or _confirmed(read, size, found, trial.context)):
             return trial.context
-    places = {max(start, 0) for start, _, _ in trials}
+    places = {begin + max(start, 0) for start, _, _ in trials}
     ended = ", some of them given up" if cut else ""
-    return f"{len(trials)} trials for its checksum type found no block{ended}; they look into {_places(places, size)}"
+    where = _places(places, size - begin)
+    return f"{len(trials)} trials for its checksum type found no block{ended}; they look into {where}"
 
 
 def _places(places: set[int], size: int) -> str:
@@ -50,7 +52,10 @@ def _places(places: set[int], size: int) -> str:
 
 
 def _trials(size: int) -> Iterator[tuple[int, int | None, int]]:
-    """Where to begin (-1: only there), base and checksum type, the likeliest first: a base mostly comes with XXH3."""
+    """Where to begin (-1: at the first byte only), base and checksum type, the likeliest first.
+
+    A base mostly comes with XXH3.
+    """
     starts = (-1, *(at for at in _GUESS_AT if at < max(size, 1)))
     yield from ((start, 0, kind) for start in starts[:2] for kind in _KINDS)
     # a base must be learnt from two blocks at each beginning that is tried: only a few windows are worth that

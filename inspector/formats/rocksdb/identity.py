@@ -75,12 +75,47 @@ def settle(db: Database) -> list[Misplaced]:
     wrong = {m: n for n, m in db.tables.items() if n in listed and _is_other(db, listed[n], m, homes)}
     found: list[Misplaced] = []
     for member, number in sorted(wrong.items()):
-        home = next((homes[own] for own in _own(db, member) if own in homes), None)
+        home = _home(db, member, homes)
         there = db.tables.get(home) if home is not None else None
         found.append(Misplaced(member, number, home, there is not None and there not in wrong))
+    missing = listed.keys() - db.tables.keys() - {one.home for one in found}
+    for number, member in sorted(db.tables.items()):
+        home = _home(db, member, homes) if missing and number not in listed else None
+        if home in missing:  # it was given a number that no list has
+            found.append(Misplaced(member, number, home, False))
+            missing.remove(home)
     _move(db, db.tables, found)
+    if db.lost_edits and found:
+        from inspector.formats.rocksdb.lost_edits import any_of
+
+        db.lost_edits = any_of(db)  # what it was told by may be one of these
     if found and not db.trusted:
         _take_in(db, found, {_owner(db, m) for n, m in db.tables.items() if n in listed and n not in wrong.values()})
+    return found
+
+
+def _home(db: Database, member: str, homes: dict[Identity, int]) -> int | None:
+    """The number under which a table is listed, by what is in it."""
+    return next((homes[own] for own in _own(db, member) if own in homes), None)
+
+
+def part(db: Database) -> list[str]:
+    """Give tables that have a blob file's number another one; their names in the source.
+
+    One counter gives all numbers, and the engine's cache tells open files apart by nothing else. A table knows the
+    number that it was written with.
+    """
+    version, found = db.version, [db.tables[number] for number in sorted(db.tables.keys() & db.blobs.keys())]
+    taken = {what.number for what in db.files.values()} | {version.next_file - 1 if version else 0}
+    taken |= {file.number for _, file in version.live_tables()} if version else set()
+    for member in found:
+        stated = db.table(member).properties
+        own = stated.number("original.file.number") if stated else None
+        number = own if own and own not in taken else max(taken) + 1
+        taken.add(number)
+        del db.tables[db.files[member].number]
+        db.tables[number], db.files[member] = member, FileName("table", number)
+        db.forget(member)
     return found
 
 

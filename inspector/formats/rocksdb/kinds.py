@@ -53,7 +53,7 @@ ROLE_KINDS: Final[dict[Role, int]] = {
     "other": OTHER_BLOCK,
 }
 
-SOUND, CHECKSUM, STREAM, SHAPE, ORDER, GONE, TORN, RELENGTH, FRAGMENT, CONTENT, UNCHECKED = range(11)
+SOUND, CHECKSUM, STREAM, SHAPE, ORDER, GONE, TORN, RELENGTH, FRAGMENT, CONTENT, UNCHECKED, SPOILT = range(12)
 DAMAGED: Final = frozenset({CHECKSUM, STREAM, SHAPE, ORDER, RELENGTH, FRAGMENT, CONTENT})  # a torn tail is only short
 MARK_NAMES: Final = {
     SOUND: "ok",
@@ -67,6 +67,7 @@ MARK_NAMES: Final = {
     FRAGMENT: "fragments missing",
     CONTENT: "content malformed",
     UNCHECKED: "not checked",
+    SPOILT: "not zeroes: no record fits here, and none is lost",
 }
 STATE_MARKS: Final = {
     OK: SOUND,

@@ -33,7 +33,7 @@ PLACES: Final = 2048
 PLACE_EACH: Final = 1024
 
 # what a piece is
-GOOD, BAD, RELENGTH, UNREAD, PAD, EMPTY, STALE, TORN = range(8)
+GOOD, BAD, RELENGTH, UNREAD, PAD, EMPTY, STALE, TORN, SPOILT = range(9)
 STATES: Final = (
     "ok",
     "bad checksum",
@@ -43,6 +43,7 @@ STATES: Final = (
     "preallocated",
     "of an earlier log",
     "torn",
+    "block trailer that is not zeroes",
 )
 
 
@@ -238,8 +239,7 @@ class LogReader:
                 self._carry = piece.end - base - size
                 return
             if size - at < HEADER or (size == BLOCK and _trailer(block, at)):
-                state = PAD if not any(block[at:]) else (TORN if size < BLOCK else UNREAD)
-                yield Piece(base + at, base + size, state)
+                yield Piece(base + at, base + size, self._trailing(block, base, at))
                 return
             kind = block[at + 6]
             end = at + header_size(kind) + (block[at + 4] | block[at + 5] << 8)
@@ -266,6 +266,18 @@ class LogReader:
             if at < size == BLOCK and (sound := Sound(block[at:], base + at, self.number)):
                 yield sound
                 at += sound.stop
+
+    def _trailing(self, block: bytes, base: int, at: int) -> int:
+        """What bytes are in which no record fits: SPOILT where none was meant to be there, whatever they hold.
+
+        That is so in a block of a log that is as it was written up to here, or before one that begins with a record.
+        """
+        if not any(block[at:]):
+            return PAD
+        if len(block) < BLOCK:
+            return TORN
+        in_place = not self._hurt or _verifies(self._read(base + BLOCK, BLOCK), 0)
+        return SPOILT if in_place else UNREAD
 
     def _over_end(self, block: bytes, base: int, at: int) -> Piece | None:
         """The record here, or behind the zeroes that ended the block it was not written in, if it goes over the end."""

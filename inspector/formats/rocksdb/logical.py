@@ -19,6 +19,7 @@ from inspector.formats.rocksdb.log import (
     PAD,
     RELENGTH,
     SET_COMPRESSION,
+    SPOILT,
     STALE,
     TORN,
     Piece,
@@ -36,7 +37,7 @@ MAX_RECORD: Final = 64 << 20  # a longer logical record is verified piece by pie
 LARGEST: Final = (1 << 16) - 1  # bytes of one piece: a record of one is read whole, by whoever reads it
 ZSTD: Final = 7
 
-_NOTHING: Final = frozenset({PAD, EMPTY, STALE})
+_NOTHING: Final = frozenset({PAD, SPOILT, EMPTY, STALE})
 _HELD: Final = frozenset({GOOD, RELENGTH})
 _BEGIN: Final = frozenset({FULL, FIRST})
 _END: Final = frozenset({FULL, LAST})

@@ -64,6 +64,10 @@ def open_table(read: Read, size: int, leveldb: bool = False, search: bool = True
 
         complete(table)
         _astray(table)
+    if search and (table.footer is None or table.spare_is == "bytes" or not table.whole_index):
+        from inspector.formats.rocksdb.rival import settled
+
+        return settled(table, size)
     return table
 
 

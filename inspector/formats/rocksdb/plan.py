@@ -120,6 +120,8 @@ class Planner(Struct):
         db = self.db
         version = db.version or Version(leveldb=db.leveldb)
         self.changed = not db.trusted
+        for name in () if db.trusted else identity.part(db):
+            self.notes.append(f"{name} has the number of a blob file, and no two files of a database have one")
         for family in families(db):
             files = {number: folders.flattened(file) for number, file in family.files.items()}
             self.families[family.id] = replace(family, files=files, blobs=dict(family.blobs))

@@ -35,6 +35,9 @@ def refusal(db: Database) -> RefusedError | None:
         if table.foreign:
             return RefusedError(table.declined, "use RocksDB's own sst_dump for it")
         unread = not isinstance(facts, TableFacts) or not facts.good_blocks
+        if unread and any(trouble.role == "dictionary" for trouble in table.troubles):
+            why = "all that is left of this table was compressed with a dictionary that is damaged or not here"
+            return RefusedError(why, "look for another copy of this table: its dictionary reads blocks here that hold")
         if unread and table_needs_work(db, "", table):
             return RefusedError("no entry of this table can be read", "there is nothing to write")
         if not isinstance(facts, TableFacts) or not (facts.order_faults or facts.unknown):

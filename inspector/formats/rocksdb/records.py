@@ -15,6 +15,7 @@ from inspector.formats.rocksdb import edit as edits
 from inspector.formats.rocksdb.check import show_key
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.posing import role_within
 from inspector.formats.rocksdb.table import Loaded, Role, Table
 from inspector.layout import Layout
 from inspector.span import Span
@@ -95,6 +96,11 @@ def _table(db: Database, member: str, query: Query) -> Iterator[Entry]:
         loaded = _load(table, handle, read)
         if not loaded.ok:
             yield Entry(span, "data_block", kinds.MARK_NAMES[kinds.STATE_MARKS[loaded.state]], {"why": loaded.why})
+            continue
+        if role == "data" and (other := role_within(table, loaded.content, table.places)):
+            yield Entry(
+                span, "data_block", "malformed", {"why": f"it holds what a block of another kind does: {other}"}
+            )
             continue
         yield from _block_entries(loaded, span, query)
 

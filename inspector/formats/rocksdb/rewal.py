@@ -131,7 +131,7 @@ class _Rewriting:
                 many = counted(gone, "operation", "operations")
                 yield self._overwritten(f"{many} over which records of another place were written")
             yield from self._put_back(self.order.before.get(record.start, ()))
-            clean = all(p.state in (log.GOOD, log.PAD) for p in self.waiting if p.start < record.end)
+            clean = all(p.state in (log.GOOD, log.PAD, log.SPOILT) for p in self.waiting if p.start < record.end)
             self.verbatim = self.verbatim and good and clean and not fate and not self.assembler.compressed
             if self.mender and good and fate not in ("copy", "lost"):
                 data, changes = _mended(record.data, self.mender)
@@ -275,6 +275,8 @@ def _rest(waiting: list[log.Piece], done: int, size: int, member: str, out: str)
 
 
 def _left_out(piece: log.Piece, span: Span, out: str) -> Edit:
-    if piece.state in (log.PAD, log.EMPTY, log.STALE) or (piece.state == log.GOOD and piece.type not in log.FRAGMENT):
+    if piece.state in (log.PAD, log.SPOILT, log.EMPTY, log.STALE) or (
+        piece.state == log.GOOD and piece.type not in log.FRAGMENT
+    ):
         return Edit("dropped", span, why=log.STATES[piece.state], out=out)
     return Edit("lost", span, why=f"log record: {log.STATES[piece.state]}", out=out, units=1)

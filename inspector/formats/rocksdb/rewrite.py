@@ -31,6 +31,7 @@ _BLOCK: Final = 4096  # bytes of a block that is made anew
 _TAKEN_APART: Final = "its keys are out of order: its entries go where they belong"
 _ASTRAY: Final = "the keys of this data block are out of order, and nothing proves that it is this table's"
 _MENDED: Final = "without what the engine does not read in blob files: a lost value is a delete now"
+_OR_ANOTHERS: Final = ", or only those of another table"
 _STRANGE: Final = "of a type that no known release writes, at which the engine stops"
 BEHIND: Final = "{} behind the footer"
 _M32: Final = 0xFFFFFFFF
@@ -86,11 +87,12 @@ class Rewriter(Struct):
         order = keys.order_of(self.family[2])
         read = Windowed(self.table.read, self.table.sparing)
         self._own = {role: self._one(role) for role in _COPIED}
+        gone = "no block verifies here" + (_OR_ANOTHERS if self.table.other[1] else "")
         yield from self._strange_strays()
         for role, handle in self.table.blocks():
             if handle.offset < self._done or handle.end > self.table.size:
                 continue
-            yield from self._skip(handle.offset, "lost", "no block verifies here")
+            yield from self._skip(handle.offset, "lost", gone)
             if role != "data":
                 yield from self._rest()
             elif self.strays.pairs is not None and handle.offset in self.strays.blocks:
@@ -105,9 +107,9 @@ class Rewriter(Struct):
                 yield from self._place(role, handle, content)
         yield from self._rest()
         if self.table.footer is not None:
-            yield from self._skip(self.table.footer.start, "lost", "no block verifies here")
+            yield from self._skip(self.table.footer.start, "lost", gone)
             yield from self._skip(self.table.size, "dropped", "the footer is made anew")
-        yield from self._skip(self.table.size, "lost", "no block verifies here")
+        yield from self._skip(self.table.size, "lost", gone)
         yield from self._skip(self.table.size + self.table.spare, "dropped", BEHIND.format(self.table.spare_is))
         if self.blocks or self.ranges:
             yield from self._new_tail()

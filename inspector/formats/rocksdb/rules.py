@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "RDB002", "data-block-content", E, "a data block verifies but its content makes no sense",
         "The checksum holds, but the block does not decompress or its entries do not fit: it was written that way, "
-        "or a compression dictionary is lost.",
+        "a compression dictionary is lost, or another block (a part of the index, say) stands in its place.",
         "Opens; reading the block gives `Corruption: Corrupted compressed block contents` or `bad entry in block`.",
         _REPAIR, "table/block_based/block.cc",
     ),
@@ -290,6 +290,12 @@ RULES: tuple[Rule, ...] = (
         "Where a newer release wrote the database, nothing is wrong: leave it to that. Else " + _REPAIR + " It leaves "
         "these entries out.",
         "db/dbformat.h IsExtendedValueType, db/db_iter.cc ParseKey",
+    ),
+    Rule(
+        "RDB044", "log-trailer-not-zero", N, "the last bytes of a log's block are not the zeroes that a writer leaves",
+        "No record begins in the last six bytes of a 32 KiB block: nothing is lost. Something changed them since they "
+        "were written, and may have changed other bytes, too.",
+        "Skips them without a look.", "Nothing to do for this log; check the disk and the memory.", _LOG,
     ),
 )  # fmt: skip
 BY_CODE = {rule.code: rule for rule in RULES}

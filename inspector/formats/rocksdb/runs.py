@@ -67,6 +67,11 @@ class Taken(Struct):
     wrong: bytes = b""  # 1 for each block whose checksum fails, where such were passed over
     unpacked: Loaded | None = None  # block `done`, if it was unpacked and its entries were refused
 
+    @property
+    def strange(self) -> bool:
+        """Whether some of these blocks may hold no entries: separators have the highest number of all."""
+        return self.run.max_tag >> 8 == keys.MAX_SEQUENCE or not self.run.types.keys() <= keys.STORED
+
 
 Step = tuple[int, int, tuple[Role, Handle] | None]
 
@@ -172,7 +177,7 @@ def take(
 
 def vouch(db: Database, member: str, table: Table, taken: Taken) -> None:
     """Let the source keep the sums of a run in place of its blocks, if it keeps any."""
-    if db.source.sparing and taken.done > taken.first:
+    if db.source.sparing and taken.done > taken.first and not taken.strange:
         start, end = table.offsets[taken.first], table.data_handle(taken.done - 1).end
         holding.vouch_blocks(db.source, member, start, end, taken.run, taken.stored, taken.computed)
 

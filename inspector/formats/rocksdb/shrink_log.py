@@ -89,7 +89,7 @@ def steps(db: Database, member: str, number: int | None) -> Iterator[tuple[Step,
     def raw(end: int) -> Iterator[tuple[Step, bool]]:
         while waiting and waiting[0].start < end:
             piece = waiting.popleft()
-            if piece.state not in (log.PAD, log.EMPTY):
+            if piece.state not in (log.PAD, log.SPOILT, log.EMPTY):
                 yield Span(piece.start, piece.end, member), False
 
     for record in logical.Assembler(max_record=db.max_unit).records(seen()):
@@ -98,7 +98,7 @@ def steps(db: Database, member: str, number: int | None) -> Iterator[tuple[Step,
         yield from raw(record.start)
         recyclable = bool(waiting) and log.header_size(waiting[0].type) == log.RECYCLABLE_HEADER
         inside = [piece for piece in waiting if piece.start < record.end]
-        spoilt = len(inside) != len(record.spans) + sum(p.state == log.PAD for p in inside)
+        spoilt = len(inside) != len(record.spans) + sum(p.state in (log.PAD, log.SPOILT) for p in inside)
         if spoilt or any(piece.state == log.RELENGTH for piece in inside):
             yield from raw(record.end)
             continue

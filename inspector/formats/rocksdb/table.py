@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct, field
 
-from inspector.formats.rocksdb import block, checksums, codecs
+from inspector.formats.rocksdb import block, checksums, codecs, posing
 from inspector.formats.rocksdb.carve import Context, Read, expected
 from inspector.formats.rocksdb.coding import MalformedError, u32
 from inspector.formats.rocksdb.footer import TRAILER, Footer, Handle
@@ -95,11 +95,13 @@ class Table(Struct):
     room: codecs.Room = field(default_factory=codecs.Room)  # of the whole database
     member: str = ""
     _last: tuple[Handle, bool, Context, Loaded] | None = None  # the block that was read last, if it is small
+    edges: dict[tuple[int, int, Context], posing.Edges | None] = field(default_factory=dict)  # as `posing` keeps them
     by: int = 0  # bytes by which its end stands behind the place that it was written for
     edge: int = 0  # with `by`: the place for which the first data block was written that stands beside it
     vanished: int = 0  # data blocks that the index names and of which no byte is left
     spare: int = 0  # zeroes or other bytes behind the footer: they are no part of `size`
     spare_is: Literal["zeroes", "bytes"] = "zeroes"
+    other: tuple[int, int] = (0, 0)  # first and last byte of another table's blocks, which its own index names
     forced: int | None = None  # an ingested table's sequence number, which its entries with 0 have
 
     def load(self, handle: Handle, compressed: bool = True) -> Loaded:
@@ -138,11 +140,19 @@ class Table(Struct):
         return self.footer is not None and self.context.checksum == checksums.NONE
 
     def holds(self, role: Role, content: bytes) -> bool:
-        """Whether a block that verifies holds what a writer puts in one of this role; of a sealed one it is not asked.
+        """Whether a block that verifies holds what a writer puts in one of this role.
 
-        What a newer engine writes, and nobody knows here, has a checksum.
+        Of a sealed one only whether a data block's place has another block in it: what a newer engine writes, and
+        nobody knows here, has a checksum.
         """
+        if role == "data" and posing.role_within(self, content, self.places):
+            return False
         return not self.bare or unsealed.fits(self, role, content)
+
+    @property
+    def places(self) -> posing.Places:
+        """Where its data blocks stand."""
+        return posing.Places(self.offsets, self.sizes)
 
     @property
     def whole(self) -> bool:

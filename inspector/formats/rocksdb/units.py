@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from inspector.correct import SILENT, Correction, Testimony, Word, correct_crc32c, flips, told
 from inspector.counted import counted
 from inspector.crc32c import crc32c
 from inspector.format import Misplaced, Reading, Traits, Unit
-from inspector.formats.rocksdb import blob, checksums, footer, log
+from inspector.formats.rocksdb import blob, checksums, footer, log, log_runs
 from inspector.formats.rocksdb.coding import MalformedError
 from inspector.formats.rocksdb.correction import correct_block
 from inspector.formats.rocksdb.database import Database
 from inspector.formats.rocksdb.facts import BlobFacts
 from inspector.span import Span
 
+MOST_RECORDS = 4096  # behind a place that are asked in which blocks they were written
+SPARE = 64  # bytes that are zero behind the last record of a log, if there are any
 LONGEST = 1 << 16  # bytes of a unit in which flipped bits are looked for
 
 
@@ -155,6 +159,27 @@ def grid(db: Database, member: str) -> tuple[int, int, str] | None:
     return (log.BLOCK, 0, "a block of the log") if what is not None and what.kind in ("wal", "manifest") else None
 
 
+def phase(db: Database, member: str, at: int, read: Reading) -> int | None:
+    """How far the blocks that the records from `at` on were written in stand behind the borders of 32 KiB blocks.
+
+    A record that goes on in the next block fills its own to the end, and its rest begins there. A page of another place
+    holds one such border at most, so two are asked for, or that the log ends behind the first.
+    """
+    if grid(db, member) is None:
+        return None
+    first, end = None, at
+    for one in islice(log_runs.pieces(read, at), MOST_RECORDS):
+        kind, end = log.FRAGMENT.get(one.type), one.end
+        borders = [one.start] if kind in (log.MIDDLE, log.LAST) else []
+        borders += [one.end] if kind in (log.FIRST, log.MIDDLE) else []
+        for border in borders:
+            if first is None:
+                first = border
+            elif border != first:
+                return first % log.BLOCK if border % log.BLOCK == first % log.BLOCK else None
+    return first % log.BLOCK if first is not None and not read(end, SPARE).strip(b"\0") else None
+
+
 def _anyone(unit: bytes, patch: tuple[tuple[int, int], ...]) -> Testimony:
     return SILENT
 
@@ -170,6 +195,7 @@ TRAITS = Traits(
     tailed=True,
     values=True,
     grid=grid,
+    phase=phase,
     flipped=flipped,
     misplaced=misplaced,
     endless=endless,

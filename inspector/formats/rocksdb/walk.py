@@ -69,6 +69,7 @@ _START = attrgetter("start")
 _UNITS = frozenset({log.GOOD, log.BAD, log.RELENGTH, log.TORN})
 _OTHERS = {
     log.PAD: (FRAME, kinds.TRAILER),
+    log.SPOILT: (FRAME, kinds.TRAILER, kinds.SPOILT),
     log.EMPTY: (FREE, kinds.PREALLOCATED),
     log.STALE: (FREE, kinds.STALE),
     log.UNREAD: (GAP, kinds.LOST, kinds.GONE),

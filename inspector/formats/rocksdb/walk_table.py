@@ -13,7 +13,7 @@ from inspector.crc32c import crc32c
 from inspector.format import FRAME, FREE, GAP, OPAQUE, UNIT, Stretch, tile
 from inspector.formats.rocksdb import block, codecs, keys, kinds
 from inspector.formats.rocksdb.coding import MalformedError
-from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.database import Database, pairs_of
 from inspector.formats.rocksdb.facts import MAX_LOST, TableFacts, Tiles
 from inspector.formats.rocksdb.footer import TRAILER, Handle
 from inspector.formats.rocksdb.identity import unique_id
@@ -78,20 +78,23 @@ class TableWalk:
         self._read = Windowed(table.read, table.sparing)
 
     def between(self, end: int) -> None:
-        _between(self.tiles, self.table, end, self.table.gaps)
+        if _between(self.tiles, self.table, end, self.table.gaps):
+            self._count_bad()
 
     def window(self, ahead: Ahead, first: int, last: int) -> None:
         """Data blocks [first, last): those that were taken in at once, and the others one by one."""
         taken = ahead.window(self.member, self.table, self.manner, first, last, self._through)
-        at, part = self._absorb(taken), taken
+        alone = taken.strange  # then each of the window's blocks is looked at
+        at, part = first if alone else self._absorb(taken), taken
         while at < last and not self.over:
             known, part.unpacked = part.unpacked, None
             self.one("data", self.table.data_handle(at), known)
             del known
             at += 1
-            if at < last and not self.over and self.astray is None:
+            if at < last and not self.over and not alone and self.astray is None:
                 part = ahead.more(self.member, self.table, self.manner, taken, at, last, self._through)
-                at = self._absorb(part)
+                alone = part.strange
+                at = at if alone else self._absorb(part)
 
     @property
     def _through(self) -> bool:
@@ -146,8 +149,11 @@ class TableWalk:
         elif not mark and not table.holds(role, loaded.content):
             mark = kinds.SHAPE
         if role != "data" and mark:
-            self.db.bad_tails[self.member] = self.db.bad_tails.get(self.member, 0) + 1
+            self._count_bad()
         tiles.add(handle.end, UNIT, kinds.ROLE_KINDS[role], mark, loaded.stored, loaded.computed)
+
+    def _count_bad(self) -> None:
+        self.db.bad_tails[self.member] = self.db.bad_tails.get(self.member, 0) + 1
 
     def _arrange(self, handle: Handle) -> int:
         """The mark of the first block behind one with later keys: that one may be out of order, and not this one.
@@ -169,22 +175,38 @@ class TableWalk:
                 facts.order_faults += 1
         kept = [chain.bounds[i] for i in sorted(chain.kept) if chain.offsets[i] <= handle.offset]
         facts.first_key, facts.last_key = (kept[0][0], kept[-1][1]) if kept else (facts.first_key, None)
+        self._no_entries(set(chain.offsets), handle.offset)
         if handle.offset in self.astray:
             return kinds.ORDER
         facts.order_faults -= 1
         return kinds.SOUND
 
+    def _no_entries(self, told: set[int], end: int) -> None:
+        """Mark blocks before `end` that were taken in for data and are none: they are not among those `told`."""
+        tiles, facts = self.tiles, self.facts
+        for i in range(bisect_left(self.table.offsets, tiles.start), bisect_left(self.table.offsets, end)):
+            handle = self.table.data_handle(i)
+            n = bisect_left(tiles.starts, handle.offset)
+            if handle.offset in told or tiles.starts[n] != handle.offset or tiles.marks[n]:
+                continue
+            tiles.marks[n] = _lost(handle, facts, kinds.SHAPE)
+            types = Counter(key[-8] for key, _ in pairs_of(self.table.load(handle).content))
+            facts.types -= types
+            facts.entries -= types.total()
+            facts.good_blocks -= 1
 
-def _between(tiles: Tiles, table: Table, end: int, gaps: list[tuple[int, int]]) -> None:
-    """Bytes that no block claims: padding where they are zeroes and the index is whole, else a gap."""
+
+def _between(tiles: Tiles, table: Table, end: int, gaps: list[tuple[int, int]]) -> bool:
+    """Bytes that no block claims: padding where they are zeroes and the index is whole, else a gap, which is told."""
     if end <= tiles.at:
-        return
+        return False
     length = end - tiles.at
     padding = not gaps and not table.by and length < 1 << 16 and not any(table.read(tiles.at, length))
     if padding:
         tiles.add(end, FREE, kinds.PADDING)
     else:
         tiles.add(end, GAP, kinds.LOST, kinds.GONE)
+    return not padding
 
 
 def _judge(table: Table, handle: Handle, read: Windowed, role: Role) -> Loaded:

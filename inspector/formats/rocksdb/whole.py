@@ -8,11 +8,12 @@ from inspector.counted import counted
 from inspector.finding import UNKNOWN_CAUSE, Cause, Evidence, Finding, Salvage, Severity, Tally
 from inspector.formats.rocksdb import blob, blob_frame, identity, keys, levels, log_names, names, sequences, wals
 from inspector.formats.rocksdb import edit as edits
-from inspector.formats.rocksdb.database import Database
+from inspector.formats.rocksdb.database import Database, pairs_of
 from inspector.formats.rocksdb.edit import NewFile
 from inspector.formats.rocksdb.facts import BlobFacts, Refers, TableFacts
 from inspector.formats.rocksdb.identity import Misplaced
 from inspector.formats.rocksdb.rules import BY_CODE
+from inspector.formats.rocksdb.table import Table
 from inspector.formats.rocksdb.version import Family
 from inspector.formats.rocksdb.walk_table import file_crc
 from inspector.span import Span
@@ -323,4 +324,11 @@ def end_is_missing(db: Database, member: str, listed: int | None) -> bool:
     stated = table.properties.number("num.entries") if table.properties else None
     if stated is None or not isinstance(facts, TableFacts):
         return True
-    return facts.entries < stated - ((table.properties and table.properties.number("num.range-deletions")) or 0)
+    ranges = (table.properties and table.properties.number("num.range-deletions")) or 0
+    return facts.entries < stated - ranges or _ranges_here(table) < ranges
+
+
+def _ranges_here(table: Table) -> int:
+    """Range deletes in the blocks of them that verify."""
+    blocks = (table.load(handle) for role, handle in table.tail if role == "range-deletes")
+    return max((len(pairs_of(loaded.content)) for loaded in blocks if loaded.ok), default=0)

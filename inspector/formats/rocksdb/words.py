@@ -62,7 +62,7 @@ def answer(db: Database, tally: Tally) -> Answer:
         )
     if db.leveldb and not db.single and tally.total:
         following.append("inspector extract {path} cf:default -o keys.jsonl   # every live key and value as JSON lines")
-    if codes - {"RDB035", "RDB037"} or any(level != "note" for _, level in tally.counts):
+    if codes - {"RDB035", "RDB037", "RDB044"} or any(level != "note" for _, level in tally.counts):
         following += _repair(db, tally)
     name = "LevelDB" if db.leveldb else "RocksDB"
     versions = ", ".join(str(v) for v in summary["format_versions"])
@@ -167,6 +167,14 @@ def _astray(db: Database) -> int:
     return sum(strays_of(db, member).entries for member in listed)
 
 
+def _renamed(db: Database) -> str:
+    """The first listed table that is here under another number only, under which the engine does not look for it."""
+    named = {names.classify(member).number for member, what in db.files.items() if what.kind == "table"}
+    live = db.version.live_tables() if db.version is not None else ()
+    found = (file.number for _, file in live if file.number in db.tables and file.number not in named)
+    return next(map(names.table_name, found), "")
+
+
 def _stranger(db: Database) -> str:
     """The first table that the engine refuses as another than the listed one."""
     for _, file in db.version.live_tables() if db.version is not None else ():
@@ -223,7 +231,7 @@ def gather(db: Database, tally: Tally) -> loader.Facts:
     stale = db.version.stale if db.version else []
     facts.manifest_refused = next((f"{db.manifest}@{s.start}: {s.why}" for s in stale if s.refused), "")
     facts.manifest_torn = "RDB027" in codes or (db.version is not None and db.version.damaged)
-    facts.missing = _first(tally, "RDB011").partition("@")[0]
+    facts.missing = _first(tally, "RDB011").partition("@")[0] or _renamed(db)
     facts.afar = any(True for _ in folders.listed(db))
     if facts.missing in (gone := folders.missing(db)) and tally.counts.get(("RDB011", Severity.ERROR)) == len(gone):
         facts.missing_afar = gone[0]

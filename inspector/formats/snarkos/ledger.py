@@ -53,6 +53,7 @@ class Ledger(Struct):
     cut: Cut | None = None
     verdict: Verdict | None = None
     doubts: view.Doubts = field(default_factory=view.Doubts)
+    unseen: int = 0  # damaged places, where they are too many for a scan to look through their corrections
 
     @property
     def source(self) -> Source:
@@ -108,9 +109,11 @@ def corrected(ledger: Ledger, wishes: Wishes, repair: bool) -> Ledger:
 
     Rows of a block that is undone are not lost: what is judged without them would be deleted, or given up. A scan
     looks for no more corrections than it tells, and only of few damaged places: to walk a table again may cost as much
-    as the scan. With more it may call rows lost that a repair writes.
+    as the scan. With more it may call rows lost that a repair writes, and says so.
     """
-    if not ledger.db.damage or (not repair and ledger.db.damage_count > MOST_SEEN):
+    if not repair and ledger.db.damage_count > MOST_SEEN:
+        ledger.unseen = ledger.db.damage_count
+    if not ledger.db.damage or (ledger.unseen and not repair):
         return ledger
     from inspector.formats.rocksdb.mending import REPAIR_WORK, mend  # a whole ledger needs none
 

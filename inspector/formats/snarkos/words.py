@@ -147,6 +147,11 @@ def _words(ledger: Ledger, verdict: Verdict, summary: dict[str, Any]) -> list[st
         words.append(f"All {verdict.blocks} blocks are whole, and the last one is finalised.")
     elif verdict.lossy:
         words.append(f"Blocks 0 to {verdict.prefix - 1} are whole." if verdict.prefix else "Not even block 0 is whole.")
+        if ledger.unseen:
+            words.append(
+                f"{ledger.unseen} places are damaged, and a scan looks for corrections only where they are few: a "
+                "repair looks at all of them, and may bring these rows back (repair --dry-run tells)."
+            )
         words.append("No funds are at risk: the network has every block. This node must get them back from it.")
     elif verdict.rollback:
         words.append("No funds are at risk and nothing is lost for good: the network has the block.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 
 CHUNK = 4096  # bytes: 32,768 bits
@@ -60,6 +61,33 @@ class Bits:
     def __contains__(self, bit: int) -> bool:
         chunk = self._chunks.get(bit >> 15)
         return chunk is not None and bool(chunk[(bit & 0x7FFF) >> 3] >> (bit & 7) & 1)
+
+    def covers(self, words: array[int]) -> bool:
+        """Whether each number that is not 0 is set."""
+        high = max(words, default=0)
+        low = min(filter(None, words), default=high)
+        if high - low < 8 * CHUNK and self._covers_range(low, high + 1):  # more than asked, at a few operations
+            return True
+        chunks = self._chunks
+        for word in words:  # __contains__, without a call for each
+            if word:
+                chunk = chunks.get(word >> 15)
+                if chunk is None or not chunk[(word & 0x7FFF) >> 3] >> (word & 7) & 1:
+                    return False
+        return True
+
+    def _covers_range(self, start: int, end: int) -> bool:
+        """Whether every number of [start, end) is set."""
+        at = start
+        while at < end:
+            stop = min(end, (at >> 15) + 1 << 15)
+            chunk = self._chunks.get(at >> 15)
+            low, high = (at & 0x7FFF) >> 3, (stop - 1 & 0x7FFF) + 8 >> 3
+            mask = (1 << stop - at) - 1 << (at & 7)
+            if chunk is None or int.from_bytes(chunk[low:high], "little") & mask != mask:
+                return False
+            at = stop
+        return True
 
     def chunk(self, number: int) -> bytes:
         found = self._chunks.get(number)

@@ -265,7 +265,7 @@ def of_lost_volumes(state: State, store: Store) -> list[int]:
         row = state.region.row(page)
         if row is None or state.region.id[row] in store.blobs:
             continue
-        if any(cluster and cluster not in store.used for cluster in store.extent_body(page).extent):
+        if not store.used.covers(store.extent_body(page).extent):
             found.append(page)
     return found
 
@@ -283,7 +283,7 @@ def _check_pages(state: State, store: Store, tally: Tally) -> None:
         tally.add_each(r.ORPHAN_CHAIN, pages, lambda page, blob=blob: _orphan_chain(state, store, page, blob))  # type: ignore[misc]
     lost = of_lost_volumes(state, store) if store.orphan_extents else []
     told = set(lost)
-    left_over = [page for page in store.orphan_extents if page not in told]
+    left_over = [page for page in store.orphan_extents if page not in told] if told else store.orphan_extents
     tally.add_each(r.ORPHAN_EXTENT, left_over, lambda page: _orphan(state, store, page))
     tally.add_each(r.EXTENT_OF_LOST, lost, lambda page: _orphan(state, store, page, r.EXTENT_OF_LOST))
     left = state.region.skipped + store.left_out

@@ -179,3 +179,22 @@ def test_an_announcement_is_not_made_live_again_where_another_one_is(tmp_path: P
     assert not objection(out)
     assert [r.live for r in walk(out) if r.kind == 256 and channel(r) == channel(live)] == [False, True]
     assert result.bytes["lost"] == 0
+
+
+@pytest.mark.parametrize("version", [9, 14, 16])
+@pytest.mark.parametrize("wrong", [0x01, 0x40, 0x80])
+def test_a_length_over_sound_records_beside_another_damage_costs_two_records(
+    version: int, wrong: int, tmp_path: Path
+) -> None:
+    data = bytearray(grown(version, 30_000, seed=6).store.bytes())
+    records = list(walk(bytes(data)))
+    at = next(i for i, r in enumerate(records) if i > len(records) // 2 and r.kind == 257 and r.live)
+    hurt, after = records[at], records[at + 1]
+    data[hurt.at + 2] ^= wrong  # 256, 16,384 or 32,768 bytes longer
+    data[hurt.at + HEADER + 30] ^= 0xFF
+    data[hurt.at + HEADER + 50] ^= 0xFF
+    data[after.at + HEADER + 4] ^= 0xFF
+    _, out = mend(bytes(data), tmp_path)
+    whole = {r.body for r in records} - {hurt.body, after.body}
+    assert {r.body for r in walk(out)} >= whole
+    assert "GSP031" not in {code for code, _ in scan(bytes(data)).tally.counts}

@@ -89,7 +89,7 @@ def test_bytes_in_what_a_writer_leaves_at_the_end_of_a_block_are_no_torn_tail(at
     assert len(frame(first, 0)) == log.BLOCK - 5
     report = inspect(MemorySource(damage.flip_bit(data, at, 6).data, "000014.log"), all_formats())
     (found,) = report.tally.findings()
-    assert (found.rule.code, found.span.start, found.span.end) == ("RDB021", log.BLOCK - 5, log.BLOCK)
+    assert (found.rule.code, found.span.start, found.span.end) == ("RDB044", log.BLOCK - 5, log.BLOCK)
     assert found.cause.name != "torn-write"
     assert (report.account.units, report.answer.summary["wal_operations"]) == (3, 3)
 

@@ -264,3 +264,34 @@ def test_the_only_table_left_is_taken_in_under_another_ones_name_if_the_manifest
     (store / third.name).unlink()
     assert mended(store).code is Exit.LOST
     assert rows(Path(f"{store}.new")) == 10 + 60 * (whose == "its own")
+
+
+def test_a_table_under_a_number_that_no_list_has_gets_its_name_back(store: Path) -> None:
+    first, *_ = sorted(store.glob("*.sst"))
+    was = first.read_bytes()
+    first.rename(store / "000777.sst")
+    report = scan(store)
+    assert [(f.rule.code, f.span.member, f.salvage) for f in report.tally.findings()] == [
+        ("RDB016", "000777.sst", "corrected")
+    ]
+    outcome = next(o for o in report.answer.loaders if o.program == "RocksDB")
+    assert outcome.message == f"IO error: No such file or directory: {first.name}"
+    assert mended(store).code is Exit.CLEAN
+    new = Path(f"{store}.new")
+    assert (new / first.name).read_bytes() == was
+    assert not (new / "000777.sst").exists()
+    assert rows(new) == KEYS
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "no MANIFEST"])
+def test_a_table_under_a_blob_files_number_gets_another_one(listed: bool, tmp_path: Path) -> None:
+    """The engine's cache tells files apart by their numbers alone, and reads the one as the other."""
+    store = make(tmp_path / "db", Recipe(tables=1, keys=60, wal=0, blobs="none"))
+    (table,), blob = store.glob("*.sst"), min(store.glob("*.blob"))
+    table.rename(blob.with_suffix(".sst"))
+    if not listed:
+        next(store.glob("MANIFEST-*")).unlink()
+    done = mended(store)
+    assert done.records["lost"] == (0 if listed else done.records["lost"])
+    assert (Path(f"{store}.new") / table.name).exists()
+    assert rows(Path(f"{store}.new")) == 60

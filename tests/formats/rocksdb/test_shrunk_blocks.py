@@ -89,5 +89,5 @@ def test_damage_that_only_its_block_shows_is_left_with_the_next_block_and_no_mor
     assert main(["excerpt", str(path), "-o", str(small), "--no-redact"]) == 0
     assert small.read_bytes() == data[BLOCK : 3 * BLOCK]
     (found,) = inspect(MemorySource(small.read_bytes(), "000004.log"), all_formats()).tally.findings()
-    assert (found.rule.code, found.span.end) == ("RDB021", BLOCK)
+    assert (found.rule.code, found.span.end) == ("RDB044", BLOCK)
     assert 0 < found.span.length < 7

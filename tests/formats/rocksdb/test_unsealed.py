@@ -152,3 +152,22 @@ def test_a_number_that_no_entry_has_does_not_rank_a_table_without_a_manifest(tmp
         assert epochs[9] < epochs[11]
         found = {key for key, _ in plain_pairs(db, families(db)[0], Doubts())}
     assert found == {b"key-%06d" % i for i in range(60) if not 10 <= i < 30}
+
+
+@pytest.mark.parametrize("version", [2, 4])
+def test_a_filter_that_no_name_leads_to_is_left_out(version: int, tmp_path: Path) -> None:
+    """The metaindex still parses: what it names instead of the filter is nothing, and the filter nobody's."""
+    world = small_world(Shape(version=version, checksum=checksums.NONE, filter=b"\x5a" * 90))
+
+    def change(data: bytearray, built: Built) -> None:
+        at = data.index(b"fullfilter.", built.places["metaindex"].offset)
+        key, value = data[at - 2], data[at - 1]
+        place = at + key
+        data[place : place + value] = bytes([0x80] * (value - 2)) + b"\0\0" if value > 2 else b"\0\0"
+
+    folder = hurt(world, tmp_path / "db", change)
+    single = folder / TABLE
+    assert run(["repair", str(single), "-o", str(tmp_path / "out.sst")]) == Exit.LOST
+    assert run(["scan", "-q", str(tmp_path / "out.sst")]) == Exit.CLEAN
+    assert run(["repair", str(folder), "-o", str(tmp_path / "out")]) == Exit.LOST
+    assert len(entries(tmp_path / "out")) == len(entries(written(world, tmp_path / "whole")))

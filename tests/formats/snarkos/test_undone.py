@@ -51,3 +51,18 @@ def test_rows_of_blocks_that_a_repair_undoes_are_not_lost(damage: Callable[[Path
     done = mend(folder, out)
     assert done.code is Exit.CLEAN
     assert engine_rows(out) == truth
+
+
+def test_what_a_scan_does_not_look_through_it_does_not_call_lost_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspector.formats.snarkos.ledger.MOST_SEEN", 0)
+    folder, out = tmp_path / "ledger", tmp_path / "out"
+    write_engine(folder, batches(ledger(24)), flush_every=8)
+    truth = engine_rows(folder)
+    flipped(folder)
+    words = " ".join(scan(folder).answer.words)
+    assert "Data is lost" in words
+    assert "a repair looks at all of them, and may bring these rows back" in words
+    assert mend(folder, out).code is Exit.CLEAN
+    assert engine_rows(out) == truth

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,3 +56,22 @@ def test_a_range_over_whole_chunks_is_added_at_once_and_read_back() -> None:
     number = (1 << 16 * CHUNK + 8) - 1 << 8 * CHUNK - 3
     assert bits.count == 16 * CHUNK + 8
     assert b"".join(bits.to_bytes(32 * CHUNK)) == number.to_bytes(4 * CHUNK, "little")
+
+
+@given(
+    st.lists(st.tuples(PLACES, st.integers(1, 200)), max_size=4),
+    st.lists(st.tuples(PLACES, st.integers(1, 300)), max_size=3),
+)
+def test_numbers_are_covered_where_each_but_zero_is_set(
+    ranges: list[tuple[int, int]], asked: list[tuple[int, int]]
+) -> None:
+    bits, known = Bits(), set[int]()
+    for start, length in ranges:
+        bits.add_range(start, start + length)
+        known |= set(range(start, start + length))
+    for start, length in (*ranges, *asked, *((start + length - 1, 2) for start, length in ranges)):
+        run = array("I", range(start, start + length))
+        assert bits.covers(run) == (set(run) - {0} <= known)
+    mixed = array("I", (number for start, length in asked for number in (start, start + length, 0)))
+    assert bits.covers(mixed) == (set(mixed) - {0} <= known)
+    assert bits.covers(array("I", (*sorted(known)[::3], 0)))
