@@ -275,7 +275,7 @@ ISSUES: Final[tuple[KnownIssue, ...]] = (
         "rust-libp2p kad, Subspace node",
         "a Kademlia bootstrap sometimes never makes its next step, and the node waits for it before anything else",
         "seen with kad 0.45.3",
-        'no pull request names it; Subspace took it as "fixed upstream" with kad 0.46.0 (2024-08-12)',
+        'kad 0.46.0, as Subspace took it ("fixed upstream", 2024-08-12); no pull request names it',
         "Restart the node; take a release with kad 0.46 or later.",
         _TRACE,
         "reads",

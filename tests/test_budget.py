@@ -18,7 +18,8 @@ def test_few_places_get_more_work_than_many_and_large_sources_all_of_it() -> Non
     few, many = budget_for(1000, FEW), budget_for(1000, FEW + 1)
     assert few.search == Budget().search > many.search
     assert Budget().trials > budget_for(70_000, FEW).trials > budget_for(70_000, FEW + 1).trials
-    assert budget_for(1 << 20, FEW) == budget_for(1 << 30, FEW + 1) == Budget()
+    assert budget_for(1 << 24, FEW) == budget_for(1 << 30, FEW + 1) == Budget()
+    assert Budget().followed > budget_for(1 << 20, FEW).followed > budget_for(1 << 20, FEW + 1).followed > 0
 
 
 def _noise(places: int) -> bytes:

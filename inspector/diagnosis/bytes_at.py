@@ -17,6 +17,7 @@ WINDOW = 4 << 20  # bytes that are read at once of a stretch that is only asked 
 SECTOR, SECTORS = 512, 4096
 FEW = 16  # places of damage that a source gets most of the work for
 LEAST, LEAST_OF_MANY = 40_000, 20_000  # trials of any source; where that is hit in many places
+FOLLOWED, FOLLOWED_OF_MANY = 8192, 4096  # units followed in any source; where that is hit in many places
 
 
 class Budget(Struct):
@@ -25,6 +26,7 @@ class Budget(Struct):
     search: int = 64 << 20  # bytes read to look for copies
     trials: int = 150_000  # units looked at; a long one counts once for each KiB
     packed: int = 64 << 20  # bytes packed to learn what sound ones look like
+    followed: int = 1 << 18  # units behind damaged places that are asked for the borders of blocks
 
     def spend(self, trials: int) -> bool:
         """Take from the trials; False when there are none left."""
@@ -36,6 +38,10 @@ class Budget(Struct):
         self.packed -= size
         return self.packed > 0
 
+    def follow(self, units: int) -> None:
+        """Take from the units that may be followed; where none is left, that look is left out and no other."""
+        self.followed -= units
+
     @property
     def used_up(self) -> bool:
         return self.trials <= 0 or self.search <= 0 or self.packed <= 0
@@ -46,7 +52,9 @@ def budget_for(size: int, places: int) -> Budget:
     whole, few = Budget(), places <= FEW
     search = whole.search if few else min(whole.search, (16 << 20) + 8 * size)
     trials = min(whole.trials, LEAST + size // 2 if few else LEAST_OF_MANY + size // 128)
-    return Budget(search, trials, whole.packed if few else min(whole.packed, (12 << 20) + 4 * size))
+    packed = whole.packed if few else min(whole.packed, (12 << 20) + 4 * size)
+    followed = min(whole.followed, FOLLOWED + size // 64 if few else FOLLOWED_OF_MANY + size // 1024)
+    return Budget(search, trials, packed, followed)
 
 
 class BytesAt(Struct):

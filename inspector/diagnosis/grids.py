@@ -10,6 +10,7 @@ from inspector.diagnosis.model import Clue
 from inspector.diagnosis.places import Place
 from inspector.diagnosis.scene import Scene
 
+READS = 2  # of each unit that is followed: its head, and all of it
 ASKED = 8  # trials that a look at the units behind a place counts for
 
 
@@ -45,11 +46,18 @@ def _run_of(scene: Scene, place: Place) -> tuple[int, int]:
 def _drift(scene: Scene, key: tuple[str, int, int], last: int, block: int) -> int | None:
     member, _, end = key
     asked = scene.traits.phase if scene.traits else None
-    if asked is None or not scene.budget.spend(ASKED):
+    if asked is None or scene.budget.followed <= 0 or not scene.budget.spend(ASKED):
         return None
-    read = scene.read(member)
-    behind = asked(scene.state, member, end, read)
-    before = asked(scene.state, member, last, read) if last else 0
+    read, reads = scene.read(member), 0
+
+    def counted(at: int, n: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        return read(at, n)
+
+    behind = asked(scene.state, member, end, counted)
+    before = asked(scene.state, member, last, counted) if last and behind is not None else 0
+    scene.budget.follow(reads // READS)
     if behind is None or before is None:
         return None
     by = (behind - before) % block

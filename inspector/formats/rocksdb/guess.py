@@ -17,15 +17,16 @@ _KINDS: Final = (checksums.XXH3, checksums.CRC32C, checksums.XXHASH64, checksums
 _GUESS_AT: Final = (0, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24, 1 << 28)
 
 
-def guess_context(read: Read, size: int, leveldb: bool, begin: int = 0) -> Context | str:
+def guess_context(read: Read, size: int, leveldb: bool, begin: int = 0, part: int = 1) -> Context | str:
     """Checksum type, framing and base of a table whose footer is lost, from its first blocks that verify.
 
     Looked for are those in [begin, size). The first block usually decides; where it is damaged, windows further on are
-    tried. What was tried, in words, where none of it found a block.
+    tried. What was tried, in words, where none of it found a block. It takes one of so many parts of what may be spent
+    where nothing else is known of the table.
     """
     if leveldb:
         return Context(checksums.CRC32C, 0, -1, frozenset({0, 1, 2}))
-    left, trials = _GUESSES + _GUESSES_PER_BYTE * (size - begin), list(_trials(size - begin))
+    left, trials = (_GUESSES + _GUESSES_PER_BYTE * (size - begin)) // part, list(_trials(size - begin))
     cut = False  # a trial was given up before its window ended
     for made, (start, base, kind) in enumerate(trials):
         if left <= 0:

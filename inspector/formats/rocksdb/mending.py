@@ -242,19 +242,23 @@ class Corrector(Struct):
 def undo_footer(table: Table, tail: bytes) -> Correction:
     """One flipped bit of a footer, with which its handles lead to a metaindex and an index that verify."""
     right: list[tuple[int, int]] = []
+    proved: dict[tuple[int, Handle, int, int], bool] = {}  # most bits leave all as it is that leads to the metaindex
     for bit in range(8 * len(tail)):
         spot = bit >> 3, 1 << (bit & 7)
         try:
             trial = footer.decode(apply(tail, (spot,)), table.size)
         except MalformedError:
             continue
-        if (
-            not trial.problems
-            and proves(table, trial)
-            and (trial.index is None or _verifies(table, trial, trial.index))
-        ):
+        if trial.problems:
+            continue
+        asked = (trial.checksum, trial.metaindex, trial.base, trial.start)
+        if asked not in proved:
+            proved[asked] = proves(table, trial)
+        if proved[asked] and (trial.index is None or _verifies(table, trial, trial.index)):
             right.append(spot)
-    if len(right) != 1:
+            if len(right) > 1:  # as with most bits of a footer that is another table's, which lie in no field
+                return NONE
+    if not right:
         return NONE
     made = apply(tail, (right[0],))
     because = "its handles lead to a metaindex and an index that verify"

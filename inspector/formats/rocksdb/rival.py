@@ -20,6 +20,7 @@ from inspector.formats.rocksdb.table import BAD_CHECKSUM, BEYOND, Table
 # data blocks, spread evenly, of which the first and half of all must verify for a footer to be believed at once: the
 # end of another table comes without its beginning
 _SAMPLE: Final = 16
+_PART: Final = 4  # of what guessing may cost: the first windows of a region decide, and the table is read as it is, too
 _REGION: Final = 4 << 20  # bytes without a block in which another type of checksum is looked for
 
 
@@ -55,7 +56,7 @@ def _is_doubtful(table: Table) -> bool:
 
 def _without(table: Table, size: int, sound: list[tuple[int, int]], start: int, end: int) -> Table | None:
     """The file as blocks tell it of which the first lie in [start, end); None where none do, or they tell the same."""
-    context = guess_context(table.read, end, table.leveldb, start)
+    context = guess_context(table.read, end, table.leveldb, start, _PART)
     if isinstance(context, str):
         return None
     old, footer = table.context, table.footer
