@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Set
+from collections.abc import Container, Set
 from itertools import pairwise
 from typing import Final
 
@@ -276,11 +276,11 @@ def _other_than_data(table: Table, handle: Handle, places: Places) -> Role | Non
     try:
         block.entries(loaded.content)
     except MalformedError:
-        return "index" if _is_index(table, loaded.content, frozenset(places.offsets)) else None
+        return "index" if _is_index(table, loaded.content, places) else None
     return None
 
 
-def _is_index(table: Table, content: bytes, offsets: Set[int]) -> bool:
+def _is_index(table: Table, content: bytes, offsets: Container[int]) -> bool:
     """Whether every entry is a handle of a block that is here, in one of the shapes of an index."""
     for delta in (False, True):
         for first in (False, True):

@@ -46,6 +46,9 @@ class Places(Struct, frozen=True):
     offsets: array[int]
     sizes: array[int]
 
+    def __contains__(self, offset: object) -> bool:
+        return isinstance(offset, int) and self.size_at(offset) is not None
+
     def size_at(self, offset: int) -> int | None:
         """The size of the block that begins at an offset, if one does."""
         i = bisect_left(self.offsets, offset)
